@@ -1,0 +1,98 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One list for every target of ours; a target that needs less says why beside it.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+    name: "tidemark",
+    products: [
+        .library(name: "Tidemark", targets: ["Tidemark"]),
+        .executable(name: "tidemark", targets: ["TidemarkCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Without its Foundation trait: the engine hands over bytes and strings only.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+        // From here on an import only ever points to a target further up this list.
+        .target(name: "Postgres", dependencies: ["CLibpq"], swiftSettings: strict),
+        .target(
+            name: "Catalog",
+            dependencies: ["Postgres"],
+            resources: [.embedInCode("Queries")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Planning",
+            dependencies: ["Catalog", "Postgres"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Ledger",
+            dependencies: ["Planning", "Catalog", "Postgres"],
+            resources: [.embedInCode("Schema")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Transfer",
+            dependencies: ["Ledger", "Planning", "Catalog", "Postgres"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Rebuild",
+            dependencies: [
+                "Ledger", "Planning", "Catalog", "Postgres", subprocess,
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Verification",
+            dependencies: ["Planning", "Catalog", "Postgres"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Report",
+            dependencies: ["Verification", "Ledger", "Planning", "Catalog", "Postgres"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Tidemark",
+            dependencies: [
+                "Report", "Verification", "Rebuild", "Transfer", "Ledger", "Planning", "Catalog", "Postgres", "CZstd",
+            ],
+            swiftSettings: strict
+        ),
+        // Named apart from the library `Tidemark`: two modules that differ in case only
+        // would share a folder on a case-insensitive disk. The product is `tidemark`.
+        .executableTarget(
+            name: "TidemarkCLI",
+            dependencies: [
+                "Tidemark", "Report", "Ledger", "Planning", "Postgres", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict
+        ),
+    ]
+)

@@ -1,0 +1,90 @@
+package import Postgres
+
+/// What a database contains, as far as the engine handles it itself.
+package struct DatabaseCatalog: Sendable {
+    package let identity: DatabaseIdentity
+    package let tables: [Table]
+    package let indexes: [Index]
+    package let constraints: [Constraint]
+    package let sequences: [SequenceDefinition]
+    package let materializedViews: [MaterializedView]
+
+    package init(
+        identity: DatabaseIdentity,
+        tables: [Table],
+        indexes: [Index],
+        constraints: [Constraint],
+        sequences: [SequenceDefinition],
+        materializedViews: [MaterializedView]
+    ) {
+        self.identity = identity
+        self.tables = tables
+        self.indexes = indexes
+        self.constraints = constraints
+        self.sequences = sequences
+        self.materializedViews = materializedViews
+    }
+
+    /// Reads everything in one snapshot.
+    ///
+    /// - Parameter connection: A connection without an open transaction.
+    /// - Throws: ``PostgresError``.
+    package init(of connection: Connection) throws {
+        self = try connection.transaction(.snapshot) { try Self(inTransactionOf: connection) }
+    }
+
+    /// Reads everything in the transaction that is open.
+    ///
+    /// - Parameter connection: A connection with an open transaction, a snapshot if the lists are to agree.
+    /// - Throws: ``PostgresError``.
+    package init(inTransactionOf connection: Connection) throws {
+        try self.init(
+            identity: DatabaseIdentity(of: connection),
+            tables: connection.query(Table.self, CatalogQuery.tables),
+            indexes: connection.query(Index.self, CatalogQuery.indexes),
+            constraints: connection.query(Constraint.self, CatalogQuery.constraints),
+            sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
+            materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews)
+        )
+    }
+
+    package func table(_ name: QualifiedName) -> Table? { tables.first { $0.qualifiedName == name } }
+}
+
+extension DatabaseIdentity {
+    /// Reads the identity; where a role may not read the control data, the best evidence there is.
+    ///
+    /// - Parameter connection: Any connection.
+    /// - Throws: ``PostgresError``.
+    package init(of connection: Connection) throws {
+        guard var identity = try connection.query(DatabaseIdentity.self, CatalogQuery.identity).first else {
+            throw PostgresError(.unexpectedAnswer, "the server does not list the database it is connected to")
+        }
+        if identity.mayReadControlData {
+            let control = try connection.queryOne(
+                """
+                SELECT s.system_identifier::text, c.timeline_id
+                FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c
+                """
+            )
+            identity.systemIdentifier = try control.text("system_identifier")
+            identity.timeline = try control.integer("timeline_id")
+        }
+        self = identity
+    }
+}
+
+/// The catalog's queries, kept as `.sql` files that also run in psql.
+package enum CatalogQuery {
+    package static let tables = sql(PackageResources.tables_sql)
+    package static let indexes = sql(PackageResources.indexes_sql)
+    package static let constraints = sql(PackageResources.constraints_sql)
+    package static let sequences = sql(PackageResources.sequences_sql)
+    package static let materializedViews = sql(PackageResources.materialized_views_sql)
+    package static let identity = sql(PackageResources.identity_sql)
+    package static let userRelations = sql(PackageResources.user_relations_sql)
+
+    private static func sql(_ bytes: [UInt8]) -> SQL {
+        SQL(trusted: String(decoding: bytes, as: UTF8.self))
+    }
+}

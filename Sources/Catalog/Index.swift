@@ -1,0 +1,85 @@
+package import Postgres
+
+/// An index as the catalog describes it, with the constraint it enforces.
+package struct Index: Sendable, Hashable, Codable {
+    package struct StatisticsTarget: Sendable, Hashable, Codable {
+        package let column: Int
+        package let target: Int
+    }
+
+    package let oid: UInt32
+    package let tableOid: UInt32
+    package let schema: String
+    package let tableName: String
+    package let name: String
+    /// `i` an index, `I` the index of a partitioned table.
+    package let kind: String
+    /// `pg_get_indexdef`, everything schema-qualified.
+    package let definition: String
+    package let isUnique: Bool
+    package let isPrimary: Bool
+    package let isExclusion: Bool
+    package let isImmediate: Bool
+    package let isValid: Bool
+    package let isReady: Bool
+    package let isLive: Bool
+    package let isClustered: Bool
+    package let isReplicaIdentity: Bool
+    package let isNullsNotDistinct: Bool
+    package let isPartial: Bool
+    package let hasExpressions: Bool
+    package let accessMethod: String
+    package let bytes: Int
+    /// The key columns in order; nil stands for an expression.
+    package let keyColumns: [String?]?
+    /// The partitioned table's index this one is attached to.
+    package let parentOid: UInt32?
+    package let statisticsTargets: [StatisticsTarget]?
+    package let constraintName: String?
+    /// `p` primary key, `u` unique, `x` exclusion.
+    package let constraintType: String?
+    package let constraintDefinition: String?
+    package let isDeferrable: Bool
+    package let isDeferred: Bool
+
+    package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+    package var tableQualifiedName: QualifiedName { QualifiedName(schema: schema, name: tableName) }
+    package var isPartitioned: Bool { kind == "I" }
+
+    /// Present is not enough: a unique index that is not valid, ready and live enforces nothing.
+    package var isUsable: Bool { isValid && isReady && isLive }
+
+    /// Whether it identifies a row, given that its columns are NOT NULL.
+    package var identifiesRows: Bool {
+        isUnique && isImmediate && isUsable && !isPartial && !hasExpressions && accessMethod == "btree"
+    }
+}
+
+/// A constraint as the catalog describes it.
+package struct Constraint: Sendable, Hashable, Codable {
+    package let oid: UInt32
+    package let tableOid: UInt32
+    package let schema: String
+    package let tableName: String
+    package let name: String
+    /// `p` primary key, `u` unique, `x` exclusion, `f` foreign key, `c` check.
+    package let kind: String
+    package let definition: String
+    package let isValidated: Bool
+    package let isEnforced: Bool
+    package let isDeferrable: Bool
+    package let isDeferred: Bool
+    package let isNoInherit: Bool
+    package let isLocal: Bool
+    package let parentOid: UInt32?
+    package let tableKind: String
+    package let referencedSchema: String?
+    package let referencedTable: String?
+
+    package var tableQualifiedName: QualifiedName { QualifiedName(schema: schema, name: tableName) }
+
+    package var referenced: QualifiedName? {
+        guard let referencedSchema, let referencedTable else { return nil }
+        return QualifiedName(schema: referencedSchema, name: referencedTable)
+    }
+}

@@ -1,0 +1,29 @@
+-- Every constraint of a table, enforcement included.
+SELECT con.oid::bigint AS oid,
+       con.conrelid::bigint AS table_oid,
+       n.nspname AS schema,
+       t.relname AS table_name,
+       con.conname AS name,
+       con.contype::text AS kind,
+       pg_catalog.pg_get_constraintdef(con.oid) AS definition,
+       con.convalidated AS is_validated,
+       coalesce((pg_catalog.to_jsonb(con) ->> 'conenforced')::boolean, true) AS is_enforced,
+       con.condeferrable AS is_deferrable,
+       con.condeferred AS is_deferred,
+       con.connoinherit AS is_no_inherit,
+       con.conislocal AS is_local,
+       nullif(con.conparentid, 0)::bigint AS parent_oid,
+       t.relkind::text AS table_kind,
+       rn.nspname AS referenced_schema,
+       rt.relname AS referenced_table
+FROM pg_catalog.pg_constraint con
+JOIN pg_catalog.pg_class t ON t.oid = con.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+LEFT JOIN pg_catalog.pg_class rt ON rt.oid = con.confrelid
+LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = rt.relnamespace
+WHERE con.contype IN ('p', 'u', 'x', 'f', 'c')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+  AND n.nspname !~ '^pg_(toast|temp)'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                  WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = t.oid AND x.deptype = 'e')
+ORDER BY n.nspname, t.relname, con.conname

@@ -1,0 +1,24 @@
+-- Which database this is, as far as every role may know.
+SELECT d.oid::bigint AS database_oid,
+       d.datname AS database_name,
+       pg_catalog.current_setting('server_version_num')::integer AS server_version_number,
+       pg_catalog.pg_is_in_recovery() AS is_in_recovery,
+       pg_catalog.pg_encoding_to_char(d.encoding) AS encoding,
+       pg_catalog.to_char(pg_catalog.pg_postmaster_start_time(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS server_started_at,
+       coalesce(host(pg_catalog.inet_server_addr()), pg_catalog.current_setting('unix_socket_directories')) AS address,
+       coalesce(pg_catalog.inet_server_port(), pg_catalog.current_setting('port')::integer) AS port,
+       current_user::text AS role_name,
+       (SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS bypasses_row_security,
+       pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+           AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE') AS may_read_control_data,
+       -- How the default collation sorts. The version is the C library's, the same for all its locales.
+       CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') <> 'c' THEN NULL
+            WHEN d.datcollate IN ('C', 'POSIX') THEN 'C'
+            ELSE d.datcollate || '/' ||
+                 (SELECT pg_catalog.pg_collation_actual_version(co.oid) FROM pg_catalog.pg_collation co
+                  WHERE co.collprovider = 'c' AND pg_catalog.pg_collation_actual_version(co.oid) IS NOT NULL LIMIT 1)
+            END AS default_sort_order,
+       (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata) AS large_objects,
+       (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname) AS prepared_transactions
+FROM pg_catalog.pg_database d
+WHERE d.datname = pg_catalog.current_database()

@@ -1,0 +1,49 @@
+-- Every index with its constraint, if it has one, and with all that says whether it is really enforced.
+SELECT i.indexrelid::bigint AS oid,
+       i.indrelid::bigint AS table_oid,
+       n.nspname AS schema,
+       t.relname AS table_name,
+       c.relname AS name,
+       c.relkind::text AS kind,
+       pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
+       i.indisunique AS is_unique,
+       i.indisprimary AS is_primary,
+       i.indisexclusion AS is_exclusion,
+       i.indimmediate AS is_immediate,
+       i.indisvalid AS is_valid,
+       i.indisready AS is_ready,
+       i.indislive AS is_live,
+       i.indisclustered AS is_clustered,
+       i.indisreplident AS is_replica_identity,
+       coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS is_nulls_not_distinct,
+       i.indpred IS NOT NULL AS is_partial,
+       i.indexprs IS NOT NULL AS has_expressions,
+       am.amname AS access_method,
+       coalesce(pg_catalog.pg_relation_size(i.indexrelid), 0) AS bytes,
+       (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
+        FROM pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(number, position)
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE k.position <= i.indnkeyatts) AS key_columns,
+       (SELECT h.inhparent::bigint FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) AS parent_oid,
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attnum, 'target', x.target) ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a
+        CROSS JOIN LATERAL (SELECT (pg_catalog.to_jsonb(a) ->> 'attstattarget')::integer AS target) x
+        WHERE a.attrelid = i.indexrelid AND x.target >= 0) AS statistics_targets,
+       con.conname AS constraint_name,
+       con.contype::text AS constraint_type,
+       pg_catalog.pg_get_constraintdef(con.oid) AS constraint_definition,
+       coalesce(con.condeferrable, false) AS is_deferrable,
+       coalesce(con.condeferred, false) AS is_deferred
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+JOIN pg_catalog.pg_am am ON am.oid = c.relam
+LEFT JOIN pg_catalog.pg_constraint con
+       ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+  AND n.nspname !~ '^pg_(toast|temp)'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                  WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND x.objid IN (t.oid, c.oid) AND x.deptype = 'e')
+ORDER BY n.nspname, t.relname, c.relname

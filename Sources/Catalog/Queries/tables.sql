@@ -1,0 +1,57 @@
+-- Ordinary and partitioned tables with their columns. Members of extensions belong to the extension; the ledger's own
+-- schema, system and temporary schemas are not looked at.
+SELECT c.oid::bigint AS oid,
+       n.nspname AS schema,
+       c.relname AS name,
+       c.relkind::text AS kind,
+       c.relpersistence::text AS persistence,
+       coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint AS file_node,
+       (SELECT i.inhparent::bigint FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid AND c.relispartition) AS parent_oid,
+       pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
+       pg_catalog.row_security_active(c.oid) AS is_row_security_active,
+       coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
+       coalesce(pg_catalog.pg_table_size(c.oid), 0) AS table_bytes,
+       greatest(c.reltuples, 0)::bigint AS estimated_rows,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
+       coalesce(
+           (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+                       'name', a.attname,
+                       'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+                       'type_kind', base.typtype::text,
+                       'type_schema', bn.nspname,
+                       'type_name', base.typname,
+                       'is_not_null', a.attnotnull,
+                       'default_expression', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+                       'identity', a.attidentity::text,
+                       'generated', a.attgenerated::text,
+                       'collation', con.nspname || '.' || co.collname,
+                       'is_collation_deterministic', coalesce(co.collisdeterministic, true),
+                       'sort_order', CASE
+                           WHEN a.attcollation = 0 THEN ''
+                           WHEN co.oid = 100 THEN 'default'
+                           WHEN co.collname IN ('C', 'POSIX') AND con.nspname = 'pg_catalog' THEN 'C'
+                           ELSE co.collname END,
+                       'correlation', s.correlation
+                   ) ORDER BY a.attnum)
+            FROM pg_catalog.pg_attribute a
+            JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+            LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+            JOIN pg_catalog.pg_type base ON base.oid = CASE
+                WHEN coalesce(e.typtype, t.typtype) = 'd' THEN coalesce(e.typbasetype, t.typbasetype)
+                ELSE coalesce(e.oid, t.oid) END
+            JOIN pg_catalog.pg_namespace bn ON bn.oid = base.typnamespace
+            LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+            LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+            LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
+            LEFT JOIN pg_catalog.pg_stats s
+                   ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+           '[]'::json) AS columns
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+  AND n.nspname !~ '^pg_(toast|temp)'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                  WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid AND x.deptype = 'e')
+ORDER BY n.nspname, c.relname

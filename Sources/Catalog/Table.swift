@@ -1,0 +1,74 @@
+package import Postgres
+
+/// A table as the catalog describes it.
+package struct Table: Sendable, Hashable, Codable {
+    package let oid: UInt32
+    package let schema: String
+    package let name: String
+    /// `r` ordinary, `p` partitioned.
+    package let kind: String
+    package let persistence: String
+    package let fileNode: UInt32
+    /// The partitioned table this one is a partition of.
+    package let parentOid: UInt32?
+    package let partitionBound: String?
+    /// Whether policies would hide rows from our role.
+    package let isRowSecurityActive: Bool
+    package let heapBytes: Int
+    /// Heap, TOAST and maps, without indexes.
+    package let tableBytes: Int
+    /// The planner's estimate; 0 where it has none.
+    package let estimatedRows: Int
+    package let isReadable: Bool
+    package let columns: [Column]
+
+    package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+    package var isPartitioned: Bool { kind == "p" }
+
+    /// The columns COPY carries: generated ones are computed anew.
+    package var copiedColumns: [Column] { columns.filter { $0.generated.isEmpty } }
+
+    package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
+}
+
+/// A column as the catalog describes it.
+package struct Column: Sendable, Hashable, Codable {
+    package let name: String
+    /// With its modifier, schema-qualified unless built in.
+    package let type: String
+    /// `pg_type.typtype` of the type, looked at through one array and one domain.
+    package let typeKind: String
+    package let typeSchema: String
+    package let typeName: String
+    package let isNotNull: Bool
+    package let defaultExpression: String?
+    /// `a` always, `d` by default, empty for none.
+    package let identity: String
+    /// `s` stored, empty for none.
+    package let generated: String
+    package let collation: String?
+    package let isCollationDeterministic: Bool
+    /// Empty for types without collation, `default` for the database's own, `C`, or the collation's name.
+    package let sortOrder: String
+    /// How closely the rows on disk follow the column's order, −1 … 1 (`pg_stats.correlation`).
+    package let correlation: Double?
+
+    package var identifier: Identifier { Identifier(name) }
+
+    /// Whether the binary form of COPY means the same on every server.
+    ///
+    /// Built-in types without object ids inside, enums (they travel as text), arrays of these and domains over these.
+    /// Not `reg*` (the source's ids), composites and arrays of user types (ids of types), nor types of extensions.
+    package var isBinarySafe: Bool {
+        if typeKind == "e" { return !type.hasSuffix("[]") }
+        return typeKind == "b" && typeSchema == "pg_catalog" && Self.binarySafeTypes.contains(typeName)
+    }
+
+    private static let binarySafeTypes: Set = [
+        "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar", "bytea", "uuid",
+        "date",
+        "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "inet", "cidr", "macaddr",
+        "macaddr8",
+        "bit", "varbit", "point", "line", "lseg", "box", "path", "polygon", "circle", "name", "money",
+    ]
+}

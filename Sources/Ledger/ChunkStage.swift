@@ -1,0 +1,36 @@
+package import Postgres
+
+/// What is being done to chunks, and therefore which of them are due.
+package enum ChunkStage: Sendable, Hashable {
+    /// The base of chunks that have none.
+    case base
+    /// Shedding and loading at once, for tables whose only unique key is the one their chunks are cut by.
+    case delta(pass: Int)
+    /// Shedding alone, for the other tables; of one relation, or of all.
+    case shed(pass: Int, snapshot: Snapshot, relation: Int?)
+    /// Loading what was shed for; of one relation, or of all.
+    case load(pass: Int, relation: Int?)
+    /// Everything a cutover still has to bring: bases, deltas, loads and whole tables.
+    case cutover(pass: Int)
+
+    /// The condition on `tidemark.chunk c` and `tidemark.relation r`.
+    var isDue: SQL {
+        switch self {
+        case .base: "r.treatment = 'delta' AND c.mark IS NULL"
+        case .delta(let pass):
+            "r.treatment = 'delta' AND c.mark IS NOT NULL AND c.pass < \(pass) AND NOT r.has_other_unique_keys"
+        case .shed(let pass, let snapshot, let relation):
+            """
+            r.treatment = 'delta' AND c.mark IS NOT NULL AND c.pass < \(pass) AND r.has_other_unique_keys
+            AND c.shed_snapshot IS DISTINCT FROM \(literal: snapshot.description) AND \(Self.isOf(relation))
+            """
+        case .load(let pass, let relation):
+            "r.treatment = 'delta' AND c.pass < \(pass) AND r.has_other_unique_keys AND \(Self.isOf(relation))"
+        case .cutover(let pass): "r.treatment <> 'excluded' AND c.pass < \(pass)"
+        }
+    }
+
+    private static func isOf(_ relation: Int?) -> SQL {
+        relation.map { "r.relation_id = \($0)" } ?? "true"
+    }
+}

@@ -1,0 +1,57 @@
+package import Postgres
+
+/// How much of a run is done, in numbers.
+package struct LedgerTotals: Sendable, Codable {
+    package let chunks: Int
+    package let chunksWithBase: Int
+    package let chunksOfPass: Int
+    package let rows: Int
+    package let bytes: Int
+    package let objects: Int
+    package let objectsBuilt: Int
+    package let relations: Int
+    package let lastChange: String?
+}
+
+extension Ledger {
+    package func totals() throws -> LedgerTotals {
+        let totals = try connection.query(
+            LedgerTotals.self,
+            """
+            SELECT (SELECT count(*) FROM tidemark.chunk) AS chunks,
+                   (SELECT count(*) FROM tidemark.chunk WHERE mark IS NOT NULL) AS chunks_with_base,
+                   (SELECT count(*) FROM tidemark.chunk c, tidemark.run r WHERE c.pass >= r.pass AND r.pass > 0) AS chunks_of_pass,
+                   (SELECT coalesce(sum(rows), 0) FROM tidemark.chunk) AS rows,
+                   (SELECT coalesce(sum(bytes), 0) FROM tidemark.chunk) AS bytes,
+                   (SELECT count(*) FROM tidemark.object) AS objects,
+                   (SELECT count(*) FROM tidemark.object
+                    WHERE steps_done >= pg_catalog.jsonb_array_length(statements)) AS objects_built,
+                   (SELECT count(*) FROM tidemark.relation WHERE treatment <> 'excluded') AS relations,
+                   (SELECT pg_catalog.to_char(max(at), 'YYYY-MM-DD HH24:MI:SS "UTC"') FROM tidemark.event) AS last_change
+            """
+        )
+        guard let first = totals.first else { throw LedgerError(.missing, "the ledger is empty") }
+        return first
+    }
+
+    /// Removes the ledger's own tables one by one, and nothing that somebody hung on to them.
+    package static func drop(on connection: Connection, abandon: Bool) throws {
+        try lock(connection)
+        guard let run = try run(on: connection) else {
+            throw LedgerError(.missing, "the target has no ledger", hint: "there is nothing to finish")
+        }
+        guard run.step == .done || abandon else {
+            throw LedgerError(
+                .tooLate,
+                "the run is not done (step \(run.step.rawValue)): without its ledger it cannot be continued",
+                hint: "finish the cutover first, or give --abandon"
+            )
+        }
+        try connection.transaction(.readWrite) {
+            for table in ["event", "object", "chunk", "relation", "run"] as [Identifier] {
+                try connection.execute("DROP TABLE \(schema).\(table)")
+            }
+            try connection.execute("DROP SCHEMA \(schema)")
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import Planning
+import Postgres
+
+extension Ledger {
+    /// Takes the next object to build, the largest first; it stays taken until the open transaction ends.
+    ///
+    /// - Parameters:
+    ///   - stages: The stages that may be built now.
+    ///   - pass: Only objects of tables copied ahead whose base is complete, and whose chunks, where they have
+    ///     other unique keys, all stand in one snapshot of this pass; nil: all objects.
+    /// - Returns: The object; nil when none is left that nobody has taken.
+    /// - Throws: ``PostgresError``.
+    package func claimObject(_ stages: [RebuildStage], settledIn pass: Int?) throws -> ObjectEntry? {
+        try fence()
+        let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
+        let claimed = try connection.query(
+            """
+            SELECT o.object_id FROM tidemark.object o
+            WHERE o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
+              AND \(pass.map(isReady(in:)) ?? "true")
+            ORDER BY o.stage, o.bytes DESC, o.object_id
+            FOR UPDATE OF o SKIP LOCKED LIMIT 1
+            """
+        )
+        guard let claimed = claimed.first else { return nil }
+        return try objects(where: "object_id = \(value: try claimed.integer("object_id"))").first
+    }
+
+    private func isReady(in pass: Int) -> SQL {
+        """
+        EXISTS (SELECT FROM tidemark.relation r
+                WHERE r.relation_id = o.relation_id AND r.treatment = 'delta'
+                  AND NOT EXISTS (SELECT FROM tidemark.chunk c
+                                  WHERE c.relation_id = r.relation_id
+                                    AND (c.mark IS NULL
+                                         OR (r.has_other_unique_keys AND o.stage > 1 AND c.pass < \(pass)))))
+        """
+    }
+
+    /// Enters that the object's next statement is done, in the transaction that did it.
+    package func completeStep(of object: ObjectEntry) throws {
+        try connection.execute(
+            "UPDATE tidemark.object SET steps_done = \(value: object.stepsDone + 1) WHERE object_id = \(value: object.objectId)"
+        )
+    }
+
+    package func objects() throws -> [ObjectEntry] { try objects(where: "true") }
+
+    private func objects(where condition: SQL) throws -> [ObjectEntry] {
+        try connection.query(
+            ObjectEntry.self,
+            """
+            SELECT object_id, stage, kind, schema_name, table_name, object_name, statements, steps_done, bytes
+            FROM tidemark.object WHERE \(condition) ORDER BY object_id
+            """
+        )
+    }
+}

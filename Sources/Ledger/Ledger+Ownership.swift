@@ -1,0 +1,119 @@
+package import Catalog
+import Glibc
+package import Postgres
+
+extension Ledger {
+    /// Two numbers that name the tool's advisory lock ("tide", "mark"); such locks are per database.
+    private static let lockKey: SQL = "1953064037, 1835102827"
+
+    /// Makes this client the only one at work on the target, creating the ledger where there is none.
+    ///
+    /// The lock belongs to the session: the connection must stay open as long as the run works. What a killed client
+    /// left running on the server is ended first, then the epoch is raised, which waits for every worker transaction
+    /// still alive and fences off any that comes later.
+    ///
+    /// - Parameters:
+    ///   - connection: The control connection to the target.
+    ///   - source: Which database is being copied.
+    ///   - toolVersion: Who writes the ledger.
+    ///   - mayCreate: Whether an empty target may become ours.
+    /// - Returns: The run and the ledger, with the new epoch.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    package static func takeOver(
+        _ connection: Connection,
+        source: DatabaseIdentity,
+        toolVersion: String,
+        mayCreate: Bool
+    ) throws -> (run: RunEntry, ledger: Ledger) {
+        try lock(connection)
+        if try run(on: connection) == nil {
+            try refuseForeignTarget(connection, mayCreate: mayCreate)
+            try create(on: connection, source: source, toolVersion: toolVersion)
+        }
+        guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
+        guard found.ledgerVersion == version else {
+            throw LedgerError(
+                .unknownVersion,
+                "the target's ledger has version \(found.ledgerVersion), this tidemark knows version \(version)",
+                hint: "go on with tidemark \(found.toolVersion), which began the run"
+            )
+        }
+        guard found.source.databaseOid == source.databaseOid, found.source.databaseName == source.databaseName else {
+            throw LedgerError(
+                .otherSource,
+                "the target is being filled from database \(found.source.databaseName) "
+                    + "(oid \(found.source.databaseOid)), not from \(source.databaseName) (oid \(source.databaseOid))",
+                hint: "check --source; a target takes one source until: tidemark finish --target …"
+            )
+        }
+        try endLeftovers(of: found, on: connection)
+        let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
+            "epoch"
+        )
+        return (found, Ledger(connection, epoch: epoch))
+    }
+
+    static func lock(_ connection: Connection) throws {
+        // A client that was just killed holds the lock until its server process notices.
+        for attempt in 0..<50 {
+            if attempt > 0 { usleep(100_000) }
+            if try connection.queryOne("SELECT pg_catalog.pg_try_advisory_lock(\(lockKey)) AS got").boolean("got") {
+                return
+            }
+        }
+        let holder = try connection.query(
+            """
+            SELECT a.pid, a.application_name FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+            WHERE l.locktype = 'advisory' AND l.classid = 1953064037 AND l.granted
+              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+            """
+        ).first
+        throw LedgerError(
+            .busy,
+            "another tidemark is at work on this target"
+                + (holder.map { " (server process \($0["pid"] ?? "?"), \($0["application_name"] ?? "?"))" } ?? ""),
+            hint: "wait for it, or stop it; it leaves a state in which the work can be continued"
+        )
+    }
+
+    private static func refuseForeignTarget(_ connection: Connection, mayCreate: Bool) throws {
+        guard mayCreate else {
+            throw LedgerError(
+                .missing,
+                "the target has no ledger: nothing was copied ahead",
+                hint: "run first: tidemark precopy --source … --target …"
+            )
+        }
+        let present = try connection.query(CatalogQuery.userRelations)
+        guard present.isEmpty else {
+            let names = try present.prefix(5).map {
+                try QualifiedName(schema: $0.text("schema"), name: $0.text("name")).description
+            }
+            throw LedgerError(
+                .targetNotEmpty,
+                "the target is not empty and holds no ledger of ours: "
+                    + names.joined(separator: ", ") + (present.count > 5 ? ", …" : ""),
+                hint: "give an empty database (createdb -T template0 …); nothing was written"
+            )
+        }
+    }
+
+    private static func endLeftovers(of run: RunEntry, on connection: Connection) throws {
+        let leftovers: SQL = """
+            FROM pg_catalog.pg_stat_activity
+            WHERE pg_catalog.starts_with(application_name, \(value: run.sessionPrefix))
+              AND datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()
+            """
+        for attempt in 0..<300 {
+            let left = try connection.query("SELECT pid \(leftovers)")
+            if left.isEmpty { return }
+            if attempt == 0 { try connection.execute("SELECT pg_catalog.pg_terminate_backend(pid) \(leftovers)") }
+            usleep(100_000)
+        }
+        throw LedgerError(
+            .busy,
+            "sessions of an earlier client of this run do not end",
+            hint: "look at pg_stat_activity for application_name '\(run.sessionPrefix) …' and end them"
+        )
+    }
+}

@@ -1,0 +1,94 @@
+package import Catalog
+package import Planning
+import Postgres
+
+extension Ledger {
+    /// Enters the plan's tables and chunks, and what is to be rebuilt: once, in the transaction that is open.
+    package func enter(_ plan: Plan, source: DatabaseCatalog, objects: [NewObject]) throws {
+        let definitions = Dictionary(uniqueKeysWithValues: source.tables.map { ($0.qualifiedName, $0) })
+        for (index, table) in plan.tables.enumerated() {
+            guard let definition = definitions[table.name] else { continue }
+            try connection.execute(
+                """
+                INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key, format,
+                                               has_other_unique_keys, table_bytes, estimated_rows)
+                VALUES (\(value: index + 1), \(value: table.name.schema), \(value: table.name.name),
+                        \(value: try Self.json(definition))::jsonb, \(value: table.treatment.rawValue),
+                        \(value: try table.key.map(Self.json))::jsonb, \(value: table.format.rawValue),
+                        \(value: String(table.hasOtherUniqueKeys)), \(value: table.tableBytes), \(value: table.estimatedRows))
+                """
+            )
+            try connection.execute(
+                """
+                INSERT INTO tidemark.chunk (relation_id, chunk_number, range)
+                SELECT \(value: index + 1), r.number, r.range
+                FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(table.ranges))::jsonb)
+                     WITH ORDINALITY AS r(range, number)
+                """
+            )
+        }
+        try enter(objects)
+    }
+
+    /// Enters what is to be rebuilt; what is there already stays as it is.
+    package func enter(_ objects: [NewObject]) throws {
+        for object in objects {
+            try connection.execute(
+                """
+                INSERT INTO tidemark.object (object_id, relation_id, stage, kind, schema_name, table_name, object_name,
+                                             statements, bytes)
+                SELECT (SELECT coalesce(max(object_id), 0) + 1 FROM tidemark.object),
+                       (SELECT relation_id FROM tidemark.relation
+                        WHERE schema_name = \(value: object.table.schema) AND table_name = \(value: object.table.name)),
+                       \(value: object.stage.rawValue), \(value: object.kind), \(value: object.table.schema),
+                       \(value: object.table.name), \(value: object.name),
+                       \(value: try Self.json(object.statements.map(\.text)))::jsonb, \(value: object.bytes)
+                ON CONFLICT (kind, schema_name, table_name, object_name) DO NOTHING
+                """
+            )
+        }
+    }
+
+    package func relations() throws -> [RelationEntry] {
+        try connection.query(
+            RelationEntry.self,
+            """
+            SELECT relation_id, schema_name, table_name, definition, treatment, key, format, has_other_unique_keys,
+                   table_bytes
+            FROM tidemark.relation ORDER BY relation_id
+            """
+        )
+    }
+
+    /// The plan the run follows since it began.
+    package func plan() throws -> Plan {
+        let chunks = Dictionary(grouping: try chunks(), by: \.relationId)
+        let tables = try relations().map { relation in
+            let ranges = (chunks[relation.relationId] ?? []).map(\.range)
+            return TablePlan(
+                name: relation.name,
+                treatment: relation.treatment,
+                reason: "as begun",
+                key: relation.key,
+                format: relation.format,
+                estimatedRows: relation.definition.estimatedRows,
+                tableBytes: relation.tableBytes,
+                hasOtherUniqueKeys: relation.hasOtherUniqueKeys,
+                ranges: ranges,
+                wantedChunks: ranges.count
+            )
+        }
+        return Plan(tables: tables, warnings: [])
+    }
+
+    package func chunks() throws -> [ChunkEntry] {
+        try connection.query(
+            ChunkEntry.self,
+            "SELECT \(Self.chunkColumns) FROM tidemark.chunk c ORDER BY c.relation_id, c.chunk_number"
+        )
+    }
+
+    static let chunkColumns: SQL = """
+        c.relation_id, c.chunk_number, c.range, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows
+        """
+}

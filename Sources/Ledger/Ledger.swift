@@ -1,0 +1,134 @@
+package import Catalog
+import FoundationEssentials
+import Planning
+package import Postgres
+
+/// The record of a run, in the target.
+///
+/// Everything here is plain SQL in whatever transaction is open on the connection, so that a chunk's row is committed
+/// with the chunk's rows, and an object's with the object.
+package struct Ledger {
+    package static let version = 1
+    package static let schema: Identifier = "tidemark"
+
+    package let connection: Connection
+    /// What this client holds; -1 for one that only reads.
+    package let epoch: Int
+
+    package init(_ connection: Connection, epoch: Int = -1) {
+        self.connection = connection
+        self.epoch = epoch
+    }
+
+    // MARK: The run
+
+    /// The run; nil where the target has no ledger.
+    package static func run(on connection: Connection) throws -> RunEntry? {
+        let exists = try connection.queryOne("SELECT pg_catalog.to_regclass('tidemark.run') IS NOT NULL AS is_there")
+        guard try exists.boolean("is_there") else { return nil }
+        return try connection.query(
+            RunEntry.self,
+            """
+            SELECT run_id, epoch, ledger_version, tool_version, step, pass, is_pass_open, source, cutover_snapshot
+            FROM tidemark.run
+            """
+        ).first
+    }
+
+    /// Writes an empty ledger.
+    package static func create(on connection: Connection, source: DatabaseIdentity, toolVersion: String) throws {
+        try connection.transaction(.readWrite) {
+            try connection.execute(SQL(trusted: String(decoding: PackageResources.ledger_sql, as: UTF8.self)))
+            try connection.execute(
+                """
+                INSERT INTO tidemark.run (ledger_version, run_id, epoch, tool_version, step, pass, is_pass_open, source)
+                VALUES (\(version), \(value: UUID().uuidString)::uuid, 0, \(value: toolVersion),
+                        \(value: RunStep.begun.rawValue), 0, false, \(value: try json(source))::jsonb)
+                """
+            )
+        }
+    }
+
+    /// Refuses whoever lost the run to another client; holds off a take-over until this transaction ends.
+    package func fence() throws {
+        let rows = try connection.query("SELECT FROM tidemark.run WHERE epoch = \(value: epoch) FOR SHARE")
+        guard rows.count == 1 else {
+            throw LedgerError(
+                .fenced,
+                "another tidemark has taken over this run",
+                hint: "see: tidemark status --target …"
+            )
+        }
+    }
+
+    package func setStep(_ step: RunStep) throws {
+        try connection.execute("UPDATE tidemark.run SET step = \(value: step.rawValue)")
+    }
+
+    /// Begins the next pass, unless one is open: that one is continued.
+    ///
+    /// - Returns: The pass's number.
+    package func openPass() throws -> Int {
+        try connection.queryOne(
+            """
+            UPDATE tidemark.run SET pass = CASE WHEN is_pass_open THEN pass ELSE pass + 1 END, is_pass_open = true
+            RETURNING pass
+            """
+        ).integer("pass")
+    }
+
+    /// Begins a new pass even if one is open: its chunks are to be brought to a newer mark than any before.
+    ///
+    /// - Parameter snapshot: The one snapshot the pass reads.
+    /// - Returns: The pass's number.
+    /// - Throws: ``PostgresError``.
+    package func openCutoverPass(reading snapshot: Snapshot) throws -> Int {
+        try connection.queryOne(
+            """
+            UPDATE tidemark.run
+            SET pass = pass + 1, is_pass_open = true, cutover_snapshot = \(value: snapshot.description)
+            RETURNING pass
+            """
+        ).integer("pass")
+    }
+
+    package func closePass() throws {
+        try connection.execute("UPDATE tidemark.run SET is_pass_open = false")
+    }
+
+    // MARK: The audit trail
+
+    /// Enters what was done.
+    package func record(
+        _ kind: String,
+        subject: String? = nil,
+        relation: Int? = nil,
+        chunk: Int? = nil,
+        count: CopyCount? = nil,
+        duration: Duration? = nil
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO tidemark.event (epoch, pass, kind, subject, relation_id, chunk_number, rows, bytes, milliseconds)
+            SELECT \(value: epoch), pass, \(value: kind), \(value: subject), \(value: relation.map(String.init))::integer,
+                   \(value: chunk.map(String.init))::integer, \(value: count.map { String($0.rows) })::bigint,
+                   \(value: count.map { String($0.bytes) })::bigint,
+                   \(value: duration.map { String($0.wholeMilliseconds) })::bigint
+            FROM tidemark.run
+            """
+        )
+    }
+
+    static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+extension Duration {
+    /// Milliseconds, cut.
+    package var wholeMilliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,99 @@
+package import Catalog
+package import Planning
+package import Postgres
+
+/// The run as the ledger has it.
+package struct RunEntry: Sendable, Codable {
+    package let runId: String
+    package let epoch: Int
+    package let ledgerVersion: Int
+    package let toolVersion: String
+    package let step: RunStep
+    package let pass: Int
+    package let isPassOpen: Bool
+    package let source: DatabaseIdentity
+    package let cutoverSnapshot: Snapshot?
+
+    /// What the run's sessions are called, so that leftovers of a killed client are found.
+    package var sessionPrefix: String { "tidemark \(runId.prefix(8))" }
+}
+
+/// A table as the ledger has it.
+package struct RelationEntry: Sendable, Codable {
+    package let relationId: Int
+    package let schemaName: String
+    package let tableName: String
+    package let definition: Table
+    package let treatment: Treatment
+    package let key: Key?
+    package let format: CopyFormat
+    package let hasOtherUniqueKeys: Bool
+    package let tableBytes: Int
+
+    package var name: QualifiedName { QualifiedName(schema: schemaName, name: tableName) }
+    /// The columns COPY carries, by name: their order may differ on the two sides.
+    package var columns: [Identifier] { definition.copiedColumns.map(\.identifier) }
+}
+
+/// A chunk as the ledger has it.
+package struct ChunkEntry: Sendable, Codable {
+    package let relationId: Int
+    package let chunkNumber: Int
+    package let range: KeyRange
+    package let mark: Mark?
+    package let pass: Int
+    package let rows: Int
+    package let bytes: Int
+    package let shedSnapshot: String?
+    package let writtenRows: Int?
+}
+
+/// A key, index or constraint to rebuild.
+package struct ObjectEntry: Sendable, Codable {
+    package let objectId: Int
+    package let stage: RebuildStage
+    package let kind: String
+    package let schemaName: String
+    package let tableName: String
+    package let objectName: String
+    package let statements: [String]
+    package let stepsDone: Int
+    package let bytes: Int
+
+    package var description: String {
+        "\(kind) \(Identifier(objectName).quoted) on \(QualifiedName(schema: schemaName, name: tableName))"
+    }
+}
+
+/// The order in which objects come into being; a stage begins when the ones before it are done.
+package enum RebuildStage: Int, Sendable, Codable, CaseIterable {
+    /// What identifies a table's rows: the delta is applied by it.
+    case key = 1
+    /// The other indexes, unique and exclusion constraints.
+    case index = 2
+    /// Indexes of partitioned tables, and the partitions' attached to them.
+    case partitionedIndex = 3
+    /// Foreign keys, not validated yet.
+    case foreignKey = 4
+    /// Validation of foreign keys.
+    case validation = 5
+}
+
+/// An object to be entered into the ledger.
+package struct NewObject: Sendable, Hashable {
+    package let table: QualifiedName
+    package let stage: RebuildStage
+    package let kind: String
+    package let name: String
+    package let statements: [SQL]
+    package let bytes: Int
+
+    package init(table: QualifiedName, stage: RebuildStage, kind: String, name: String, statements: [SQL], bytes: Int) {
+        self.table = table
+        self.stage = stage
+        self.kind = kind
+        self.name = name
+        self.statements = statements
+        self.bytes = bytes
+    }
+}

@@ -1,0 +1,85 @@
+-- The ledger: what has been copied, in which state of the source, and what was done. It lives in the target, so that a
+-- chunk's row is committed by the very transaction that wrote the chunk's rows; there is no other record to disagree.
+CREATE SCHEMA tidemark;
+COMMENT ON SCHEMA tidemark IS 'Ledger of a migration by Tidemark. Removed by: tidemark finish';
+
+-- One row: the run. Whoever works on it holds `epoch`; raising it fences off everybody who came before.
+CREATE TABLE tidemark.run (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    ledger_version integer NOT NULL,
+    run_id uuid NOT NULL,
+    epoch bigint NOT NULL,
+    tool_version text NOT NULL,
+    step text NOT NULL,
+    pass bigint NOT NULL,
+    is_pass_open boolean NOT NULL,
+    source jsonb NOT NULL,
+    cutover_snapshot text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- One row per table. `definition` is the source's catalog entry as it was: drift is measured against it.
+CREATE TABLE tidemark.relation (
+    relation_id integer PRIMARY KEY,
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    definition jsonb NOT NULL,
+    treatment text NOT NULL,
+    key jsonb,
+    format text NOT NULL,
+    has_other_unique_keys boolean NOT NULL,
+    table_bytes bigint NOT NULL,
+    estimated_rows bigint NOT NULL,
+    UNIQUE (schema_name, table_name)
+);
+
+-- One row per chunk: a half-open range of its table's key. A bound that is NULL is no bound.
+-- mark: the snapshot in which the chunk was last read, and which database that was. NULL until the base is there.
+-- rows: how many rows of the chunk the target holds.
+CREATE TABLE tidemark.chunk (
+    relation_id integer NOT NULL REFERENCES tidemark.relation,
+    chunk_number integer NOT NULL,
+    range jsonb NOT NULL,
+    mark jsonb,
+    pass bigint NOT NULL DEFAULT 0,
+    rows bigint NOT NULL DEFAULT 0,
+    bytes bigint NOT NULL DEFAULT 0,
+    -- The chunk has shed what changed up to this snapshot and waits for that many written rows to be loaded.
+    shed_snapshot text,
+    written_rows bigint,
+    transaction_id bigint,
+    changed_at timestamptz,
+    PRIMARY KEY (relation_id, chunk_number)
+);
+
+-- One row per key, index and constraint to rebuild, with the statements that make it and how many of them are committed.
+CREATE TABLE tidemark.object (
+    object_id integer PRIMARY KEY,
+    relation_id integer REFERENCES tidemark.relation,
+    stage integer NOT NULL,
+    kind text NOT NULL,
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    object_name text NOT NULL,
+    statements jsonb NOT NULL,
+    steps_done integer NOT NULL DEFAULT 0,
+    bytes bigint NOT NULL,
+    UNIQUE (kind, schema_name, table_name, object_name)
+);
+
+-- The audit trail: everything that changed something, how long it took and how it ended.
+CREATE TABLE tidemark.event (
+    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    epoch bigint NOT NULL,
+    pass bigint NOT NULL,
+    kind text NOT NULL,
+    relation_id integer,
+    chunk_number integer,
+    subject text,
+    rows bigint,
+    bytes bigint,
+    milliseconds bigint
+);
+
+REVOKE ALL ON SCHEMA tidemark FROM PUBLIC

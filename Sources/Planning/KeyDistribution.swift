@@ -1,0 +1,81 @@
+package import Postgres
+
+/// Where to cut a table so that its chunks hold about as many rows each.
+///
+/// The cuts come from the keys there are, never from arithmetic between the least and the greatest: ids have gaps.
+package struct KeyDistribution {
+    /// Pages read per chunk; the rows of that many pages place a cut to within a few percent.
+    private static let sampledPagesPerChunk = 48
+    private static let pageBytes = 8192
+
+    private let connection: Connection
+
+    /// - Parameter connection: The source, with or without an open transaction.
+    package init(_ connection: Connection) {
+        self.connection = connection
+    }
+
+    /// Cuts every table of a plan that wants more than one chunk.
+    ///
+    /// - Parameter plan: A plan whose tables are one range wide.
+    /// - Returns: The plan with its ranges.
+    /// - Throws: ``PostgresError``.
+    package func cut(_ plan: Plan) throws -> Plan {
+        var plan = plan
+        for index in plan.tables.indices where plan.tables[index].wantedChunks > 1 {
+            guard let key = plan.tables[index].key else { continue }
+            let table = plan.tables[index]
+            plan.tables[index].ranges = KeyRange.between(
+                try during("finding chunks of \(table.name)") {
+                    try bounds(of: table.name, key: key, count: table.wantedChunks, bytes: table.tableBytes)
+                }
+            )
+        }
+        return plan
+    }
+
+    /// The lower bounds of all chunks but the first.
+    ///
+    /// - Parameters:
+    ///   - table: The table.
+    ///   - key: Its key.
+    ///   - count: How many chunks are wanted; a table with fewer keys gets fewer.
+    ///   - bytes: Its size, which says how small a sample may be.
+    /// - Returns: One list of values per bound, ascending.
+    /// - Throws: ``PostgresError``.
+    package func bounds(of table: QualifiedName, key: Key, count: Int, bytes: Int) throws -> [[String]] {
+        let pages = max(1, bytes / Self.pageBytes)
+        let percent = 100.0 * Double(count * Self.sampledPagesPerChunk) / Double(pages)
+        if percent < 50 {
+            let sampled = try cuts(
+                in: "\(table) TABLESAMPLE SYSTEM (\(literal: String(percent))) REPEATABLE (1)",
+                key,
+                count
+            )
+            // A sample may hit empty pages only (after a large DELETE); then every key is looked at.
+            if sampled.count >= count / 2 { return sampled }
+        }
+        return try cuts(in: "\(table)", key, count)
+    }
+
+    private func cuts(in relation: SQL, _ key: Key, _ count: Int) throws -> [[String]] {
+        let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
+        return try connection.query(
+            Cut.self,
+            """
+            SELECT pg_catalog.json_build_array(\(texts)) AS bound
+            FROM (SELECT \(key.columns.commaSeparated),
+                         pg_catalog.row_number() OVER (ORDER BY \(key.order)) AS position,
+                         count(*) OVER () AS total
+                  FROM ONLY \(relation)) AS s
+            WHERE position > 1
+              AND (position - 1) * \(count) / total > (position - 2) * \(count) / total
+            ORDER BY position
+            """
+        ).map(\.bound)
+    }
+
+    private struct Cut: Decodable {
+        let bound: [String]
+    }
+}

@@ -1,0 +1,64 @@
+package import Postgres
+
+/// What will be done with each table: decided before anything runs, printed, and then followed.
+package struct Plan: Sendable, Hashable, Codable {
+    package var tables: [TablePlan]
+    /// What the operator should know before the night, and cannot see in a table's line.
+    package var warnings: [String]
+
+    package init(tables: [TablePlan], warnings: [String]) {
+        self.tables = tables
+        self.warnings = warnings
+    }
+
+    package func tables(_ treatment: Treatment) -> [TablePlan] { tables.filter { $0.treatment == treatment } }
+    package var chunkCount: Int { tables.reduce(0) { $0 + $1.ranges.count } }
+    package var excluded: Set<QualifiedName> { Set(tables(.excluded).map(\.name)) }
+
+    /// Bytes copied days ahead.
+    package var precopyBytes: Int { tables(.delta).reduce(0) { $0 + $1.tableBytes } }
+    /// Bytes copied on the night whatever happens; the delta comes on top.
+    package var wholeBytes: Int { tables(.whole).reduce(0) { $0 + $1.tableBytes } }
+}
+
+/// What will be done with one table.
+package struct TablePlan: Sendable, Hashable, Codable {
+    package let name: QualifiedName
+    package let treatment: Treatment
+    package let reason: String
+    package let key: Key?
+    package let format: CopyFormat
+    package let estimatedRows: Int
+    package let tableBytes: Int
+    /// Beside its key the table has unique or exclusion constraints: rows of different chunks may swap values, so all
+    /// chunks shed before any loads, and one snapshot must serve the whole table.
+    package let hasOtherUniqueKeys: Bool
+    /// The chunks, in key order; one that spans everything for a table copied whole.
+    package var ranges: [KeyRange]
+    /// How many chunks the table should be cut into; its ranges are found by sampling the source.
+    package let wantedChunks: Int
+
+    package init(
+        name: QualifiedName,
+        treatment: Treatment,
+        reason: String,
+        key: Key?,
+        format: CopyFormat,
+        estimatedRows: Int,
+        tableBytes: Int,
+        hasOtherUniqueKeys: Bool,
+        ranges: [KeyRange],
+        wantedChunks: Int
+    ) {
+        self.name = name
+        self.treatment = treatment
+        self.reason = reason
+        self.key = key
+        self.format = format
+        self.estimatedRows = estimatedRows
+        self.tableBytes = tableBytes
+        self.hasOtherUniqueKeys = hasOtherUniqueKeys
+        self.ranges = ranges
+        self.wantedChunks = wantedChunks
+    }
+}

@@ -1,0 +1,35 @@
+public import Postgres
+
+/// What the operator may decide about a plan.
+public struct PlanOptions: Sendable {
+    /// Treatments asked for, by table.
+    public var treatments: [QualifiedName: Treatment] = [:]
+    /// The size a chunk is cut to, in bytes of the table on disk.
+    public var chunkBytes = 64 << 20
+    /// Tables smaller than this are copied whole on the night.
+    public var wholeBelowBytes = 8 << 20
+
+    /// The defaults.
+    public init() {}
+}
+
+/// Why no plan can be made.
+public struct PlanError: Error, Sendable, CustomStringConvertible {
+    /// What has to be corrected: the call (usage), or something in a database.
+    public enum Code: Sendable {
+        /// The options name something that does not exist or cannot be done.
+        case usage
+        /// A database is not in a state in which this can be done.
+        case refused
+    }
+
+    /// The kind.
+    public let code: Code
+    /// What is wrong, where, and what to do.
+    public let description: String
+
+    package init(_ code: Code, _ message: String, hint: String? = nil) {
+        self.code = code
+        description = hint.map { "\(message)\nHINT: \($0)" } ?? message
+    }
+}

@@ -1,0 +1,190 @@
+package import Catalog
+import Postgres
+
+/// Decides how each table is treated.
+///
+/// Pure: no connection, no clock, no environment.
+package struct Planner {
+    /// A table whose rows lie on disk in another order than its key (a random uuid) is read entirely for each chunk.
+    private static let chunksOfScatteredKey = 8
+
+    private let source: DatabaseCatalog
+    private let options: PlanOptions
+    private let sortsAlike: Bool
+    private let indexes: [UInt32: [Index]]
+
+    /// - Parameters:
+    ///   - source: What the source contains.
+    ///   - target: Which database is to be filled; nil while planning without one.
+    ///   - options: What the operator decided.
+    package init(source: DatabaseCatalog, target: DatabaseIdentity?, options: PlanOptions) {
+        self.source = source
+        self.options = options
+        let order = source.identity.defaultSortOrder
+        sortsAlike = order != nil && (target == nil ? order == "C" : order == target?.defaultSortOrder)
+        indexes = Dictionary(grouping: source.indexes, by: \.tableOid)
+    }
+
+    /// The plan, each table still one range wide; ``KeyDistribution`` cuts them.
+    ///
+    /// - Throws: ``PlanError`` when an option names a table that is not there, or a table cannot be read.
+    package func plan() throws -> Plan {
+        try refuseUnknownTables()
+        let leaves = source.tables.filter { !$0.isPartitioned }
+        let plans = try leaves.map(plan(for:))
+        try refuseUnreadable(plans)
+        try refuseUnreadableSequences()
+        return Plan(tables: plans.sorted { $0.tableBytes > $1.tableBytes }, warnings: warnings(plans))
+    }
+
+    private func plan(for table: Table) throws -> TablePlan {
+        let ofTable = indexes[table.oid] ?? []
+        let key = Key.choose(for: table, among: ofTable, sortsAlike: sortsAlike)
+        let (treatment, reason) = try treatment(of: table, key: key)
+        let wanted = treatment == .delta ? wantedChunks(table, key) : 1
+        let isBinary = !table.copiedColumns.isEmpty && table.copiedColumns.allSatisfy(\.isBinarySafe)
+        return TablePlan(
+            name: table.qualifiedName,
+            treatment: treatment,
+            reason: reason,
+            key: treatment == .delta ? key : nil,
+            format: isBinary ? .binary : .text,
+            estimatedRows: table.estimatedRows,
+            tableBytes: table.tableBytes,
+            hasOtherUniqueKeys: hasOtherUniqueKeys(table, key, ofTable),
+            ranges: treatment == .excluded ? [] : [.everything],
+            wantedChunks: wanted
+        )
+    }
+
+    private func treatment(of table: Table, key: Key?) throws -> (Treatment, String) {
+        if let asked = askedTreatment(of: table) {
+            if asked == .delta, key == nil {
+                throw PlanError(
+                    .usage,
+                    "\(table.qualifiedName) cannot be treated as delta: no primary key and no unique index over NOT NULL columns",
+                    hint: "let it be copied whole, or add a key on the source"
+                )
+            }
+            return (asked, "asked for")
+        }
+        guard key != nil else { return (.whole, "no key identifies its rows") }
+        if table.tableBytes < options.wholeBelowBytes { return (.whole, "small") }
+        return (.delta, "large, with a key")
+    }
+
+    /// A decision for a partitioned table holds for its partitions, the nearest decision wins.
+    private func askedTreatment(of table: Table) -> Treatment? {
+        var current: Table? = table
+        while let table = current {
+            if let asked = options.treatments[table.qualifiedName] { return asked }
+            current = table.parentOid.flatMap { parent in source.tables.first { $0.oid == parent } }
+        }
+        return nil
+    }
+
+    private func wantedChunks(_ table: Table, _ key: Key?) -> Int {
+        let bySize = max(1, (table.tableBytes + options.chunkBytes - 1) / options.chunkBytes)
+        guard let first = key?.parts.first, let column = table.column(first.name) else { return 1 }
+        let scattersByNature = ["uuid", "text", "varchar", "bpchar", "bytea"].contains(column.typeName)
+        let isScattered = column.correlation.map { abs($0) < 0.5 } ?? scattersByNature
+        return isScattered || first.isComparedBytewise ? min(bySize, Self.chunksOfScatteredKey) : bySize
+    }
+
+    private func hasOtherUniqueKeys(_ table: Table, _ key: Key?, _ indexes: [Index]) -> Bool {
+        // Under a nondeterministic collation 'a' may become 'A' and move to another chunk while staying the same key.
+        let isKeyAmbiguous = key?.parts.contains { table.column($0.name)?.isCollationDeterministic == false } ?? false
+        return isKeyAmbiguous || indexes.contains { ($0.isUnique || $0.isExclusion) && $0.name != key?.indexName }
+    }
+
+    // MARK: What is refused, and what is said
+
+    private func refuseUnknownTables() throws {
+        let known = Set(source.tables.map(\.qualifiedName))
+        let unknown = options.treatments.keys.filter { !known.contains($0) }.sorted()
+        guard let first = unknown.first else { return }
+        let alike = known.filter { $0.name.lowercased() == first.name.lowercased() }.sorted().first
+        throw PlanError(
+            .usage,
+            "the options name \(unknown.count == 1 ? "a table" : "tables") the source does not have: "
+                + unknown.map(\.description).joined(separator: ", "),
+            hint: alike.map { "did you mean \($0)?" }
+                ?? "names are given as schema.table, exactly as the catalog spells them; list them with: tidemark plan"
+        )
+    }
+
+    private func refuseUnreadable(_ plans: [TablePlan]) throws {
+        let copied = Set(plans.filter { $0.treatment != .excluded }.map(\.name))
+        let role = source.identity.roleName
+        let unreadable = source.tables.filter { copied.contains($0.qualifiedName) && !$0.isReadable }.map(
+            \.qualifiedName
+        )
+        guard unreadable.isEmpty else {
+            throw PlanError(
+                .refused,
+                "role \(role) may not read \(unreadable.count) table(s) of the source: " + Self.shortList(unreadable),
+                hint: "GRANT SELECT ON TABLE … TO \(Identifier(role).quoted), or leave them out with --exclude"
+            )
+        }
+        let hidden = source.tables.filter { copied.contains($0.qualifiedName) && $0.isRowSecurityActive }.map(
+            \.qualifiedName
+        )
+        guard hidden.isEmpty else {
+            throw PlanError(
+                .refused,
+                "row-level security would hide rows of \(hidden.count) table(s) from role \(role): "
+                    + Self.shortList(hidden),
+                hint: "connect as the tables' owner or as a role with BYPASSRLS, or leave them out with --exclude"
+            )
+        }
+    }
+
+    private func refuseUnreadableSequences() throws {
+        let unreadable = source.sequences.filter { !$0.isReadable }.map(\.qualifiedName)
+        guard unreadable.isEmpty else {
+            let role = source.identity.roleName
+            throw PlanError(
+                .refused,
+                "role \(role) may not read \(unreadable.count) sequence(s) of the source: "
+                    + Self.shortList(unreadable),
+                hint: "GRANT SELECT ON ALL SEQUENCES IN SCHEMA … TO \(Identifier(role).quoted)"
+            )
+        }
+    }
+
+    private func warnings(_ plans: [TablePlan]) -> [String] {
+        var warnings: [String] = []
+        let identity = source.identity
+        if identity.largeObjects > 0 {
+            warnings.append("\(identity.largeObjects) large objects on the source are not brought over")
+        }
+        if identity.preparedTransactions > 0 {
+            warnings.append("\(identity.preparedTransactions) prepared transactions are pending on the source")
+        }
+        let keyless = plans.filter {
+            $0.treatment == .whole && $0.reason != "small" && $0.tableBytes >= options.wholeBelowBytes
+        }
+        for table in keyless {
+            warnings.append("\(table.name) is copied entirely on the night (\(table.reason))")
+        }
+        for index in source.indexes where !index.isUsable && !index.isPartitioned {
+            warnings.append("index \(index.qualifiedName) is INVALID on the source and is not brought over")
+        }
+        let excluded = Set(plans.filter { $0.treatment == .excluded }.map(\.name))
+        for constraint in source.constraints {
+            guard let referenced = constraint.referenced, excluded.contains(referenced),
+                !excluded.contains(constraint.tableQualifiedName)
+            else { continue }
+            warnings.append(
+                "foreign key \"\(constraint.name)\" of \(constraint.tableQualifiedName) is left out: "
+                    + "it references \(referenced), which is excluded"
+            )
+        }
+        return warnings
+    }
+
+    private static func shortList(_ names: [QualifiedName]) -> String {
+        let shown = names.sorted().prefix(10).map(\.description).joined(separator: ", ")
+        return names.count > 10 ? "\(shown), and \(names.count - 10) more" : shown
+    }
+}

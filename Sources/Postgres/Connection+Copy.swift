@@ -1,0 +1,234 @@
+import CLibpq
+import Glibc
+
+/// What one COPY moved.
+package struct CopyCount: Sendable, Hashable {
+    package var rows: Int
+    package var bytes: Int
+
+    package static let zero = CopyCount(rows: 0, bytes: 0)
+
+    package static func + (left: Self, right: Self) -> Self {
+        CopyCount(rows: left.rows + right.rows, bytes: left.bytes + right.bytes)
+    }
+}
+
+extension Connection {
+    /// Streams `COPY … TO STDOUT` from here into `COPY … FROM STDIN` there, without ever holding more than a batch.
+    ///
+    /// Both calls block, which is the back-pressure: nothing is read that cannot be written. Rows are put together into
+    /// batches of 64 KiB; sent one by one they cost the target about a tenth more CPU.
+    ///
+    /// - Parameters:
+    ///   - copyOut: The COPY statement for this end.
+    ///   - target: The other end, used by the same thread.
+    ///   - copyIn: The COPY statement for the other end.
+    ///   - progress: Told the bytes of each batch.
+    /// - Returns: The rows and bytes moved.
+    /// - Throws: ``PostgresError`` with `.copyFailed` if either end failed, or if the two command tags and the rows seen
+    ///   on the way do not all agree.
+    package func relay(
+        _ copyOut: SQL,
+        to target: Connection,
+        _ copyIn: SQL,
+        progress: (Int) -> Void
+    ) throws -> CopyCount {
+        try begin(copyOut, expecting: PGRES_COPY_OUT)
+        do {
+            try target.begin(copyIn, expecting: PGRES_COPY_IN)
+        } catch {
+            abandonCopyOut()
+            throw error
+        }
+        var batch = CopyBatch(connection: target)
+        var moved = CopyCount.zero
+        do {
+            while let length = try nextCopyMessage({ bytes in try batch.append(bytes) }) {
+                moved.rows += 1
+                moved.bytes += length
+                if batch.isFull {
+                    progress(batch.count)
+                    try batch.send()
+                }
+            }
+            progress(batch.count)
+            try batch.send()
+        } catch {
+            throw try relayFailure(error, target: target)
+        }
+        let sent = try endCopyOut()
+        let received = try target.endCopyIn()
+        // A binary stream ends with a trailer, which comes as a message of its own (PostgreSQL manual, COPY, File Formats).
+        let seen = isBinaryCopy(copyOut) ? moved.rows - 1 : moved.rows
+        guard sent == received, sent == seen else {
+            throw PostgresError(
+                .copyFailed,
+                "the source sent \(sent) rows, \(seen) passed through, and the target took \(received)",
+                hint: "a trigger or rule on the target table swallows rows; it must not exist while data is loaded"
+            )
+        }
+        return CopyCount(rows: sent, bytes: moved.bytes)
+    }
+
+    /// Starts a `COPY … TO STDOUT` whose messages are then fetched one at a time.
+    package func beginCopyOut(_ sql: SQL) throws {
+        try begin(sql, expecting: PGRES_COPY_OUT)
+    }
+
+    /// Hands the next message of a running COPY OUT to `body`, valid only during the call.
+    ///
+    /// - Parameter body: Receives the bytes; in text format one message is one row with its newline.
+    /// - Returns: The number of bytes, nil at the end of the data (then ``endCopyOut()`` is due).
+    /// - Throws: ``PostgresError``, and what `body` throws.
+    package func nextCopyMessage(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Int? {
+        var buffer: UnsafeMutablePointer<CChar>?
+        let length = Int(PQgetCopyData(pointer, &buffer, 0))
+        switch length {
+        case -1: return nil
+        case -2: throw error(of: Answer(pointer: PQgetResult(pointer)), .copyFailed)
+        default:
+            defer { PQfreemem(buffer) }
+            try body(UnsafeRawBufferPointer(start: buffer, count: length))
+            return length
+        }
+    }
+
+    /// Takes the end of a COPY OUT: an error may come only after the last row.
+    ///
+    /// - Returns: The rows its command tag tells.
+    /// - Throws: ``PostgresError`` with `.copyFailed`.
+    @discardableResult
+    package func endCopyOut() throws -> Int {
+        try takeCopyResult()
+    }
+
+    func endCopyIn() throws -> Int {
+        guard PQputCopyEnd(pointer, nil) == 1 else { throw error(of: Answer(pointer: nil), .copyFailed) }
+        return try takeCopyResult()
+    }
+
+    /// Puts bytes into a running COPY IN; blocks while the server does not take them.
+    func putCopyData(_ bytes: UnsafeRawBufferPointer) throws {
+        guard !bytes.isEmpty else { return }
+        let status = PQputCopyData(pointer, bytes.assumingMemoryBound(to: CChar.self).baseAddress, Int32(bytes.count))
+        guard status == 1 else { throw error(of: Answer(pointer: nil), .copyFailed) }
+    }
+
+    /// Has the server said anything while it should only listen? Then it has given up, and sending on is in vain.
+    var hasAnswerWaiting: Bool {
+        var descriptor = pollfd(fd: PQsocket(pointer), events: Int16(POLLIN), revents: 0)
+        return poll(&descriptor, 1, 0) > 0
+    }
+
+    // MARK: Steps
+
+    private func begin(_ sql: SQL, expecting status: ExecStatusType) throws {
+        let result = try answer(to: sql)
+        guard PQresultStatus(result.pointer) == status else {
+            throw PostgresError(.unexpectedAnswer, "the server took a COPY for something else")
+        }
+    }
+
+    private func takeCopyResult() throws -> Int {
+        var rows: Int?
+        var failure: PostgresError?
+        while let next = PQgetResult(pointer) {
+            let result = Answer(pointer: next)
+            if PQresultStatus(result.pointer) == PGRES_COMMAND_OK {
+                rows = try affectedRows(of: result)
+            } else if failure == nil {
+                failure = error(of: result, .copyFailed)
+            }
+            if isBroken { break }
+        }
+        if let failure { throw failure }
+        guard let rows else { throw error(of: Answer(pointer: nil), .copyFailed) }
+        return rows
+    }
+
+    /// Ends both halves of a relay that failed and tells which end's error came first.
+    private func relayFailure(_ cause: any Error, target: Connection) throws -> any Error {
+        _ = PQputCopyEnd(target.pointer, "the other end failed")
+        var targetFailure: PostgresError?
+        do {
+            _ = try target.takeCopyResult()
+        } catch let error as PostgresError {
+            targetFailure = error
+        }
+        abandonCopyOut()
+        // 57014 is the target's echo of our own "the other end failed".
+        if let targetFailure, targetFailure.sqlState != "57014" { return targetFailure }
+        return cause
+    }
+
+    /// Cancels a COPY OUT nobody wants any more and drains what is still on its way.
+    private func abandonCopyOut() {
+        guard let cancel = PQgetCancel(pointer) else { return }
+        var message = [CChar](repeating: 0, count: 256)
+        _ = PQcancel(cancel, &message, Int32(message.count))
+        PQfreeCancel(cancel)
+        var buffer: UnsafeMutablePointer<CChar>?
+        while PQgetCopyData(pointer, &buffer, 0) > 0 { PQfreemem(buffer) }
+        while let result = PQgetResult(pointer) { PQclear(result) }
+    }
+
+    private func isBinaryCopy(_ sql: SQL) -> Bool { sql.text.hasSuffix(CopyFormat.binary.clause.text) }
+}
+
+/// The two formats of COPY that are used.
+public enum CopyFormat: String, Sendable, Codable {
+    /// Every type can be read and written as text.
+    case text
+    /// About a third less CPU, for types whose binary form means the same on every server.
+    case binary
+
+    /// The end of a COPY statement.
+    package var clause: SQL {
+        switch self {
+        case .text: "(FORMAT text)"
+        case .binary: "(FORMAT binary)"
+        }
+    }
+}
+
+/// Rows on their way, put together so that the target gets one protocol message per 64 KiB.
+struct CopyBatch: ~Copyable {
+    private static let capacity = 64 << 10
+    /// How often, in batches, the target is asked whether it still listens.
+    private static let listenEvery = 64
+
+    private let connection: Connection
+    private let bytes = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+    private(set) var count = 0
+    private var sent = 0
+
+    init(connection: Connection) {
+        self.connection = connection
+    }
+
+    deinit { bytes.deallocate() }
+
+    var isFull: Bool { count >= Self.capacity * 7 / 8 }
+
+    mutating func append(_ row: UnsafeRawBufferPointer) throws {
+        if row.count > Self.capacity - count {
+            try send()
+            // A row larger than a batch goes as it is, straight out of libpq's memory.
+            if row.count > Self.capacity {
+                try connection.putCopyData(row)
+                return
+            }
+        }
+        if let start = row.baseAddress { (bytes + count).copyMemory(from: start, byteCount: row.count) }
+        count += row.count
+    }
+
+    mutating func send() throws {
+        try connection.putCopyData(UnsafeRawBufferPointer(start: bytes, count: count))
+        count = 0
+        sent += 1
+        if sent % Self.listenEvery == 0, connection.hasAnswerWaiting {
+            throw PostgresError(.copyFailed, "the target stopped taking rows")
+        }
+    }
+}

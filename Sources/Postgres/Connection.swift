@@ -1,0 +1,249 @@
+import CLibpq
+
+/// One session with a server, pinned to ``SessionSettings``, used by one thread.
+///
+/// Not `Sendable` on purpose: it is made and used inside a ``ThreadConfined`` and cannot leave it.
+package final class Connection {
+    package let endpoint: Endpoint
+    package let serverVersion: ServerVersion
+    let pointer: OpaquePointer
+    private let interrupter: Interrupter
+    private let handle: CancelHandle
+    private let purpose: String
+
+    /// Connects and pins the session.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The server and database.
+    ///   - purpose: Becomes `application_name` (63 bytes at most, the server cuts the rest).
+    ///   - interrupter: Cancels this connection's statements from elsewhere.
+    /// - Throws: ``PostgresError`` with `.connectionFailed`.
+    package init(to endpoint: Endpoint, purpose: String, interrupter: Interrupter) throws {
+        let connection = try Self.connect(endpoint, purpose: purpose)
+        self.endpoint = endpoint
+        self.interrupter = interrupter
+        self.purpose = purpose
+        pointer = connection
+        handle = CancelHandle(connection)
+        serverVersion = ServerVersion(number: Int(PQserverVersion(connection)))
+        PQsetNoticeProcessor(connection, { _, _ in }, nil)
+        interrupter.attach(handle)
+        try SessionSettings.pin(on: self, side: endpoint.side)
+    }
+
+    deinit {
+        interrupter.detach(handle)
+        PQfinish(pointer)
+    }
+
+    /// A second session like this one, for when this one broke.
+    package func reopened() throws -> Connection {
+        try Connection(to: endpoint, purpose: purpose, interrupter: interrupter)
+    }
+
+    /// The server process as it named itself when the connection began; a pooler names another.
+    var announcedProcessID: Int { Int(PQbackendPID(pointer)) }
+
+    package var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
+
+    /// What a child process needs to reach the same database: everything in effect, the password apart.
+    package var connectionParameters: (conninfo: String, password: String?) {
+        guard let options = PQconninfo(pointer) else { return ("", nil) }
+        defer { PQconninfoFree(options) }
+        var values = Endpoint.values(of: options)
+        let password = values.removeValue(forKey: "password")
+        for own in ["application_name", "fallback_application_name", "client_encoding", "options", "passfile"] {
+            values[own] = nil
+        }
+        let conninfo = values.sorted { $0.key < $1.key }.map { keyword, value in
+            let escaped = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
+            return "\(keyword)='\(escaped)'"
+        }
+        return (conninfo.joined(separator: " "), password)
+    }
+
+    // MARK: Statements
+
+    /// Runs a statement, or several separated by semicolons where there are no parameters, for its effect.
+    ///
+    /// - Parameter sql: The statement.
+    /// - Returns: The number of rows its command tag tells, 0 where it tells none.
+    /// - Throws: ``PostgresError``.
+    @discardableResult
+    package func execute(_ sql: SQL) throws -> Int {
+        let result = try answer(to: sql)
+        return try affectedRows(of: result)
+    }
+
+    /// Runs a query.
+    ///
+    /// - Parameter sql: The query.
+    /// - Returns: All its rows, in memory: for catalogs and the ledger, not for tables.
+    /// - Throws: ``PostgresError``.
+    package func query(_ sql: SQL) throws -> [Row] {
+        let result = try answer(to: sql)
+        let columns = PQnfields(result.pointer)
+        let names = try (0..<columns).map { try text(PQfname(result.pointer, $0)) }
+        return try (0..<PQntuples(result.pointer)).map { row in
+            let values: [String?] = try (0..<columns).map { column in
+                if PQgetisnull(result.pointer, row, column) != 0 { return nil }
+                return try text(PQgetvalue(result.pointer, row, column))
+            }
+            return Row(names: names, values: values)
+        }
+    }
+
+    /// Runs a query that answers exactly one row.
+    ///
+    /// - Parameter sql: The query.
+    /// - Returns: The row.
+    /// - Throws: ``PostgresError``; `.unexpectedAnswer` if there is no row, or more than one.
+    package func queryOne(_ sql: SQL) throws -> Row {
+        let rows = try query(sql)
+        guard rows.count == 1 else {
+            throw PostgresError(.unexpectedAnswer, "\(rows.count) rows came where one was expected")
+        }
+        return rows[0]
+    }
+
+    // MARK: Transactions
+
+    /// How a transaction is opened.
+    package enum TransactionMode: Sendable {
+        /// Writes, each statement with a snapshot of its own.
+        case readWrite
+        /// Reads one snapshot from its first query on (PostgreSQL manual 13.2.2). SERIALIZABLE would be refused on a standby.
+        case snapshot
+
+        package var begin: SQL {
+            switch self {
+            case .readWrite: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+            case .snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            }
+        }
+    }
+
+    /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
+    ///
+    /// - Parameters:
+    ///   - mode: How the transaction is opened.
+    ///   - body: What is done in it.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, and ``PostgresError`` if the commit fails. After a lost connection during the commit
+    ///   only the database knows whether it happened; read it there.
+    package func transaction<Result>(_ mode: TransactionMode, _ body: () throws -> Result) throws -> Result {
+        try execute(mode.begin)
+        let result: Result
+        do {
+            result = try body()
+        } catch {
+            rollBack()
+            throw error
+        }
+        let commit = try answer(to: "COMMIT")
+        guard let tag = PQcmdStatus(commit.pointer), String(cString: tag) == "COMMIT" else {
+            throw PostgresError(.statementFailed, "the server rolled back a transaction that was to be committed")
+        }
+        return result
+    }
+
+    /// Ends an open transaction without keeping anything.
+    ///
+    /// A broken connection has rolled back by itself.
+    package func rollBack() {
+        guard PQtransactionStatus(pointer) != PQTRANS_IDLE, !isBroken else { return }
+        PQclear(PQexec(pointer, "ROLLBACK"))
+    }
+
+    // MARK: Answers
+
+    func answer(to sql: SQL) throws -> Answer {
+        try refuseIfInterrupted()
+        let (text, parameters) = sql.rendered
+        guard !text.utf8.contains(0), !parameters.contains(where: { $0?.utf8.contains(0) == true }) else {
+            throw PostgresError(.statementFailed, "a statement holds a NUL character, which PostgreSQL cannot take")
+        }
+        let result: Answer
+        if parameters.isEmpty {
+            result = Answer(pointer: PQexec(pointer, text))
+        } else {
+            result = withCStrings(parameters) { values in
+                Answer(pointer: PQexecParams(pointer, text, Int32(values.count), nil, values, nil, nil, 0))
+            }
+        }
+        switch PQresultStatus(result.pointer) {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_EMPTY_QUERY: return result
+        default: throw error(of: result, .statementFailed)
+        }
+    }
+
+    func refuseIfInterrupted() throws {
+        if interrupter.isInterrupted { throw PostgresError(.cancelled, "stopped") }
+    }
+
+    /// The error an answer tells, or the connection, where there is no answer.
+    func error(of result: borrowing Answer, _ code: PostgresError.Code) -> PostgresError {
+        func field(_ name: Character) -> String? {
+            guard let ascii = name.asciiValue, let value = PQresultErrorField(result.pointer, Int32(ascii)) else {
+                return nil
+            }
+            return String(cString: value)
+        }
+        let sqlState = field("C")
+        let side = endpoint.side.rawValue
+        if interrupter.isInterrupted { return PostgresError(.cancelled, "stopped", sqlState: sqlState) }
+        if isBroken {
+            let reason = field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines
+            return PostgresError(.connectionLost, "lost the connection to the \(side): \(reason)", sqlState: sqlState)
+        }
+        let message = field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines
+        return PostgresError(code, "\(side): \(message)", sqlState: sqlState, detail: field("D"), hint: field("H"))
+    }
+
+    func affectedRows(of result: borrowing Answer) throws -> Int {
+        guard let tuples = PQcmdTuples(result.pointer) else { return 0 }
+        return Int(String(cString: tuples)) ?? 0
+    }
+
+    /// Text from libpq; a catalog of a SQL_ASCII database may hold names that are not UTF-8, and repairing one silently
+    /// would name another object.
+    private func text(_ bytes: UnsafePointer<CChar>?) throws -> String {
+        guard let bytes else { return "" }
+        guard let text = String(validatingCString: bytes) else {
+            throw PostgresError(
+                .unexpectedAnswer,
+                "the \(endpoint.side.rawValue) sent text that is not valid UTF-8: '\(String(cString: bytes))'"
+            )
+        }
+        return text
+    }
+
+    private func withCStrings<Result: ~Copyable>(
+        _ strings: [String?],
+        _ body: ([UnsafePointer<CChar>?]) -> Result
+    ) -> Result {
+        let copies = strings.map { string in
+            string.map { text in
+                let bytes = text.utf8CString
+                let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+                for (index, byte) in bytes.enumerated() { copy[index] = byte }
+                return copy
+            }
+        }
+        defer { for copy in copies { copy?.deallocate() } }
+        return body(copies.map { $0.map { UnsafePointer($0) } })
+    }
+}
+
+/// A `PGresult *`, freed when it goes out of scope.
+struct Answer: ~Copyable {
+    let pointer: OpaquePointer?
+    deinit { PQclear(pointer) }
+}
+
+extension String {
+    /// libpq ends its messages with a newline, and breaks some of them in two.
+    var trimmingNewlines: String {
+        split(whereSeparator: \.isNewline).joined(separator: " ").replacing("\t", with: " ")
+    }
+}

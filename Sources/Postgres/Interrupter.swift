@@ -1,0 +1,94 @@
+import CLibpq
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Reaches into connections that are blocked in a statement, from another thread.
+///
+/// Interrupting is final: every statement begun afterwards on an attached connection fails as cancelled, so a cancel
+/// request that arrives late can never hit an innocent statement.
+package final class Interrupter: Sendable {
+    private struct State {
+        var isInterrupted = false
+        var handles: [ObjectIdentifier: CancelHandle] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    package var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+
+    /// Cancels the statements that are running and refuses later ones.
+    ///
+    /// Never blocks.
+    ///
+    /// A server that does not answer the cancel request within `grace` loses its connection: the socket is shut down,
+    /// which ends any blocked read or write at once.
+    ///
+    /// - Parameter grace: Seconds to wait before shutting sockets down.
+    package func interrupt(grace: Double = 5) {
+        let handles = state.withLock { state in
+            state.isInterrupted = true
+            return Array(state.handles.values)
+        }
+        guard !handles.isEmpty else { return }
+        // PQcancel opens a connection of its own and may block, hence not on the caller's thread.
+        DispatchQueue.global().async { @Sendable in
+            for handle in handles { handle.cancelStatement() }
+        }
+        DispatchQueue.global().asyncAfter(deadline: .now() + grace) { @Sendable in
+            for handle in handles { handle.shutDownSocket() }
+        }
+    }
+
+    func attach(_ handle: CancelHandle) {
+        state.withLock { $0.handles[ObjectIdentifier(handle)] = handle }
+    }
+
+    func detach(_ handle: CancelHandle) {
+        state.withLock { $0.handles[ObjectIdentifier(handle)] = nil }
+        handle.close()
+    }
+}
+
+/// What it takes to cancel one connection's statement from another thread.
+///
+/// `@unchecked Sendable`: libpq documents `PGcancel` as usable from any thread and it is never changed after `init`;
+/// the duplicated socket is guarded by the mutex.
+final class CancelHandle: @unchecked Sendable {
+    private let cancel: OpaquePointer?
+    /// A duplicate, so that it never names a socket somebody else has opened since; -1 once closed.
+    private let socket: Mutex<Int32>
+
+    init(_ connection: OpaquePointer) {
+        cancel = PQgetCancel(connection)
+        let descriptor = PQsocket(connection)
+        socket = Mutex(descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : -1)
+    }
+
+    deinit {
+        close()
+        PQfreeCancel(cancel)
+    }
+
+    func cancelStatement() {
+        guard let cancel, socket.withLock({ $0 >= 0 }) else { return }
+        var message = [CChar](repeating: 0, count: 256)
+        // A refused cancel is answered by the socket's shutdown after the grace time.
+        _ = PQcancel(cancel, &message, Int32(message.count))
+    }
+
+    func shutDownSocket() {
+        socket.withLock { descriptor in
+            if descriptor >= 0 { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
+    }
+
+    func close() {
+        socket.withLock { descriptor in
+            if descriptor >= 0 { _ = Glibc.close(descriptor) }
+            descriptor = -1
+        }
+    }
+}

@@ -1,0 +1,50 @@
+/// One row of an answer, its values as text.
+package struct Row: Sendable {
+    let names: [String]
+    let values: [String?]
+
+    /// The value of a column, nil where it is NULL.
+    package subscript(_ column: String) -> String? {
+        guard let index = names.firstIndex(of: column) else {
+            preconditionFailure("the query has no column '\(column)'")
+        }
+        return values[index]
+    }
+
+    /// The value of a column that cannot be NULL.
+    ///
+    /// - Parameter column: Its name.
+    /// - Returns: The value as text.
+    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is NULL.
+    package func text(_ column: String) throws -> String {
+        guard let value = self[column] else { throw unexpected(column, "NULL") }
+        return value
+    }
+
+    /// The value of an integer column that cannot be NULL.
+    ///
+    /// - Parameter column: Its name.
+    /// - Returns: The number.
+    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is no integer.
+    package func integer(_ column: String) throws -> Int {
+        guard let number = Int(try text(column)) else { throw unexpected(column, "no integer") }
+        return number
+    }
+
+    /// The value of a boolean column that cannot be NULL.
+    ///
+    /// - Parameter column: Its name.
+    /// - Returns: True or false.
+    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is neither.
+    package func boolean(_ column: String) throws -> Bool {
+        switch try text(column) {
+        case "t": true
+        case "f": false
+        default: throw unexpected(column, "no boolean")
+        }
+    }
+
+    private func unexpected(_ column: String, _ what: String) -> PostgresError {
+        PostgresError(.unexpectedAnswer, "the server's answer has \(what) in column '\(column)'")
+    }
+}

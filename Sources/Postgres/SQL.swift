@@ -1,0 +1,115 @@
+/// A statement, or a part of one, that cannot be made of unquoted text.
+///
+/// Only literals in the source code are taken as SQL. What is interpolated is either quoted (names), escaped
+/// (``StringInterpolation/appendInterpolation(literal:)``), bound as a parameter
+/// (``StringInterpolation/appendInterpolation(value:)``), or SQL already. A plain `String` does not compile:
+///
+/// ```swift
+/// let sql: SQL = "SELECT count(*) FROM ONLY \(table) WHERE \(column) >= \(literal: bound)"
+/// ```
+package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
+    enum Fragment: Sendable, Hashable {
+        case text(String)
+        case parameter(String?)
+    }
+
+    var fragments: [Fragment]
+
+    package init(stringLiteral value: String) {
+        fragments = [.text(value)]
+    }
+
+    package init(stringInterpolation: StringInterpolation) {
+        fragments = stringInterpolation.fragments
+    }
+
+    /// SQL that a server's own catalog functions produced (`pg_get_indexdef` and its like), or that ships with the tool.
+    package init(trusted text: String) {
+        fragments = [.text(text)]
+    }
+
+    /// The text with `$1`, `$2` … in the place of parameters, and the parameters' values.
+    var rendered: (text: String, parameters: [String?]) {
+        var text = ""
+        var parameters: [String?] = []
+        for fragment in fragments {
+            switch fragment {
+            case .text(let part): text += part
+            case .parameter(let value):
+                parameters.append(value)
+                text += "$\(parameters.count)"
+            }
+        }
+        return (text, parameters)
+    }
+
+    /// The text, for logs and for storing; parameters appear as `$n`.
+    package var text: String { rendered.text }
+
+    package static func + (left: SQL, right: SQL) -> SQL {
+        var sum = left
+        sum.fragments += right.fragments
+        return sum
+    }
+
+    package struct StringInterpolation: StringInterpolationProtocol {
+        var fragments: [Fragment] = []
+
+        package init(literalCapacity: Int, interpolationCount: Int) {}
+
+        package mutating func appendLiteral(_ literal: String) {
+            fragments.append(.text(literal))
+        }
+
+        package mutating func appendInterpolation(_ sql: SQL) {
+            fragments += sql.fragments
+        }
+
+        package mutating func appendInterpolation(_ identifier: Identifier) {
+            fragments.append(.text(identifier.quoted))
+        }
+
+        package mutating func appendInterpolation(_ name: QualifiedName) {
+            fragments.append(.text(name.quoted))
+        }
+
+        package mutating func appendInterpolation(_ number: some BinaryInteger) {
+            fragments.append(.text(String(number)))
+        }
+
+        /// A string constant, for statements that take no parameters (COPY, SET, DDL).
+        ///
+        /// Doubling the quotes is enough because every session pins `standard_conforming_strings` and Swift strings are
+        /// valid Unicode (the hole of CVE-2025-1094 was invalid UTF-8).
+        package mutating func appendInterpolation(literal: String) {
+            fragments.append(.text("'" + literal.replacing("'", with: "''") + "'"))
+        }
+
+        /// A parameter, sent apart from the statement.
+        package mutating func appendInterpolation(value: String?) {
+            fragments.append(.parameter(value))
+        }
+
+        /// A parameter, sent apart from the statement.
+        package mutating func appendInterpolation(value: some BinaryInteger) {
+            fragments.append(.parameter(String(value)))
+        }
+    }
+}
+
+extension Sequence where Element == SQL {
+    /// The parts in order, with a separator between them.
+    package func joined(separator: SQL) -> SQL {
+        var result: SQL = ""
+        for (index, part) in enumerated() {
+            if index > 0 { result.fragments += separator.fragments }
+            result.fragments += part.fragments
+        }
+        return result
+    }
+}
+
+extension Sequence where Element == Identifier {
+    /// The names, quoted, with commas between them.
+    package var commaSeparated: SQL { map { "\($0)" as SQL }.joined(separator: ", ") }
+}

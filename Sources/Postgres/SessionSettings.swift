@@ -1,0 +1,93 @@
+/// The settings every session is pinned to, whatever its role, database or server says.
+///
+/// Each one changes what a row looks like, which rows are seen, which object a name means, or whether a long statement
+/// survives. A role with `DateStyle = 'SQL, DMY'` would otherwise turn 3 April into 4 March without an error.
+enum SessionSettings {
+    /// Settings that do not exist on an older server are left out there.
+    static let pinned: [(name: String, value: String)] = [
+        // How values look as text.
+        ("datestyle", "ISO, YMD"),
+        ("intervalstyle", "postgres"),
+        ("timezone", "UTC"),
+        ("bytea_output", "hex"),
+        ("extra_float_digits", "3"),
+        ("xmloption", "content"),
+        ("lc_monetary", "C"),
+        ("standard_conforming_strings", "on"),
+        // Which rows and which objects are seen.
+        ("row_security", "off"),
+        ("search_path", ""),
+        ("synchronize_seqscans", "off"),
+        ("session_replication_role", "origin"),
+        // A night's statement outlives every default.
+        ("statement_timeout", "0"),
+        ("lock_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+        ("idle_session_timeout", "0"),
+        ("transaction_timeout", "0"),
+        // The server notices a vanished client within a minute instead of two hours.
+        ("tcp_keepalives_idle", "30"),
+        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_count", "3"),
+        ("client_connection_check_interval", "10s"),
+        // Nothing but errors is sent while a COPY runs; an answer there means the server has given up.
+        ("client_min_messages", "error"),
+        ("check_function_bodies", "off"),
+        ("default_transaction_read_only", "off"),
+        ("default_transaction_isolation", "read committed"),
+        ("default_transaction_deferrable", "off"),
+    ]
+
+    /// Only for the source.
+    ///
+    /// A table swapped for a view between listing and reading must not run the view's functions with our rights
+    /// (CVE-2024-7348). The target needs its views, to refresh materialized ones.
+    static let pinnedOnSource = [(name: "restrict_nonsystem_relation_kind", value: "view, foreign-table")]
+
+    /// Sets what the server knows; one round trip.
+    static func pin(on connection: Connection, side: Endpoint.Side) throws {
+        let settings = side == .source ? pinned + pinnedOnSource : pinned
+        let values = settings.map { setting in
+            "(\(literal: setting.name), \(literal: setting.value))" as SQL
+        }.joined(separator: ", ")
+        // Only some roles may set session_replication_role, so it is left alone where it is as it should be.
+        let rows = try connection.query(
+            """
+            SELECT v.name, v.value, s.setting, pg_catalog.set_config(v.name, v.value, false) AS effective,
+                   pg_catalog.pg_backend_pid() AS pid
+            FROM (VALUES \(values)) AS v(name, value)
+            JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) v.name
+            WHERE NOT (v.name OPERATOR(pg_catalog.=) 'session_replication_role'
+                       AND s.setting OPERATOR(pg_catalog.=) v.value)
+            """
+        )
+        if let pid = try rows.first?.integer("pid"), pid != connection.announcedProcessID {
+            throw PostgresError(
+                .connectionFailed,
+                "a connection pooler stands between here and the \(side.rawValue)",
+                hint: "connect to PostgreSQL itself: snapshots, locks and settings must stay with one server process"
+            )
+        }
+        for row in rows {
+            guard let name = row["name"], let effective = row["effective"] else { continue }
+            try verify(name: name, effective: effective, wanted: row["value"] ?? "")
+        }
+    }
+
+    /// A pooler may swallow a SET.
+    ///
+    /// What decides over values and rows is read back.
+    private static func verify(name: String, effective: String, wanted: String) throws {
+        let decisive: Set = [
+            "datestyle", "intervalstyle", "timezone", "bytea_output", "extra_float_digits", "row_security",
+            "search_path",
+        ]
+        func plain(_ text: String) -> String { text.lowercased().filter { !$0.isWhitespace && $0 != "\"" } }
+        guard decisive.contains(name), plain(effective) != plain(wanted) else { return }
+        throw PostgresError(
+            .connectionFailed,
+            "the server keeps \(name) at '\(effective)' although '\(wanted)' was set",
+            hint: "connect to PostgreSQL directly, not through a connection pooler"
+        )
+    }
+}

@@ -1,0 +1,44 @@
+/// What `pg_current_snapshot()` says: which transactions a reader sees (PostgreSQL manual 9.27.10).
+///
+/// Every transaction below `xmin` is over; none at or above `xmax` had begun to write; those in between are in flight
+/// only if listed. The numbers are 64 bits wide, epoch included.
+public struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
+    /// Every transaction below it is over.
+    public let xmin: UInt64
+    /// No transaction at or above it had begun to write.
+    public let xmax: UInt64
+    /// The transactions between the two that were in flight.
+    public let inFlight: [UInt64]
+
+    /// Reads the text form `xmin:xmax:xip,xip,…`; nil if it is anything else.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 3, let xmin = UInt64(parts[0]), let xmax = UInt64(parts[1]), xmin <= xmax else {
+            return nil
+        }
+        let listed = parts[2].split(separator: ",")
+        let inFlight = listed.compactMap { UInt64($0) }
+        guard inFlight.count == listed.count else { return nil }
+        self.xmin = xmin
+        self.xmax = xmax
+        self.inFlight = inFlight
+    }
+
+    /// Reads the text form.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let snapshot = Snapshot(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a snapshot")
+        }
+        self = snapshot
+    }
+
+    /// Writes the text form.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+
+    /// The text form, as the server writes it.
+    public var description: String { "\(xmin):\(xmax):" + inFlight.map(String.init).joined(separator: ",") }
+}

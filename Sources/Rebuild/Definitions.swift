@@ -1,0 +1,146 @@
+import FoundationEssentials
+import Glibc
+package import Postgres
+
+/// The source's definitions, carried by PostgreSQL's own tools, as a file that lives as long as it is needed.
+package struct Definitions: Sendable {
+    /// How much of the definitions' ownership and rights is brought over.
+    package struct Options: Sendable {
+        package var skipsOwners: Bool
+        package var skipsPrivileges: Bool
+
+        package init(skipsOwners: Bool, skipsPrivileges: Bool) {
+            self.skipsOwners = skipsOwners
+            self.skipsPrivileges = skipsPrivileges
+        }
+    }
+
+    /// How the child processes reach a database.
+    package struct Access: Sendable {
+        let conninfo: String
+        let password: String?
+
+        /// Takes over what an open connection uses.
+        package init(_ connection: Connection) {
+            (conninfo, password) = connection.connectionParameters
+        }
+    }
+
+    private let tools: PostgresTools
+    private let directory: URL
+    private let options: Options
+
+    private var archive: String { directory.appendingPathComponent("definitions.dump").path }
+
+    /// Dumps the source's definitions and hands them to `body`; the file is gone afterwards.
+    ///
+    /// - Parameters:
+    ///   - source: How to reach the source.
+    ///   - tools: Tools of the newer major of the two servers.
+    ///   - scratch: The folder in which a private one is made.
+    ///   - excluded: Tables whose definitions are left out.
+    ///   - purpose: Becomes `application_name`.
+    ///   - options: Ownership and rights.
+    ///   - body: What is done with them.
+    /// - Returns: What `body` returns.
+    /// - Throws: ``ToolError``, and what `body` throws.
+    package static func with<Result: Sendable>(
+        of source: Access,
+        tools: PostgresTools,
+        scratch: String,
+        excluding excluded: Set<QualifiedName>,
+        purpose: String,
+        options: Options,
+        _ body: (Definitions) async throws -> Result
+    ) async throws -> Result {
+        let directory = try privateDirectory(in: scratch)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let definitions = Definitions(tools: tools, directory: directory, options: options)
+        var arguments = [
+            "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=30000", "--no-sync",
+            "--exclude-schema=tidemark", "--file=\(definitions.archive)",
+        ]
+        // Within double quotes a pattern's characters stand for themselves.
+        arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
+        try await definitions.dump(arguments, from: source, purpose: purpose)
+        return try await body(definitions)
+    }
+
+    /// The SQL that makes schemas, types, functions, tables and views.
+    ///
+    /// - Returns: Statements to be run in one transaction, together with the ledger's line that says so.
+    /// - Throws: ``ToolError``.
+    package func preData() async throws -> SQL {
+        try await script(["--section=pre-data"])
+    }
+
+    /// The SQL that makes what comes after the rows and is not built by the engine itself: triggers, rules, policies,
+    /// publications, comments and the like.
+    ///
+    /// - Returns: Statements to be run in one transaction, together with the ledger's line that says so.
+    /// - Throws: ``ToolError``.
+    package func restOfPostData() async throws -> SQL {
+        let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
+        let rest = listing.split(separator: "\n").filter { !$0.hasPrefix(";") && !Self.isBuiltByEngine($0) }
+        guard !rest.isEmpty else { return "" }
+        let list = directory.appendingPathComponent("post-data.list")
+        try Data((rest.joined(separator: "\n") + "\n").utf8).write(to: list)
+        return try await script(["--use-list=\(list.path)"])
+    }
+
+    /// The script without what psql alone understands.
+    ///
+    /// Newer minor versions frame a script with `\restrict key` and `\unrestrict key`. Anything else that is no SQL
+    /// is an error of the server's, not a command to anybody.
+    static func withoutFrame(_ script: String) -> String {
+        var lines = script.split(separator: "\n", omittingEmptySubsequences: false)
+        if let first = lines.firstIndex(where: { $0.hasPrefix("\\restrict ") }),
+            lines[..<first].allSatisfy({ $0.isEmpty || $0.hasPrefix("--") }),
+            let last = lines.lastIndex(of: "\\un" + lines[first].dropFirst()), last > first
+        {
+            lines.remove(at: last)
+            lines.remove(at: first)
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// A line of `pg_restore --list`: `id; class-oid oid KIND schema name owner`.
+    static func isBuiltByEngine(_ line: Substring) -> Bool {
+        let fields = line.split(separator: " ", maxSplits: 3)
+        guard fields.count == 4, fields[0].hasSuffix(";") else { return false }
+        return ["CONSTRAINT ", "INDEX ", "FK CONSTRAINT "].contains { fields[3].hasPrefix($0) }
+    }
+
+    private func script(_ selection: [String]) async throws -> SQL {
+        var arguments = selection
+        if options.skipsOwners { arguments.append("--no-owner") }
+        if options.skipsPrivileges { arguments.append("--no-privileges") }
+        let script = try await tools.run("pg_restore", arguments + ["--file=-", archive], passwordFile: nil)
+        return SQL(trusted: Self.withoutFrame(script))
+    }
+
+    private func dump(_ arguments: [String], from source: Access, purpose: String) async throws {
+        // A password in the arguments or the environment could be read in /proc; a private file cannot.
+        let passwordFile = directory.appendingPathComponent("password")
+        if let password = source.password {
+            let escaped = password.replacing("\\", with: "\\\\").replacing(":", with: "\\:")
+            try Data("*:*:*:*:\(escaped)\n".utf8).write(to: passwordFile)
+            chmod(passwordFile.path, 0o600)
+        }
+        defer { try? FileManager.default.removeItem(at: passwordFile) }
+        _ = try await tools.run(
+            "pg_dump",
+            arguments + ["--dbname=\(source.conninfo) application_name='\(purpose)'"],
+            passwordFile: source.password == nil ? nil : passwordFile.path
+        )
+    }
+
+    private static func privateDirectory(in scratch: String) throws -> URL {
+        var template = Array((scratch + "/tidemark-XXXXXX").utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw ToolError("cannot make a folder in \(scratch): \(String(cString: strerror(errno)))")
+        }
+        let path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+        return URL(fileURLWithPath: path, isDirectory: true)
+    }
+}

@@ -1,0 +1,85 @@
+import Glibc
+package import Ledger
+package import Postgres
+import Synchronization
+
+/// Builds keys, indexes and constraints, one statement after the other, until none is left.
+///
+/// Each statement is committed together with its line in the ledger: a build that was killed is neither half there nor
+/// done twice.
+package struct ObjectBuilder {
+    private static let attempts = 6
+
+    private let connection: Connection
+    private let epoch: Int
+    private let stop: StopRequest
+    private let built: @Sendable (ObjectEntry, Duration) -> Void
+
+    /// - Parameters:
+    ///   - connection: A connection to the target.
+    ///   - epoch: The epoch of this client.
+    ///   - memory: `maintenance_work_mem` for each build, as the server takes it.
+    ///   - stop: Ends the work between two statements.
+    ///   - built: Told each statement that is committed: the object as it was before it, and how long it took.
+    /// - Throws: ``PostgresError``.
+    package init(
+        _ connection: Connection,
+        epoch: Int,
+        memory: String,
+        stop: StopRequest,
+        built: @escaping @Sendable (ObjectEntry, Duration) -> Void
+    ) throws {
+        self.connection = connection
+        self.epoch = epoch
+        self.stop = stop
+        self.built = built
+        try connection.execute("SELECT pg_catalog.set_config('maintenance_work_mem', \(value: memory), false)")
+    }
+
+    /// Builds what may be built.
+    ///
+    /// - Parameters:
+    ///   - stages: The stages that may be built now.
+    ///   - pass: See ``Ledger/claimObject(_:settledIn:)``.
+    ///   - mayMoreCome: While true, an empty list is looked at again: copying goes on beside this and completes tables.
+    /// - Throws: ``PostgresError``, ``LedgerError``.
+    package func build(_ stages: [RebuildStage], settledIn pass: Int?, while mayMoreCome: () -> Bool = { false }) throws
+    {
+        while !stop.isRequested {
+            let isLastLook = !mayMoreCome()
+            if try retrying({ try buildNext(stages, settledIn: pass) }) { continue }
+            if isLastLook { return }
+            usleep(100_000)
+        }
+    }
+
+    private func buildNext(_ stages: [RebuildStage], settledIn pass: Int?) throws -> Bool {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let object = try connection.transaction(.readWrite) { () -> ObjectEntry? in
+            let ledger = Ledger(connection, epoch: epoch)
+            guard let object = try ledger.claimObject(stages, settledIn: pass) else { return nil }
+            let statement = SQL(trusted: object.statements[object.stepsDone])
+            try during("building \(object.description)") { try connection.execute(statement) }
+            try ledger.completeStep(of: object)
+            try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
+            return object
+        }
+        guard let object else { return false }
+        built(object, start.duration(to: clock.now))
+        return true
+    }
+
+    private func retrying<Result>(_ body: () throws -> Result) throws -> Result {
+        for attempt in 1... {
+            do {
+                return try body()
+            } catch let error as PostgresError
+                where error.isTransient && attempt < Self.attempts && !connection.isBroken
+            {
+                usleep(UInt32(50_000 << attempt))
+            }
+        }
+        preconditionFailure("the last attempt returns or throws")
+    }
+}

@@ -1,0 +1,89 @@
+import FoundationEssentials
+import Postgres
+import Subprocess
+import SystemPackage
+
+/// Why PostgreSQL's own tools could not do their part.
+public struct ToolError: Error, Sendable, CustomStringConvertible {
+    /// What is wrong, where, and what to do.
+    public let description: String
+
+    init(_ message: String, hint: String? = nil) {
+        description = hint.map { "\(message)\nHINT: \($0)" } ?? message
+    }
+}
+
+/// `pg_dump` and `pg_restore` of one major version.
+package struct PostgresTools: Sendable {
+    package let directory: String?
+    package let major: Int
+
+    /// Finds the tools that fit: of the target's major, which is the newer one of the two.
+    ///
+    /// - Parameters:
+    ///   - major: The target's major version.
+    ///   - directory: Where to look instead of PATH and Debian's folders.
+    /// - Returns: The tools.
+    /// - Throws: ``ToolError`` when there are none.
+    package static func find(major: Int, in directory: String?) async throws -> PostgresTools {
+        let places: [String?] =
+            directory.map { [$0] } ?? [nil, "/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin"]
+        var found: [String] = []
+        for place in places {
+            guard let version = try? await version(of: "pg_dump", in: place),
+                try await Self.version(of: "pg_restore", in: place) == version
+            else { continue }
+            if version == major { return PostgresTools(directory: place, major: version) }
+            found.append("\(version) in \(place ?? "PATH")")
+        }
+        throw ToolError(
+            "pg_dump and pg_restore \(major) are needed for the definitions and were not found"
+                + (found.isEmpty ? "" : " (found \(found.joined(separator: ", ")))"),
+            hint: "apt-get install postgresql-client-\(major), or name their folder with --pg-bin"
+        )
+    }
+
+    /// Runs a tool; what it prints to standard error becomes the error's text.
+    ///
+    /// - Parameters:
+    ///   - tool: `pg_dump` or `pg_restore`.
+    ///   - arguments: Without any password.
+    ///   - passwordFile: A file in the password file's format, given by name in the environment.
+    /// - Returns: What it printed.
+    /// - Throws: ``ToolError``.
+    package func run(_ tool: String, _ arguments: [String], passwordFile: String?) async throws -> String {
+        let result = try await Subprocess.run(
+            Self.executable(tool, in: directory),
+            arguments: Arguments(arguments),
+            environment: .inherit.updating([
+                "PGPASSFILE": passwordFile, "PGOPTIONS": nil, "PGSERVICE": nil, "PGPASSWORD": nil, "LC_ALL": "C",
+            ]),
+            output: .string(limit: 256 << 20),
+            error: .string(limit: 16 << 20)
+        )
+        guard result.terminationStatus.isSuccess else {
+            let lines = result.standardError.split(separator: "\n").prefix(12).joined(separator: "\n    ")
+            throw ToolError("\(tool) failed:\n    \(lines)")
+        }
+        return result.standardOutput
+    }
+
+    private static func executable(_ tool: String, in directory: String?) -> Executable {
+        directory.map { .path(FilePath($0).appending(tool)) } ?? .name(tool)
+    }
+
+    private static func version(of tool: String, in directory: String?) async throws -> Int {
+        let result = try await Subprocess.run(
+            executable(tool, in: directory),
+            arguments: ["--version"],
+            output: .string(limit: 4096),
+            error: .discarded
+        )
+        // "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "pg_dump (PostgreSQL) 18beta1"
+        let digits = result.standardOutput.split(separator: ")").dropFirst().first?.drop { $0 == " " }.prefix {
+            $0.isNumber
+        }
+        guard let digits, let major = Int(digits) else { throw ToolError("\(tool) --version is not understood") }
+        return major
+    }
+}

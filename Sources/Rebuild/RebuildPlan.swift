@@ -1,0 +1,162 @@
+package import Catalog
+package import Ledger
+package import Postgres
+
+/// What has to be built after the rows, from the source's own definitions.
+///
+/// Pure.
+///
+/// Statements name objects in full and never say IF NOT EXISTS: an index of that name that is invalid, of another
+/// definition, or no index at all must be an error, not a success.
+package struct RebuildPlan {
+    private let source: DatabaseCatalog
+    private let excluded: Set<QualifiedName>
+
+    /// - Parameters:
+    ///   - source: What the source contains.
+    ///   - excluded: Tables that are not brought over.
+    package init(source: DatabaseCatalog, excluding excluded: Set<QualifiedName>) {
+        self.source = source
+        self.excluded = excluded
+    }
+
+    /// Everything to be built; `keys` names the index of each table that identifies its rows.
+    package func objects(keys: [QualifiedName: String]) -> [NewObject] {
+        let indexes = source.indexes.filter { !excluded.contains($0.tableQualifiedName) }
+        // An index that is invalid on the source enforces nothing there; only a partitioned one may be so for good reason.
+        let plain = indexes.filter { !$0.isPartitioned && $0.isUsable }
+        let partitioned = indexes.filter(\.isPartitioned)
+        return plain.map { object(for: $0, isKey: keys[$0.tableQualifiedName] == $0.name) }
+            + partitioned.map { object(forPartitioned: $0, among: indexes) }
+            + source.constraints.flatMap(objects(forForeignKey:))
+    }
+
+    // MARK: Indexes
+
+    private func object(for index: Index, isKey: Bool) -> NewObject {
+        NewObject(
+            table: index.tableQualifiedName,
+            stage: isKey ? .key : .index,
+            kind: Self.kind(of: index),
+            name: index.name,
+            statements: creation(of: index) + Self.properties(of: index),
+            bytes: index.bytes
+        )
+    }
+
+    /// A primary key or unique constraint takes over an index built before it.
+    ///
+    /// Building allows other builds on the same table, the take-over is a moment. An exclusion constraint can only be
+    /// built in one step.
+    private func creation(of index: Index) -> [SQL] {
+        guard let name = index.constraintName, let definition = index.constraintDefinition else {
+            return [SQL(trusted: index.definition)]
+        }
+        let constraint = "ALTER TABLE ONLY \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name))" as SQL
+        guard !index.isExclusion else { return ["\(constraint) \(SQL(trusted: definition))"] }
+        let kind: SQL = index.isPrimary ? "PRIMARY KEY" : "UNIQUE"
+        let deferral: SQL =
+            index.isDeferrable ? (index.isDeferred ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE") : ""
+        return [
+            SQL(trusted: index.definition),
+            "\(constraint) \(kind) USING INDEX \(Identifier(index.name))\(deferral)",
+        ]
+    }
+
+    /// The index of a partitioned table is made for the parent alone, then the partitions' own are attached to it.
+    ///
+    /// Only when all are does it become valid. Until then its constraint is in the catalog and enforces nothing.
+    private func object(forPartitioned index: Index, among indexes: [Index]) -> NewObject {
+        var statements: [SQL]
+        if let name = index.constraintName, let definition = index.constraintDefinition {
+            statements = [
+                """
+                ALTER TABLE ONLY \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name)) \(SQL(trusted: definition))
+                """
+            ]
+        } else {
+            statements = [SQL(trusted: index.definition)]
+        }
+        for child in indexes where child.parentOid == index.oid {
+            statements.append("ALTER INDEX \(index.qualifiedName) ATTACH PARTITION \(child.qualifiedName)")
+        }
+        return NewObject(
+            table: index.tableQualifiedName,
+            stage: .partitionedIndex,
+            kind: Self.kind(of: index),
+            name: index.name,
+            statements: statements + Self.properties(of: index),
+            // Larger objects come first; so do the deeper ones, to which nothing can be attached before they exist.
+            bytes: depth(of: index, among: indexes)
+        )
+    }
+
+    private func depth(of index: Index, among indexes: [Index]) -> Int {
+        var depth = 0
+        var current = index
+        while let parent = indexes.first(where: { $0.oid == current.parentOid }) {
+            depth += 1
+            current = parent
+        }
+        return depth
+    }
+
+    private static func properties(of index: Index) -> [SQL] {
+        var statements: [SQL] = []
+        if index.isClustered {
+            statements.append("ALTER TABLE \(index.tableQualifiedName) CLUSTER ON \(Identifier(index.name))")
+        }
+        if index.isReplicaIdentity {
+            statements.append(
+                "ALTER TABLE ONLY \(index.tableQualifiedName) REPLICA IDENTITY USING INDEX \(Identifier(index.name))"
+            )
+        }
+        for statistics in index.statisticsTargets ?? [] {
+            statements.append(
+                "ALTER INDEX \(index.qualifiedName) ALTER COLUMN \(statistics.column) SET STATISTICS \(statistics.target)"
+            )
+        }
+        return statements
+    }
+
+    private static func kind(of index: Index) -> String {
+        switch index.constraintType {
+        case "p": "primary key"
+        case "u": "unique constraint"
+        case "x": "exclusion constraint"
+        default: "index"
+        }
+    }
+
+    // MARK: Foreign keys
+
+    /// Added without looking at the rows, then validated: the look holds no lock that stops reads or writes.
+    private func objects(forForeignKey constraint: Constraint) -> [NewObject] {
+        guard constraint.kind == "f", constraint.parentOid == nil, !excluded.contains(constraint.tableQualifiedName),
+            let referenced = constraint.referenced, !excluded.contains(referenced)
+        else { return [] }
+        let table = constraint.tableQualifiedName
+        let isPartitioned = constraint.tableKind == "p"
+        let definition = SQL(trusted: constraint.definition)
+        // A partitioned table takes no NOT VALID foreign key; its definition already says NOT VALID if it was so.
+        let suffix: SQL = isPartitioned || !constraint.isValidated ? "" : " NOT VALID"
+        let addition = NewObject(
+            table: table,
+            stage: .foreignKey,
+            kind: "foreign key",
+            name: constraint.name,
+            statements: ["ALTER TABLE \(table) ADD CONSTRAINT \(Identifier(constraint.name)) \(definition)\(suffix)"],
+            bytes: 0
+        )
+        guard constraint.isValidated, !isPartitioned else { return [addition] }
+        let validation = NewObject(
+            table: table,
+            stage: .validation,
+            kind: "foreign key validation",
+            name: constraint.name,
+            statements: ["ALTER TABLE \(table) VALIDATE CONSTRAINT \(Identifier(constraint.name))"],
+            bytes: source.table(table)?.tableBytes ?? 0
+        )
+        return [addition, validation]
+    }
+}

@@ -1,0 +1,91 @@
+package import Catalog
+package import Postgres
+
+/// Brings the target's sequences to where the source's are.
+///
+/// Sequences follow no snapshot (even an old one shows today's value), so they are read last, when nobody writes. The
+/// target's next value must be at or beyond the source's, and beyond every value its columns hold.
+package struct SequenceSetter {
+    private static let batch = 200
+
+    private let source: Connection
+    private let target: Connection
+
+    /// - Parameters:
+    ///   - source: A connection to the source.
+    ///   - target: A connection to the target, used by the same thread.
+    package init(source: Connection, target: Connection) {
+        self.source = source
+        self.target = target
+    }
+
+    /// Sets every sequence.
+    ///
+    /// - Parameter sequences: The source's.
+    /// - Throws: ``PostgresError``.
+    package func set(_ sequences: [SequenceDefinition]) throws {
+        let positions = try Self.positions(of: sequences.map(\.qualifiedName), on: source)
+        for sequence in sequences {
+            guard let position = positions[sequence.qualifiedName] else { continue }
+            let safe = try beyondColumns(of: sequence, position)
+            try during("setting sequence \(sequence.qualifiedName)") {
+                try target.execute(
+                    """
+                    SELECT pg_catalog.setval(\(value: sequence.qualifiedName.quoted)::pg_catalog.regclass,
+                                             \(value: safe.lastValue), \(value: String(safe.isCalled)))
+                    """
+                )
+            }
+        }
+    }
+
+    /// Where sequences stand.
+    ///
+    /// - Parameters:
+    ///   - names: The sequences.
+    ///   - connection: Where to look.
+    /// - Returns: Their positions.
+    /// - Throws: ``PostgresError``.
+    package static func positions(
+        of names: [QualifiedName],
+        on connection: Connection
+    ) throws -> [QualifiedName: SequencePosition] {
+        var positions: [QualifiedName: SequencePosition] = [:]
+        var rest = names[...]
+        while !rest.isEmpty {
+            let part = Array(rest.prefix(batch))
+            rest = rest.dropFirst(batch)
+            let query = part.enumerated().map { index, name in
+                "SELECT \(index) AS number, last_value, is_called FROM \(name)" as SQL
+            }.joined(separator: " UNION ALL ")
+            for row in try connection.query(query) {
+                positions[part[try row.integer("number")]] = SequencePosition(
+                    lastValue: try row.integer("last_value"),
+                    isCalled: try row.boolean("is_called")
+                )
+            }
+        }
+        return positions
+    }
+
+    private func beyondColumns(of sequence: SequenceDefinition, _ position: SequencePosition) throws -> SequencePosition
+    {
+        let isRising = sequence.increment > 0
+        var position = position
+        for user in sequence.columns {
+            let extreme: SQL = isRising ? "max" : "min"
+            let row = try target.queryOne(
+                """
+                SELECT pg_catalog.trunc(\(extreme)(\(Identifier(user.column)))::numeric)::text AS extreme
+                FROM \(user.tableName)
+                WHERE \(Identifier(user.column)) BETWEEN \(literal: String(sequence.minValue))::bigint
+                                                     AND \(literal: String(sequence.maxValue))::bigint
+                """
+            )
+            guard let text = row["extreme"], let held = Int(text) else { continue }
+            let next = position.next(increment: sequence.increment)
+            if isRising ? held >= next : held <= next { position = SequencePosition(lastValue: held, isCalled: true) }
+        }
+        return position
+    }
+}

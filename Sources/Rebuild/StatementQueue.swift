@@ -1,0 +1,36 @@
+package import Ledger
+package import Postgres
+import Synchronization
+
+/// Statements that may run in any order, taken by several connections until none is left.
+package final class StatementQueue: Sendable {
+    /// One statement and what to call it.
+    package struct Item: Sendable {
+        let name: String
+        let sql: SQL
+
+        package init(name: String, sql: SQL) {
+            self.name = name
+            self.sql = sql
+        }
+    }
+
+    private let items: Mutex<[Item]>
+
+    /// - Parameter items: The statements; the first is taken first.
+    package init(_ items: [Item]) {
+        self.items = Mutex(items.reversed())
+    }
+
+    /// Runs statements until none is left or somebody asks to stop.
+    ///
+    /// - Parameters:
+    ///   - connection: Where they run, each by itself.
+    ///   - stop: Ends the work between two statements.
+    /// - Throws: ``PostgresError``, told with the statement's name.
+    package func drain(on connection: Connection, stop: StopRequest) throws {
+        while !stop.isRequested, let item = items.withLock({ $0.popLast() }) {
+            try during(item.name) { try connection.execute(item.sql) }
+        }
+    }
+}

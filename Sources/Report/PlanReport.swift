@@ -1,0 +1,52 @@
+import FoundationEssentials
+package import Planning
+import Postgres
+
+/// A plan as it is printed, before anything runs.
+public struct PlanReport: Sendable {
+    private let plan: Plan
+
+    package init(_ plan: Plan) {
+        self.plan = plan
+    }
+
+    /// The plan as a JSON document, chunks included.
+    public func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(plan), as: UTF8.self)
+    }
+
+    /// The plan as a table, the largest first.
+    public var text: String {
+        var table = TextTable([
+            ("Table", .left), ("Size", .right), ("Rows (estimate)", .right), ("Treatment", .left), ("Chunks", .right),
+            ("Key", .left), ("Why", .left),
+        ])
+        for entry in plan.tables {
+            table.append(
+                entry.name.description,
+                Quantity.bytes(entry.tableBytes),
+                Quantity.count(entry.estimatedRows),
+                entry.treatment.rawValue,
+                entry.treatment == .excluded ? "-" : String(entry.ranges.count),
+                entry.key.map { $0.parts.map(\.name).joined(separator: ", ") } ?? "-",
+                entry.reason
+            )
+        }
+        var lines = table.lines
+        lines.append("")
+        lines.append(
+            "Days ahead: \(Quantity.bytes(plan.precopyBytes)) in \(count(.delta)) tables, as often as you like"
+        )
+        lines.append(
+            "On the night: what was written since, \(Quantity.bytes(plan.wholeBytes)) in \(count(.whole)) tables copied whole,"
+                + " and one look at the transaction ids of the rest"
+        )
+        if count(.excluded) > 0 { lines.append("Left out: \(count(.excluded)) tables") }
+        lines += plan.warnings.map { "WARNING: \($0)" }
+        return lines.joined(separator: "\n")
+    }
+
+    private func count(_ treatment: Treatment) -> Int { plan.tables(treatment).count }
+}

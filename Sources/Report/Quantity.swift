@@ -1,0 +1,42 @@
+import FoundationEssentials
+
+/// Numbers as people read them.
+package enum Quantity {
+    /// `1,234,567`.
+    package static func count(_ number: Int) -> String {
+        let digits = String(number.magnitude)
+        var grouped = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { grouped += "," }
+            grouped.append(digit)
+        }
+        return number < 0 ? "-" + grouped : grouped
+    }
+
+    /// `1.2 GB`, in powers of 1000.
+    package static func bytes(_ bytes: Int) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB", "PB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1000, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        return unit == 0 ? "\(bytes) B" : "\(oneDecimal(value)) \(units[unit])"
+    }
+
+    /// `2 h 05 min`, `3 min 20 s`, `4.2 s`.
+    package static func seconds(_ seconds: Double) -> String {
+        let whole = Int(seconds)
+        if whole >= 3600 { return "\(whole / 3600) h \(padded(whole % 3600 / 60)) min" }
+        if whole >= 60 { return "\(whole / 60) min \(padded(whole % 60)) s" }
+        return "\(oneDecimal(seconds)) s"
+    }
+
+    private static func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : String(number) }
+
+    private static func oneDecimal(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+}

@@ -1,0 +1,89 @@
+import Verification
+
+extension RunReport {
+    /// How many findings a terminal shows; all of them are in the JSON.
+    private static let shownFindings = 40
+
+    /// The report as a screen of text, the verdict first.
+    public var text: String {
+        var lines = ["\(command): \(headline)", "  source  \(source)", "  target  \(target)", ""]
+        lines += transferLines
+        if let verification { lines += Self.lines(of: verification) }
+        if let quiet { lines += ["Quiet: \(quiet)", ""] }
+        if !warnings.isEmpty { lines += warnings.map { "WARNING: \($0)" } + [""] }
+        lines += phaseLines
+        return lines.joined(separator: "\n")
+    }
+
+    private var headline: String {
+        switch outcome {
+        case .done: verification == nil ? "DONE" : "PROVEN: source and target are equal"
+        case .differs: "DIFFERS: source and target are not equal"
+        case .notProven: "NOT PROVEN: something could not be examined"
+        case .stopped: "STOPPED at a point of safe return; run the same command again to go on"
+        }
+    }
+
+    private var transferLines: [String] {
+        guard transfer.chunks > 0 || transfer.objects > 0 else { return [] }
+        var lines = [
+            "Copied \(Quantity.count(transfer.rows)) rows, \(Quantity.bytes(transfer.bytes)), in \(transfer.chunks) chunks"
+                + (transfer.unchangedChunks > 0 ? " (\(transfer.unchangedChunks) unchanged)" : "")
+        ]
+        if transfer.removedRows > 0 {
+            lines.append("Removed \(Quantity.count(transfer.removedRows)) rows the source no longer has as they were")
+        }
+        if transfer.replacedChunks > 0 {
+            lines.append("Copied \(transfer.replacedChunks) chunks anew: their marks were void")
+        }
+        if transfer.objects > 0 { lines.append("Built \(transfer.objects) keys, indexes and constraints") }
+        if transfer.retries > 0 { lines.append("Repeated \(transfer.retries) attempts after passing failures") }
+        return lines + [""]
+    }
+
+    private var phaseLines: [String] {
+        guard !phases.isEmpty else { return [] }
+        var table = TextTable([("Phase", .left), ("Time", .right)])
+        for phase in phases { table.append(phase.name, Quantity.seconds(phase.seconds)) }
+        table.append("all", Quantity.seconds(seconds))
+        return table.lines
+    }
+
+    private static func lines(of verification: VerificationResult) -> [String] {
+        var lines: [String] = []
+        for finding in verification.findings.prefix(shownFindings) { lines += Self.lines(of: finding) }
+        let hidden = verification.findings.count - shownFindings
+        if hidden > 0 { lines.append("… and \(hidden) more findings; --json has them all") }
+        for reason in verification.notProven { lines.append("NOT PROVEN: \(reason)") }
+        if !lines.isEmpty { lines.append("") }
+        var table = TextTable([("Examined", .left), ("source", .right), ("target", .right)])
+        for class_ in verification.examined {
+            let isEmpty = class_.source == 0 && class_.target == 0
+            table.append(
+                class_.kind,
+                isEmpty ? "nothing to examine" : Quantity.count(class_.source),
+                isEmpty ? "" : Quantity.count(class_.target)
+            )
+        }
+        let ranges = verification.tables.reduce(0) { $0 + $1.ranges }
+        return lines + table.lines
+            + [
+                "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)",
+                "",
+            ]
+    }
+
+    private static func lines(of finding: Finding) -> [String] {
+        let label =
+            switch finding.severity {
+            case .stops: "STOPS"
+            case .hurts: "HURTS"
+            case .note: "NOTE "
+            }
+        var lines = ["\(label)  \(finding.kind) \(finding.object): \(finding.message)"]
+        if let source = finding.source { lines.append("         source: \(source)") }
+        if let target = finding.target { lines.append("         target: \(target)") }
+        if let repair = finding.repair { lines.append("         repair: \(repair);") }
+        return lines
+    }
+}

@@ -1,0 +1,92 @@
+import FoundationEssentials
+public import Verification
+
+/// What a run was asked to do, what it did, and what came of it.
+///
+/// The same value is printed, and written as JSON.
+public struct RunReport: Sendable, Codable {
+    /// How a run ended.
+    public enum Outcome: String, Sendable, Codable {
+        /// Everything that was asked for is done and, where it was verified, proven.
+        case done
+        /// Source and target differ.
+        case differs
+        /// Something could not be proven.
+        case notProven
+        /// Stopped at a point of safe return; the same command goes on from there.
+        case stopped
+    }
+
+    /// One stretch of the run and how long it took.
+    public struct Phase: Sendable, Codable {
+        /// Its name.
+        public let name: String
+        /// Its duration.
+        public let seconds: Double
+
+        package init(name: String, seconds: Double) {
+            self.name = name
+            self.seconds = seconds
+        }
+    }
+
+    /// What was moved.
+    public struct Transfer: Sendable, Codable {
+        /// Chunks brought to a newer mark.
+        public var chunks = 0
+        /// Those of them in which nothing had changed.
+        public var unchangedChunks = 0
+        /// Those of them copied anew because their mark was void or the target held something else.
+        public var replacedChunks = 0
+        /// Rows copied.
+        public var rows = 0
+        /// Rows taken out of the target because the source no longer has them as they were.
+        public var removedRows = 0
+        /// Bytes copied.
+        public var bytes = 0
+        /// Attempts repeated after a passing failure.
+        public var retries = 0
+        /// Keys, indexes and constraints completed.
+        public var objects = 0
+
+        package init() {}
+    }
+
+    /// The command.
+    public let command: String
+    /// The version of the tool.
+    public let toolVersion: String
+    /// The source, without user or password.
+    public let source: String
+    /// The target, without user or password.
+    public let target: String
+    /// How it ended.
+    public var outcome: Outcome = .done
+    /// The phases in order.
+    public var phases: [Phase] = []
+    /// What was moved.
+    public var transfer = Transfer()
+    /// What the operator should know.
+    public var warnings: [String] = []
+    /// What the verification found, if there was one.
+    public var verification: VerificationResult?
+    /// Whether the source was quiet while it was read for the last time; nil where it was not to be.
+    public var quiet: String?
+
+    package init(command: String, toolVersion: String, source: String, target: String) {
+        self.command = command
+        self.toolVersion = toolVersion
+        self.source = source
+        self.target = target
+    }
+
+    /// The whole run's duration.
+    public var seconds: Double { phases.reduce(0) { $0 + $1.seconds } }
+
+    /// The report as a JSON document.
+    public func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}

@@ -1,0 +1,155 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+
+/// From an owned, perhaps empty target to a session that can work.
+struct Beginning {
+    let migration: Migration
+    let control: ThreadConfined<Connection>
+    let tools: PostgresTools
+    let run: RunEntry
+    let epoch: Int
+    let source: DatabaseCatalog
+    let access: Definitions.Access
+
+    /// Makes the target's tables and enters the plan, all in one transaction: afterwards both are there or neither.
+    func define(_ plan: Plan) async throws {
+        migration.observer(.phase("definitions"))
+        let sequences = Set(source.sequences.map(\.qualifiedName))
+            .subtracting(source.sequences(excluding: plan.excluded).map(\.qualifiedName))
+        let script = try await Definitions.with(
+            of: access,
+            tools: tools,
+            scratch: migration.options.scratchDirectory,
+            excluding: plan.excluded.union(sequences),
+            purpose: "\(run.sessionPrefix) definitions",
+            options: definitionOptions
+        ) { try await $0.preData() }
+        let keys = Dictionary(
+            uniqueKeysWithValues: plan.tables.compactMap { table in
+                table.key.map { (table.name, $0.indexName) }
+            }
+        )
+        let objects = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: keys)
+        try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
+            try await target.run { [epoch, source] connection in
+                try connection.transaction(.readWrite) {
+                    let ledger = Ledger(connection, epoch: epoch)
+                    try ledger.fence()
+                    try during("making the source's definitions on the target") { try Self.make(script, connection) }
+                    try Self.compare(source, with: connection, plan)
+                    try ledger.enter(plan, source: source, objects: objects)
+                    try ledger.setStep(.defined)
+                    try ledger.record("definitions")
+                }
+            }
+        }
+    }
+
+    /// Reads what the ledger holds and refuses to go on where the source's definitions have drifted away from it.
+    func session(warnings: [String]) async throws -> Session {
+        let (run, relations) = try await control.run { connection in
+            guard let run = try Ledger.run(on: connection) else { throw LedgerError(.missing, "the ledger has gone") }
+            return (run, try Ledger(connection).relations())
+        }
+        try refuseOtherTreatments(relations)
+        try refuseDrift(relations)
+        let excluded = Set(relations.filter { $0.treatment == .excluded }.map(\.name))
+        return Session(
+            migration: migration,
+            control: control,
+            tools: tools,
+            run: run,
+            epoch: epoch,
+            source: source,
+            relations: relations,
+            excluded: excluded,
+            warnings: warnings
+        )
+    }
+
+    var definitionOptions: Definitions.Options {
+        Definitions.Options(
+            skipsOwners: migration.options.skipsOwners,
+            skipsPrivileges: migration.options.skipsPrivileges
+        )
+    }
+
+    private static func make(_ script: SQL, _ connection: Connection) throws {
+        do {
+            try connection.execute(script)
+        } catch var error as PostgresError {
+            switch error.sqlState {
+            case "42501":
+                error.hint =
+                    "the target's role lacks a right the definitions need; for owners and GRANTs there are --no-owner and --no-privileges"
+            case "42704" where error.message.contains("role"):
+                error.hint = "create the role on the target, or use --no-owner and --no-privileges"
+            case "53200":
+                error.hint = "raise max_locks_per_transaction on the target: all tables are made in one transaction"
+            default: break
+            }
+            throw error
+        }
+    }
+
+    /// Binary rows say nothing about their types: the columns must be the same before the first row is sent.
+    private static func compare(_ source: DatabaseCatalog, with connection: Connection, _ plan: Plan) throws {
+        let made = Dictionary(
+            uniqueKeysWithValues: try connection.query(Table.self, CatalogQuery.tables).map { ($0.qualifiedName, $0) }
+        )
+        for table in source.tables where !plan.excluded.contains(table.qualifiedName) {
+            let columns = table.columns.map { "\($0.name) \($0.type)" }.sorted()
+            let there = made[table.qualifiedName]?.columns.map { "\($0.name) \($0.type)" }.sorted()
+            guard columns == there else {
+                throw PlanError(
+                    .refused,
+                    "\(table.qualifiedName) has other columns in the definitions than in the catalog",
+                    hint: "the source's schema was changed a moment ago; run the same command again"
+                )
+            }
+        }
+    }
+
+    private func refuseOtherTreatments(_ relations: [RelationEntry]) throws {
+        let begun = Dictionary(uniqueKeysWithValues: relations.map { ($0.name, $0.treatment) })
+        for (name, asked) in migration.options.plan.treatments.sorted(by: { $0.key < $1.key }) {
+            guard let treatment = begun[name], treatment != asked else { continue }
+            throw PlanError(
+                .usage,
+                "\(name) is treated as \(treatment.rawValue) since the run began, not as \(asked.rawValue)",
+                hint: "treatments are fixed by the first precopy; begin again with an empty target to change them"
+            )
+        }
+    }
+
+    private func refuseDrift(_ relations: [RelationEntry]) throws {
+        let now = Dictionary(uniqueKeysWithValues: source.tables.map { ($0.qualifiedName, $0) })
+        let known = Set(relations.map(\.name))
+        var drift: [String] = []
+        for relation in relations where relation.treatment != .excluded {
+            guard let table = now[relation.name] else {
+                drift.append("\(relation.name) is gone")
+                continue
+            }
+            if table.oid != relation.definition.oid {
+                drift.append("\(relation.name) is another table than before (dropped and made anew, or swapped)")
+            }
+            let changes = TableDrift(from: relation.definition, to: table)
+            if !changes.isEmpty { drift.append("\(relation.name): \(changes)") }
+        }
+        for table in source.tables where !table.isPartitioned && !known.contains(table.qualifiedName) {
+            drift.append("\(table.qualifiedName) is new")
+        }
+        guard drift.isEmpty else {
+            throw PlanError(
+                .refused,
+                "the source's tables have changed since the run began:\n    "
+                    + drift.prefix(20).joined(separator: "\n    "),
+                hint: "undo the change, or begin again with an empty target; nothing was written"
+            )
+        }
+    }
+}

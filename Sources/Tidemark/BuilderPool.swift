@@ -1,0 +1,85 @@
+import Ledger
+import Postgres
+import Rebuild
+import Synchronization
+
+/// The connections that build keys and indexes: as many as there are index jobs.
+struct BuilderPool: Sendable {
+    private let session: Session
+    private let count: Int
+
+    init(_ session: Session) {
+        self.session = session
+        count = session.migration.options.indexJobs
+    }
+
+    /// Builds the stages, several objects at a time.
+    ///
+    /// - Parameters:
+    ///   - stages: What to build.
+    ///   - jobs: At most so many at a time; some stages take locks that would meet head-on.
+    ///   - pass: See `Ledger.claimObject`.
+    ///   - mayMoreCome: While true, tables may still become ready.
+    /// - Returns: How many objects were completed.
+    /// - Throws: ``PostgresError``.
+    func build(
+        _ stages: [RebuildStage],
+        jobs: Int? = nil,
+        settledIn pass: Int? = nil,
+        while mayMoreCome: @escaping @Sendable () -> Bool = { false }
+    ) async throws -> Int {
+        let completed = Counter()
+        let stop = session.migration.stop
+        let memory = "\(max(1 << 20, session.migration.options.indexMemoryBytes / count) / 1024)kB"
+        try await onConnections(jobs ?? count, "build") { [session] connection in
+            let builder = try ObjectBuilder(connection, epoch: session.epoch, memory: memory, stop: stop) {
+                object,
+                duration in
+                let step = object.stepsDone + 1
+                if step == object.statements.count { completed.add(1) }
+                let steps = object.statements.count == 1 ? "" : " (step \(step) of \(object.statements.count))"
+                session.migration.observer(
+                    .note("built \(object.description)\(steps) in \(duration.wholeMilliseconds) ms")
+                )
+            }
+            try builder.build(stages, settledIn: pass, while: mayMoreCome)
+        }
+        return completed.value
+    }
+
+    /// Runs statements that need no order.
+    func run(_ items: [StatementQueue.Item]) async throws {
+        guard !items.isEmpty else { return }
+        let queue = StatementQueue(items)
+        let stop = session.migration.stop
+        try await onConnections(min(count, items.count), "statements") { try queue.drain(on: $0, stop: stop) }
+        try stop.check()
+    }
+
+    private func onConnections(
+        _ count: Int,
+        _ work: String,
+        _ body: @escaping @Sendable (Connection) throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 1...max(1, count) {
+                group.addTask { [session] in
+                    let purpose = session.purpose("\(work) \(number)")
+                    try await ThreadConfined.with(session.migration.target, purpose: purpose) { builder in
+                        try await builder.run(body)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// A number several threads add to.
+final class Counter: Sendable {
+    private let number = Atomic<Int>(0)
+
+    var value: Int { number.load(ordering: .relaxed) }
+
+    func add(_ count: Int) { number.add(count, ordering: .relaxed) }
+}

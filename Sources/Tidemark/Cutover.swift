@@ -1,0 +1,201 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Transfer
+import Verification
+
+/// The night: the last delta in one snapshot, everything that is left to build, and the proof.
+///
+/// Every step is in the ledger. Stopped or killed anywhere, it goes on when run again: up to the foreign keys with a new
+/// pass over the rows, afterwards with the step that is due.
+struct Cutover {
+    private let migration: Migration
+    private let recorder: RunRecorder
+
+    init(_ migration: Migration) {
+        self.migration = migration
+        recorder = RunRecorder("cutover", migration)
+    }
+
+    func run() async throws -> RunReport {
+        let recorder = recorder
+        return try await Preparation(migration).withSession(mayCreate: false) { session in
+            do {
+                return try await work(session)
+            } catch is Stopped {
+                return recorder.finish(.stopped, warnings: session.warnings)
+            }
+        }
+    }
+
+    private func work(_ session: Session) async throws -> RunReport {
+        try await SnapshotHolder.with(
+            migration.source,
+            tables: session.copiedRelations.map(\.name),
+            lock: migration.options.fence == .lock ? .rows : .definitions,
+            purpose: session.purpose("snapshot")
+        ) { shared, holder in
+            let before = try await Quiet.Baseline(shared.snapshot, holder)
+            if session.run.step < .keysBuilt {
+                try await bringData(session, shared)
+                try await buildKeys(session)
+            } else {
+                migration.observer(.note("the rows are in since an earlier cutover; going on after them"))
+            }
+            if session.run.step < .postData {
+                try await finishDefinitions(session)
+            }
+            try await refreshAndAnalyze(session)
+            let verification = try await recorder.phase("verify") {
+                try await Verify(migration).compare(session, shared, holder)
+            }
+            return try await judge(session, verification, before)
+        }
+    }
+
+    // MARK: Rows
+
+    private func bringData(_ session: Session, _ shared: SharedSnapshot) async throws {
+        let pass = try await session.ledger { ledger in
+            try ledger.enter(
+                RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
+            )
+            return try ledger.openCutoverPass(reading: shared.snapshot)
+        }
+        let context = session.context(pass: pass, snapshot: shared)
+        let due = try await session.control.run { try Ledger($0).chunks() }.count
+        try await LanePool.with(session, progress: recorder.progress) { lanes in
+            try await recorder.phase("delta and whole tables") {
+                try await recorder.showing(chunks: due) {
+                    try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: nil), context)
+                    try await lanes.work(.cutover(pass: pass), context)
+                }
+            }
+            try await recorder.phase("sequences") {
+                let sequences = session.sequences
+                try await lanes.withOne { lane in
+                    try SequenceSetter(source: lane.source, target: lane.target).set(sequences)
+                }
+            }
+        }
+        try await session.ledger { ledger in
+            try ledger.closePass()
+            try ledger.setStep(.dataComplete)
+            try ledger.record("data complete", subject: shared.snapshot.description)
+        }
+    }
+
+    // MARK: Definitions
+
+    private func buildKeys(_ session: Session) async throws {
+        let builders = BuilderPool(session)
+        try await recorder.phase("keys and indexes") {
+            let objects = try await builders.build([.key, .index]) + builders.build([.partitionedIndex], jobs: 1)
+            recorder.update { $0.transfer.objects += objects }
+            try migration.stop.check()
+        }
+        // From here on rows cannot be brought any more: a delta under foreign keys would fire cascades.
+        try await session.ledger { try $0.setStep(.keysBuilt) }
+    }
+
+    private func finishDefinitions(_ session: Session) async throws {
+        let builders = BuilderPool(session)
+        try await recorder.phase("foreign keys") {
+            let objects = try await builders.build([.foreignKey], jobs: 1) + builders.build([.validation])
+            recorder.update { $0.transfer.objects += objects }
+            try migration.stop.check()
+        }
+        try await recorder.phase("rest of the definitions") {
+            let script = try await session.definitions { try await $0.restOfPostData() }
+            try await ThreadConfined.with(migration.target, purpose: session.purpose("definitions")) { target in
+                try await target.run { connection in
+                    try connection.transaction(.readWrite) {
+                        let ledger = Ledger(connection, epoch: session.epoch)
+                        try ledger.fence()
+                        try during("making the rest of the definitions") { try connection.execute(script) }
+                        try ledger.setStep(.postData)
+                        try ledger.record("rest of the definitions")
+                    }
+                }
+            }
+        }
+        try migration.stop.check()
+    }
+
+    private func refreshAndAnalyze(_ session: Session) async throws {
+        let builders = BuilderPool(session)
+        let views = session.source.materializedViews.filter(\.isPopulated)
+        if !views.isEmpty {
+            try await recorder.phase("materialized views") {
+                // One after the other: a view may be made of others.
+                for view in views {
+                    let name = view.qualifiedName
+                    try await builders.run([.init(name: "refreshing \(name)", sql: "REFRESH MATERIALIZED VIEW \(name)")]
+                    )
+                }
+            }
+        }
+        let tables = session.source.tables.filter { !session.excluded.contains($0.qualifiedName) }
+        let items = tables.sorted { $0.tableBytes > $1.tableBytes }.map { table in
+            StatementQueue.Item(name: "ANALYZE \(table.qualifiedName)", sql: "ANALYZE \(table.qualifiedName)")
+        }
+        try await recorder.phase("analyze") { try await builders.run(items) }
+    }
+
+    // MARK: Judgement
+
+    private func judge(
+        _ session: Session,
+        _ verification: VerificationResult,
+        _ before: Quiet.Baseline
+    ) async throws -> RunReport {
+        let quiet =
+            migration.options.fence == .lock
+            ? Quiet(isProven: true, description: "SHARE locks kept every writer out since before the last snapshot")
+            : try await Quiet.evidence(since: before, on: migration.source, purpose: session.purpose("quiet"))
+        var verification = verification
+        if !quiet.isProven { verification.notProven.append(quiet.description) }
+        let judged = verification
+        if judged.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
+        recorder.update { report in
+            report.verification = judged
+            report.quiet = quiet.description
+        }
+        return recorder.finish(RunReport.Outcome(judged.verdict), warnings: session.warnings)
+    }
+}
+
+extension RunReport.Outcome {
+    init(_ verdict: Verdict) {
+        switch verdict {
+        case .proven: self = .done
+        case .differs: self = .differs
+        case .notProven: self = .notProven
+        }
+    }
+}
+
+extension Session {
+    /// The source's definitions as they are now.
+    func definitions<Result: Sendable>(_ body: (Definitions) async throws -> Result) async throws -> Result {
+        let access = try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) { source in
+            try await source.run { Definitions.Access($0) }
+        }
+        let left = Set(source.sequences.map(\.qualifiedName)).subtracting(sequences.map(\.qualifiedName))
+        return try await Definitions.with(
+            of: access,
+            tools: tools,
+            scratch: migration.options.scratchDirectory,
+            excluding: excluded.union(left),
+            purpose: purpose("definitions"),
+            options: Definitions.Options(
+                skipsOwners: migration.options.skipsOwners,
+                skipsPrivileges: migration.options.skipsPrivileges
+            ),
+            body
+        )
+    }
+}

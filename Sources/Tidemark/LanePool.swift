@@ -1,0 +1,57 @@
+import Ledger
+import Postgres
+import Transfer
+
+/// The workers of a run: as many lanes as there are jobs, each on a thread of its own.
+struct LanePool: Sendable {
+    private let lanes: [ThreadConfined<Lane>]
+    private let progress: TransferProgress
+    private let stop: StopRequest
+
+    /// Opens the lanes for as long as `body` runs.
+    static func with<Result: Sendable>(
+        _ session: Session,
+        progress: TransferProgress,
+        _ body: (LanePool) async throws -> Result
+    ) async throws -> Result {
+        try await open(session, upTo: session.migration.options.jobs, []) { lanes in
+            try await body(LanePool(lanes: lanes, progress: progress, stop: session.migration.stop))
+        }
+    }
+
+    private static func open<Result: Sendable>(
+        _ session: Session,
+        upTo count: Int,
+        _ lanes: [ThreadConfined<Lane>],
+        _ body: ([ThreadConfined<Lane>]) async throws -> Result
+    ) async throws -> Result {
+        guard lanes.count < count else { return try await body(lanes) }
+        let (source, target) = (session.migration.source, session.migration.target)
+        let purpose = session.purpose("copy \(lanes.count + 1)")
+        return try await ThreadConfined.with({
+            try Lane(source: source, target: target, purpose: purpose, interrupter: $0)
+        }) { lane in
+            try await open(session, upTo: count, lanes + [lane], body)
+        }
+    }
+
+    /// Lets all lanes work until no chunk of the stage is left; the first error ends the others.
+    func work(_ stage: ChunkStage, _ context: PassContext) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for lane in lanes {
+                group.addTask { [progress, stop] in
+                    try await lane.run { lane in
+                        try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop).work(stage)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try stop.check()
+    }
+
+    /// Runs something that needs one connection to each side.
+    func withOne<Result: Sendable>(_ body: @escaping @Sendable (Lane) throws -> Result) async throws -> Result {
+        try await lanes[0].run(body)
+    }
+}

@@ -1,0 +1,34 @@
+public import Planning
+
+/// What the operator may decide about a run.
+public struct MigrationOptions: Sendable {
+    /// Treatments, the size of chunks, and from which size on a table is copied ahead.
+    public var plan = PlanOptions()
+    /// Chunks copied at the same time; each takes a connection on either side.
+    public var jobs = 4
+    /// Keys and indexes built at the same time; each takes a connection to the target.
+    public var indexJobs = 2
+    /// Memory for all index builds together, in bytes; each gets its share as `maintenance_work_mem`.
+    public var indexMemoryBytes = 512 << 20
+    /// What keeps the source from changing during the cutover.
+    public var fence = Fence.trust
+    /// Where `pg_dump` and `pg_restore` are; nil: PATH and the usual folders.
+    public var toolDirectory: String?
+    /// A folder for the definitions while they are on their way; a private one is made in it.
+    public var scratchDirectory = "/tmp"
+    /// Leave all objects to the role that restores them.
+    public var skipsOwners = false
+    /// Bring over no GRANTs.
+    public var skipsPrivileges = false
+
+    /// The defaults.
+    public init() {}
+}
+
+/// What keeps the source from changing during the cutover.
+public enum Fence: String, Sendable, CaseIterable {
+    /// Nothing: maintenance mode is trusted, and the report says whether the source was quiet.
+    case trust
+    /// SHARE locks on all tables that are copied, held to the end: writers wait. Needs more than SELECT on the source.
+    case lock
+}

@@ -1,0 +1,147 @@
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Synchronization
+import Transfer
+
+/// Days ahead: brings every chunk to a newer mark while the source stays in production, and builds keys and indexes as
+/// soon as a table's base is complete.
+///
+/// No transaction lives longer than one chunk takes, except that a table with several unique keys is settled in one
+/// snapshot of its own.
+struct Precopy {
+    private let migration: Migration
+    private let recorder: RunRecorder
+
+    init(_ migration: Migration) {
+        self.migration = migration
+        recorder = RunRecorder("precopy", migration)
+    }
+
+    func run() async throws -> RunReport {
+        let recorder = recorder
+        return try await Preparation(migration).withSession(mayCreate: true) { session in
+            try refuseTooLate(session)
+            do {
+                try await work(session)
+                return recorder.finish(.done, warnings: session.warnings)
+            } catch is Stopped {
+                return recorder.finish(.stopped, warnings: session.warnings)
+            }
+        }
+    }
+
+    private func refuseTooLate(_ session: Session) throws {
+        guard session.run.step >= .keysBuilt else { return }
+        throw LedgerError(
+            .tooLate,
+            "the cutover has already built foreign keys on the target: no rows can be copied ahead any more",
+            hint: session.run.step == .done
+                ? "the run is done; begin another one with an empty target" : "go on with: tidemark cutover"
+        )
+    }
+
+    private func work(_ session: Session) async throws {
+        let pass = try await session.ledger { ledger in
+            try ledger.enter(
+                RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
+            )
+            return try ledger.openPass()
+        }
+        let due = try await session.control.run { try Ledger($0).chunks() }.count { $0.pass < pass }
+        let copying = Flag()
+        let objects = try await recorder.phase("copy and build") {
+            try await recorder.showing(chunks: due) {
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    group.addTask {
+                        try await BuilderPool(session).build([.key, .index], settledIn: pass) { !copying.isRaised }
+                    }
+                    group.addTask {
+                        defer { copying.raise() }
+                        try await LanePool.with(session, progress: recorder.progress) { lanes in
+                            try await bring(session, lanes, pass: pass)
+                        }
+                        return 0
+                    }
+                    return try await group.reduce(0, +)
+                }
+            }
+        }
+        try migration.stop.check()
+        recorder.update { $0.transfer.objects = objects }
+        try await analyze(session, pass: pass)
+        try await session.ledger { ledger in
+            try ledger.closePass()
+            if session.run.step < .precopied { try ledger.setStep(.precopied) }
+        }
+    }
+
+    private func bring(_ session: Session, _ lanes: LanePool, pass: Int) async throws {
+        let context = session.context(pass: pass, snapshot: nil)
+        try await lanes.work(.base, context)
+        try await lanes.work(.delta(pass: pass), context)
+        for relation in session.deltaRelations where relation.hasOtherUniqueKeys {
+            try await settle(relation, session, lanes, pass: pass)
+        }
+    }
+
+    /// Rows of different chunks may have swapped a value of another unique key.
+    ///
+    /// Read in different snapshots the table would hold it twice; so all its chunks are brought to one snapshot, all
+    /// shedding before any loads.
+    private func settle(_ relation: RelationEntry, _ session: Session, _ lanes: LanePool, pass: Int) async throws {
+        let id = relation.relationId
+        guard try await session.ledger({ try $0.unsettle(id, pass: pass) }) else { return }
+        try await SnapshotHolder.with(
+            migration.source,
+            tables: [relation.name],
+            lock: .definitions,
+            purpose: session.purpose("snapshot")
+        ) { shared, _ in
+            let context = session.context(pass: pass, snapshot: shared)
+            try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: id), context)
+            try await lanes.work(.load(pass: pass, relation: id), context)
+        }
+    }
+
+    /// A pass that changed nothing writes nothing, statistics included.
+    private func analyze(_ session: Session, pass: Int) async throws {
+        let changed = try await session.control.run { connection in
+            try Set(
+                connection.query(
+                    """
+                    SELECT DISTINCT relation_id FROM tidemark.event
+                    WHERE pass = \(value: pass) AND relation_id IS NOT NULL AND kind NOT IN ('unchanged')
+                      AND (kind <> 'shed' OR rows > 0)
+                    """
+                ).map { try $0.integer("relation_id") }
+            )
+        }
+        let items = session.deltaRelations.filter { changed.contains($0.relationId) }.map {
+            StatementQueue.Item(name: "ANALYZE \($0.name)", sql: "ANALYZE \($0.name)")
+        }
+        guard !items.isEmpty else { return }
+        try await recorder.phase("analyze") { try await BuilderPool(session).run(items) }
+    }
+}
+
+/// Raised once, looked at by several threads.
+final class Flag: Sendable {
+    private let state = Atomic<Bool>(false)
+
+    var isRaised: Bool { state.load(ordering: .acquiring) }
+
+    func raise() { state.store(true, ordering: .releasing) }
+}
+
+extension Session {
+    /// The index of each table that identifies its rows.
+    var keys: [QualifiedName: String] {
+        Dictionary(
+            uniqueKeysWithValues: relations.compactMap { relation in relation.key.map { (relation.name, $0.indexName) }
+            }
+        )
+    }
+}

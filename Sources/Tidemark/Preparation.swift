@@ -1,0 +1,146 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+
+/// What comes before any work.
+///
+/// Are these the right databases, can it be done, and is the target ours?
+///
+/// Everything that can be refused is refused here, before the first write.
+struct Preparation {
+    private static let oldestSource = 12
+
+    private let migration: Migration
+
+    init(_ migration: Migration) {
+        self.migration = migration
+    }
+
+    /// The plan, for printing: of the run that has begun, else a new one.
+    func plan() async throws -> PlanReport {
+        let target = try await ThreadConfined.with(migration.target, purpose: "tidemark plan") { control in
+            try await control.run { connection in
+                try (identity: DatabaseIdentity(of: connection), plan: Self.begunPlan(on: connection))
+            }
+        }
+        if let plan = target.plan { return PlanReport(plan) }
+        return PlanReport(try await newPlan(target: target.identity).plan)
+    }
+
+    /// Takes the target over, defines its tables where that has not happened yet, and hands the run to `body`.
+    ///
+    /// - Parameters:
+    ///   - mayCreate: Whether a run may begin here.
+    ///   - body: The work.
+    /// - Returns: What `body` returns.
+    /// - Throws: ``PostgresError``.
+    func withSession<Result: Sendable>(
+        mayCreate: Bool,
+        _ body: (Session) async throws -> Result
+    ) async throws -> Result {
+        try await ThreadConfined.with(migration.target, purpose: "tidemark control") { control in
+            let (target, begun) = try await control.run { connection in
+                try (DatabaseIdentity(of: connection), Ledger.run(on: connection))
+            }
+            try await control.run { try Self.refuseUnfit(target, $0) }
+            let (plan, source, access) = try await newPlan(
+                target: target,
+                cutting: begun == nil || begun?.step == .begun
+            )
+            try refuse(source.identity, target)
+            let tools = try await PostgresTools.find(
+                major: target.serverVersion.major,
+                in: migration.options.toolDirectory
+            )
+            let (run, epoch) = try await control.run { connection in
+                let taken = try Ledger.takeOver(
+                    connection,
+                    source: source.identity,
+                    toolVersion: Versions.tidemark,
+                    mayCreate: mayCreate
+                )
+                return (taken.run, taken.ledger.epoch)
+            }
+            let begin = Beginning(
+                migration: migration,
+                control: control,
+                tools: tools,
+                run: run,
+                epoch: epoch,
+                source: source,
+                access: access
+            )
+            if run.step == .begun { try await begin.define(plan) }
+            return try await body(try await begin.session(warnings: plan.warnings))
+        }
+    }
+
+    // MARK: Steps
+
+    /// A new plan, cut into chunks where asked for (which reads samples of the tables).
+    private func newPlan(
+        target: DatabaseIdentity,
+        cutting: Bool = true
+    ) async throws -> (plan: Plan, source: DatabaseCatalog, access: Definitions.Access) {
+        let options = migration.options.plan
+        return try await ThreadConfined.with(migration.source, purpose: "tidemark plan") { source in
+            try await source.run { connection in
+                let catalog = try DatabaseCatalog(of: connection)
+                var plan = try Planner(source: catalog, target: target, options: options).plan()
+                if cutting { plan = try KeyDistribution(connection).cut(plan) }
+                return (plan, catalog, Definitions.Access(connection))
+            }
+        }
+    }
+
+    private static func begunPlan(on connection: Connection) throws -> Plan? {
+        guard let run = try Ledger.run(on: connection), run.step > .begun else { return nil }
+        return try Ledger(connection).plan()
+    }
+
+    private func refuse(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {
+        guard !source.isSameDatabase(as: target) else {
+            throw PlanError(
+                .refused,
+                "source and target are the same database: \(source.databaseName) "
+                    + "(compared by \(source.evidence))",
+                hint: "check --source and --target; nothing was written"
+            )
+        }
+        guard source.serverVersion.major >= Self.oldestSource else {
+            throw PlanError(
+                .refused,
+                "the source is PostgreSQL \(source.serverVersion); 12 is the oldest that is supported"
+            )
+        }
+        guard target.serverVersion.major >= source.serverVersion.major else {
+            throw PlanError(
+                .refused,
+                "the source is PostgreSQL \(source.serverVersion), newer than the target's \(target.serverVersion)",
+                hint: "PostgreSQL's definitions only move to the same or a newer major version"
+            )
+        }
+    }
+
+    private static func refuseUnfit(_ target: DatabaseIdentity, _ connection: Connection) throws {
+        guard !target.isInRecovery else {
+            throw PlanError(.refused, "the target is a standby: it takes no writes", hint: "connect to its primary")
+        }
+        let rights = try connection.queryOne(
+            """
+            SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS may_create,
+                   pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') AS may_use_temporary
+            """
+        )
+        guard try rights.boolean("may_create"), try rights.boolean("may_use_temporary") else {
+            throw PlanError(
+                .refused,
+                "role \(target.roleName) may not create schemas and temporary tables in the target \(target.databaseName)",
+                hint: "ALTER DATABASE … OWNER TO \(Identifier(target.roleName).quoted)"
+            )
+        }
+    }
+}

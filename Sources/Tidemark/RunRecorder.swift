@@ -1,0 +1,86 @@
+import Planning
+import Postgres
+import Report
+import Synchronization
+import Transfer
+
+/// Puts a run's report together while it works: phases with their durations, counts, warnings.
+final class RunRecorder: Sendable {
+    let progress: TransferProgress
+    private let report: Mutex<RunReport>
+    private let observer: @Sendable (RunEvent) -> Void
+
+    init(_ command: String, _ migration: Migration) {
+        let observer = migration.observer
+        self.observer = observer
+        progress = TransferProgress { observer(.note($0)) }
+        report = Mutex(
+            RunReport(
+                command: command,
+                toolVersion: Versions.tidemark,
+                source: migration.source.description,
+                target: migration.target.description
+            )
+        )
+    }
+
+    /// Runs a phase, tells it and times it, also when it fails.
+    ///
+    /// The clock is monotonic.
+    func phase<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
+        observer(.phase(name))
+        let clock = ContinuousClock()
+        let start = clock.now
+        defer {
+            let seconds = Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
+            report.withLock { $0.phases.append(RunReport.Phase(name: name, seconds: seconds)) }
+        }
+        return try await body()
+    }
+
+    /// Tells about once a second how far the copying is, as long as `body` runs.
+    func showing<Result: Sendable>(chunks: Int, _ body: () async throws -> Result) async throws -> Result {
+        let start = ContinuousClock.now
+        let ticker = Task { [observer, progress] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                let counts = progress.counts
+                let seconds = Double(start.duration(to: .now).wholeMicroseconds) / 1e6
+                observer(
+                    .progress(
+                        RunProgress(chunks: counts.chunks, allChunks: chunks, bytes: counts.bytes, seconds: seconds)
+                    )
+                )
+            }
+        }
+        defer { ticker.cancel() }
+        return try await body()
+    }
+
+    func update(_ change: @Sendable (inout RunReport) -> Void) {
+        report.withLock { change(&$0) }
+    }
+
+    /// The report, with all that was counted.
+    func finish(_ outcome: RunReport.Outcome, warnings: [String]) -> RunReport {
+        let counts = progress.counts
+        return report.withLock { report in
+            report.outcome = outcome
+            report.warnings = warnings
+            report.transfer.chunks = counts.chunks
+            report.transfer.unchangedChunks = counts.unchangedChunks
+            report.transfer.replacedChunks = counts.replacedChunks
+            report.transfer.rows = counts.rows
+            report.transfer.removedRows = counts.removedRows
+            report.transfer.bytes = counts.bytes
+            report.transfer.retries = counts.retries
+            return report
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var wholeMicroseconds: Int64 {
+        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    }
+}

@@ -1,0 +1,68 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Transfer
+
+/// A run that this client owns: its control connections and what is known about both sides.
+struct Session: Sendable {
+    let migration: Migration
+    /// Holds the advisory lock; open as long as the run works.
+    let control: ThreadConfined<Connection>
+    let tools: PostgresTools
+    let run: RunEntry
+    let epoch: Int
+    let source: DatabaseCatalog
+    let relations: [RelationEntry]
+    let excluded: Set<QualifiedName>
+    let warnings: [String]
+
+    var deltaRelations: [RelationEntry] { relations.filter { $0.treatment == .delta } }
+    var copiedRelations: [RelationEntry] { relations.filter { $0.treatment != .excluded } }
+    /// Sequences that serve excluded tables alone are not brought over either.
+    var sequences: [SequenceDefinition] { source.sequences(excluding: excluded) }
+
+    /// Uses the ledger on the control connection, in a transaction of its own, fenced.
+    func ledger<Result: Sendable>(_ body: @escaping @Sendable (Ledger) throws -> Result) async throws -> Result {
+        try await control.run { [epoch] connection in
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                try ledger.fence()
+                return try body(ledger)
+            }
+        }
+    }
+
+    /// The part of every mark that tells the source.
+    var markIdentity: MarkIdentity {
+        MarkIdentity(
+            systemIdentifier: source.identity.systemIdentifier,
+            timeline: source.identity.timeline,
+            databaseOid: source.identity.databaseOid
+        )
+    }
+
+    func context(pass: Int, snapshot: SharedSnapshot?) -> PassContext {
+        PassContext(pass: pass, epoch: epoch, relations: relations, identity: markIdentity, snapshot: snapshot)
+    }
+
+    func purpose(_ work: String) -> String { "\(run.sessionPrefix) \(work)" }
+}
+
+extension DatabaseCatalog {
+    /// The sequences, without those that serve excluded tables alone.
+    func sequences(excluding excluded: Set<QualifiedName>) -> [SequenceDefinition] {
+        sequences.filter { $0.columns.isEmpty || $0.columns.contains { !excluded.contains($0.tableName) } }
+    }
+}
+
+/// The operator asked the run to stop, and it did.
+struct Stopped: Error {}
+
+extension StopRequest {
+    /// Ends the work here if somebody asked for it: everything done so far is committed.
+    func check() throws {
+        if isRequested { throw Stopped() }
+    }
+}

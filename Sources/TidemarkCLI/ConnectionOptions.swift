@@ -1,0 +1,44 @@
+import ArgumentParser
+import FoundationEssentials
+import Postgres
+
+/// Where the source is.
+struct SourceOption: ParsableArguments {
+    @Option(help: ArgumentHelp("The database being left (else TIDEMARK_SOURCE).", valueName: "url"))
+    var source: String?
+
+    func endpoint() throws -> Endpoint {
+        try Self.endpoint(source, side: .source)
+    }
+
+    static func endpoint(_ given: String?, side: Endpoint.Side) throws -> Endpoint {
+        let variable = "TIDEMARK_\(side.rawValue.uppercased())"
+        guard let text = given ?? ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
+            throw UsageError(description: "no \(side.rawValue): give --\(side.rawValue) URL, or set \(variable)")
+        }
+        do {
+            return try Endpoint(text, side: side)
+        } catch {
+            throw UsageError(description: "\(error)")
+        }
+    }
+}
+
+/// Where the target is.
+struct TargetOption: ParsableArguments {
+    @Option(help: ArgumentHelp("The database being filled (else TIDEMARK_TARGET).", valueName: "url"))
+    var target: String?
+
+    func endpoint() throws -> Endpoint {
+        try SourceOption.endpoint(target, side: .target)
+    }
+}
+
+/// What comes out, and how.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print the report as JSON.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Say nothing but the report and errors.")
+    var quiet = false
+}

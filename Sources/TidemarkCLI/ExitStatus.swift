@@ -1,0 +1,41 @@
+import ArgumentParser
+import Ledger
+import Planning
+import Postgres
+import Report
+
+/// How the process ends: the one table of exit codes.
+enum ExitStatus: Int32 {
+    case done = 0
+    case failed = 1
+    case differs = 2
+    case notProven = 3
+    case stopped = 4
+    case usage = 64
+
+    init(_ outcome: RunReport.Outcome) {
+        switch outcome {
+        case .done: self = .done
+        case .differs: self = .differs
+        case .notProven: self = .notProven
+        case .stopped: self = .stopped
+        }
+    }
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as PlanError where error.code == .usage: self = .usage
+        case is UsageError: self = .usage
+        case let error as PostgresError where error.code == .cancelled: self = .stopped
+        case is CancellationError: self = .stopped
+        default: self = .failed
+        }
+    }
+
+    var code: ExitCode { ExitCode(rawValue: rawValue) }
+}
+
+/// The call itself is wrong.
+struct UsageError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Planning
+import Postgres
+import Tidemark
+
+/// How tables are treated.
+struct PlanArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("Leave a table out, definition and rows; repeatable.", valueName: "schema.table"))
+    var exclude: [String] = []
+
+    @Option(help: ArgumentHelp("Copy a table whole on the night; repeatable.", valueName: "schema.table"))
+    var whole: [String] = []
+
+    @Option(help: ArgumentHelp("Copy a table ahead in chunks; repeatable.", valueName: "schema.table"))
+    var delta: [String] = []
+
+    @Option(help: ArgumentHelp("The size a chunk is cut to (64MB).", valueName: "size"))
+    var chunkSize: ByteSize?
+
+    @Option(help: ArgumentHelp("Tables smaller than this are copied whole on the night (8MB).", valueName: "size"))
+    var wholeBelow: ByteSize?
+
+    @Option(
+        help: ArgumentHelp("Options too long for a command line (./tidemark.yaml, if there is one).", valueName: "file")
+    )
+    var config: String?
+
+    @Option(name: .shortAndLong, help: "Chunks copied, and ranges compared, at the same time (4).")
+    var jobs: Int?
+
+    /// The file's options with the command line's laid over them.
+    func options() throws -> MigrationOptions {
+        var options = try ConfigurationFile.load(config)
+        for (names, treatment) in [(exclude, Treatment.excluded), (whole, .whole), (delta, .delta)] {
+            for name in names { options.plan.treatments[try QualifiedName(argument: name)] = treatment }
+        }
+        if let chunkSize { options.plan.chunkBytes = chunkSize.bytes }
+        if let wholeBelow { options.plan.wholeBelowBytes = wholeBelow.bytes }
+        if let jobs { options.jobs = try Self.count(jobs, "--jobs") }
+        guard options.plan.chunkBytes >= 8192 else { throw UsageError(description: "a chunk has at least 8kB") }
+        return options
+    }
+
+    static func count(_ number: Int, _ name: String) throws -> Int {
+        guard (1...256).contains(number) else { throw UsageError(description: "\(name) is a number from 1 to 256") }
+        return number
+    }
+}
+
+/// What decides over building keys and definitions.
+struct BuildArguments: ParsableArguments {
+    @Option(help: "Keys and indexes built at the same time (2).")
+    var indexJobs: Int?
+
+    @Option(help: ArgumentHelp("Memory for all index builds together (512MB).", valueName: "size"))
+    var indexMemory: ByteSize?
+
+    @Option(help: ArgumentHelp("The folder of pg_dump and pg_restore.", valueName: "dir"))
+    var pgBin: String?
+
+    @Flag(help: "Let all objects belong to the target's role.")
+    var noOwner = false
+
+    @Flag(help: "Bring over no GRANTs.")
+    var noPrivileges = false
+
+    func apply(to options: inout MigrationOptions) throws {
+        if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
+        if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
+        if let pgBin { options.toolDirectory = pgBin }
+        if noOwner { options.skipsOwners = true }
+        if noPrivileges { options.skipsPrivileges = true }
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Report
+import Tidemark
+
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Shows how each table will be treated; writes nothing."
+    )
+
+    @OptionGroup var source: SourceOption
+    @OptionGroup var target: TargetOption
+    @OptionGroup var plan: PlanArguments
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await Terminal.run(quiet: output.quiet) { terminal in
+            let migration = try Migration(
+                source: source.endpoint(),
+                target: target.endpoint(),
+                options: plan.options(),
+                stop: terminal.stop
+            )
+            let report = try await migration.plan()
+            terminal.print(output.json ? try report.json() : report.text)
+            return .done
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import Report
+import Tidemark
+
+struct PrecopyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "precopy",
+        abstract: "Copies ahead while the source stays in production; run again, it moves the marks.",
+        discussion: """
+            Needs SELECT on the source's tables and sequences, and an empty target database that is owned. Killed or \
+            stopped at any moment, the same command goes on from there.
+            """
+    )
+
+    @OptionGroup var source: SourceOption
+    @OptionGroup var target: TargetOption
+    @OptionGroup var plan: PlanArguments
+    @OptionGroup var build: BuildArguments
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await Terminal.run(quiet: output.quiet) { terminal in
+            var options = try plan.options()
+            try build.apply(to: &options)
+            let migration = try Migration(
+                source: source.endpoint(),
+                target: target.endpoint(),
+                options: options,
+                stop: terminal.stop,
+                observer: terminal.show
+            )
+            return try terminal.print(try await migration.precopy(), json: output.json)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+import Glibc
+import Ledger
+import Report
+import Synchronization
+import Tidemark
+import UnixSignals
+
+/// The operator's side of a command: reports on standard output, everything else on standard error, signals, exit code.
+final class Terminal: Sendable {
+    let stop = StopRequest()
+    private let isQuiet: Bool
+    private let log: RunLog
+
+    private init(quiet: Bool) {
+        isQuiet = quiet
+        log = RunLog()
+    }
+
+    /// Runs a command to its exit code.
+    ///
+    /// The first SIGINT or SIGTERM asks the run to stop at a point of safe return, the second cancels what is running;
+    /// either way everything committed stays and the same command goes on from there.
+    static func run(quiet: Bool, _ body: @escaping @Sendable (Terminal) async throws -> ExitStatus) async throws {
+        let terminal = Terminal(quiet: quiet)
+        let work = Task { try await body(terminal) }
+        let signals = Task {
+            var count = 0
+            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+                count += 1
+                if count == 1 {
+                    terminal.stop.request()
+                    terminal.complain("stopping after what is at hand; once more to cancel it")
+                } else {
+                    work.cancel()
+                }
+            }
+        }
+        defer { signals.cancel() }
+        let status: ExitStatus
+        do {
+            status = try await work.value
+        } catch {
+            terminal.complain("\(error)")
+            status = ExitStatus(error)
+        }
+        if status != .done { throw status.code }
+    }
+
+    /// Prints a report.
+    ///
+    /// - Returns: The exit status it stands for.
+    func print(_ report: RunReport, json: Bool) throws -> ExitStatus {
+        print(json ? try report.json() : report.text)
+        return ExitStatus(report.outcome)
+    }
+
+    func print(_ text: String) {
+        Self.write(text + "\n", to: STDOUT_FILENO)
+    }
+
+    func complain(_ text: String) {
+        Self.write("tidemark: \(text)\n", to: STDERR_FILENO)
+    }
+
+    /// Shows what a run tells.
+    func show(_ event: RunEvent) {
+        guard !isQuiet else { return }
+        log.show(event)
+    }
+
+    static func write(_ text: String, to descriptor: Int32) {
+        var text = text
+        text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+                guard written > 0 else { return }
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+            }
+        }
+    }
+}

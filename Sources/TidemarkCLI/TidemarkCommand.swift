@@ -1,0 +1,27 @@
+import ArgumentParser
+import Tidemark
+
+/// The command line: one subcommand per act.
+@main
+struct TidemarkCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tidemark",
+        abstract: "Moves a PostgreSQL database in a night that depends on what changed, not on how big it is.",
+        discussion: """
+            Days ahead:     tidemark precopy --source URL --target URL     (again and again, if you like)
+            On the night:   tidemark cutover --source URL --target URL
+            Any time:       tidemark verify  --source URL --target URL
+
+            URL is anything libpq takes. TIDEMARK_SOURCE and TIDEMARK_TARGET may hold it instead, which keeps passwords
+            out of the process list.
+
+            Exit codes: 0 done and proven, 1 failed, 2 source and target differ, 3 could not be proven, 4 stopped and can
+            be continued, 64 usage.
+            """,
+        version: Versions.description,
+        subcommands: [
+            PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self, StatusCommand.self,
+            FinishCommand.self,
+        ]
+    )
+}

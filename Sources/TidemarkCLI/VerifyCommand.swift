@@ -1,0 +1,30 @@
+import ArgumentParser
+import Report
+import Tidemark
+
+struct VerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Compares rows, keys, indexes, constraints and sequences of both databases; writes nothing.",
+        discussion:
+            "Exit code 0: proven equal. 2: they differ, each difference is named. 3: something could not be examined."
+    )
+
+    @OptionGroup var source: SourceOption
+    @OptionGroup var target: TargetOption
+    @OptionGroup var plan: PlanArguments
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await Terminal.run(quiet: output.quiet) { terminal in
+            let migration = try Migration(
+                source: source.endpoint(),
+                target: target.endpoint(),
+                options: plan.options(),
+                stop: terminal.stop,
+                observer: terminal.show
+            )
+            return try terminal.print(try await migration.verify(), json: output.json)
+        }
+    }
+}

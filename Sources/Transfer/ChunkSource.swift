@@ -1,0 +1,133 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+
+/// One chunk as the source has it, in the transaction that is open there.
+struct ChunkSource {
+    let connection: Connection
+    let relation: RelationEntry
+    let range: KeyRange
+
+    init(_ connection: Connection, relation: RelationEntry, range: KeyRange) {
+        self.connection = connection
+        self.relation = relation
+        self.range = range
+    }
+
+    /// How many rows of the chunk were written since a mark, and how many were not.
+    struct Probe {
+        let written: Int
+        let untouched: Int
+    }
+
+    func probe(since mark: Mark) throws -> Probe {
+        let row = try connection.queryOne(
+            """
+            SELECT count(*) FILTER (WHERE \(Self.isWritten(since: mark))) AS written, count(*) AS rows
+            FROM ONLY \(relation.name) WHERE \(inRange)
+            """
+        )
+        let written = try row.integer("written")
+        return Probe(written: written, untouched: try row.integer("rows") - written)
+    }
+
+    /// COPY of all rows of the chunk.
+    var allRows: SQL {
+        let columns = relation.columns.commaSeparated
+        if range == .everything {
+            // The plain form refuses anything but a table, and does not descend into children.
+            let list: SQL = relation.columns.isEmpty ? "" : " (\(columns))"
+            return "COPY \(relation.name)\(list) TO STDOUT \(relation.format.clause)"
+        }
+        return
+            "COPY (SELECT \(columns) FROM ONLY \(relation.name) WHERE \(inRange)) TO STDOUT \(relation.format.clause)"
+    }
+
+    /// COPY of the rows written since a mark.
+    func writtenRows(since mark: Mark) -> SQL {
+        """
+        COPY (SELECT \(relation.columns.commaSeparated) FROM ONLY \(relation.name)
+              WHERE \(inRange) AND \(Self.isWritten(since: mark))) TO STDOUT \(relation.format.clause)
+        """
+    }
+
+    /// COPY of the keys of the rows written since a mark, or of those that were not.
+    func keys(_ key: Key, written: Bool, since mark: Mark) -> SQL {
+        let isWanted = written ? Self.isWritten(since: mark) : "NOT (\(Self.isWritten(since: mark)))"
+        return """
+            COPY (SELECT \(key.columns.commaSeparated) FROM ONLY \(relation.name)
+                  WHERE \(inRange) AND \(isWanted)) TO STDOUT \(CopyFormat.text.clause)
+            """
+    }
+
+    private var inRange: SQL { relation.key.map(range.condition(on:)) ?? "true" }
+
+    /// The rule of the delta: a superset of the rows inserted or updated since the mark, never fewer.
+    ///
+    /// A row's `xmin` is the (sub)transaction that wrote it. One that the mark's snapshot did not see has an id at or
+    /// above the snapshot's xmin: it was in flight then or began later, and a subtransaction's id is above its parent's.
+    /// `age()` compares ids on their 32-bit circle, so no epoch matters within 2^31 transactions. Comparing ids as
+    /// numbers, `id > max(id)`, timestamps and `pg_visible_in_snapshot()` all lose rows.
+    static func isWritten(since mark: Mark) -> SQL {
+        let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
+        return "pg_catalog.age(xmin) <= pg_catalog.age(\(literal: String(oldest))::pg_catalog.xid)"
+    }
+}
+
+extension Lane {
+    /// How long a chunk may wait for its table's lock.
+    ///
+    /// Waiting in the lock queue makes everybody behind us wait as well.
+    private static let lockTimeout: SQL = "'5s'"
+
+    /// Locks the table against changes of its definition, then takes the mark.
+    ///
+    /// In this order, else a change could slip in between. Checks that the name still means the table the ledger
+    /// knows.
+    ///
+    /// - Returns: The mark a chunk read in this transaction gets.
+    func takeMark(of relation: RelationEntry, identity: MarkIdentity) throws -> Mark {
+        try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
+        try source.execute("LOCK TABLE ONLY \(relation.name) IN ACCESS SHARE MODE")
+        let row = try source.queryOne(
+            """
+            SELECT pg_catalog.txid_current_snapshot()::text AS snapshot, c.oid::bigint AS oid, c.relkind::text AS kind,
+                   coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint AS file_node
+            FROM pg_catalog.pg_class c WHERE c.oid = \(literal: relation.name.quoted)::pg_catalog.regclass
+            """
+        )
+        guard let snapshot = Snapshot(try row.text("snapshot")) else {
+            throw PostgresError(.unexpectedAnswer, "the source's snapshot cannot be read: \(try row.text("snapshot"))")
+        }
+        guard try row.integer("oid") == Int(relation.definition.oid), try row.text("kind") == relation.definition.kind
+        else {
+            throw PostgresError(
+                .unexpectedAnswer,
+                "\(relation.name) is not the table it was when the run began: it was dropped, swapped or renamed",
+                hint: "begin again with an empty target, or give the table its name back"
+            )
+        }
+        return Mark(
+            snapshot: snapshot,
+            systemIdentifier: identity.systemIdentifier,
+            timeline: identity.timeline,
+            databaseOid: identity.databaseOid,
+            tableOid: relation.definition.oid,
+            fileNode: UInt32(try row.integer("file_node"))
+        )
+    }
+}
+
+/// The part of a mark that is the same for all chunks read from one source.
+package struct MarkIdentity: Sendable, Hashable {
+    let systemIdentifier: String?
+    let timeline: Int?
+    let databaseOid: UInt32
+
+    package init(systemIdentifier: String?, timeline: Int?, databaseOid: UInt32) {
+        self.systemIdentifier = systemIdentifier
+        self.timeline = timeline
+        self.databaseOid = databaseOid
+    }
+}

@@ -1,0 +1,124 @@
+import Ledger
+import Planning
+import Postgres
+
+/// One chunk's way to a newer mark, inside the two open transactions.
+struct ChunkStep {
+    let lane: Lane
+    let ledger: Ledger
+    let relation: RelationEntry
+    let chunk: ChunkEntry
+    /// The mark the chunk gets.
+    let now: Mark
+    let context: PassContext
+    let progress: TransferProgress
+
+    private var source: ChunkSource { ChunkSource(lane.source, relation: relation, range: chunk.range) }
+
+    func run(_ stage: ChunkStage) throws -> ChunkOutcome {
+        guard relation.treatment == .delta, let key = relation.key else { return try copyWhole() }
+        guard let mark = chunk.mark else { return try copyBase(countsFor: stage) }
+        if let reason = mark.voidReason(at: now) { return try replace(key, because: reason, stage) }
+        switch stage {
+        case .shed(_, let snapshot, _): return try shedOnly(key, since: mark, snapshot)
+        case .base, .delta, .load, .cutover: return try shedAndLoad(key, since: mark, stage)
+        }
+    }
+
+    // MARK: Base and whole
+
+    private func copyBase(countsFor stage: ChunkStage) throws -> ChunkOutcome {
+        let copied = try copy(source.allRows)
+        // A table with other unique keys is complete only when all its chunks stand in one snapshot.
+        let isSettled = !relation.hasOtherUniqueKeys || context.snapshot != nil
+        try complete(rows: copied.rows, copied: copied, pass: isSettled ? context.pass : chunk.pass)
+        return ChunkOutcome(kind: .base, copied: copied, removed: 0)
+    }
+
+    private func copyWhole() throws -> ChunkOutcome {
+        try lane.target.execute("TRUNCATE TABLE ONLY \(relation.name)")
+        let copied = try copy(source.allRows)
+        try complete(rows: copied.rows, copied: copied, pass: context.pass)
+        return ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows)
+    }
+
+    /// Never wrong, whatever the target holds in the range.
+    private func replace(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> ChunkOutcome {
+        let removed = try lane.target.execute(
+            "DELETE FROM ONLY \(relation.name) WHERE \(chunk.range.condition(on: key))"
+        )
+        progress.note("\(relation.name) chunk \(chunk.chunkNumber) is copied again: \(reason)")
+        if case .shed = stage {
+            // Loading comes when every chunk has shed; without a mark it will be a base.
+            try ledger.forget(chunk)
+            return ChunkOutcome(kind: .shed, copied: .zero, removed: removed)
+        }
+        let copied = try copy(source.allRows)
+        try complete(rows: copied.rows, copied: copied, pass: context.pass)
+        return ChunkOutcome(kind: .replaced, copied: copied, removed: removed)
+    }
+
+    // MARK: Delta
+
+    private func shedOnly(_ key: Key, since mark: Mark, _ snapshot: Snapshot) throws -> ChunkOutcome {
+        let probe = try source.probe(since: mark)
+        guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
+            return try replace(key, because: miscount, .shed(pass: context.pass, snapshot: snapshot, relation: nil))
+        }
+        try ledger.shed(chunk, rows: probe.untouched, written: probe.written, snapshot: snapshot)
+        return ChunkOutcome(kind: .shed, copied: .zero, removed: chunk.rows - probe.untouched)
+    }
+
+    private func shedAndLoad(_ key: Key, since mark: Mark, _ stage: ChunkStage) throws -> ChunkOutcome {
+        let probe = try knownProbe() ?? source.probe(since: mark)
+        guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
+            return try replace(key, because: miscount, stage)
+        }
+        var copied = CopyCount.zero
+        if probe.written > 0 {
+            copied = try copy(source.writtenRows(since: mark))
+            guard copied.rows == probe.written else {
+                throw PostgresError(
+                    .copyFailed,
+                    "\(probe.written) written rows were counted and \(copied.rows) copied in one snapshot",
+                    hint: "the source answers differently for the same snapshot: check its indexes with amcheck"
+                )
+            }
+        }
+        let removed = chunk.rows - probe.untouched
+        try complete(rows: probe.untouched + copied.rows, copied: copied, pass: context.pass)
+        let isUnchanged = removed == 0 && copied.rows == 0
+        return ChunkOutcome(kind: isUnchanged ? .unchanged : .delta, copied: copied, removed: removed)
+    }
+
+    /// What shedding found out in the very same snapshot.
+    private func knownProbe() -> ChunkSource.Probe? {
+        guard let written = chunk.writtenRows, chunk.shedSnapshot == now.snapshot.description,
+            context.snapshot?.snapshot == now.snapshot
+        else { return nil }
+        return ChunkSource.Probe(written: written, untouched: chunk.rows)
+    }
+
+    private var miscount: String { "the target does not hold the \(chunk.rows) rows the ledger tells of" }
+
+    private func shedder(_ key: Key, _ mark: Mark) -> Shedder {
+        Shedder(lane: lane, chunk: source, key: key, mark: mark)
+    }
+
+    // MARK: Rows
+
+    private func copy(_ copyOut: SQL) throws -> CopyCount {
+        let columns = relation.columns
+        let list: SQL = columns.isEmpty ? "" : " (\(columns.commaSeparated))"
+        return try lane.source.relay(
+            copyOut,
+            to: lane.target,
+            "COPY \(relation.name)\(list) FROM STDIN \(relation.format.clause)",
+            progress: progress.addBytes
+        )
+    }
+
+    private func complete(rows: Int, copied: CopyCount, pass: Int) throws {
+        try ledger.complete(chunk, mark: now, pass: pass, rows: rows, bytes: chunk.bytes + copied.bytes)
+    }
+}

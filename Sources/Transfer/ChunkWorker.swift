@@ -1,0 +1,115 @@
+import Glibc
+package import Ledger
+import Planning
+package import Postgres
+
+/// What a worker needs to know about the pass it works in.
+package struct PassContext: Sendable {
+    package let pass: Int
+    package let epoch: Int
+    package let relations: [Int: RelationEntry]
+    package let identity: MarkIdentity
+    /// The one snapshot everything is read in; nil: each chunk in one of its own.
+    package let snapshot: SharedSnapshot?
+
+    package init(pass: Int, epoch: Int, relations: [RelationEntry], identity: MarkIdentity, snapshot: SharedSnapshot?) {
+        self.pass = pass
+        self.epoch = epoch
+        self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })
+        self.identity = identity
+        self.snapshot = snapshot
+    }
+}
+
+/// Brings chunks to a newer mark, one after the other, until none is due or somebody asks it to stop.
+///
+/// Each chunk is one transaction on either side. The target's commits last and holds the rows together with their line
+/// in the ledger: after a crash at any moment both are there or neither.
+package struct ChunkWorker {
+    private static let attempts = 6
+
+    private let lane: Lane
+    private let context: PassContext
+    private let progress: TransferProgress
+    private let stop: StopRequest
+
+    package init(lane: Lane, context: PassContext, progress: TransferProgress, stop: StopRequest) {
+        self.lane = lane
+        self.context = context
+        self.progress = progress
+        self.stop = stop
+    }
+
+    /// Works on chunks of a stage until none is left to take.
+    ///
+    /// - Parameter stage: What is done to the chunks.
+    /// - Throws: ``PostgresError``, ``LedgerError``. Errors that a fresh connection may heal are tried again first.
+    package func work(_ stage: ChunkStage) throws {
+        while !stop.isRequested, try retrying({ try workOnNext(stage) }) {}
+        try lane.leaveSharedSnapshot()
+    }
+
+    private func workOnNext(_ stage: ChunkStage) throws -> Bool {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let outcome = try lane.target.transaction(.readWrite) { () -> ChunkOutcome? in
+            let ledger = Ledger(lane.target, epoch: context.epoch)
+            guard let chunk = try ledger.claim(stage), let relation = context.relations[chunk.relationId] else {
+                return nil
+            }
+            return try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
+                let outcome = try lane.reading(in: context.snapshot) {
+                    let mark = try lane.takeMark(of: relation, identity: context.identity)
+                    let step = ChunkStep(
+                        lane: lane,
+                        ledger: ledger,
+                        relation: relation,
+                        chunk: chunk,
+                        now: mark,
+                        context: context,
+                        progress: progress
+                    )
+                    return try step.run(stage)
+                }
+                try ledger.record(
+                    outcome.kind.rawValue,
+                    subject: relation.name.description,
+                    relation: chunk.relationId,
+                    chunk: chunk.chunkNumber,
+                    count: outcome.copied,
+                    duration: start.duration(to: clock.now)
+                )
+                return outcome
+            }
+        }
+        guard let outcome else { return false }
+        progress.finishChunk(outcome)
+        return true
+    }
+
+    private func retrying<Result>(_ body: () throws -> Result) throws -> Result {
+        for attempt in 1... {
+            do {
+                return try body()
+            } catch let error as PostgresError where error.isTransient && attempt < Self.attempts && !stop.isRequested {
+                progress.countRetry(error)
+                usleep(UInt32(50_000 << attempt))
+                try lane.recover()
+            }
+        }
+        preconditionFailure("the last attempt returns or throws")
+    }
+}
+
+/// What became of one chunk.
+package struct ChunkOutcome: Sendable {
+    package enum Kind: String, Sendable {
+        case base, delta, shed, unchanged, whole
+        /// The mark was void, or the target did not hold what the ledger says: everything was copied again.
+        case replaced
+    }
+
+    package let kind: Kind
+    package let copied: CopyCount
+    package let removed: Int
+}

@@ -1,0 +1,67 @@
+package import Postgres
+
+/// A worker's two connections, used by one thread so that a relay between them never waits for a scheduler.
+package final class Lane {
+    package private(set) var source: Connection
+    package private(set) var target: Connection
+    /// The exported snapshot this lane's open source transaction reads, if there is one.
+    private var openSnapshot: SharedSnapshot?
+
+    /// Opens both connections.
+    ///
+    /// - Parameters:
+    ///   - source: The source.
+    ///   - target: The target.
+    ///   - purpose: What `pg_stat_activity` shows on both sides.
+    ///   - interrupter: Cancels both.
+    /// - Throws: ``PostgresError``.
+    package init(source: Endpoint, target: Endpoint, purpose: String, interrupter: Interrupter) throws {
+        self.source = try Connection(to: source, purpose: purpose, interrupter: interrupter)
+        self.target = try Connection(to: target, purpose: purpose, interrupter: interrupter)
+    }
+
+    /// Replaces what broke, and forgets every open transaction.
+    func recover() throws {
+        source.rollBack()
+        target.rollBack()
+        openSnapshot = nil
+        if source.isBroken { source = try source.reopened() }
+        if target.isBroken { target = try target.reopened() }
+    }
+
+    /// Runs `body` in a source transaction: in the shared snapshot, which stays open for the next call, or else in a
+    /// snapshot of its own that ends with `body`.
+    func reading<Result>(in shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
+        guard let shared else {
+            try leaveSharedSnapshot()
+            return try source.transaction(.snapshot, body)
+        }
+        if openSnapshot != shared {
+            try leaveSharedSnapshot()
+            try source.execute(Connection.TransactionMode.snapshot.begin)
+            try source.execute("SET TRANSACTION SNAPSHOT \(literal: shared.identifier)")
+            openSnapshot = shared
+        }
+        return try body()
+    }
+
+    /// Ends the transaction that reads a shared snapshot, so that it does not hold back vacuum on the source.
+    func leaveSharedSnapshot() throws {
+        guard openSnapshot != nil else { return }
+        openSnapshot = nil
+        try source.execute("COMMIT")
+    }
+}
+
+/// A snapshot one transaction has exported and others read as well (PostgreSQL manual 9.27.5).
+///
+/// It can be imported as long as the exporting transaction is open.
+package struct SharedSnapshot: Sendable, Hashable {
+    package let identifier: String
+    package let snapshot: Snapshot
+
+    package init(identifier: String, snapshot: Snapshot) {
+        self.identifier = identifier
+        self.snapshot = snapshot
+    }
+}

@@ -1,0 +1,49 @@
+import Postgres
+import Synchronization
+
+/// What has been moved so far, counted by all workers, read by whoever shows it.
+package final class TransferProgress: Sendable {
+    /// The counts at one moment.
+    package struct Counts: Sendable {
+        package var chunks = 0
+        package var rows = 0
+        package var removedRows = 0
+        package var bytes = 0
+        package var retries = 0
+        package var replacedChunks = 0
+        package var unchangedChunks = 0
+    }
+
+    private let state = Mutex(Counts())
+    private let say: @Sendable (String) -> Void
+
+    /// - Parameter say: Told what an operator should hear of.
+    package init(say: @escaping @Sendable (String) -> Void) {
+        self.say = say
+    }
+
+    package var counts: Counts { state.withLock { $0 } }
+
+    func addBytes(_ bytes: Int) {
+        state.withLock { $0.bytes += bytes }
+    }
+
+    func finishChunk(_ outcome: ChunkOutcome) {
+        state.withLock { counts in
+            counts.chunks += 1
+            counts.rows += outcome.copied.rows
+            counts.removedRows += outcome.removed
+            if outcome.kind == .replaced { counts.replacedChunks += 1 }
+            if outcome.kind == .unchanged { counts.unchangedChunks += 1 }
+        }
+    }
+
+    func countRetry(_ error: PostgresError) {
+        state.withLock { $0.retries += 1 }
+        say("trying again: \(error)")
+    }
+
+    func note(_ message: String) {
+        say(message)
+    }
+}

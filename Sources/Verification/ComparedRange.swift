@@ -1,0 +1,55 @@
+package import Planning
+package import Postgres
+
+/// A part of a table whose rows are compared: a range of its key, or all of it.
+package struct ComparedRange: Sendable, Hashable {
+    let table: QualifiedName
+    let columns: [Identifier]
+    let key: Key?
+    let range: KeyRange
+    let bytes: Int
+
+    /// - Parameters:
+    ///   - table: The table, of the same name on both sides.
+    ///   - columns: All columns, generated ones included; named the same on both sides.
+    ///   - key: What identifies its rows; nil where nothing does.
+    ///   - range: The range of the key.
+    ///   - bytes: How much there is to read, roughly.
+    package init(table: QualifiedName, columns: [Identifier], key: Key?, range: KeyRange, bytes: Int) {
+        self.table = table
+        self.columns = columns
+        self.key = key
+        self.range = range
+        self.bytes = bytes
+    }
+
+    private var condition: SQL { key.map(range.condition(on:)) ?? "true" }
+
+    /// Count and sum of hashes.
+    func fingerprint(_ hash: RowHash) -> SQL {
+        """
+        SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns))), 0)::text AS fingerprint
+        FROM ONLY \(table) WHERE \(condition)
+        """
+    }
+
+    /// Every key with the hash of its row, in an order that depends on no collation.
+    func keysAndHashes(_ key: Key, _ hash: RowHash) -> SQL {
+        let text: SQL = "ROW(\(key.columns.commaSeparated))::text"
+        return """
+            COPY (SELECT pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex') AS k, \(hash.expression(columns))
+                  FROM ONLY \(table) WHERE \(condition) ORDER BY 1 COLLATE pg_catalog."C") TO STDOUT
+            """
+    }
+}
+
+/// Count and sum of row hashes of a range.
+struct Fingerprint: Hashable {
+    let rows: Int
+    let sum: String
+
+    init(_ row: Row) throws {
+        rows = try row.integer("rows")
+        sum = try row.text("fingerprint")
+    }
+}

@@ -1,0 +1,149 @@
+import Postgres
+import Synchronization
+
+/// Compares the rows of both sides, range by range, with any number of pairs of connections.
+///
+/// It asks through queries of its own, over all columns, and counts each table once more without any index: a damaged
+/// index on the source could hide the same rows from the copy and from a comparison that used it.
+package final class DataComparison: Sendable {
+    private struct Tally {
+        var ranges = 0
+        var differing: [ComparedRange] = []
+        var sourceRows = 0
+        var targetRows = 0
+    }
+
+    private struct State {
+        var open: [ComparedRange]
+        var uncounted: [QualifiedName]
+        var tallies: [QualifiedName: Tally] = [:]
+        var findings: [Finding] = []
+        var described: [QualifiedName: Int] = [:]
+    }
+
+    /// How many keys of a table are named.
+    private static let namedKeys = 100
+
+    private let hash: RowHash
+    private let tables: [QualifiedName]
+    private let state: Mutex<State>
+    private let isStopped: @Sendable () -> Bool
+
+    /// - Parameters:
+    ///   - ranges: What is to be compared; the ranges of one table leave nothing out.
+    ///   - hash: How rows become numbers.
+    ///   - isStopped: Ends the work between two ranges.
+    package init(_ ranges: [ComparedRange], hash: RowHash, isStopped: @escaping @Sendable () -> Bool) {
+        self.hash = hash
+        self.isStopped = isStopped
+        tables = Array(Set(ranges.map(\.table))).sorted()
+        state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, uncounted: tables))
+    }
+
+    package var openRanges: Int { state.withLock { $0.open.count } }
+
+    /// Compares ranges until none is left.
+    ///
+    /// - Parameter pair: The connections to ask.
+    /// - Throws: ``PostgresError``.
+    package func compare(with pair: VerificationPair) throws {
+        while !isStopped(), let range = state.withLock({ $0.open.popLast() }) {
+            try during("comparing \(range.table) \(range.range)") { try compare(range, pair) }
+        }
+    }
+
+    /// Counts tables by reading them from end to end; due when all ranges are compared.
+    ///
+    /// - Parameter pair: The connections to ask.
+    /// - Throws: ``PostgresError``.
+    package func count(with pair: VerificationPair) throws {
+        for connection in [pair.source, pair.target] {
+            try connection.execute(
+                "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
+            )
+        }
+        while !isStopped(), let table = state.withLock({ $0.uncounted.popLast() }) {
+            // One range without bounds was read from end to end already.
+            guard let tally = state.withLock({ $0.tallies[table] }), tally.ranges > 1 else { continue }
+            try during("counting \(table)") {
+                try report(table, "source", tally.sourceRows, on: pair.source)
+                try report(table, "target", tally.targetRows, on: pair.target)
+            }
+        }
+    }
+
+    /// What came of it, when all is compared and counted.
+    package func result() -> VerificationResult {
+        var result = VerificationResult(method: hash.rawValue)
+        state.withLock { state in
+            result.findings = state.findings
+            for name in tables {
+                let tally = state.tallies[name] ?? Tally()
+                result.tables.append(
+                    VerificationResult.ComparedTable(
+                        name: name.description,
+                        ranges: tally.ranges,
+                        differingRanges: tally.differing.count,
+                        sourceRows: tally.sourceRows,
+                        targetRows: tally.targetRows
+                    )
+                )
+            }
+            if !state.open.isEmpty { result.notProven.append("\(state.open.count) ranges of rows were not compared") }
+            if !state.uncounted.isEmpty {
+                result.notProven.append("\(state.uncounted.count) tables were not counted in full")
+            }
+        }
+        let rows = result.tables.reduce(into: (0, 0)) { $0 = ($0.0 + $1.sourceRows, $0.1 + $1.targetRows) }
+        result.examined.append(VerificationResult.Examined(kind: "rows", source: rows.0, target: rows.1))
+        return result
+    }
+
+    private func compare(_ range: ComparedRange, _ pair: VerificationPair) throws {
+        let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash)))
+        let target = try Fingerprint(pair.target.queryOne(range.fingerprint(hash)))
+        let isDifferent = source != target
+        let room = state.withLock { state in
+            var tally = state.tallies[range.table] ?? Tally()
+            tally.ranges += 1
+            tally.sourceRows += source.rows
+            tally.targetRows += target.rows
+            if isDifferent { tally.differing.append(range) }
+            state.tallies[range.table] = tally
+            return Self.namedKeys - (state.described[range.table] ?? 0)
+        }
+        guard isDifferent else { return }
+        var found: [Finding] = []
+        if let key = range.key, room > 0 {
+            found = try RowDifferences(range: range, key: key, hash: hash, limit: room).findings(pair)
+        }
+        if found.isEmpty {
+            found = [
+                Finding(
+                    "rows",
+                    range.table.description,
+                    .stops,
+                    "rows differ in \(range.range)",
+                    source: "\(source.rows) rows, fingerprint \(source.sum)",
+                    target: "\(target.rows) rows, fingerprint \(target.sum)"
+                )
+            ]
+        }
+        state.withLock { state in
+            state.findings += found
+            state.described[range.table, default: 0] += found.count
+        }
+    }
+
+    private func report(_ table: QualifiedName, _ side: String, _ rowsByRanges: Int, on connection: Connection) throws {
+        let rows = try connection.queryOne("SELECT count(*) AS rows FROM ONLY \(table)").integer("rows")
+        guard rows != rowsByRanges else { return }
+        let finding = Finding(
+            "rows",
+            table.description,
+            .stops,
+            "the \(side) has \(rows) rows, but its key's ranges hold \(rowsByRanges): an index is damaged or sorts otherwise"
+        )
+        state.withLock { $0.findings.append(finding) }
+    }
+}

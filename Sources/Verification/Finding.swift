@@ -1,0 +1,60 @@
+/// One thing that is not as it should be.
+public struct Finding: Sendable, Hashable, Codable {
+    /// How bad it is.
+    public enum Severity: String, Sendable, Codable, Comparable, CaseIterable {
+        /// Worth knowing; the databases are equal all the same.
+        case note
+        /// The business goes on, slower or with a trap ahead.
+        case hurts
+        /// Statements fail, or rows are lost or wrong.
+        case stops
+
+        /// Milder before worse.
+        public static func < (left: Self, right: Self) -> Bool {
+            (allCases.firstIndex(of: left) ?? 0) < (allCases.firstIndex(of: right) ?? 0)
+        }
+    }
+
+    /// The class of object: table, column, rows, index, primary key, foreign key, sequence and so on.
+    public let kind: String
+    /// The object, by its full name.
+    public let object: String
+    /// How bad it is.
+    public let severity: Severity
+    /// What is wrong.
+    public let message: String
+    /// What the source has, where that tells more.
+    public let source: String?
+    /// What the target has, where that tells more.
+    public let target: String?
+    /// The SQL that repairs it on the target, where there is one.
+    public let repair: String?
+
+    package init(
+        _ kind: String,
+        _ object: String,
+        _ severity: Severity,
+        _ message: String,
+        source: String? = nil,
+        target: String? = nil,
+        repair: String? = nil
+    ) {
+        self.kind = kind
+        self.object = object
+        self.severity = severity
+        self.message = message
+        self.source = source
+        self.target = target
+        self.repair = repair
+    }
+}
+
+/// How a verification ended.
+public enum Verdict: String, Sendable, Codable {
+    /// Everything was examined and is equal.
+    case proven
+    /// Something differs.
+    case differs
+    /// Nothing differs, but something could not be examined: never a pass.
+    case notProven
+}
