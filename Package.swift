@@ -94,5 +94,41 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+
+        // What tests share: two real servers, a pair of databases per test, the built command. No product has it.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Tidemark", "Ledger", "Planning", "Catalog", "Postgres", "Report", subprocess,
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        .testTarget(name: "PostgresTests", dependencies: ["TestSupport", "Postgres"], swiftSettings: strict),
+        .testTarget(
+            name: "PlanningTests",
+            dependencies: ["TestSupport", "Planning", "Catalog", "Postgres"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "RebuildTests",
+            dependencies: ["TestSupport", "Rebuild", "Catalog", "Postgres"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "MigrationTests",
+            dependencies: [
+                "TestSupport", "Tidemark", "Report", "Verification", "Transfer", "Ledger", "Planning", "Catalog",
+                "Postgres",
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["TestSupport", "TidemarkCLI", "Ledger", "Postgres"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

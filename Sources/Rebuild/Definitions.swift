@@ -92,7 +92,7 @@ package struct Definitions: Sendable {
     ///
     /// Newer minor versions frame a script with `\restrict key` and `\unrestrict key`. Anything else that is no SQL
     /// is an error of the server's, not a command to anybody.
-    static func withoutFrame(_ script: String) -> String {
+    package static func withoutFrame(_ script: String) -> String {
         var lines = script.split(separator: "\n", omittingEmptySubsequences: false)
         if let first = lines.firstIndex(where: { $0.hasPrefix("\\restrict ") }),
             lines[..<first].allSatisfy({ $0.isEmpty || $0.hasPrefix("--") }),
@@ -105,7 +105,7 @@ package struct Definitions: Sendable {
     }
 
     /// A line of `pg_restore --list`: `id; class-oid oid KIND schema name owner`.
-    static func isBuiltByEngine(_ line: Substring) -> Bool {
+    package static func isBuiltByEngine(_ line: Substring) -> Bool {
         let fields = line.split(separator: " ", maxSplits: 3)
         guard fields.count == 4, fields[0].hasSuffix(";") else { return false }
         return ["CONSTRAINT ", "INDEX ", "FK CONSTRAINT "].contains { fields[3].hasPrefix($0) }

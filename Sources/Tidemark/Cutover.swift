@@ -12,6 +12,9 @@ import Verification
 /// Every step is in the ledger. Stopped or killed anywhere, it goes on when run again: up to the foreign keys with a new
 /// pass over the rows, afterwards with the step that is due.
 struct Cutover {
+    /// How long transactions that are still writing may take to end; afterwards the report says that they were there.
+    private static let patienceWithWriters = Duration.seconds(20)
+
     private let migration: Migration
     private let recorder: RunRecorder
 
@@ -36,6 +39,7 @@ struct Cutover {
             migration.source,
             tables: session.copiedRelations.map(\.name),
             lock: migration.options.fence == .lock ? .rows : .definitions,
+            patience: Self.patienceWithWriters,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let before = try await Quiet.Baseline(shared.snapshot, holder)
@@ -155,7 +159,7 @@ struct Cutover {
         let quiet =
             migration.options.fence == .lock
             ? Quiet(isProven: true, description: "SHARE locks kept every writer out since before the last snapshot")
-            : try await Quiet.evidence(since: before, on: migration.source, purpose: session.purpose("quiet"))
+            : try await Quiet.evidence(since: before, on: migration.source, session: session.run.sessionPrefix)
         var verification = verification
         if !quiet.isProven { verification.notProven.append(quiet.description) }
         let judged = verification

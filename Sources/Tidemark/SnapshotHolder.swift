@@ -26,19 +26,32 @@ enum SnapshotHolder {
     ///   - endpoint: Where the snapshot is taken.
     ///   - tables: The tables to be read in it.
     ///   - lock: What they are kept from.
+    ///   - patience: How long to wait for a moment in which nobody is writing; nil: the first moment will do.
     ///   - purpose: What `pg_stat_activity` shows.
     ///   - body: Works in the snapshot; receives the connection that holds it as well.
-    /// - Returns: The result.
+    /// - Returns: What `body` returns.
+    /// - Throws: ``PostgresError``, and what `body` throws.
     /// - Throws: ``PostgresError``.
     static func with<Result: Sendable>(
         _ endpoint: Endpoint,
         tables: [QualifiedName],
         lock: Lock,
+        patience: Duration? = nil,
         purpose: String,
         _ body: (SharedSnapshot, ThreadConfined<Connection>) async throws -> Result
     ) async throws -> Result {
         try await ThreadConfined.with(endpoint, purpose: purpose) { holder in
-            let shared = try await holder.run { try export($0, tables, lock) }
+            var shared = try await holder.run { try export($0, tables, lock) }
+            let deadline = ContinuousClock.now + (patience ?? .zero)
+            while ContinuousClock.now < deadline {
+                let snapshot = shared.snapshot
+                if try await holder.run({ try Quiet.writers(in: snapshot, $0) }) == 0 { break }
+                try await Task.sleep(for: .milliseconds(200))
+                shared = try await holder.run { connection in
+                    try connection.execute("ROLLBACK")
+                    return try export(connection, tables, lock)
+                }
+            }
             let result = try await body(shared, holder)
             try await holder.run { try $0.execute("COMMIT") }
             return result

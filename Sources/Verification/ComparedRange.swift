@@ -37,8 +37,11 @@ package struct ComparedRange: Sendable, Hashable {
     func keysAndHashes(_ key: Key, _ hash: RowHash) -> SQL {
         let text: SQL = "ROW(\(key.columns.commaSeparated))::text"
         return """
-            COPY (SELECT pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex') AS k, \(hash.expression(columns))
-                  FROM ONLY \(table) WHERE \(condition) ORDER BY 1 COLLATE pg_catalog."C") TO STDOUT
+            COPY (SELECT q.k, q.h
+                  FROM (SELECT pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex') AS k,
+                               \(hash.expression(columns)) AS h
+                        FROM ONLY \(table) WHERE \(condition)) AS q
+                  ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
             """
     }
 }

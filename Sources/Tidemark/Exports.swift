@@ -1,0 +1,8 @@
+// Who imports Tidemark gets the public types of the modules it is made of: endpoints, options, errors, reports, findings.
+@_exported public import Catalog
+@_exported public import Ledger
+@_exported public import Planning
+@_exported public import Postgres
+@_exported public import Rebuild
+@_exported public import Report
+@_exported public import Verification

@@ -1,0 +1,92 @@
+import TestSupport
+import Testing
+
+@Suite struct `A run that is killed` {
+    private static let schema = """
+        CREATE TABLE events (id bigserial PRIMARY KEY, kind text, body text);
+        INSERT INTO events (kind, body) SELECT 'k' || n % 9, repeat(md5(n::text), 5) FROM generate_series(1, 60000) n;
+        CREATE INDEX events_kind ON events (kind);
+        CREATE INDEX events_body ON events (body);
+        CREATE TABLE orders (id int PRIMARY KEY, code text UNIQUE, event bigint REFERENCES events);
+        INSERT INTO orders SELECT n, 'c' || n, n FROM generate_series(1, 20000) n;
+        CREATE TABLE small (a int);
+        INSERT INTO small SELECT generate_series(1, 100);
+        ANALYZE;
+        """
+
+    private static let options = ["--chunk-size", "512kB", "--whole-below", "100kB", "--jobs", "3"]
+
+    @Test func `goes on where it was, however often it is killed`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let command = Command(
+                environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
+            )
+            var kills = 0
+            var random = UInt64(20_261_121)
+            // Moments from the first connection to the last index; a run that ends by itself is followed by another pass.
+            for attempt in 1...20 {
+                random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                let delay = Duration.milliseconds(20 + Int(random >> 33) % (attempt < 15 ? 900 : 2500))
+                let outcome = try await command.run(["precopy"] + Self.options, killAfter: delay)
+                if outcome.code == nil {
+                    kills += 1
+                } else {
+                    #expect(outcome.code == 0, "killed after \(delay): \(outcome.errors)")
+                }
+                // A little of everything goes on meanwhile.
+                try await pair.source.run(
+                    """
+                    UPDATE events SET kind = 'u\(attempt)' WHERE id % 1009 = \(attempt);
+                    DELETE FROM events WHERE id % 4999 = \(attempt) AND id NOT IN (SELECT event FROM orders);
+                    INSERT INTO events (kind) SELECT 'new' FROM generate_series(1, 20);
+                    UPDATE orders SET code = 'x' || code WHERE id % 997 = \(attempt);
+                    """
+                )
+            }
+            #expect(kills >= 10, "too few runs were killed to tell: \(kills)")
+            let last = try await command.run(["precopy"] + Self.options, killAfter: nil)
+            #expect(last.code == 0, "\(last.errors)")
+            #expect(try await pair.differingTables().filter { $0 != "public.small" } == [])
+            // Whatever was recorded was never copied a second time.
+            #expect(
+                try await pair.target.column(
+                    """
+                    SELECT relation_id || '/' || chunk_number || ' ' || count(*) FROM tidemark.event WHERE kind = 'base'
+                    GROUP BY relation_id, chunk_number HAVING count(*) > 1
+                    """
+                ) == []
+            )
+            #expect(try await pair.target.value("SELECT count(*) FROM tidemark.event WHERE kind = 'replaced'") == "0")
+            #expect(
+                try await pair.target.value(
+                    "SELECT count(*) = (SELECT count(*) FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id) WHERE r.treatment = 'delta') FROM tidemark.event WHERE kind = 'base'"
+                ) == "t"
+            )
+        }
+    }
+
+    @Test func `in the middle of the night goes on, and ends proven`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let command = Command(
+                environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
+            )
+            #expect(try await command.run(["precopy"] + Self.options, killAfter: nil).code == 0)
+            try await pair.source.run(
+                "UPDATE events SET kind = 'night' WHERE id % 50 = 0; DELETE FROM orders WHERE id % 100 = 0"
+            )
+            var kills = 0
+            for milliseconds in stride(from: 60, through: 1200, by: 90) {
+                let outcome = try await command.run(["cutover"] + Self.options, killAfter: .milliseconds(milliseconds))
+                if outcome.code == nil {
+                    kills += 1
+                } else {
+                    #expect(outcome.code == 0, "\(outcome.errors)\(outcome.output)")
+                }
+            }
+            #expect(kills >= 4, "too few runs were killed to tell: \(kills)")
+            let last = try await command.run(["cutover"] + Self.options, killAfter: nil)
+            #expect(last.code == 0, "\(last.errors)\(last.output)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+}

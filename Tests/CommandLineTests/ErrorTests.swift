@@ -1,0 +1,170 @@
+import Glibc
+import Postgres
+import TestSupport
+import Testing
+
+@Suite struct `A mistake on the command line` {
+    private static let schema = "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10)"
+
+    private func expect(_ outcome: Command.Outcome, _ code: Int32, _ words: String...) {
+        #expect(outcome.code == code, "\(outcome.errors)")
+        for word in words { #expect(outcome.errors.contains(word), "'\(word)' is not in: \(outcome.errors)") }
+        #expect(outcome.errors.split(separator: "\n").count < 25, "an error fits on a screen")
+        #expect(!outcome.errors.contains("Fatal error"))
+    }
+
+    private func expectUntouched(_ pair: DatabasePair) async throws {
+        #expect(try await pair.target.value("SELECT count(*) FROM pg_class WHERE relnamespace >= 16384") == "0")
+        #expect(try await pair.target.value("SELECT to_regnamespace('tidemark') IS NULL") == "t")
+    }
+
+    @Test func `a URL that leads nowhere`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let nowhere = "host=127.0.0.1 port=1 dbname=x user=u password=geheim"
+            expect(
+                try await Command().run("precopy", "--source", nowhere, "--target", pair.target.conninfo),
+                1,
+                "cannot connect to the source",
+                "HINT"
+            )
+            let outcome = try await Command().run("precopy", "--source", pair.source.conninfo, "--target", nowhere)
+            expect(outcome, 1, "cannot connect to the target", "HINT")
+            #expect(!outcome.errors.contains("geheim"))
+            try await expectUntouched(pair)
+        }
+    }
+
+    @Test func `a URL that is none, or missing`() async throws {
+        expect(
+            try await Command().run("verify", "--source", "shop", "--target", "x=y"),
+            64,
+            "source's connection string"
+        )
+        let bare = Command(environment: ["TIDEMARK_SOURCE": "", "TIDEMARK_TARGET": ""])
+        expect(try await bare.run("verify"), 64, "TIDEMARK_SOURCE")
+        expect(try await Command().run("precopi"), 64)
+        expect(try await Command().run("plan", "--chunk-size", "many"), 64)
+    }
+
+    @Test func `source and target are the same`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            // By another name for the same server, too.
+            let alias = pair.source.conninfo.replacing("host=127.0.0.1", with: "host=localhost hostaddr=127.0.0.1")
+            for act in ["precopy", "verify"] {
+                expect(
+                    try await Command().run(act, "--source", pair.source.conninfo, "--target", alias),
+                    1,
+                    "source and target are the same database"
+                )
+            }
+            #expect(try await pair.source.value("SELECT to_regnamespace('tidemark') IS NULL") == "t")
+        }
+    }
+
+    @Test func `a target that holds something else`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await pair.target.run("CREATE TABLE precious AS SELECT 1 AS one")
+            expect(
+                try await Command().run("precopy", "--source", pair.source.conninfo, "--target", pair.target.conninfo),
+                1,
+                "not empty",
+                "public.precious",
+                "HINT"
+            )
+            #expect(try await pair.target.value("SELECT to_regnamespace('tidemark') IS NULL") == "t")
+        }
+    }
+
+    @Test func `a table that is not there`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let ends = ["--source", pair.source.conninfo, "--target", pair.target.conninfo]
+            expect(
+                try await Command().run(["precopy", "--exclude", "public.T"] + ends, killAfter: nil),
+                64,
+                "public.T",
+                "did you mean public.t?"
+            )
+            expect(try await Command().run(["plan", "--whole", "t"] + ends, killAfter: nil), 64, "schema.table")
+            try await expectUntouched(pair)
+        }
+    }
+
+    @Test func `a configuration that is wrong`() async throws {
+        for (text, word) in [
+            ("tables:\n  public.t: sideways\n", "delta, whole, excluded"), ("job: 3\n", "unknown name 'job'"),
+            ("jobs: [", "no YAML"),
+            ("jobs: 0", "1 to 256"),
+        ] {
+            var path = Array("/tmp/tidemark-test-XXXXXX".utf8CString)
+            let file = mkstemp(&path)
+            _ = text.withCString { write(file, $0, strlen($0)) }
+            close(file)
+            let name = path.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+            defer { unlink(name) }
+            expect(
+                try await Command().run("plan", "--config", name, "--source", "host=x", "--target", "host=y"),
+                64,
+                name,
+                word
+            )
+        }
+    }
+
+    @Test func `rights that are missing`() async throws {
+        let (reader, owner) = ("reader_\(getpid())", "owner_\(getpid())")
+        try await DatabasePair.with(Self.schema + "; CREATE SEQUENCE s; CREATE ROLE \(reader) LOGIN") { pair in
+            try await pair.target.run("CREATE ROLE \(owner) LOGIN")
+            let source = pair.source.conninfo.replacing("user=postgres", with: "user=\(reader)")
+            let target = pair.target.conninfo.replacing("user=postgres", with: "user=\(owner)")
+            func precopy() async throws -> Command.Outcome {
+                try await Command().run(
+                    "precopy",
+                    "--no-owner",
+                    "--no-privileges",
+                    "--source",
+                    source,
+                    "--target",
+                    target
+                )
+            }
+            expect(try await precopy(), 1, owner, "ALTER DATABASE")
+            try await pair.target.run("ALTER DATABASE \(pair.name) OWNER TO \(owner)")
+            expect(try await precopy(), 1, "may not read", "public.t", "GRANT SELECT")
+            try await pair.source.run("GRANT SELECT ON t TO \(reader); ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+            expect(try await precopy(), 1, "row-level security", "public.t")
+            try await pair.source.run("ALTER TABLE t DISABLE ROW LEVEL SECURITY")
+            expect(try await precopy(), 1, "sequence", "public.s")
+            try await expectUntouched(pair)
+            // SELECT on the source and ownership of the target are all that is needed.
+            try await pair.source.run("GRANT SELECT ON SEQUENCE s TO \(reader)")
+            #expect(try await precopy().code == 0)
+            let cutover = try await Command().run(
+                "cutover",
+                "--no-owner",
+                "--no-privileges",
+                "--source",
+                source,
+                "--target",
+                target
+            )
+            #expect(cutover.code == 0, "\(cutover.errors)\(cutover.output)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `a password is in no output and in no argument of a child`() async throws {
+        let secret = "Geh3im:\\n"
+        let role = "secretive_\(getpid())"
+        try await DatabasePair.with(
+            Self.schema + "; CREATE ROLE \(role) LOGIN SUPERUSER PASSWORD '\(secret)'"
+        ) { pair in
+            let source = pair.source.conninfo.replacing("user=postgres", with: "user=\(role) password='Geh3im:\\\\n'")
+            let command = Command(environment: ["TIDEMARK_SOURCE": source, "TIDEMARK_TARGET": pair.target.conninfo])
+            for act in [["precopy"], ["cutover", "--json"], ["verify"], ["plan", "--json"]] {
+                let outcome = try await command.run(act, killAfter: nil)
+                #expect(outcome.code == 0, "\(outcome.errors)")
+                #expect(!(outcome.output + outcome.errors).contains("Geh3im"))
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import TestSupport
+import Testing
+import Tidemark
+
+@Suite struct `The ledger` {
+    private static let schema = """
+        CREATE TABLE t (id int PRIMARY KEY, v text);
+        INSERT INTO t SELECT n, repeat('x', 100) FROM generate_series(1, 2000) n;
+        ANALYZE t;
+        """
+
+    @Test func `lets only one client work at a time`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            try await pair.target.session { other in
+                try await other.run("SELECT pg_advisory_lock(1953064037, 1835102827)")
+                let error = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }
+                #expect(error?.code == .busy)
+            }
+            #expect(try await pair.migration().precopy().outcome == .done)
+        }
+    }
+
+    @Test func `fences off a worker whose client has lost the run`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            let epoch = Int(try await pair.target.value("SELECT epoch FROM tidemark.run")) ?? 0
+            // Somebody takes over; the old worker comes back to life and wants to go on.
+            try await pair.target.run("UPDATE tidemark.run SET epoch = epoch + 1; UPDATE tidemark.chunk SET pass = 0")
+            let error = await #expect(throws: LedgerError.self) {
+                try await ThreadConfined.with(pair.target.endpoint, purpose: "zombie") { zombie in
+                    try await zombie.run { connection in
+                        try connection.transaction(.readWrite) {
+                            _ = try Ledger(connection, epoch: epoch).claim(.delta(pass: 99))
+                        }
+                    }
+                }
+            }
+            #expect(error?.code == .fenced)
+        }
+    }
+
+    @Test func `refuses a target that is not empty and not ours`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await pair.target.run("CREATE TABLE precious (id int)")
+            let error = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }
+            #expect(error?.code == .targetNotEmpty)
+            #expect(error?.description.contains("public.precious") == true)
+            #expect(try await pair.target.value("SELECT to_regnamespace('tidemark') IS NULL") == "t")
+        }
+    }
+
+    @Test func `refuses another source`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            try await DatabasePair.with(Self.schema) { other in
+                let mixed = Migration(source: other.source.endpoint, target: pair.target.endpoint)
+                let error = await #expect(throws: LedgerError.self) { try await mixed.precopy() }
+                #expect(error?.code == .otherSource)
+            }
+        }
+    }
+
+    @Test func `is needed for a cutover, and gone after it is finished`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let missing = await #expect(throws: LedgerError.self) { try await pair.migration().cutover() }
+            #expect(missing?.code == .missing)
+            let administration = LedgerAdministration(target: pair.target.endpoint)
+            #expect(try await administration.status() == nil)
+            _ = try await pair.migration().precopy()
+            let early = await #expect(throws: LedgerError.self) { try await administration.finish(abandon: false) }
+            #expect(early?.code == .tooLate)
+            #expect(try await administration.status()?.step == "precopied")
+            _ = try await pair.migration().cutover()
+            #expect(try await administration.status()?.step == "done")
+            try await administration.finish(abandon: false)
+            #expect(try await pair.target.value("SELECT to_regnamespace('tidemark') IS NULL") == "t")
+            #expect(try await pair.migration().verify().outcome == .done)
+        }
+    }
+}

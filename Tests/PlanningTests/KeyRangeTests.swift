@@ -1,0 +1,119 @@
+import Catalog
+import Planning
+import Postgres
+import TestSupport
+import Testing
+
+@Suite struct `Ranges of a key` {
+    /// A key, the SQL that makes its rows, and what they are: gaps, negatives, both ends, skew, equal prefixes.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let name: String
+        let columns: String
+        let key: String
+        let rows: String
+
+        var testDescription: String { name }
+    }
+
+    static let cases = [
+        Case(
+            name: "bigint with gaps, negatives and both ends",
+            columns: "a bigint",
+            key: "a",
+            rows: """
+                SELECT n * n * (CASE WHEN n % 2 = 0 THEN -1 ELSE 1 END) FROM generate_series(1::bigint, 4000) n
+                UNION SELECT 9223372036854775807 UNION SELECT -9223372036854775808 UNION SELECT 0
+                """
+        ),
+        Case(name: "integer, one row", columns: "a integer", key: "a", rows: "SELECT -1"),
+        Case(name: "integer, no row", columns: "a integer", key: "a", rows: "SELECT 1 WHERE false"),
+        Case(
+            name: "uuid",
+            columns: "a uuid",
+            key: "a",
+            rows: "SELECT md5(n::text)::uuid FROM generate_series(1, 4000) n"
+        ),
+        Case(
+            name: "text with quotes, cases and accents",
+            columns: "a text",
+            key: "a",
+            rows:
+                "SELECT (ARRAY['a','A','é','''','\"','\\','_','-',' '])[1 + n % 9] || n FROM generate_series(1, 4000) n"
+        ),
+        Case(
+            name: "timestamptz with infinities and years before Christ",
+            columns: "a timestamptz",
+            key: "a",
+            rows: """
+                SELECT timestamptz '2020-01-01' + n * interval '1 hour' FROM generate_series(1, 4000) n
+                UNION SELECT 'infinity' UNION SELECT '-infinity' UNION SELECT '0044-03-15 12:00 BC'
+                """
+        ),
+        Case(
+            name: "composite with equal prefixes",
+            columns: "a integer, b text, c date",
+            key: "a, b, c",
+            rows: """
+                SELECT n % 3, CASE WHEN n < 3900 THEN 'same' ELSE n::text END, date '2020-01-01' + n
+                FROM generate_series(1, 4000) n
+                """
+        ),
+    ]
+
+    @Test(arguments: cases) func `hold every row once, however it is distributed`(of example: Case) async throws {
+        try await DatabasePair.with(
+            "CREATE TABLE t (\(example.columns), PRIMARY KEY (\(example.key))); INSERT INTO t \(example.rows); ANALYZE t"
+        ) { pair in
+            let counts = try await ThreadConfined.with(pair.source.endpoint, purpose: "test") { connection in
+                try await connection.run { connection in
+                    let catalog = try DatabaseCatalog(of: connection)
+                    let table = try #require(catalog.table(QualifiedName(schema: "public", name: "t")))
+                    let key = try #require(Key.choose(for: table, among: catalog.indexes, sortsAlike: true))
+                    let bounds = try KeyDistribution(connection).bounds(
+                        of: table.qualifiedName,
+                        key: key,
+                        count: 16,
+                        bytes: table.tableBytes
+                    )
+                    return try KeyRange.between(bounds).map { range in
+                        try connection.queryOne(
+                            "SELECT count(*) AS n FROM ONLY \(table.qualifiedName) WHERE \(range.condition(on: key))"
+                        ).integer("n")
+                    }
+                }
+            }
+            let rows = Int(try await pair.source.value("SELECT count(*) FROM t")) ?? -1
+            #expect(counts.reduce(0, +) == rows, "\(counts)")
+            #expect(counts.count == min(16, max(1, rows)))
+            if rows > 100 {
+                #expect(
+                    counts.allSatisfy { $0 > rows / 32 && $0 < rows / 8 },
+                    "chunks should be about equal: \(counts)"
+                )
+            }
+        }
+    }
+
+    @Test func `are half open and leave nothing out`() {
+        let key = Key(parts: [.init(name: "id", type: "bigint", isComparedBytewise: false)], indexName: "pk")
+        let ranges = KeyRange.between([["-5"], ["7"]])
+        #expect(ranges.map(\.description) == ["[-∞, -5)", "[-5, 7)", "[7, ∞)"])
+        #expect(ranges[1].condition(on: key).text == #""id" >= '-5'::bigint AND "id" < '7'::bigint"#)
+        #expect(KeyRange.everything.condition(on: key).text == "true")
+    }
+
+    @Test func `compare text byte by byte where the servers may sort it differently`() {
+        let key = Key(
+            parts: [
+                .init(name: "a", type: "integer", isComparedBytewise: false),
+                .init(name: "b", type: "text", isComparedBytewise: true),
+            ],
+            indexName: "pk"
+        )
+        let range = KeyRange(lower: ["1", "it's"], upper: nil)
+        #expect(
+            range.condition(on: key).text
+                == #"("a", "b" COLLATE pg_catalog."C") >= ('1'::integer, 'it''s'::text)"#
+        )
+    }
+}

@@ -1,0 +1,85 @@
+import Catalog
+import Planning
+import Postgres
+import TestSupport
+import Testing
+
+@Suite struct `A plan` {
+    private static let schema = """
+        CREATE TABLE big (id bigint PRIMARY KEY, filler text);
+        INSERT INTO big SELECT n, repeat('x', 200) FROM generate_series(1, 3000) n;
+        CREATE TABLE small (id int PRIMARY KEY);
+        CREATE TABLE keyless (a int);
+        CREATE TABLE nullable (a int UNIQUE);
+        CREATE TABLE partial_key (a int NOT NULL, b boolean);
+        CREATE UNIQUE INDEX ON partial_key (a) WHERE b;
+        CREATE TABLE by_index (a int NOT NULL, b text NOT NULL);
+        CREATE UNIQUE INDEX by_index_b ON by_index (b);
+        CREATE TABLE two_keys (id int PRIMARY KEY, code text UNIQUE);
+        CREATE TABLE parent (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+        CREATE TABLE leaf PARTITION OF parent DEFAULT;
+        CREATE TABLE exotic (id int PRIMARY KEY, r regclass);
+        ANALYZE;
+        """
+
+    private func plan(
+        _ pair: DatabasePair,
+        wholeBelowBytes: Int = 0,
+        _ treatments: [String: Treatment] = [:]
+    ) async throws -> [String: TablePlan] {
+        var options = PlanOptions()
+        options.wholeBelowBytes = wholeBelowBytes
+        options.chunkBytes = 64 << 10
+        for (name, treatment) in treatments {
+            options.treatments[QualifiedName(schema: "public", name: name)] = treatment
+        }
+        let chosen = options
+        return try await ThreadConfined.with(pair.source.endpoint, purpose: "test") { connection in
+            try await connection.run { connection in
+                let catalog = try DatabaseCatalog(of: connection)
+                let plan = try Planner(source: catalog, target: nil, options: chosen).plan()
+                return Dictionary(uniqueKeysWithValues: plan.tables.map { ($0.name.name, $0) })
+            }
+        }
+    }
+
+    @Test func `treats each table by its size and its key`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let plan = try await plan(pair)
+            #expect(plan["big"]?.treatment == .delta)
+            #expect((plan["big"]?.wantedChunks ?? 0) > 8)
+            #expect(plan["keyless"]?.treatment == .whole)
+            #expect(plan["nullable"]?.treatment == .whole, "a key that may be NULL identifies nothing")
+            #expect(plan["partial_key"]?.treatment == .whole, "a partial index identifies nothing")
+            #expect(plan["by_index"]?.key?.parts.map(\.name) == ["b"])
+            #expect(plan["two_keys"]?.hasOtherUniqueKeys == true)
+            #expect(plan["big"]?.hasOtherUniqueKeys == false)
+            #expect(plan["parent"] == nil, "rows are in the leaves")
+            #expect(plan["leaf"]?.key?.parts.map(\.name) == ["id", "at"])
+            #expect(plan["exotic"]?.format == .text, "regclass is an id of the source")
+            #expect(plan["big"]?.format == .binary)
+            let small = try await self.plan(pair, wholeBelowBytes: 100 << 10)
+            #expect(small["small"]?.treatment == .whole)
+            #expect(small["big"]?.treatment == .delta)
+        }
+    }
+
+    @Test func `follows what the operator asks for, and a partition follows its parent`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let plan = try await plan(pair, ["big": .whole, "parent": .excluded, "two_keys": .excluded])
+            #expect(plan["big"]?.treatment == .whole)
+            #expect(plan["leaf"]?.treatment == .excluded)
+            #expect(plan["two_keys"]?.ranges.isEmpty == true)
+        }
+    }
+
+    @Test func `refuses tables that are not there and keys that do not exist`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let unknown = await #expect(throws: PlanError.self) { try await plan(pair, ["Big": .whole]) }
+            #expect(unknown?.code == .usage)
+            #expect(unknown?.description.contains("did you mean public.big?") == true)
+            let keyless = await #expect(throws: PlanError.self) { try await plan(pair, ["keyless": .delta]) }
+            #expect(keyless?.code == .usage)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import FoundationEssentials
+import Subprocess
+import SystemPackage
+
+/// The built command, run as an operator would.
+package struct Command: Sendable {
+    /// How it ended.
+    package struct Outcome: Sendable {
+        /// The exit code; nil if a signal ended it.
+        package let code: Int32?
+        package let output: String
+        package let errors: String
+    }
+
+    private let environment: [String: String]
+
+    package init(environment: [String: String] = [:]) {
+        self.environment = environment
+    }
+
+    /// Runs it to its end.
+    package func run(_ arguments: String...) async throws -> Outcome {
+        try await run(arguments, killAfter: nil)
+    }
+
+    /// Runs it and, when it has not ended by then, ends it with SIGKILL.
+    package func run(_ arguments: [String], killAfter delay: Duration?) async throws -> Outcome {
+        let variables = Dictionary(
+            uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
+        )
+        let result = try await Subprocess.run(
+            .path(FilePath(Self.path)),
+            arguments: Arguments(arguments),
+            environment: .inherit.updating(variables),
+            input: .none,
+            output: .string(limit: 64 << 20),
+            error: .string(limit: 64 << 20)
+        ) { execution in
+            guard let delay else { return }
+            try await Task.sleep(for: delay)
+            // It may have ended by itself: then there is nobody to kill.
+            try? execution.send(signal: .kill)
+        }
+        var code: Int32?
+        if case .exited(let status) = result.terminationStatus { code = status }
+        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+    }
+
+    /// Beside the test bundle, where SwiftPM puts all products of one build.
+    private static var path: String {
+        let bundle = CommandLine.arguments.first ?? ""
+        let folder = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let beside = folder + "/tidemark"
+        return FileManager.default.fileExists(atPath: beside) ? beside : ".build/debug/tidemark"
+    }
+}

@@ -1,0 +1,102 @@
+import Planning
+import Postgres
+import Synchronization
+package import Tidemark
+
+/// A source database and an empty target database, for one test.
+package struct DatabasePair: Sendable {
+    private static let counter = Atomic<Int>(0)
+    /// Each pair's migrations hold a dozen connections; two cores serve no more at a time anyway.
+    private static let room = Turnstile(places: 3)
+
+    package let name: String
+    package let source: TestDatabase
+    package let target: TestDatabase
+
+    /// Makes a pair, hands it to `body`, and lets the servers' end take it down.
+    ///
+    /// Databases are not dropped: DROP DATABASE waits for every session of the server, those of other tests included.
+    ///
+    /// - Parameters:
+    ///   - schema: SQL run on the source.
+    ///   - body: The test.
+    /// - Throws: What `body` throws.
+    package static func with(
+        _ schema: String = "",
+        _ body: (DatabasePair) async throws -> Void
+    ) async throws {
+        await room.enter()
+        do {
+            try await body(try await make(schema))
+            await room.leave()
+        } catch {
+            await room.leave()
+            throw error
+        }
+    }
+
+    private static func make(_ schema: String) async throws -> DatabasePair {
+        let name = "t\(counter.add(1, ordering: .relaxed).newValue)"
+        let pair = try DatabasePair(
+            name: name,
+            source: TestDatabase(TestServers.source(database: name), side: .source),
+            target: TestDatabase(TestServers.target(database: name), side: .target)
+        )
+        try await TestDatabase(TestServers.source(database: "postgres"), side: .source).run("CREATE DATABASE \(name)")
+        try await TestDatabase(TestServers.target(database: "postgres"), side: .target).run("CREATE DATABASE \(name)")
+        if !schema.isEmpty { try await pair.source.run(schema) }
+        return pair
+    }
+
+    /// A migration with chunks so small that a few thousand rows make many.
+    package func migration(
+        chunkBytes: Int = 64 << 10,
+        wholeBelowBytes: Int = 0,
+        _ change: (inout MigrationOptions) -> Void = { _ in }
+    ) -> Migration {
+        var options = MigrationOptions()
+        options.plan.chunkBytes = chunkBytes
+        options.plan.wholeBelowBytes = wholeBelowBytes
+        options.jobs = 2
+        change(&options)
+        return Migration(source: source.endpoint, target: target.endpoint, options: options)
+    }
+
+    /// The tables in which the two sides differ, by their sorted rows as text: a check that shares nothing with the tool.
+    package func differingTables() async throws -> [String] {
+        let tables = try await source.column(
+            """
+            SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1
+            """
+        )
+        var differing: [String] = []
+        for table in tables {
+            let rows = "SELECT t::text FROM ONLY \(table) t ORDER BY t::text COLLATE \"C\""
+            if try await source.column(rows) != target.column(rows) { differing.append(table) }
+        }
+        return differing
+    }
+}
+
+/// Lets so many through at a time.
+private actor Turnstile {
+    private var places: Int
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(places: Int) {
+        self.places = places
+    }
+
+    func enter() async {
+        if places > 0 {
+            places -= 1
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    func leave() {
+        if waiting.isEmpty { places += 1 } else { waiting.removeFirst().resume() }
+    }
+}

@@ -1,0 +1,58 @@
+package import Postgres
+
+/// One database, spoken to in plain SQL as an application would: `public` is on its search path.
+package struct TestDatabase: Sendable {
+    package let conninfo: String
+    package let endpoint: Endpoint
+
+    package init(_ conninfo: String, side: Endpoint.Side) throws {
+        self.conninfo = conninfo
+        endpoint = try Endpoint(conninfo, side: side)
+    }
+
+    /// Runs statements, each script in one round trip.
+    package func run(_ scripts: String...) async throws {
+        try await session { session in for script in scripts { try await session.run(script) } }
+    }
+
+    /// The first column of a query's rows; NULL as an empty text.
+    package func column(_ query: String) async throws -> [String] {
+        try await ThreadConfined.with(endpoint, purpose: "test") { connection in
+            try await connection.run { connection in
+                try connection.execute("SET search_path = public")
+                return try connection.query(SQL(trusted: "SELECT q.c FROM (\(query)) AS q(c)")).map { $0["c"] ?? "" }
+            }
+        }
+    }
+
+    /// The only value of a query.
+    package func value(_ query: String) async throws -> String {
+        try await column(query).first ?? ""
+    }
+
+    /// A session that stays open, so that a transaction can be held across the tool's work.
+    package func session<Result: Sendable>(_ body: (TestSession) async throws -> Result) async throws -> Result {
+        try await ThreadConfined.with(endpoint, purpose: "test") { connection in
+            // What the tool pins for itself an application does not have.
+            try await connection.run { connection in
+                try connection.execute("SET search_path = public; SET row_security = on")
+                try connection.execute(
+                    """
+                    SELECT pg_catalog.set_config(name, '', false) FROM pg_catalog.pg_settings
+                    WHERE name = 'restrict_nonsystem_relation_kind'
+                    """
+                )
+            }
+            return try await body(TestSession(connection: connection))
+        }
+    }
+}
+
+/// An open session.
+package struct TestSession: Sendable {
+    let connection: ThreadConfined<Connection>
+
+    package func run(_ script: String) async throws {
+        try await connection.run { try $0.execute(SQL(trusted: script)) }
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+/// The source itself: what the compiler does not hold.
+@Suite struct `The source` {
+    private struct File {
+        let path: String
+        let lines: [String]
+    }
+
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// In the order of Package.swift: an import only ever points to a module further left.
+    private static let layers = [
+        "CLibpq", "CZstd", "Postgres", "Catalog", "Planning", "Ledger", "Transfer", "Rebuild", "Verification", "Report",
+        "Tidemark", "TidemarkCLI",
+    ]
+
+    private func files(in folder: String) throws -> [File] {
+        let base = Self.root.appendingPathComponent(folder)
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: base.path).filter { $0.hasSuffix(".swift") }
+        let files = try paths.sorted().map { path in
+            let text = try String(contentsOf: base.appendingPathComponent(path), encoding: .utf8)
+            return File(path: "\(folder)/\(path)", lines: text.components(separatedBy: "\n"))
+        }
+        // A check that looks at nothing has not passed.
+        #expect(files.count > 20)
+        return files
+    }
+
+    @Test func `imports only what stands before it`() throws {
+        for file in try files(in: "Sources") {
+            let module = file.path.split(separator: "/")[1]
+            let own = try #require(Self.layers.firstIndex(of: String(module)), "\(file.path) is in no layer")
+            for line in file.lines {
+                let words = line.split(separator: " ")
+                guard let position = words.firstIndex(of: "import"), position <= 1, let imported = words.last,
+                    let other = Self.layers.firstIndex(of: String(imported))
+                else { continue }
+                #expect(other < own, "\(file.path) imports \(imported)")
+            }
+        }
+    }
+
+    @Test func `keeps files short`() throws {
+        for file in try files(in: "Sources") {
+            #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines: what second thing is it?")
+        }
+    }
+
+    @Test func `gives a reason for what the compiler cannot check`() throws {
+        for file in try files(in: "Sources") {
+            for (number, line) in file.lines.enumerated() where !line.contains("///") {
+                for word in ["fatalError(", "try!", "nonisolated(unsafe)", "as!", "TODO", "FIXME"]
+                where line.contains(word) {
+                    Issue.record("\(file.path):\(number + 1) has \(word)")
+                }
+                if line.contains("@unchecked Sendable") {
+                    let above = file.lines[max(0, number - 8)..<number].joined()
+                    #expect(above.contains("`@unchecked Sendable`:"), "\(file.path):\(number + 1) gives no reason")
+                }
+            }
+        }
+    }
+
+    @Test func `never names a table or a schema by pasting text into SQL`() throws {
+        for file in try files(in: "Sources") where !file.path.contains("/Report/") {
+            for (number, line) in file.lines.enumerated() where line.contains("SQL(trusted: \"") {
+                Issue.record("\(file.path):\(number + 1) trusts a text made on the spot")
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+# Throwaway PostgreSQL servers: sourced by the scripts beside it, not run by itself.
+#
+# Everything lives in one temporary folder that is removed when the script ends, however it ends.
+
+SERVERS_DIR=
+
+# pg_bin: the folder of the newest installed server, or of the one PG_BIN names.
+pg_bin() {
+    if [ -n "${PG_BIN:-}" ]; then
+        echo "$PG_BIN"
+    else
+        local newest
+        newest=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -type d 2>/dev/null | sort -V | tail -n 1)
+        echo "$newest/bin"
+    fi
+}
+
+# as_postgres COMMAND...: PostgreSQL refuses to run as root.
+as_postgres() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid=postgres --regid=postgres --clear-groups "$@"
+    else
+        "$@"
+    fi
+}
+
+# free_port: a TCP port nobody listens on, on the loopback interface.
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 20000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
+# servers_begin: makes the folder and arranges for everything to be taken down.
+servers_begin() {
+    local base=/dev/shm
+    # Memory makes tests fast; a folder on disk serves larger data.
+    [ "${SERVERS_ON_DISK:-}" = 1 ] || [ ! -w "$base" ] && base=${TMPDIR:-/tmp}
+    SERVERS_DIR=$(mktemp -d "$base/tidemark-servers-XXXXXX")
+    chmod 755 "$SERVERS_DIR"
+    trap servers_end EXIT
+    trap 'exit 130' INT TERM HUP
+}
+
+servers_end() {
+    local data
+    for data in "$SERVERS_DIR"/*/data; do
+        if [ -f "$data/postmaster.pid" ]; then
+            as_postgres "$(pg_bin)/pg_ctl" --silent --mode=immediate --pgdata="$data" stop || true
+        fi
+    done
+    rm -rf "$SERVERS_DIR"
+}
+
+# server_start NAME PORT [SETTING=VALUE...]: a server with the superuser postgres, reached by the loopback interface.
+server_start() {
+    local name=$1 port=$2 bin dir setting options
+    shift 2
+    bin=$(pg_bin)
+    dir=$SERVERS_DIR/$name
+    options="-p $port -k $dir -c listen_addresses=127.0.0.1"
+    for setting in fsync=off max_connections=100 shared_buffers=256MB max_wal_size=4GB max_prepared_transactions=10 "$@"; do
+        options="$options -c $setting"
+    done
+    mkdir "$dir"
+    if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; fi
+    as_postgres "$bin/initdb" --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
+        --pgdata="$dir/data" >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; return 1; }
+    if ! (cd "$dir" && as_postgres "$bin/pg_ctl" --silent --wait --timeout=60 --pgdata="$dir/data" --log="$dir/server.log" \
+        --options="$options" start); then
+        cat "$dir/server.log" >&2
+        return 1
+    fi
+}
