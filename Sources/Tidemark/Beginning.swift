@@ -49,7 +49,7 @@ struct Beginning {
     }
 
     /// Reads what the ledger holds and refuses to go on where the source's definitions have drifted away from it.
-    func session(warnings: [String]) async throws -> Session {
+    func session(for act: String, warnings: [String]) async throws -> Session {
         let (run, relations) = try await control.run { connection in
             guard let run = try Ledger.run(on: connection) else { throw LedgerError(.missing, "the ledger has gone") }
             return (run, try Ledger(connection).relations())
@@ -59,6 +59,7 @@ struct Beginning {
         let excluded = Set(relations.filter { $0.treatment == .excluded }.map(\.name))
         return Session(
             migration: migration,
+            act: act,
             control: control,
             tools: tools,
             run: run,

@@ -25,7 +25,7 @@ struct Cutover {
 
     func run() async throws -> RunReport {
         let recorder = recorder
-        return try await Preparation(migration).withSession(mayCreate: false) { session in
+        return try await Preparation(migration).withSession(for: "cutover", mayCreate: false) { session in
             do {
                 return try await work(session)
             } catch is Stopped {

@@ -22,7 +22,7 @@ struct Precopy {
 
     func run() async throws -> RunReport {
         let recorder = recorder
-        return try await Preparation(migration).withSession(mayCreate: true) { session in
+        return try await Preparation(migration).withSession(for: "precopy", mayCreate: true) { session in
             try refuseTooLate(session)
             do {
                 try await work(session)

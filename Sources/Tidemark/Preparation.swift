@@ -33,11 +33,13 @@ struct Preparation {
     /// Takes the target over, defines its tables where that has not happened yet, and hands the run to `body`.
     ///
     /// - Parameters:
+    ///   - act: What the session is for: precopy, cutover.
     ///   - mayCreate: Whether a run may begin here.
     ///   - body: The work.
     /// - Returns: What `body` returns.
     /// - Throws: ``PostgresError``.
     func withSession<Result: Sendable>(
+        for act: String,
         mayCreate: Bool,
         _ body: (Session) async throws -> Result
     ) async throws -> Result {
@@ -74,7 +76,7 @@ struct Preparation {
                 access: access
             )
             if run.step == .begun { try await begin.define(plan) }
-            return try await body(try await begin.session(warnings: plan.warnings))
+            return try await body(try await begin.session(for: act, warnings: plan.warnings))
         }
     }
 

@@ -8,6 +8,8 @@ import Transfer
 /// A run that this client owns: its control connections and what is known about both sides.
 struct Session: Sendable {
     let migration: Migration
+    /// The act this client performs: precopy, cutover.
+    let act: String
     /// Holds the advisory lock; open as long as the run works.
     let control: ThreadConfined<Connection>
     let tools: PostgresTools
@@ -47,7 +49,8 @@ struct Session: Sendable {
         PassContext(pass: pass, epoch: epoch, relations: relations, identity: markIdentity, snapshot: snapshot)
     }
 
-    func purpose(_ work: String) -> String { "\(run.sessionPrefix) \(work)" }
+    /// What `pg_stat_activity` shows: the run, the act, the worker.
+    func purpose(_ work: String) -> String { "\(run.sessionPrefix) \(act) \(work)" }
 }
 
 extension DatabaseCatalog {

@@ -23,15 +23,18 @@ import Testing
             )
             var kills = 0
             var random = UInt64(20_261_121)
-            // Moments from the first connection to the last index; a run that ends by itself is followed by another pass.
-            for attempt in 1...20 {
+            var longest = Duration.milliseconds(1500)
+            // A run that ends by itself says how long one takes by now; the next is killed within that time.
+            for attempt in 1...100 where kills < 20 {
                 random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                let delay = Duration.milliseconds(20 + Int(random >> 33) % (attempt < 15 ? 900 : 2500))
+                let delay = Duration.milliseconds(10) + longest * (Double(random >> 33) / Double(1 << 31))
+                let start = ContinuousClock.now
                 let outcome = try await command.run(["precopy"] + Self.options, killAfter: delay)
                 if outcome.code == nil {
                     kills += 1
                 } else {
-                    #expect(outcome.code == 0, "killed after \(delay): \(outcome.errors)")
+                    #expect(outcome.code == 0, "not killed, though to be after \(delay): \(outcome.errors)")
+                    longest = start.duration(to: .now) * 0.8
                 }
                 // A little of everything goes on meanwhile.
                 try await pair.source.run(
@@ -43,7 +46,7 @@ import Testing
                     """
                 )
             }
-            #expect(kills >= 10, "too few runs were killed to tell: \(kills)")
+            #expect(kills == 20, "too few runs were killed to tell")
             let last = try await command.run(["precopy"] + Self.options, killAfter: nil)
             #expect(last.code == 0, "\(last.errors)")
             #expect(try await pair.differingTables().filter { $0 != "public.small" } == [])

@@ -25,6 +25,15 @@ package struct Command: Sendable {
 
     /// Runs it and, when it has not ended by then, ends it with SIGKILL.
     package func run(_ arguments: [String], killAfter delay: Duration?) async throws -> Outcome {
+        try await run(arguments, sending: .kill, after: delay)
+    }
+
+    /// Runs it and, when it has not ended by then, sends it SIGINT, as Ctrl-C does.
+    package func run(_ arguments: [String], interruptAfter delay: Duration) async throws -> Outcome {
+        try await run(arguments, sending: .interrupt, after: delay)
+    }
+
+    private func run(_ arguments: [String], sending signal: Signal, after delay: Duration?) async throws -> Outcome {
         let variables = Dictionary(
             uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
         )
@@ -39,7 +48,7 @@ package struct Command: Sendable {
             guard let delay else { return }
             try await Task.sleep(for: delay)
             // It may have ended by itself: then there is nobody to kill.
-            try? execution.send(signal: .kill)
+            try? execution.send(signal: signal)
         }
         var code: Int32?
         if case .exited(let status) = result.terminationStatus { code = status }
