@@ -16,19 +16,21 @@ package enum ChunkStage: Sendable, Hashable {
     /// The condition on `tidemark.chunk c` and `tidemark.relation r`.
     var isDue: SQL {
         switch self {
-        case .base: "r.treatment = 'delta' AND c.mark IS NULL"
+        case .base: "\(Self.isCopiedAhead) AND c.mark IS NULL"
         case .delta(let pass):
-            "r.treatment = 'delta' AND c.mark IS NOT NULL AND c.pass < \(pass) AND NOT r.has_other_unique_keys"
+            "\(Self.isCopiedAhead) AND c.mark IS NOT NULL AND c.pass < \(pass) AND NOT r.has_other_unique_keys"
         case .shed(let pass, let snapshot, let relation):
             """
-            r.treatment = 'delta' AND c.mark IS NOT NULL AND c.pass < \(pass) AND r.has_other_unique_keys
+            \(Self.isCopiedAhead) AND c.mark IS NOT NULL AND c.pass < \(pass) AND r.has_other_unique_keys
             AND c.shed_snapshot IS DISTINCT FROM \(literal: snapshot.description) AND \(Self.isOf(relation))
             """
         case .load(let pass, let relation):
-            "r.treatment = 'delta' AND c.pass < \(pass) AND r.has_other_unique_keys AND \(Self.isOf(relation))"
-        case .cutover(let pass): "r.treatment <> 'excluded' AND c.pass < \(pass)"
+            "\(Self.isCopiedAhead) AND c.pass < \(pass) AND r.has_other_unique_keys AND \(Self.isOf(relation))"
+        case .cutover(let pass): "c.pass < \(pass)"
         }
     }
+
+    static let isCopiedAhead: SQL = "r.treatment IN ('delta', 'append_only')"
 
     private static func isOf(_ relation: Int?) -> SQL {
         relation.map { "r.relation_id = \($0)" } ?? "true"

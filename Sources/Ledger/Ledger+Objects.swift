@@ -29,7 +29,7 @@ extension Ledger {
     private func isReady(in pass: Int) -> SQL {
         """
         EXISTS (SELECT FROM tidemark.relation r
-                WHERE r.relation_id = o.relation_id AND r.treatment = 'delta'
+                WHERE r.relation_id = o.relation_id AND \(ChunkStage.isCopiedAhead)
                   AND NOT EXISTS (SELECT FROM tidemark.chunk c
                                   WHERE c.relation_id = r.relation_id
                                     AND (c.mark IS NULL

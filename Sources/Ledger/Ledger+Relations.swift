@@ -1,6 +1,6 @@
 package import Catalog
 package import Planning
-import Postgres
+package import Postgres
 
 extension Ledger {
     /// Enters the plan's tables and chunks, and what is to be rebuilt: once, in the transaction that is open.
@@ -11,17 +11,18 @@ extension Ledger {
             try connection.execute(
                 """
                 INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key, format,
-                                               has_other_unique_keys, table_bytes, estimated_rows)
+                                               has_other_unique_keys, table_bytes, estimated_rows, row_filter)
                 VALUES (\(value: index + 1), \(value: table.name.schema), \(value: table.name.name),
                         \(value: try Self.json(definition))::jsonb, \(value: table.treatment.rawValue),
                         \(value: try table.key.map(Self.json))::jsonb, \(value: table.format.rawValue),
-                        \(value: String(table.hasOtherUniqueKeys)), \(value: table.tableBytes), \(value: table.estimatedRows))
+                        \(value: String(table.hasOtherUniqueKeys)), \(value: table.tableBytes), \(value: table.estimatedRows),
+                        \(value: table.filter))
                 """
             )
             try connection.execute(
                 """
-                INSERT INTO tidemark.chunk (relation_id, chunk_number, range)
-                SELECT \(value: index + 1), r.number, r.range
+                INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable)
+                SELECT \(value: index + 1), r.number, r.range, r.number <= \(value: table.immutableRanges)
                 FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(table.ranges))::jsonb)
                      WITH ORDINALITY AS r(range, number)
                 """
@@ -54,17 +55,24 @@ extension Ledger {
             RelationEntry.self,
             """
             SELECT relation_id, schema_name, table_name, definition, treatment, key, format, has_other_unique_keys,
-                   table_bytes
+                   table_bytes, row_filter
             FROM tidemark.relation ORDER BY relation_id
             """
         )
+    }
+
+    /// The plan of the run that has begun on this target; nil where there is none.
+    package static func begunPlan(on connection: Connection) throws -> Plan? {
+        guard let run = try run(on: connection), run.step > .begun else { return nil }
+        return try Ledger(connection).plan()
     }
 
     /// The plan the run follows since it began.
     package func plan() throws -> Plan {
         let chunks = Dictionary(grouping: try chunks(), by: \.relationId)
         let tables = try relations().map { relation in
-            let ranges = (chunks[relation.relationId] ?? []).map(\.range)
+            let chunks = chunks[relation.relationId] ?? []
+            let ranges = chunks.map(\.range)
             return TablePlan(
                 name: relation.name,
                 treatment: relation.treatment,
@@ -75,6 +83,8 @@ extension Ledger {
                 tableBytes: relation.tableBytes,
                 hasOtherUniqueKeys: relation.hasOtherUniqueKeys,
                 ranges: ranges,
+                filter: relation.rowFilter,
+                immutableRanges: chunks.count(where: \.isImmutable),
                 wantedChunks: ranges.count
             )
         }
@@ -89,6 +99,6 @@ extension Ledger {
     }
 
     static let chunkColumns: SQL = """
-        c.relation_id, c.chunk_number, c.range, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows
+        c.relation_id, c.chunk_number, c.range, c.is_immutable, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows
         """
 }

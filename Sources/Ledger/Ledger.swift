@@ -92,6 +92,13 @@ package struct Ledger {
         ).integer("pass")
     }
 
+    /// Counts the chunks declared immutable as brought: they are not looked at again once they have a base.
+    package func passOverImmutable(_ pass: Int) throws {
+        try connection.execute(
+            "UPDATE tidemark.chunk SET pass = \(pass) WHERE is_immutable AND mark IS NOT NULL AND pass < \(pass)"
+        )
+    }
+
     package func closePass() throws {
         try connection.execute("UPDATE tidemark.run SET is_pass_open = false")
     }

@@ -29,6 +29,7 @@ package struct RelationEntry: Sendable, Codable {
     package let format: CopyFormat
     package let hasOtherUniqueKeys: Bool
     package let tableBytes: Int
+    package let rowFilter: String?
 
     package var name: QualifiedName { QualifiedName(schema: schemaName, name: tableName) }
     /// The columns COPY carries, by name: their order may differ on the two sides.
@@ -40,6 +41,7 @@ package struct ChunkEntry: Sendable, Codable {
     package let relationId: Int
     package let chunkNumber: Int
     package let range: KeyRange
+    package let isImmutable: Bool
     package let mark: Mark?
     package let pass: Int
     package let rows: Int

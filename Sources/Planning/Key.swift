@@ -16,7 +16,7 @@ package struct Key: Sendable, Hashable, Codable {
             self.isComparedBytewise = isComparedBytewise
         }
 
-        var comparable: SQL {
+        package var comparable: SQL {
             isComparedBytewise ? "\(Identifier(name)) COLLATE pg_catalog.\"C\"" : "\(Identifier(name))"
         }
     }

@@ -22,14 +22,19 @@ package struct KeyDistribution {
     /// - Throws: ``PostgresError``.
     package func cut(_ plan: Plan) throws -> Plan {
         var plan = plan
-        for index in plan.tables.indices where plan.tables[index].wantedChunks > 1 {
+        for index in plan.tables.indices {
             guard let key = plan.tables[index].key else { continue }
             let table = plan.tables[index]
-            plan.tables[index].ranges = KeyRange.between(
-                try during("finding chunks of \(table.name)") {
-                    try bounds(of: table.name, key: key, count: table.wantedChunks, bytes: table.tableBytes)
+            try during("finding chunks of \(table.name)") {
+                var cuts =
+                    table.wantedChunks > 1
+                    ? try bounds(of: table.name, key: key, count: table.wantedChunks, bytes: table.tableBytes) : []
+                if let bound = table.immutableBelow, let first = try firstKey(of: table.name, key, notBelow: bound) {
+                    cuts = try sorted(cuts + [first], key)
+                    plan.tables[index].immutableRanges = (cuts.firstIndex(of: first) ?? 0) + 1
                 }
-            )
+                plan.tables[index].ranges = KeyRange.between(cuts)
+            }
         }
         return plan
     }
@@ -56,6 +61,40 @@ package struct KeyDistribution {
             if sampled.count >= count / 2 { return sampled }
         }
         return try cuts(in: "\(table)", key, count)
+    }
+
+    /// The least key whose first column is not below a value.
+    private func firstKey(of table: QualifiedName, _ key: Key, notBelow bound: String) throws -> [String]? {
+        guard let first = key.parts.first else { return nil }
+        let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
+        return try connection.query(
+            Cut.self,
+            """
+            SELECT pg_catalog.json_build_array(\(texts)) AS bound FROM ONLY \(table)
+            WHERE \(first.comparable) >= \(literal: bound)::\(SQL(trusted: first.type))
+            ORDER BY \(key.order) LIMIT 1
+            """
+        ).first?.bound
+    }
+
+    /// Bounds in the key's own order, each once.
+    ///
+    /// Only the server knows that order.
+    private func sorted(_ bounds: [[String]], _ key: Key) throws -> [[String]] {
+        let rows = Set(bounds).map { bound in
+            let values = zip(key.parts, bound).map { part, value in
+                "\(literal: value)::\(SQL(trusted: part.type))" as SQL
+            }
+            return "(\(values.joined(separator: ", ")))" as SQL
+        }
+        let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
+        return try connection.query(
+            Cut.self,
+            """
+            SELECT pg_catalog.json_build_array(\(texts)) AS bound
+            FROM (VALUES \(rows.joined(separator: ", "))) AS v(\(key.columns.commaSeparated)) ORDER BY \(key.order)
+            """
+        ).map(\.bound)
     }
 
     private func cuts(in relation: SQL, _ key: Key, _ count: Int) throws -> [[String]] {

@@ -13,10 +13,11 @@ package struct Plan: Sendable, Hashable, Codable {
 
     package func tables(_ treatment: Treatment) -> [TablePlan] { tables.filter { $0.treatment == treatment } }
     package var chunkCount: Int { tables.reduce(0) { $0 + $1.ranges.count } }
+    /// Tables that are not brought over at all.
     package var excluded: Set<QualifiedName> { Set(tables(.excluded).map(\.name)) }
 
     /// Bytes copied days ahead.
-    package var precopyBytes: Int { tables(.delta).reduce(0) { $0 + $1.tableBytes } }
+    package var precopyBytes: Int { tables.filter(\.treatment.isCopiedAhead).reduce(0) { $0 + $1.tableBytes } }
     /// Bytes copied on the night whatever happens; the delta comes on top.
     package var wholeBytes: Int { tables(.whole).reduce(0) { $0 + $1.tableBytes } }
 }
@@ -35,6 +36,12 @@ package struct TablePlan: Sendable, Hashable, Codable {
     package let hasOtherUniqueKeys: Bool
     /// The chunks, in key order; one that spans everything for a table copied whole.
     package var ranges: [KeyRange]
+    /// Only rows that fulfil this condition are brought over.
+    package let filter: String?
+    /// A value of the key's first column; what lies below is declared to change no more.
+    package let immutableBelow: String?
+    /// How many of the ranges, from the first on, lie below it.
+    package var immutableRanges: Int
     /// How many chunks the table should be cut into; its ranges are found by sampling the source.
     package let wantedChunks: Int
 
@@ -48,6 +55,9 @@ package struct TablePlan: Sendable, Hashable, Codable {
         tableBytes: Int,
         hasOtherUniqueKeys: Bool,
         ranges: [KeyRange],
+        filter: String?,
+        immutableBelow: String? = nil,
+        immutableRanges: Int = 0,
         wantedChunks: Int
     ) {
         self.name = name
@@ -59,6 +69,9 @@ package struct TablePlan: Sendable, Hashable, Codable {
         self.tableBytes = tableBytes
         self.hasOtherUniqueKeys = hasOtherUniqueKeys
         self.ranges = ranges
+        self.filter = filter
+        self.immutableBelow = immutableBelow
+        self.immutableRanges = immutableRanges
         self.wantedChunks = wantedChunks
     }
 }

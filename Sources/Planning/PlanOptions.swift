@@ -4,6 +4,12 @@ public import Postgres
 public struct PlanOptions: Sendable {
     /// Treatments asked for, by table.
     public var treatments: [QualifiedName: Treatment] = [:]
+    /// Conditions on rows, by table.
+    ///
+    /// Only rows that fulfil them are brought over. SQL of the source, trusted.
+    public var filters: [QualifiedName: String] = [:]
+    /// By table, a value of its key's first column below which nothing is written any more.
+    public var immutableBelow: [QualifiedName: String] = [:]
     /// The size a chunk is cut to, in bytes of the table on disk.
     public var chunkBytes = 64 << 20
     /// Tables smaller than this are copied whole on the night.

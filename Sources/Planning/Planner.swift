@@ -41,28 +41,31 @@ package struct Planner {
         let ofTable = indexes[table.oid] ?? []
         let key = Key.choose(for: table, among: ofTable, sortsAlike: sortsAlike)
         let (treatment, reason) = try treatment(of: table, key: key)
-        let wanted = treatment == .delta ? wantedChunks(table, key) : 1
+        let wanted = treatment.isCopiedAhead ? wantedChunks(table, key) : 1
+        let immutableBelow = try immutableBelow(of: table, treatment)
         let isBinary = !table.copiedColumns.isEmpty && table.copiedColumns.allSatisfy(\.isBinarySafe)
         return TablePlan(
             name: table.qualifiedName,
             treatment: treatment,
             reason: reason,
-            key: treatment == .delta ? key : nil,
+            key: treatment.isCopiedAhead ? key : nil,
             format: isBinary ? .binary : .text,
             estimatedRows: table.estimatedRows,
             tableBytes: table.tableBytes,
             hasOtherUniqueKeys: hasOtherUniqueKeys(table, key, ofTable),
-            ranges: treatment == .excluded ? [] : [.everything],
+            ranges: treatment.bringsRows ? [.everything] : [],
+            filter: options.filters[table.qualifiedName],
+            immutableBelow: immutableBelow,
             wantedChunks: wanted
         )
     }
 
     private func treatment(of table: Table, key: Key?) throws -> (Treatment, String) {
         if let asked = askedTreatment(of: table) {
-            if asked == .delta, key == nil {
+            if asked.isCopiedAhead, key == nil {
                 throw PlanError(
                     .usage,
-                    "\(table.qualifiedName) cannot be treated as delta: no primary key and no unique index over NOT NULL columns",
+                    "\(table.qualifiedName) cannot be treated as \(asked.rawValue): no primary key and no unique index over NOT NULL columns",
                     hint: "let it be copied whole, or add a key on the source"
                 )
             }
@@ -71,6 +74,18 @@ package struct Planner {
         guard key != nil else { return (.whole, "no key identifies its rows") }
         if table.tableBytes < options.wholeBelowBytes { return (.whole, "small") }
         return (.delta, "large, with a key")
+    }
+
+    private func immutableBelow(of table: Table, _ treatment: Treatment) throws -> String? {
+        guard let bound = options.immutableBelow[table.qualifiedName] else { return nil }
+        guard treatment.isCopiedAhead else {
+            throw PlanError(
+                .usage,
+                "\(table.qualifiedName) has a bound below which it is immutable, but is treated as \(treatment.rawValue)",
+                hint: "only a table copied ahead has chunks to leave alone"
+            )
+        }
+        return bound
     }
 
     /// A decision for a partitioned table holds for its partitions, the nearest decision wins.
@@ -101,7 +116,8 @@ package struct Planner {
 
     private func refuseUnknownTables() throws {
         let known = Set(source.tables.map(\.qualifiedName))
-        let unknown = options.treatments.keys.filter { !known.contains($0) }.sorted()
+        let named = Set(options.treatments.keys).union(options.filters.keys).union(options.immutableBelow.keys)
+        let unknown = named.filter { !known.contains($0) }.sorted()
         guard let first = unknown.first else { return }
         let alike = known.filter { $0.name.lowercased() == first.name.lowercased() }.sorted().first
         throw PlanError(
@@ -114,7 +130,7 @@ package struct Planner {
     }
 
     private func refuseUnreadable(_ plans: [TablePlan]) throws {
-        let copied = Set(plans.filter { $0.treatment != .excluded }.map(\.name))
+        let copied = Set(plans.filter(\.treatment.bringsRows).map(\.name))
         let role = source.identity.roleName
         let unreadable = source.tables.filter { copied.contains($0.qualifiedName) && !$0.isReadable }.map(
             \.qualifiedName

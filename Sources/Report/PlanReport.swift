@@ -28,8 +28,8 @@ public struct PlanReport: Sendable {
                 entry.name.description,
                 Quantity.bytes(entry.tableBytes),
                 Quantity.count(entry.estimatedRows),
-                entry.treatment.rawValue,
-                entry.treatment == .excluded ? "-" : String(entry.ranges.count),
+                entry.treatment.rawValue + (entry.filter == nil ? "" : ", filtered"),
+                entry.ranges.isEmpty ? "-" : String(entry.ranges.count),
                 entry.key.map { $0.parts.map(\.name).joined(separator: ", ") } ?? "-",
                 entry.reason
             )
@@ -37,12 +37,19 @@ public struct PlanReport: Sendable {
         var lines = table.lines
         lines.append("")
         lines.append(
-            "Days ahead: \(Quantity.bytes(plan.precopyBytes)) in \(count(.delta)) tables, as often as you like"
+            "Days ahead: \(Quantity.bytes(plan.precopyBytes)) in \(count(.delta) + count(.appendOnly)) tables, as often as you like"
         )
         lines.append(
             "On the night: what was written since, \(Quantity.bytes(plan.wholeBytes)) in \(count(.whole)) tables copied whole,"
                 + " and one look at the transaction ids of the rest"
         )
+        for entry in plan.tables where entry.immutableRanges > 0 {
+            let bound = entry.immutableBelow ?? ""
+            lines.append(
+                "Not looked at again: \(entry.immutableRanges) chunks of \(entry.name), declared immutable below \(bound)"
+            )
+        }
+        if count(.definitionOnly) > 0 { lines.append("Without rows: \(count(.definitionOnly)) tables") }
         if count(.excluded) > 0 { lines.append("Left out: \(count(.excluded)) tables") }
         lines += plan.warnings.map { "WARNING: \($0)" }
         return lines.joined(separator: "\n")

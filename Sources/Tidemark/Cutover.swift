@@ -67,7 +67,9 @@ struct Cutover {
             try ledger.enter(
                 RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
             )
-            return try ledger.openCutoverPass(reading: shared.snapshot)
+            let pass = try ledger.openCutoverPass(reading: shared.snapshot)
+            try ledger.passOverImmutable(pass)
+            return pass
         }
         let context = session.context(pass: pass, snapshot: shared)
         let due = try await session.control.run { try Ledger($0).chunks() }.count

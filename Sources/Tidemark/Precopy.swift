@@ -48,9 +48,19 @@ struct Precopy {
             try ledger.enter(
                 RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
             )
-            return try ledger.openPass()
+            let pass = try ledger.openPass()
+            try ledger.passOverImmutable(pass)
+            return pass
         }
-        let due = try await session.control.run { try Ledger($0).chunks() }.count { $0.pass < pass }
+        let chunks = try await session.control.run { try Ledger($0).chunks() }
+        let due = chunks.count { $0.pass < pass }
+        if session.run.isPassOpen, due < chunks.count {
+            migration.observer(
+                .note(
+                    "going on with pass \(pass): \(chunks.count - due) of \(chunks.count) chunks are done; run again to move all marks"
+                )
+            )
+        }
         let copying = Flag()
         let objects = try await recorder.phase("copy and build") {
             try await recorder.showing(chunks: due) {

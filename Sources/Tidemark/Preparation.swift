@@ -23,7 +23,7 @@ struct Preparation {
     func plan() async throws -> PlanReport {
         let target = try await ThreadConfined.with(migration.target, purpose: "tidemark plan") { control in
             try await control.run { connection in
-                try (identity: DatabaseIdentity(of: connection), plan: Self.begunPlan(on: connection))
+                try (identity: DatabaseIdentity(of: connection), plan: Ledger.begunPlan(on: connection))
             }
         }
         if let plan = target.plan { return PlanReport(plan) }
@@ -96,11 +96,6 @@ struct Preparation {
                 return (plan, catalog, Definitions.Access(connection))
             }
         }
-    }
-
-    private static func begunPlan(on connection: Connection) throws -> Plan? {
-        guard let run = try Ledger.run(on: connection), run.step > .begun else { return nil }
-        return try Ledger(connection).plan()
     }
 
     private func refuse(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {

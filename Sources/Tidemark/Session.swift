@@ -20,8 +20,8 @@ struct Session: Sendable {
     let excluded: Set<QualifiedName>
     let warnings: [String]
 
-    var deltaRelations: [RelationEntry] { relations.filter { $0.treatment == .delta } }
-    var copiedRelations: [RelationEntry] { relations.filter { $0.treatment != .excluded } }
+    var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
+    var copiedRelations: [RelationEntry] { relations.filter(\.treatment.bringsRows) }
     /// Sequences that serve excluded tables alone are not brought over either.
     var sequences: [SequenceDefinition] { source.sequences(excluding: excluded) }
 

@@ -18,8 +18,8 @@ struct Verify {
     /// Compares the two databases as they are; needs no ledger, and uses its ranges where there is one.
     func run() async throws -> RunReport {
         let recorder = RunRecorder("verify", migration)
-        let (plan, warnings) = try await ranges()
-        let copied = plan.tables.filter { $0.treatment != .excluded }.map(\.name)
+        let plan = try await plan()
+        let copied = try await present(plan.tables.filter(\.treatment.bringsRows).map(\.name))
         let result = try await recorder.phase("verify") {
             try await SnapshotHolder.with(
                 migration.source,
@@ -31,7 +31,7 @@ struct Verify {
             }
         }
         recorder.update { $0.verification = result }
-        return recorder.finish(RunReport.Outcome(result.verdict), warnings: warnings)
+        return recorder.finish(RunReport.Outcome(result.verdict), warnings: plan.warnings)
     }
 
     /// Compares at the end of a cutover, in the snapshot the rows were copied in.
@@ -46,37 +46,35 @@ struct Verify {
 
     // MARK: Steps
 
-    private func ranges() async throws -> (Plan, [String]) {
-        let (target, run) = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") { target in
-            try await target.run { try (DatabaseIdentity(of: $0), Ledger.run(on: $0)) }
+    /// Those tables that are still there: one that has gone is a finding, not an error.
+    private func present(_ names: [QualifiedName]) async throws -> [QualifiedName] {
+        try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
+            try await source.run { connection in
+                let tables = try connection.query(Table.self, CatalogQuery.tables)
+                let there = Set(tables.filter { !$0.isPartitioned }.map(\.qualifiedName))
+                return names.filter(there.contains)
+            }
         }
-        let excludedByRun = run == nil ? [] : try await excludedTables()
-        var options = migration.options.plan
-        for name in excludedByRun { options.treatments[name] = .excluded }
-        let planOptions = options
+    }
+
+    /// What the run's ledger tells, or a plan of its own where there is none: any two databases can be compared.
+    private func plan() async throws -> Plan {
+        let (target, begun) = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") { target in
+            try await target.run { try (DatabaseIdentity(of: $0), Ledger.begunPlan(on: $0)) }
+        }
+        let options = migration.options.plan
         return try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
             try await source.run { connection in
-                let catalog = try DatabaseCatalog(of: connection)
-                guard !catalog.identity.isSameDatabase(as: target) else {
+                guard try !DatabaseIdentity(of: connection).isSameDatabase(as: target) else {
                     throw PlanError(
                         .refused,
                         "source and target are the same database: \(target.databaseName)",
                         hint: "check --source and --target"
                     )
                 }
-                let known = Set(catalog.tables.map(\.qualifiedName))
-                var options = planOptions
-                options.treatments = options.treatments.filter { known.contains($0.key) || $0.value != .excluded }
-                let plan = try Planner(source: catalog, target: target, options: options).plan()
-                return (try KeyDistribution(connection).cut(plan), [])
-            }
-        }
-    }
-
-    private func excludedTables() async throws -> [QualifiedName] {
-        try await ThreadConfined.with(migration.target, purpose: "tidemark verify") { target in
-            try await target.run { connection in
-                try Ledger(connection).relations().filter { $0.treatment == .excluded }.map(\.name)
+                if let begun { return begun }
+                let plan = try Planner(source: DatabaseCatalog(of: connection), target: target, options: options).plan()
+                return try KeyDistribution(connection).cut(plan)
             }
         }
     }
@@ -156,7 +154,7 @@ struct Verify {
     private func comparable(_ plan: Plan, _ source: DatabaseCatalog, _ target: DatabaseCatalog) -> [ComparedRange] {
         let theirs = Dictionary(target.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         let ours = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
-        return plan.tables.filter { $0.treatment != .excluded }.flatMap { table -> [ComparedRange] in
+        return plan.tables.filter(\.treatment.bringsRows).flatMap { table -> [ComparedRange] in
             guard let here = ours[table.name], let there = theirs[table.name],
                 Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
             else { return [] }
@@ -166,6 +164,7 @@ struct Verify {
                     columns: here.columns.map(\.identifier),
                     key: table.key,
                     range: range,
+                    filter: table.filter,
                     bytes: table.tableBytes / max(1, table.ranges.count)
                 )
             }

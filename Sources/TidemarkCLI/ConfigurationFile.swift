@@ -15,6 +15,10 @@ import Yams
 /// tables:
 ///   public.audit_log: excluded
 ///   public.settings: whole
+///   public.events:
+///     treatment: append_only
+///     where: tenant_id = 7
+///     immutable_below: 1000000
 /// ```
 enum ConfigurationFile {
     private static let defaultPath = "tidemark.yaml"
@@ -49,7 +53,7 @@ enum ConfigurationFile {
             case "index_memory": options.indexMemoryBytes = try size(value, "index_memory")
             case "chunk_size": options.plan.chunkBytes = try size(value, "chunk_size")
             case "whole_below": options.plan.wholeBelowBytes = try size(value, "whole_below")
-            case "tables": options.plan.treatments = try treatments(value)
+            case "tables": try tables(value, &options.plan)
             default:
                 throw UsageError(
                     description: "unknown name '\(key.string ?? "?")'; known are jobs, index_jobs, index_memory, "
@@ -60,19 +64,45 @@ enum ConfigurationFile {
         return options
     }
 
-    private static func treatments(_ node: Node) throws -> [QualifiedName: Treatment] {
+    private static func tables(_ node: Node, _ options: inout PlanOptions) throws {
         guard let mapping = node.mapping else {
             throw UsageError(description: "tables is a list of 'schema.table: treatment'")
         }
-        var treatments: [QualifiedName: Treatment] = [:]
         for (key, value) in mapping {
-            guard let name = key.string, let treatment = value.string.flatMap(Treatment.init(rawValue:)) else {
-                let known = Treatment.allCases.map(\.rawValue).joined(separator: ", ")
-                throw UsageError(description: "the treatment of \(key.string ?? "?") is one of \(known)")
+            let name = try QualifiedName(argument: key.string ?? "?")
+            if let details = value.mapping {
+                for (detail, value) in details { try set(detail.string ?? "?", value, of: name, &options) }
+            } else {
+                options.treatments[name] = try treatment(value, of: name)
             }
-            treatments[try QualifiedName(argument: name)] = treatment
         }
-        return treatments
+    }
+
+    private static func set(_ detail: String, _ value: Node, of name: QualifiedName, _ options: inout PlanOptions)
+        throws
+    {
+        switch detail {
+        case "treatment": options.treatments[name] = try treatment(value, of: name)
+        case "where": options.filters[name] = try text(value, "where of \(name)")
+        case "immutable_below": options.immutableBelow[name] = try text(value, "immutable_below of \(name)")
+        default:
+            throw UsageError(
+                description: "unknown name '\(detail)' of \(name); known are treatment, where, immutable_below"
+            )
+        }
+    }
+
+    private static func treatment(_ node: Node, of name: QualifiedName) throws -> Treatment {
+        guard let treatment = node.string.flatMap(Treatment.init(rawValue:)) else {
+            let known = Treatment.allCases.map(\.rawValue).joined(separator: ", ")
+            throw UsageError(description: "the treatment of \(name) is one of \(known)")
+        }
+        return treatment
+    }
+
+    private static func text(_ node: Node, _ name: String) throws -> String {
+        guard let text = node.scalar?.string, !text.isEmpty else { throw UsageError(description: "\(name) is a text") }
+        return text
     }
 
     private static func integer(_ node: Node, _ name: String) throws -> Int {

@@ -35,7 +35,7 @@ struct ChunkSource {
     /// COPY of all rows of the chunk.
     var allRows: SQL {
         let columns = relation.columns.commaSeparated
-        if range == .everything {
+        if range == .everything, relation.rowFilter == nil {
             // The plain form refuses anything but a table, and does not descend into children.
             let list: SQL = relation.columns.isEmpty ? "" : " (\(columns))"
             return "COPY \(relation.name)\(list) TO STDOUT \(relation.format.clause)"
@@ -61,7 +61,16 @@ struct ChunkSource {
             """
     }
 
-    private var inRange: SQL { relation.key.map(range.condition(on:)) ?? "true" }
+    /// How many rows the chunk has now; an index alone may answer it.
+    func count() throws -> Int {
+        try connection.queryOne("SELECT count(*) AS rows FROM ONLY \(relation.name) WHERE \(inRange)").integer("rows")
+    }
+
+    private var inRange: SQL {
+        let inRange = relation.key.map(range.condition(on:)) ?? "true"
+        guard let filter = relation.rowFilter else { return inRange }
+        return "\(inRange) AND (\(SQL(trusted: filter)))"
+    }
 
     /// The rule of the delta: a superset of the rows inserted or updated since the mark, never fewer.
     ///

@@ -16,7 +16,7 @@ struct ChunkStep {
     private var source: ChunkSource { ChunkSource(lane.source, relation: relation, range: chunk.range) }
 
     func run(_ stage: ChunkStage) throws -> ChunkOutcome {
-        guard relation.treatment == .delta, let key = relation.key else { return try copyWhole() }
+        guard relation.treatment.isCopiedAhead, let key = relation.key else { return try copyWhole() }
         guard let mark = chunk.mark else { return try copyBase(countsFor: stage) }
         if let reason = mark.voidReason(at: now) { return try replace(key, because: reason, stage) }
         switch stage {
@@ -61,7 +61,7 @@ struct ChunkStep {
     // MARK: Delta
 
     private func shedOnly(_ key: Key, since mark: Mark, _ snapshot: Snapshot) throws -> ChunkOutcome {
-        let probe = try source.probe(since: mark)
+        let probe = try countedProbe() ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
             return try replace(key, because: miscount, .shed(pass: context.pass, snapshot: snapshot, relation: nil))
         }
@@ -70,7 +70,8 @@ struct ChunkStep {
     }
 
     private func shedAndLoad(_ key: Key, since mark: Mark, _ stage: ChunkStage) throws -> ChunkOutcome {
-        let probe = try knownProbe() ?? source.probe(since: mark)
+        let counted = try countedProbe()
+        let probe = try counted ?? knownProbe() ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
             return try replace(key, because: miscount, stage)
         }
@@ -86,9 +87,17 @@ struct ChunkStep {
             }
         }
         let removed = chunk.rows - probe.untouched
-        try complete(rows: probe.untouched + copied.rows, copied: copied, pass: context.pass)
+        // Where only rows were counted nothing was read: the old mark stays, and a later probe still sees everything.
+        let rows = probe.untouched + copied.rows
+        try complete(rows: rows, copied: copied, pass: context.pass, mark: counted == nil ? now : mark)
         let isUnchanged = removed == 0 && copied.rows == 0
         return ChunkOutcome(kind: isUnchanged ? .unchanged : .delta, copied: copied, removed: removed)
+    }
+
+    /// For a table whose rows are declared to be only ever added: as many as before means none was.
+    private func countedProbe() throws -> ChunkSource.Probe? {
+        guard relation.treatment == .appendOnly, try source.count() == chunk.rows else { return nil }
+        return ChunkSource.Probe(written: 0, untouched: chunk.rows)
     }
 
     /// What shedding found out in the very same snapshot.
@@ -118,7 +127,7 @@ struct ChunkStep {
         )
     }
 
-    private func complete(rows: Int, copied: CopyCount, pass: Int) throws {
-        try ledger.complete(chunk, mark: now, pass: pass, rows: rows, bytes: chunk.bytes + copied.bytes)
+    private func complete(rows: Int, copied: CopyCount, pass: Int, mark: Mark? = nil) throws {
+        try ledger.complete(chunk, mark: mark ?? now, pass: pass, rows: rows, bytes: chunk.bytes + copied.bytes)
     }
 }

@@ -7,6 +7,7 @@ package struct ComparedRange: Sendable, Hashable {
     let columns: [Identifier]
     let key: Key?
     let range: KeyRange
+    let filter: String?
     let bytes: Int
 
     /// - Parameters:
@@ -14,33 +15,49 @@ package struct ComparedRange: Sendable, Hashable {
     ///   - columns: All columns, generated ones included; named the same on both sides.
     ///   - key: What identifies its rows; nil where nothing does.
     ///   - range: The range of the key.
+    ///   - filter: What rows of the source fulfil to be on the target; nil: all of them are.
     ///   - bytes: How much there is to read, roughly.
-    package init(table: QualifiedName, columns: [Identifier], key: Key?, range: KeyRange, bytes: Int) {
+    package init(table: QualifiedName, columns: [Identifier], key: Key?, range: KeyRange, filter: String?, bytes: Int) {
         self.table = table
         self.columns = columns
         self.key = key
         self.range = range
+        self.filter = filter
         self.bytes = bytes
     }
 
-    private var condition: SQL { key.map(range.condition(on:)) ?? "true" }
+    private func condition(_ side: Endpoint.Side) -> SQL {
+        let inRange = key.map(range.condition(on:)) ?? "true"
+        return "\(inRange) AND \(filterCondition(side))"
+    }
+
+    /// The target holds what the filter let through and nothing else: there every row counts.
+    private func filterCondition(_ side: Endpoint.Side) -> SQL {
+        guard side == .source, let filter else { return "true" }
+        return "(\(SQL(trusted: filter)))"
+    }
+
+    /// How many rows the whole table has, or should have.
+    func countOfTable(_ side: Endpoint.Side) -> SQL {
+        "SELECT count(*) AS rows FROM ONLY \(table) WHERE \(filterCondition(side))"
+    }
 
     /// Count and sum of hashes.
-    func fingerprint(_ hash: RowHash) -> SQL {
+    func fingerprint(_ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
         SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns))), 0)::text AS fingerprint
-        FROM ONLY \(table) WHERE \(condition)
+        FROM ONLY \(table) WHERE \(condition(side))
         """
     }
 
     /// Every key with the hash of its row, in an order that depends on no collation.
-    func keysAndHashes(_ key: Key, _ hash: RowHash) -> SQL {
+    func keysAndHashes(_ key: Key, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         let text: SQL = "ROW(\(key.columns.commaSeparated))::text"
         return """
             COPY (SELECT q.k, q.h
                   FROM (SELECT pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex') AS k,
                                \(hash.expression(columns)) AS h
-                        FROM ONLY \(table) WHERE \(condition)) AS q
+                        FROM ONLY \(table) WHERE \(condition(side))) AS q
                   ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
             """
     }

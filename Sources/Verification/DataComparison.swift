@@ -15,7 +15,7 @@ package final class DataComparison: Sendable {
 
     private struct State {
         var open: [ComparedRange]
-        var uncounted: [QualifiedName]
+        var uncounted: [ComparedRange]
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
         var described: [QualifiedName: Int] = [:]
@@ -36,8 +36,9 @@ package final class DataComparison: Sendable {
     package init(_ ranges: [ComparedRange], hash: RowHash, isStopped: @escaping @Sendable () -> Bool) {
         self.hash = hash
         self.isStopped = isStopped
-        tables = Array(Set(ranges.map(\.table))).sorted()
-        state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, uncounted: tables))
+        let byTable = Dictionary(ranges.map { ($0.table, $0) }, uniquingKeysWith: { first, _ in first })
+        tables = byTable.keys.sorted()
+        state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, uncounted: Array(byTable.values)))
     }
 
     package var openRanges: Int { state.withLock { $0.open.count } }
@@ -62,12 +63,12 @@ package final class DataComparison: Sendable {
                 "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
             )
         }
-        while !isStopped(), let table = state.withLock({ $0.uncounted.popLast() }) {
+        while !isStopped(), let range = state.withLock({ $0.uncounted.popLast() }) {
             // One range without bounds was read from end to end already.
-            guard let tally = state.withLock({ $0.tallies[table] }), tally.ranges > 1 else { continue }
-            try during("counting \(table)") {
-                try report(table, "source", tally.sourceRows, on: pair.source)
-                try report(table, "target", tally.targetRows, on: pair.target)
+            guard let tally = state.withLock({ $0.tallies[range.table] }), tally.ranges > 1 else { continue }
+            try during("counting \(range.table)") {
+                try report(range, .source, tally.sourceRows, on: pair.source)
+                try report(range, .target, tally.targetRows, on: pair.target)
             }
         }
     }
@@ -100,8 +101,8 @@ package final class DataComparison: Sendable {
     }
 
     private func compare(_ range: ComparedRange, _ pair: VerificationPair) throws {
-        let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash)))
-        let target = try Fingerprint(pair.target.queryOne(range.fingerprint(hash)))
+        let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash, .source)))
+        let target = try Fingerprint(pair.target.queryOne(range.fingerprint(hash, .target)))
         let isDifferent = source != target
         let room = state.withLock { state in
             var tally = state.tallies[range.table] ?? Tally()
@@ -135,14 +136,20 @@ package final class DataComparison: Sendable {
         }
     }
 
-    private func report(_ table: QualifiedName, _ side: String, _ rowsByRanges: Int, on connection: Connection) throws {
-        let rows = try connection.queryOne("SELECT count(*) AS rows FROM ONLY \(table)").integer("rows")
+    private func report(
+        _ range: ComparedRange,
+        _ side: Endpoint.Side,
+        _ rowsByRanges: Int,
+        on connection: Connection
+    ) throws {
+        let rows = try connection.queryOne(range.countOfTable(side)).integer("rows")
         guard rows != rowsByRanges else { return }
         let finding = Finding(
             "rows",
-            table.description,
+            range.table.description,
             .stops,
-            "the \(side) has \(rows) rows, but its key's ranges hold \(rowsByRanges): an index is damaged or sorts otherwise"
+            "the \(side.rawValue) has \(rows) rows, but its key's ranges hold \(rowsByRanges): "
+                + "an index is damaged or sorts otherwise"
         )
         state.withLock { $0.findings.append(finding) }
     }

@@ -15,10 +15,9 @@ struct RowDifferences {
     }
 
     func findings(_ pair: VerificationPair) throws -> [Finding] {
-        let query = range.keysAndHashes(key, hash)
         var findings: [Finding] = []
-        try pair.source.beginCopyOut(query)
-        try pair.target.beginCopyOut(query)
+        try pair.source.beginCopyOut(range.keysAndHashes(key, hash, .source))
+        try pair.target.beginCopyOut(range.keysAndHashes(key, hash, .target))
         var source = try next(pair.source)
         var target = try next(pair.target)
         while source != nil || target != nil {

@@ -91,7 +91,7 @@ import Testing
 
     @Test func `a configuration that is wrong`() async throws {
         for (text, word) in [
-            ("tables:\n  public.t: sideways\n", "delta, whole, excluded"), ("job: 3\n", "unknown name 'job'"),
+            ("tables:\n  public.t: sideways\n", "delta, append_only, whole"), ("job: 3\n", "unknown name 'job'"),
             ("jobs: [", "no YAML"),
             ("jobs: 0", "1 to 256"),
         ] {

@@ -28,6 +28,7 @@ CREATE TABLE tidemark.relation (
     key jsonb,
     format text NOT NULL,
     has_other_unique_keys boolean NOT NULL,
+    row_filter text,
     table_bytes bigint NOT NULL,
     estimated_rows bigint NOT NULL,
     UNIQUE (schema_name, table_name)
@@ -40,6 +41,8 @@ CREATE TABLE tidemark.chunk (
     relation_id integer NOT NULL REFERENCES tidemark.relation,
     chunk_number integer NOT NULL,
     range jsonb NOT NULL,
+    -- Declared to change no more: never read again once it has a base, but proven with the rest.
+    is_immutable boolean NOT NULL DEFAULT false,
     mark jsonb,
     pass bigint NOT NULL DEFAULT 0,
     rows bigint NOT NULL DEFAULT 0,
