@@ -97,7 +97,20 @@ package struct KeyDistribution {
         ).map(\.bound)
     }
 
-    private func cuts(in relation: SQL, _ key: Key, _ count: Int) throws -> [[String]] {
+    /// The lower bounds of all but the first of the parts a range is cut into; looks at every key in it.
+    ///
+    /// - Parameters:
+    ///   - range: The range.
+    ///   - table: The table.
+    ///   - key: Its key.
+    ///   - count: How many parts are wanted; a range with fewer keys gets fewer.
+    /// - Returns: One list of values per bound, ascending.
+    /// - Throws: ``PostgresError``.
+    package func cuts(_ range: KeyRange, of table: QualifiedName, key: Key, count: Int) throws -> [[String]] {
+        try cuts(in: "\(table)", key, count, within: range.condition(on: key))
+    }
+
+    private func cuts(in relation: SQL, _ key: Key, _ count: Int, within condition: SQL = "true") throws -> [[String]] {
         let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
         return try connection.query(
             Cut.self,
@@ -106,7 +119,7 @@ package struct KeyDistribution {
             FROM (SELECT \(key.columns.commaSeparated),
                          pg_catalog.row_number() OVER (ORDER BY \(key.order)) AS position,
                          count(*) OVER () AS total
-                  FROM ONLY \(relation)) AS s
+                  FROM ONLY \(relation) WHERE \(condition)) AS s
             WHERE position > 1
               AND (position - 1) * \(count) / total > (position - 2) * \(count) / total
             ORDER BY position

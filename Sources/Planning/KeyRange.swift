@@ -24,6 +24,13 @@ package struct KeyRange: Sendable, Hashable, Codable {
         return zip(lowers, uppers).map(KeyRange.init)
     }
 
+    /// The parts of this range between bounds that lie in it, given in ascending order.
+    package func cut(at bounds: [[String]]) -> [KeyRange] {
+        let lowers = [lower] + bounds
+        let uppers = bounds + [upper]
+        return zip(lowers, uppers).map(KeyRange.init)
+    }
+
     /// The condition a row of the range fulfils, the same on both sides.
     package func condition(on key: Key) -> SQL {
         let conditions = [

@@ -33,8 +33,8 @@ extension RunReport {
         if transfer.removedRows > 0 {
             lines.append("Removed \(Quantity.count(transfer.removedRows)) rows the source no longer has as they were")
         }
-        if transfer.replacedChunks > 0 {
-            lines.append("Copied \(transfer.replacedChunks) chunks anew: their marks were void")
+        if transfer.reconciledChunks > 0 {
+            lines.append("Compared \(transfer.reconciledChunks) chunks with the source: their marks were void")
         }
         if transfer.objects > 0 { lines.append("Built \(transfer.objects) keys, indexes and constraints") }
         if transfer.retries > 0 { lines.append("Repeated \(transfer.retries) attempts after passing failures") }

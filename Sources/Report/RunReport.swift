@@ -36,8 +36,8 @@ public struct RunReport: Sendable, Codable {
         public var chunks = 0
         /// Those of them in which nothing had changed.
         public var unchangedChunks = 0
-        /// Those of them copied anew because their mark was void or the target held something else.
-        public var replacedChunks = 0
+        /// Those of them compared with the source because their mark was void or the target held something else.
+        public var reconciledChunks = 0
         /// Rows copied.
         public var rows = 0
         /// Rows taken out of the target because the source no longer has them as they were.

@@ -69,7 +69,7 @@ final class RunRecorder: Sendable {
             report.warnings = warnings
             report.transfer.chunks = counts.chunks
             report.transfer.unchangedChunks = counts.unchangedChunks
-            report.transfer.replacedChunks = counts.replacedChunks
+            report.transfer.reconciledChunks = counts.reconciledChunks
             report.transfer.rows = counts.rows
             report.transfer.removedRows = counts.removedRows
             report.transfer.bytes = counts.bytes

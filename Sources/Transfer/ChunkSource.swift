@@ -66,7 +66,7 @@ struct ChunkSource {
         try connection.queryOne("SELECT count(*) AS rows FROM ONLY \(relation.name) WHERE \(inRange)").integer("rows")
     }
 
-    private var inRange: SQL {
+    var inRange: SQL {
         let inRange = relation.key.map(range.condition(on:)) ?? "true"
         guard let filter = relation.rowFilter else { return inRange }
         return "\(inRange) AND (\(SQL(trusted: filter)))"

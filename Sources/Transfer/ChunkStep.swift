@@ -18,7 +18,7 @@ struct ChunkStep {
     func run(_ stage: ChunkStage) throws -> ChunkOutcome {
         guard relation.treatment.isCopiedAhead, let key = relation.key else { return try copyWhole() }
         guard let mark = chunk.mark else { return try copyBase(countsFor: stage) }
-        if let reason = mark.voidReason(at: now) { return try replace(key, because: reason, stage) }
+        if let reason = mark.voidReason(at: now) { return try reconcile(key, because: reason, stage) }
         switch stage {
         case .shed(_, let snapshot, _): return try shedOnly(key, since: mark, snapshot)
         case .base, .delta, .load, .cutover: return try shedAndLoad(key, since: mark, stage)
@@ -42,20 +42,24 @@ struct ChunkStep {
         return ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows)
     }
 
-    /// Never wrong, whatever the target holds in the range.
-    private func replace(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> ChunkOutcome {
-        let removed = try lane.target.execute(
-            "DELETE FROM ONLY \(relation.name) WHERE \(chunk.range.condition(on: key))"
-        )
-        progress.note("\(relation.name) chunk \(chunk.chunkNumber) is copied again: \(reason)")
-        if case .shed = stage {
-            // Loading comes when every chunk has shed; without a mark it will be a base.
-            try ledger.forget(chunk)
-            return ChunkOutcome(kind: .shed, copied: .zero, removed: removed)
+    /// Never wrong, whatever the target holds in the range: it is compared, and what differs is copied again.
+    private func reconcile(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> ChunkOutcome {
+        progress.note("\(relation.name) chunk \(chunk.chunkNumber) is compared with the source: \(reason)")
+        if relation.hasOtherUniqueKeys {
+            // All chunks must shed before any loads; comparing would load. Without a mark it will be a base.
+            let removed = try lane.target.execute("DELETE FROM ONLY \(relation.name) WHERE \(chunk.range.condition(on: key))")
+            if case .shed = stage {
+                try ledger.forget(chunk)
+                return ChunkOutcome(kind: .shed, copied: .zero, removed: removed)
+            }
+            let copied = try copy(source.allRows)
+            try complete(rows: copied.rows, copied: copied, pass: context.pass)
+            return ChunkOutcome(kind: .reconciled, copied: copied, removed: removed)
         }
-        let copied = try copy(source.allRows)
-        try complete(rows: copied.rows, copied: copied, pass: context.pass)
-        return ChunkOutcome(kind: .replaced, copied: copied, removed: removed)
+        let reconciler = Reconciler(lane: lane, hash: try lane.commonHash()) { try copy($0.allRows) }
+        let outcome = try reconciler.reconcile(source, key)
+        try complete(rows: outcome.rows, copied: outcome.copied, pass: context.pass)
+        return ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed)
     }
 
     // MARK: Delta
@@ -63,7 +67,7 @@ struct ChunkStep {
     private func shedOnly(_ key: Key, since mark: Mark, _ snapshot: Snapshot) throws -> ChunkOutcome {
         let probe = try countedProbe() ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
-            return try replace(key, because: miscount, .shed(pass: context.pass, snapshot: snapshot, relation: nil))
+            return try reconcile(key, because: miscount, .shed(pass: context.pass, snapshot: snapshot, relation: nil))
         }
         try ledger.shed(chunk, rows: probe.untouched, written: probe.written, snapshot: snapshot)
         return ChunkOutcome(kind: .shed, copied: .zero, removed: chunk.rows - probe.untouched)
@@ -73,7 +77,7 @@ struct ChunkStep {
         let counted = try countedProbe()
         let probe = try counted ?? knownProbe() ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
-            return try replace(key, because: miscount, stage)
+            return try reconcile(key, because: miscount, stage)
         }
         var copied = CopyCount.zero
         if probe.written > 0 {

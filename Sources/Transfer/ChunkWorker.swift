@@ -105,8 +105,8 @@ package struct ChunkWorker {
 package struct ChunkOutcome: Sendable {
     package enum Kind: String, Sendable {
         case base, delta, shed, unchanged, whole
-        /// The mark was void, or the target did not hold what the ledger says: everything was copied again.
-        case replaced
+        /// The mark was void, or the target did not hold what the ledger says: both sides were compared.
+        case reconciled
     }
 
     package let kind: Kind

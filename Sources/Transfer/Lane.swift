@@ -1,9 +1,11 @@
+import Catalog
 package import Postgres
 
 /// A worker's two connections, used by one thread so that a relay between them never waits for a scheduler.
 package final class Lane {
     package private(set) var source: Connection
     package private(set) var target: Connection
+    private var knownHash: RowHash?
     /// The exported snapshot this lane's open source transaction reads, if there is one.
     private var openSnapshot: SharedSnapshot?
 
@@ -18,6 +20,14 @@ package final class Lane {
     package init(source: Endpoint, target: Endpoint, purpose: String, interrupter: Interrupter) throws {
         self.source = try Connection(to: source, purpose: purpose, interrupter: interrupter)
         self.target = try Connection(to: target, purpose: purpose, interrupter: interrupter)
+    }
+
+    /// The hash both servers agree on; found out once.
+    func commonHash() throws -> RowHash {
+        if let knownHash { return knownHash }
+        let hash = try RowHash.common(to: source, and: target)
+        knownHash = hash
+        return hash
     }
 
     /// Replaces what broke, and forgets every open transaction.

@@ -10,7 +10,7 @@ package final class TransferProgress: Sendable {
         package var removedRows = 0
         package var bytes = 0
         package var retries = 0
-        package var replacedChunks = 0
+        package var reconciledChunks = 0
         package var unchangedChunks = 0
     }
 
@@ -33,7 +33,7 @@ package final class TransferProgress: Sendable {
             counts.chunks += 1
             counts.rows += outcome.copied.rows
             counts.removedRows += outcome.removed
-            if outcome.kind == .replaced { counts.replacedChunks += 1 }
+            if outcome.kind == .reconciled { counts.reconciledChunks += 1 }
             if outcome.kind == .unchanged { counts.unchangedChunks += 1 }
         }
     }

@@ -1,3 +1,4 @@
+import Catalog
 package import Planning
 package import Postgres
 

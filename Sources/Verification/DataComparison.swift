@@ -1,3 +1,4 @@
+package import Catalog
 import Postgres
 import Synchronization
 

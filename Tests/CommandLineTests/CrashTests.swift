@@ -63,7 +63,7 @@ import Testing
                     """
                 ) == []
             )
-            #expect(try await pair.target.value("SELECT count(*) FROM tidemark.event WHERE kind = 'replaced'") == "0")
+            #expect(try await pair.target.value("SELECT count(*) FROM tidemark.event WHERE kind = 'reconciled'") == "0")
             #expect(
                 try await pair.target.value(
                     "SELECT count(*) = (SELECT count(*) FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id) WHERE r.treatment = 'delta') FROM tidemark.event WHERE kind = 'base'"

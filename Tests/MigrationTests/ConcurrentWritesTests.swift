@@ -60,7 +60,7 @@ import Tidemark
                 for _ in 0..<3 {
                     let report = try await pair.migration().precopy()
                     #expect(report.outcome == .done, "seed \(seed)")
-                    #expect(report.transfer.replacedChunks == 0, "seed \(seed)")
+                    #expect(report.transfer.reconciledChunks == 0, "seed \(seed)")
                     try await Task.sleep(for: .milliseconds(100))
                 }
                 done.raise()

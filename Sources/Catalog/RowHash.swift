@@ -27,7 +27,7 @@ package enum RowHash: String, Sendable {
     }
 
     /// The hash of a row of columns, as bigint.
-    func expression(_ columns: [Identifier]) -> SQL {
+    package func expression(_ columns: [Identifier]) -> SQL {
         let row: SQL = "ROW(\(columns.commaSeparated))::text"
         return switch self {
         case .hashtextextended: "pg_catalog.hashtextextended(\(row), 0)"

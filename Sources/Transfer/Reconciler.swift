@@ -1,0 +1,72 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+
+/// Makes a range of the target equal to the source's without trusting any mark: compares fingerprints, descends into
+/// what differs, and copies only that.
+///
+/// It costs a hash of every row on either side, and nothing over the wire but the differences. It is what remains when a
+/// mark is void, because the source was failed over or restored since.
+struct Reconciler {
+    /// A differing range of so few rows is copied instead of being cut any further.
+    private static let smallRange = 1000
+    private static let parts = 10
+
+    let lane: Lane
+    let hash: RowHash
+    /// Copies a range of the source into the target, which holds nothing of it.
+    let copy: (ChunkSource) throws -> CopyCount
+
+    /// What came of it.
+    struct Outcome {
+        var rows = 0
+        var copied = CopyCount.zero
+        var removed = 0
+    }
+
+    func reconcile(_ chunk: ChunkSource, _ key: Key) throws -> Outcome {
+        let source = try fingerprint(chunk, chunk.inRange, on: lane.source)
+        let target = try fingerprint(chunk, chunk.range.condition(on: key), on: lane.target)
+        if source == target { return Outcome(rows: source.rows) }
+        guard max(source.rows, target.rows) > Self.smallRange, source.rows > 0, target.rows > 0 else {
+            return try replace(chunk, key)
+        }
+        let cuts = try KeyDistribution(lane.source).cuts(
+            chunk.range, of: chunk.relation.name, key: key, count: Self.parts
+        )
+        guard !cuts.isEmpty else { return try replace(chunk, key) }
+        var outcome = Outcome()
+        for part in chunk.range.cut(at: cuts) {
+            let of = try reconcile(ChunkSource(lane.source, relation: chunk.relation, range: part), key)
+            outcome.rows += of.rows
+            outcome.copied = outcome.copied + of.copied
+            outcome.removed += of.removed
+        }
+        return outcome
+    }
+
+    private func replace(_ chunk: ChunkSource, _ key: Key) throws -> Outcome {
+        let removed = try lane.target.execute(
+            "DELETE FROM ONLY \(chunk.relation.name) WHERE \(chunk.range.condition(on: key))"
+        )
+        let copied = try copy(chunk)
+        return Outcome(rows: copied.rows, copied: copied, removed: removed)
+    }
+
+    private struct Fingerprint: Equatable {
+        let rows: Int
+        let sum: String
+    }
+
+    private func fingerprint(_ chunk: ChunkSource, _ condition: SQL, on connection: Connection) throws -> Fingerprint {
+        let columns = chunk.relation.definition.columns.map(\.identifier)
+        let row = try connection.queryOne(
+            """
+            SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns))), 0)::text AS sum
+            FROM ONLY \(chunk.relation.name) WHERE \(condition)
+            """
+        )
+        return Fingerprint(rows: try row.integer("rows"), sum: try row.text("sum"))
+    }
+}
