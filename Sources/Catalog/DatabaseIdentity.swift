@@ -24,6 +24,9 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
     /// How the default collation sorts: `C`, or locale and C library version; nil where it cannot be told.
     package let defaultSortOrder: String?
     package let largeObjects: Int
+    package let isSuperuser: Bool
+    package let eventTriggers: Int
+    package let publicationsForAllTables: Int
     package let preparedTransactions: Int
 
     package var serverVersion: ServerVersion { ServerVersion(number: serverVersionNumber) }

@@ -9,9 +9,11 @@ package enum RowHash: String, Sendable {
     case hashtextextended
     /// The first 64 bits of md5.
     case md5
+    /// The same over the text in UTF-8: the two databases keep text in different encodings.
+    case md5OfUTF8
 
     private static let probe: SQL = """
-        SELECT pg_catalog.string_agg(pg_catalog.hashtextextended(pg_catalog.repeat('tidemark é ', n), 0)::text, ',') AS h
+        SELECT pg_catalog.string_agg(pg_catalog.hashtextextended(pg_catalog.repeat('tidemark ', n), 0)::text, ',') AS h
         FROM pg_catalog.generate_series(0, 40) AS n
         """
 
@@ -23,7 +25,9 @@ package enum RowHash: String, Sendable {
     /// - Returns: The hash to use.
     /// - Throws: ``PostgresError``.
     package static func common(to source: Connection, and target: Connection) throws -> RowHash {
-        try source.queryOne(probe).text("h") == target.queryOne(probe).text("h") ? .hashtextextended : .md5
+        let encoding: SQL = "SELECT pg_catalog.current_setting('server_encoding') AS e"
+        guard try source.queryOne(encoding).text("e") == target.queryOne(encoding).text("e") else { return .md5OfUTF8 }
+        return try source.queryOne(probe).text("h") == target.queryOne(probe).text("h") ? .hashtextextended : .md5
     }
 
     /// The hash of a row of columns, as bigint.
@@ -31,6 +35,10 @@ package enum RowHash: String, Sendable {
         let row: SQL = "ROW(\(columns.commaSeparated))::text"
         return switch self {
         case .hashtextextended: "pg_catalog.hashtextextended(\(row), 0)"
+        case .md5OfUTF8:
+            """
+            ('x' || pg_catalog.substr(pg_catalog.md5(pg_catalog.convert_to(\(row), 'UTF8')), 1, 16))::pg_catalog.bit(64)::bigint
+            """
         case .md5: "('x' || pg_catalog.substr(pg_catalog.md5(\(row)), 1, 16))::pg_catalog.bit(64)::bigint"
         }
     }

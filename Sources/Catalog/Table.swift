@@ -12,6 +12,8 @@ package struct Table: Sendable, Hashable, Codable {
     /// The partitioned table this one is a partition of.
     package let parentOid: UInt32?
     package let partitionBound: String?
+    /// Whether rows are spread over its partitions by the hash of an enum, which is another one on every server.
+    package let isHashedByEnum: Bool
     /// Whether policies would hide rows from our role.
     package let isRowSecurityActive: Bool
     package let heapBytes: Int
@@ -36,6 +38,7 @@ package struct Column: Sendable, Hashable, Codable {
     package let name: String
     /// With its modifier, schema-qualified unless built in.
     package let type: String
+    package let isDomain: Bool
     /// `pg_type.typtype` of the type, looked at through one array and one domain.
     package let typeKind: String
     package let typeSchema: String
@@ -54,6 +57,14 @@ package struct Column: Sendable, Hashable, Codable {
     package let correlation: Double?
 
     package var identifier: Identifier { Identifier(name) }
+
+    /// Whether its type is compared by operators every session finds, whatever its search path.
+    ///
+    /// A type of an extension (citext, ltree) has its own, and compared otherwise it would sort and match otherwise;
+    /// a domain over an enum has none.
+    package var isComparable: Bool {
+        typeKind == "b" ? typeSchema == "pg_catalog" : !(typeKind == "e" && isDomain)
+    }
 
     /// Whether the binary form of COPY means the same on every server.
     ///

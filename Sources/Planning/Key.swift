@@ -44,7 +44,8 @@ package struct Key: Sendable, Hashable, Codable {
     /// - Returns: The key; nil where nothing identifies a row.
     package static func choose(for table: Table, among indexes: [Index], sortsAlike: Bool) -> Key? {
         let candidates = indexes.filter { index in
-            index.identifiesRows && (columns(of: index, in: table)?.allSatisfy(\.isNotNull) ?? false)
+            index.identifiesRows
+                && (columns(of: index, in: table)?.allSatisfy { $0.isNotNull && $0.isComparable } ?? false)
         }
         let chosen =
             candidates.first(where: \.isPrimary)

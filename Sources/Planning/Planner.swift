@@ -34,6 +34,7 @@ package struct Planner {
         let plans = try leaves.map(plan(for:))
         try refuseUnreadable(plans)
         try refuseUnreadableSequences()
+        try refuseUnstablePartitions(plans)
         return Plan(tables: plans.sorted { $0.tableBytes > $1.tableBytes }, warnings: warnings(plans))
     }
 
@@ -65,13 +66,13 @@ package struct Planner {
             if asked.isCopiedAhead, key == nil {
                 throw PlanError(
                     .usage,
-                    "\(table.qualifiedName) cannot be treated as \(asked.rawValue): no primary key and no unique index over NOT NULL columns",
+                    "\(table.qualifiedName) cannot be treated as \(asked.rawValue): no primary key and no unique index over NOT NULL columns of built-in types",
                     hint: "let it be copied whole, or add a key on the source"
                 )
             }
             return (asked, "asked for")
         }
-        guard key != nil else { return (.whole, "no key identifies its rows") }
+        guard key != nil else { return (.whole, "no key of built-in types identifies its rows") }
         if table.tableBytes < options.wholeBelowBytes { return (.whole, "small") }
         return (.delta, "large, with a key")
     }
@@ -90,10 +91,8 @@ package struct Planner {
 
     /// A decision for a partitioned table holds for its partitions, the nearest decision wins.
     private func askedTreatment(of table: Table) -> Treatment? {
-        var current: Table? = table
-        while let table = current {
-            if let asked = options.treatments[table.qualifiedName] { return asked }
-            current = table.parentOid.flatMap { parent in source.tables.first { $0.oid == parent } }
+        for candidate in [table] + ancestors(of: table) {
+            if let asked = options.treatments[candidate.qualifiedName] { return asked }
         }
         return nil
     }
@@ -153,6 +152,31 @@ package struct Planner {
                 hint: "connect as the tables' owner or as a role with BYPASSRLS, or leave them out with --exclude"
             )
         }
+    }
+
+    private func refuseUnstablePartitions(_ plans: [TablePlan]) throws {
+        let copied = Set(plans.filter(\.treatment.bringsRows).map(\.name))
+        let hashed = source.tables.filter { table in
+            copied.contains(table.qualifiedName) && ancestors(of: table).contains(where: \.isHashedByEnum)
+        }.map(\.qualifiedName)
+        guard hashed.isEmpty else {
+            throw PlanError(
+                .refused,
+                "rows are spread over these partitions by the hash of an enum, which is another one on every server: "
+                    + Self.shortList(hashed),
+                hint: "exclude the partitioned table and bring it by pg_dump --load-via-partition-root"
+            )
+        }
+    }
+
+    private func ancestors(of table: Table) -> [Table] {
+        var ancestors: [Table] = []
+        var current = table
+        while let parent = source.tables.first(where: { $0.oid == current.parentOid }) {
+            ancestors.append(parent)
+            current = parent
+        }
+        return ancestors
     }
 
     private func refuseUnreadableSequences() throws {

@@ -194,10 +194,19 @@ package final class Connection {
         if interrupter.isInterrupted { return PostgresError(.cancelled, "stopped", sqlState: sqlState) }
         if isBroken {
             let reason = field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines
-            return PostgresError(.connectionLost, "lost the connection to the \(side): \(reason)", sqlState: sqlState)
+            return PostgresError(
+                .connectionLost,
+                "lost the connection to the \(side): \(reason)",
+                sqlState: sqlState,
+                hint: "run the same command again: it goes on from what is committed"
+            )
         }
         let message = field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines
-        return PostgresError(code, "\(side): \(message)", sqlState: sqlState, detail: field("D"), hint: field("H"))
+        let hint =
+            sqlState == "22021"
+            ? "the \(side) holds text that is not valid in UTF-8 (a SQL_ASCII database allows any bytes); repair it there"
+            : field("H")
+        return PostgresError(code, "\(side): \(message)", sqlState: sqlState, detail: field("D"), hint: hint)
     }
 
     func affectedRows(of result: borrowing Answer) throws -> Int {

@@ -8,10 +8,13 @@ package struct Definitions: Sendable {
     package struct Options: Sendable {
         package var skipsOwners: Bool
         package var skipsPrivileges: Bool
+        /// Kinds of objects that are left out, as `pg_restore --list` calls them: EVENT TRIGGER, PUBLICATION.
+        package var skippedKinds: [String]
 
-        package init(skipsOwners: Bool, skipsPrivileges: Bool) {
+        package init(skipsOwners: Bool, skipsPrivileges: Bool, skippedKinds: [String]) {
             self.skipsOwners = skipsOwners
             self.skipsPrivileges = skipsPrivileges
+            self.skippedKinds = skippedKinds
         }
     }
 
@@ -57,7 +60,8 @@ package struct Definitions: Sendable {
         defer { try? FileManager.default.removeItem(at: directory) }
         let definitions = Definitions(tools: tools, directory: directory, options: options)
         var arguments = [
-            "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=30000", "--no-sync",
+            "--format=custom", "--schema-only", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=30000",
+            "--no-sync",
             "--exclude-schema=tidemark", "--file=\(definitions.archive)",
         ]
         // Within double quotes a pattern's characters stand for themselves.
@@ -81,7 +85,9 @@ package struct Definitions: Sendable {
     /// - Throws: ``ToolError``.
     package func restOfPostData() async throws -> SQL {
         let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
-        let rest = listing.split(separator: "\n").filter { !$0.hasPrefix(";") && !Self.isBuiltByEngine($0) }
+        let rest = listing.split(separator: "\n").filter { line in
+            !line.hasPrefix(";") && !Self.isBuiltByEngine(line) && !Self.isOf(options.skippedKinds, line)
+        }
         guard !rest.isEmpty else { return "" }
         let list = directory.appendingPathComponent("post-data.list")
         try Data((rest.joined(separator: "\n") + "\n").utf8).write(to: list)
@@ -106,9 +112,13 @@ package struct Definitions: Sendable {
 
     /// A line of `pg_restore --list`: `id; class-oid oid KIND schema name owner`.
     package static func isBuiltByEngine(_ line: Substring) -> Bool {
+        isOf(["CONSTRAINT", "INDEX", "FK CONSTRAINT"], line)
+    }
+
+    private static func isOf(_ kinds: [String], _ line: Substring) -> Bool {
         let fields = line.split(separator: " ", maxSplits: 3)
         guard fields.count == 4, fields[0].hasSuffix(";") else { return false }
-        return ["CONSTRAINT ", "INDEX ", "FK CONSTRAINT "].contains { fields[3].hasPrefix($0) }
+        return kinds.contains { fields[3].hasPrefix($0 + " ") }
     }
 
     private func script(_ selection: [String]) async throws -> SQL {

@@ -60,7 +60,7 @@ package struct ObjectBuilder {
             let ledger = Ledger(connection, epoch: epoch)
             guard let object = try ledger.claimObject(stages, settledIn: pass) else { return nil }
             let statement = SQL(trusted: object.statements[object.stepsDone])
-            try during("building \(object.description)") { try connection.execute(statement) }
+            try during("building \(object.description)") { try build(statement) }
             try ledger.completeStep(of: object)
             try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
             return object
@@ -68,6 +68,22 @@ package struct ObjectBuilder {
         guard let object else { return false }
         built(object, start.duration(to: clock.now))
         return true
+    }
+
+    private func build(_ statement: SQL) throws {
+        do {
+            try connection.execute(statement)
+        } catch var error as PostgresError {
+            switch error.sqlState {
+            case "23505":
+                error.hint =
+                    "the source holds rows its own unique index should have refused: it is damaged; the target's log has the key"
+            case "23503":
+                error.hint = "the source holds rows without the ones they refer to; the target's log has the key"
+            default: break
+            }
+            throw error
+        }
     }
 
     private func retrying<Result>(_ body: () throws -> Result) throws -> Result {

@@ -52,21 +52,35 @@ package struct PostgresTools: Sendable {
     /// - Returns: What it printed.
     /// - Throws: ``ToolError``.
     package func run(_ tool: String, _ arguments: [String], passwordFile: String?) async throws -> String {
+        var environment = Self.withoutSecrets
+        environment["PGPASSFILE"] = .some(passwordFile)
         let result = try await Subprocess.run(
             Self.executable(tool, in: directory),
             arguments: Arguments(arguments),
-            environment: .inherit.updating([
-                "PGPASSFILE": passwordFile, "PGOPTIONS": nil, "PGSERVICE": nil, "PGPASSWORD": nil, "LC_ALL": "C",
-            ]),
-            output: .string(limit: 256 << 20),
+            environment: .inherit.updating(environment),
+            output: .bytes(limit: 256 << 20),
             error: .string(limit: 16 << 20)
         )
         guard result.terminationStatus.isSuccess else {
             let lines = result.standardError.split(separator: "\n").prefix(12).joined(separator: "\n    ")
             throw ToolError("\(tool) failed:\n    \(lines)")
         }
-        return result.standardOutput
+        // Repairing a byte would change a function's body or a name without a word.
+        guard let output = String(validating: result.standardOutput, as: UTF8.self) else {
+            throw ToolError(
+                "the source's definitions hold text that is not valid in its encoding",
+                hint:
+                    "look for names, defaults, comments or function bodies with stray bytes; a SQL_ASCII database allows any"
+            )
+        }
+        return output
     }
+
+    /// What a child process must not see: other processes of the same user can read its environment.
+    private static let withoutSecrets: [Environment.Key: String?] = [
+        "TIDEMARK_SOURCE": nil, "TIDEMARK_TARGET": nil, "PGPASSWORD": nil, "PGOPTIONS": nil, "PGSERVICE": nil,
+        "PGPASSFILE": nil, "LC_ALL": "C",
+    ]
 
     private static func executable(_ tool: String, in directory: String?) -> Executable {
         directory.map { .path(FilePath($0).appending(tool)) } ?? .name(tool)
@@ -76,6 +90,7 @@ package struct PostgresTools: Sendable {
         let result = try await Subprocess.run(
             executable(tool, in: directory),
             arguments: ["--version"],
+            environment: .inherit.updating(withoutSecrets),
             output: .string(limit: 4096),
             error: .discarded
         )

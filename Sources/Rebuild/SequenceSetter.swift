@@ -25,7 +25,7 @@ package struct SequenceSetter {
     /// - Throws: ``PostgresError``.
     package func set(_ sequences: [SequenceDefinition]) throws {
         let positions = try Self.positions(of: sequences.map(\.qualifiedName), on: source)
-        for sequence in sequences {
+        for sequence in sequences where try isOnTarget(sequence.qualifiedName) {
             guard let position = positions[sequence.qualifiedName] else { continue }
             let safe = try beyondColumns(of: sequence, position)
             try during("setting sequence \(sequence.qualifiedName)") {
@@ -37,6 +37,12 @@ package struct SequenceSetter {
                 )
             }
         }
+    }
+
+    /// One that came into being after the definitions were brought is for the verification to name.
+    private func isOnTarget(_ name: QualifiedName) throws -> Bool {
+        try target.queryOne("SELECT pg_catalog.to_regclass(\(value: name.quoted)) IS NOT NULL AS is_there")
+            .boolean("is_there")
     }
 
     /// Where sequences stand.

@@ -41,6 +41,7 @@ struct Beginning {
                     try during("making the source's definitions on the target") { try Self.make(script, connection) }
                     try Self.compare(source, with: connection, plan)
                     try ledger.enter(plan, source: source, objects: objects)
+                    try ledger.keepDefinitions(script)
                     try ledger.setStep(.defined)
                     try ledger.record("definitions")
                 }
@@ -71,12 +72,7 @@ struct Beginning {
         )
     }
 
-    var definitionOptions: Definitions.Options {
-        Definitions.Options(
-            skipsOwners: migration.options.skipsOwners,
-            skipsPrivileges: migration.options.skipsPrivileges
-        )
-    }
+    private var definitionOptions: Definitions.Options { Definitions.Options(migration.options) }
 
     private static func make(_ script: SQL, _ connection: Connection) throws {
         do {
@@ -88,6 +84,9 @@ struct Beginning {
                     "the target's role lacks a right the definitions need; for owners and GRANTs there are --no-owner and --no-privileges"
             case "42704" where error.message.contains("role"):
                 error.hint = "create the role on the target, or use --no-owner and --no-privileges"
+            case "42P01":
+                error.hint =
+                    "a view or function needs a table that is left out: bring the table as definition_only, or drop what needs it"
             case "53200":
                 error.hint = "raise max_locks_per_transaction on the target: all tables are made in one transaction"
             default: break

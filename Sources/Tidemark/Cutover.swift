@@ -43,6 +43,10 @@ struct Cutover {
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let before = try await Quiet.Baseline(shared.snapshot, holder)
+            let scripts = try await session.definitions { definitions in
+                (before: try await definitions.preData(), after: try await definitions.restOfPostData())
+            }
+            let changes = try await session.definitionChanges(now: scripts.before)
             if session.run.step < .keysBuilt {
                 try await bringData(session, shared)
                 try await buildKeys(session)
@@ -50,13 +54,13 @@ struct Cutover {
                 migration.observer(.note("the rows are in since an earlier cutover; going on after them"))
             }
             if session.run.step < .postData {
-                try await finishDefinitions(session)
+                try await finishDefinitions(session, scripts.after)
             }
             try await refreshAndAnalyze(session)
             let verification = try await recorder.phase("verify") {
                 try await Verify(migration).compare(session, shared, holder)
             }
-            return try await judge(session, verification, before)
+            return try await judge(session, verification.merged(with: changes), before)
         }
     }
 
@@ -107,7 +111,7 @@ struct Cutover {
         try await session.ledger { try $0.setStep(.keysBuilt) }
     }
 
-    private func finishDefinitions(_ session: Session) async throws {
+    private func finishDefinitions(_ session: Session, _ script: SQL) async throws {
         let builders = BuilderPool(session)
         try await recorder.phase("foreign keys") {
             let objects = try await builders.build([.foreignKey], jobs: 1) + builders.build([.validation])
@@ -115,7 +119,6 @@ struct Cutover {
             try migration.stop.check()
         }
         try await recorder.phase("rest of the definitions") {
-            let script = try await session.definitions { try await $0.restOfPostData() }
             try await ThreadConfined.with(migration.target, purpose: session.purpose("definitions")) { target in
                 try await target.run { connection in
                     try connection.transaction(.readWrite) {
@@ -185,6 +188,16 @@ extension RunReport.Outcome {
 }
 
 extension Session {
+    /// What has changed in the source's definitions since they were brought over; told at once, judged at the end.
+    func definitionChanges(now script: SQL) async throws -> VerificationResult {
+        let kept = try await control.run { try Ledger($0).keptDefinitions() }
+        let changes = ScriptComparison(earlier: kept, later: script.text).result()
+        for finding in changes.findings {
+            migration.observer(.note("the target does not have this change of definition: \(finding.object)"))
+        }
+        return changes
+    }
+
     /// The source's definitions as they are now.
     func definitions<Result: Sendable>(_ body: (Definitions) async throws -> Result) async throws -> Result {
         let access = try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) { source in
@@ -197,11 +210,21 @@ extension Session {
             scratch: migration.options.scratchDirectory,
             excluding: excluded.union(left),
             purpose: purpose("definitions"),
-            options: Definitions.Options(
-                skipsOwners: migration.options.skipsOwners,
-                skipsPrivileges: migration.options.skipsPrivileges
-            ),
+            options: Definitions.Options(migration.options),
             body
+        )
+    }
+}
+
+extension Definitions.Options {
+    init(_ options: MigrationOptions) {
+        let skipped =
+            (options.skipsEventTriggers ? ["EVENT TRIGGER"] : [])
+            + (options.skipsPublications ? ["PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA"] : [])
+        self.init(
+            skipsOwners: options.skipsOwners,
+            skipsPrivileges: options.skipsPrivileges,
+            skippedKinds: skipped
         )
     }
 }

@@ -21,6 +21,11 @@ public struct MigrationOptions: Sendable {
     /// Bring over no GRANTs.
     public var skipsPrivileges = false
 
+    /// Bring over no event triggers: only a superuser may make them.
+    public var skipsEventTriggers = false
+    /// Bring over no publications: one for all tables only a superuser may make.
+    public var skipsPublications = false
+
     /// The defaults.
     public init() {}
 }

@@ -25,11 +25,21 @@ struct Precopy {
         return try await Preparation(migration).withSession(for: "precopy", mayCreate: true) { session in
             try refuseTooLate(session)
             do {
+                let changes = try await definitionChanges(session)
                 try await work(session)
-                return recorder.finish(.done, warnings: session.warnings)
+                return recorder.finish(.done, warnings: session.warnings + changes)
             } catch is Stopped {
                 return recorder.finish(.stopped, warnings: session.warnings)
             }
+        }
+    }
+
+    /// Told days ahead, while they can still be made on the target by hand.
+    private func definitionChanges(_ session: Session) async throws -> [String] {
+        guard session.run.pass > 0 else { return [] }
+        let script = try await session.definitions { try await $0.preData() }
+        return try await session.definitionChanges(now: script).findings.map { finding in
+            "the target does not have a change of definition: \(finding.object): \(finding.message)"
         }
     }
 

@@ -53,6 +53,7 @@ struct Preparation {
                 cutting: begun == nil || begun?.step == .begun
             )
             try refuse(source.identity, target)
+            try refuseSuperuserObjects(source.identity, target)
             let tools = try await PostgresTools.find(
                 major: target.serverVersion.major,
                 in: migration.options.toolDirectory
@@ -120,6 +121,27 @@ struct Preparation {
                 hint: "PostgreSQL's definitions only move to the same or a newer major version"
             )
         }
+    }
+
+    /// What only a superuser may make would fail on the night, after the foreign keys: refused days ahead instead.
+    private func refuseSuperuserObjects(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {
+        guard !target.isSuperuser else { return }
+        var objects: [String] = []
+        if source.eventTriggers > 0, !migration.options.skipsEventTriggers {
+            objects.append("\(source.eventTriggers) event trigger(s): --no-event-triggers leaves them out")
+        }
+        if source.publicationsForAllTables > 0, !migration.options.skipsPublications {
+            objects.append(
+                "\(source.publicationsForAllTables) publication(s) FOR ALL TABLES: --no-publications leaves publications out"
+            )
+        }
+        guard !objects.isEmpty else { return }
+        throw PlanError(
+            .refused,
+            "the source has objects that only a superuser may make, and \(target.roleName) is none on the target:\n    "
+                + objects.joined(separator: "\n    "),
+            hint: "leave them out, or use a superuser on the target; nothing was written"
+        )
     }
 
     private static func refuseUnfit(_ target: DatabaseIdentity, _ connection: Connection) throws {

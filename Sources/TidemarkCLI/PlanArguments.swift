@@ -64,11 +64,19 @@ struct BuildArguments: ParsableArguments {
     @Flag(help: "Bring over no GRANTs.")
     var noPrivileges = false
 
+    @Flag(help: "Bring over no event triggers (only a superuser may make them).")
+    var noEventTriggers = false
+
+    @Flag(help: "Bring over no publications (one FOR ALL TABLES only a superuser may make).")
+    var noPublications = false
+
     func apply(to options: inout MigrationOptions) throws {
         if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
         if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
         if let pgBin { options.toolDirectory = pgBin }
         if noOwner { options.skipsOwners = true }
         if noPrivileges { options.skipsPrivileges = true }
+        if noEventTriggers { options.skipsEventTriggers = true }
+        if noPublications { options.skipsPublications = true }
     }
 }

@@ -47,7 +47,9 @@ struct ChunkStep {
         progress.note("\(relation.name) chunk \(chunk.chunkNumber) is compared with the source: \(reason)")
         if relation.hasOtherUniqueKeys {
             // All chunks must shed before any loads; comparing would load. Without a mark it will be a base.
-            let removed = try lane.target.execute("DELETE FROM ONLY \(relation.name) WHERE \(chunk.range.condition(on: key))")
+            let removed = try lane.target.execute(
+                "DELETE FROM ONLY \(relation.name) WHERE \(chunk.range.condition(on: key))"
+            )
             if case .shed = stage {
                 try ledger.forget(chunk)
                 return ChunkOutcome(kind: .shed, copied: .zero, removed: removed)

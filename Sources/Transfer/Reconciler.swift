@@ -33,7 +33,10 @@ struct Reconciler {
             return try replace(chunk, key)
         }
         let cuts = try KeyDistribution(lane.source).cuts(
-            chunk.range, of: chunk.relation.name, key: key, count: Self.parts
+            chunk.range,
+            of: chunk.relation.name,
+            key: key,
+            count: Self.parts
         )
         guard !cuts.isEmpty else { return try replace(chunk, key) }
         var outcome = Outcome()

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Postgres
 import TestSupport
@@ -159,12 +160,58 @@ import Testing
             Self.schema + "; CREATE ROLE \(role) LOGIN SUPERUSER PASSWORD '\(secret)'"
         ) { pair in
             let source = pair.source.conninfo.replacing("user=postgres", with: "user=\(role) password='Geh3im:\\\\n'")
+            let folder = "/tmp/tidemark-test-\(getpid())-\(pair.name)"
+            try Self.makeListeningTools(in: folder)
             let command = Command(environment: ["TIDEMARK_SOURCE": source, "TIDEMARK_TARGET": pair.target.conninfo])
-            for act in [["precopy"], ["cutover", "--json"], ["verify"], ["plan", "--json"]] {
+            for act in [
+                ["precopy", "--pg-bin", folder], ["cutover", "--json", "--pg-bin", folder], ["verify"],
+                ["plan", "--json"],
+            ] {
                 let outcome = try await command.run(act, killAfter: nil)
                 #expect(outcome.code == 0, "\(outcome.errors)")
                 #expect(!(outcome.output + outcome.errors).contains("Geh3im"))
             }
+            let heard =
+                FileManager.default.contents(atPath: folder + "/heard").map { String(decoding: $0, as: UTF8.self) }
+                ?? ""
+            #expect(heard.contains("--schema-only"), "the tools were not listened to")
+            #expect(!heard.contains("Geh3im"))
+            try FileManager.default.removeItem(atPath: folder)
+        }
+    }
+
+    /// Tools that write down their arguments and environment before they do their work.
+    private static func makeListeningTools(in folder: String) throws {
+        let bin = try #require(ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"])
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for tool in ["pg_dump", "pg_restore"] {
+            let script = "#!/bin/sh\n{ echo \"$0 $*\"; env; } >>\(folder)/heard\nexec \(bin)/\(tool) \"$@\"\n"
+            try Data(script.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(tool)"))
+            chmod("\(folder)/\(tool)", 0o755)
+        }
+    }
+
+    @Test func `objects that only a superuser may make are refused days ahead, not found on the night`() async throws {
+        let owner = "plain_\(getpid())"
+        try await DatabasePair.with(
+            Self.schema + """
+                ; CREATE PUBLICATION everything FOR ALL TABLES;
+                CREATE FUNCTION nothing() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+                CREATE EVENT TRIGGER watch ON ddl_command_start EXECUTE FUNCTION nothing();
+                """
+        ) { pair in
+            try await pair.target.run("CREATE ROLE \(owner) LOGIN; ALTER DATABASE \(pair.name) OWNER TO \(owner)")
+            let ends = [
+                "--no-owner", "--no-privileges", "--source", pair.source.conninfo, "--target",
+                pair.target.conninfo.replacing("user=postgres", with: "user=\(owner)"),
+            ]
+            let refused = try await Command().run(["precopy"] + ends, killAfter: nil)
+            expect(refused, 1, "event trigger", "--no-event-triggers", "--no-publications")
+            try await expectUntouched(pair)
+            let leaving = ["--no-event-triggers", "--no-publications"]
+            #expect(try await Command().run(["precopy"] + ends + leaving, killAfter: nil).code == 0)
+            let cutover = try await Command().run(["cutover"] + ends + leaving, killAfter: nil)
+            #expect(cutover.code == 0, "\(cutover.errors)\(cutover.output)")
         }
     }
 }

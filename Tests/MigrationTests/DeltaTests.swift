@@ -206,7 +206,9 @@ import Tidemark
         ) { pair in
             let migration = pair.migration(chunkBytes: 512 << 10)
             _ = try await migration.precopy()
-            try await pair.source.run("UPDATE t SET v = 'after' WHERE id = 15000; DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (40000, 'n')")
+            try await pair.source.run(
+                "UPDATE t SET v = 'after' WHERE id = 15000; DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (40000, 'n')"
+            )
             try await pair.target.run("UPDATE tidemark.chunk SET mark = jsonb_set(mark, '{timeline}', '99')")
             let report = try await migration.precopy()
             #expect(report.transfer.reconciledChunks > 3)

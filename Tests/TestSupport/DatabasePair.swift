@@ -19,15 +19,17 @@ package struct DatabasePair: Sendable {
     ///
     /// - Parameters:
     ///   - schema: SQL run on the source.
+    ///   - sourceOptions: Options of CREATE DATABASE for the source.
     ///   - body: The test.
     /// - Throws: What `body` throws.
     package static func with(
         _ schema: String = "",
+        sourceOptions: String = "",
         _ body: (DatabasePair) async throws -> Void
     ) async throws {
         await room.enter()
         do {
-            try await body(try await make(schema))
+            try await body(try await make(schema, sourceOptions))
             await room.leave()
         } catch {
             await room.leave()
@@ -35,14 +37,15 @@ package struct DatabasePair: Sendable {
         }
     }
 
-    private static func make(_ schema: String) async throws -> DatabasePair {
+    private static func make(_ schema: String, _ sourceOptions: String) async throws -> DatabasePair {
         let name = "t\(counter.add(1, ordering: .relaxed).newValue)"
         let pair = try DatabasePair(
             name: name,
             source: TestDatabase(TestServers.source(database: name), side: .source),
             target: TestDatabase(TestServers.target(database: name), side: .target)
         )
-        try await TestDatabase(TestServers.source(database: "postgres"), side: .source).run("CREATE DATABASE \(name)")
+        try await TestDatabase(TestServers.source(database: "postgres"), side: .source)
+            .run("CREATE DATABASE \(name) \(sourceOptions)")
         try await TestDatabase(TestServers.target(database: "postgres"), side: .target).run("CREATE DATABASE \(name)")
         if !schema.isEmpty { try await pair.source.run(schema) }
         return pair

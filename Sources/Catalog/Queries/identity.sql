@@ -19,6 +19,12 @@ SELECT d.oid::bigint AS database_oid,
                   WHERE co.collprovider = 'c' AND pg_catalog.pg_collation_actual_version(co.oid) IS NOT NULL LIMIT 1)
             END AS default_sort_order,
        (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata) AS large_objects,
+       (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS is_superuser,
+       (SELECT count(*) FROM pg_catalog.pg_event_trigger e
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                          WHERE x.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass
+                            AND x.objid = e.oid AND x.deptype = 'e')) AS event_triggers,
+       (SELECT count(*) FROM pg_catalog.pg_publication WHERE puballtables) AS publications_for_all_tables,
        (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname) AS prepared_transactions
 FROM pg_catalog.pg_database d
 WHERE d.datname = pg_catalog.current_database()

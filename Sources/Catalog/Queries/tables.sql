@@ -8,6 +8,11 @@ SELECT c.oid::bigint AS oid,
        coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint AS file_node,
        (SELECT i.inhparent::bigint FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid AND c.relispartition) AS parent_oid,
        pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
+       EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p
+               CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs) AS k(number)
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+               JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typtype = 'e'
+               WHERE p.partrelid = c.oid AND p.partstrat = 'h') AS is_hashed_by_enum,
        pg_catalog.row_security_active(c.oid) AS is_row_security_active,
        coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
        coalesce(pg_catalog.pg_table_size(c.oid), 0) AS table_bytes,
@@ -17,6 +22,7 @@ SELECT c.oid::bigint AS oid,
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                        'name', a.attname,
                        'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+                       'is_domain', t.typtype = 'd',
                        'type_kind', base.typtype::text,
                        'type_schema', bn.nspname,
                        'type_name', base.typname,

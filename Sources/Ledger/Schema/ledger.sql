@@ -15,6 +15,8 @@ CREATE TABLE tidemark.run (
     is_pass_open boolean NOT NULL,
     source jsonb NOT NULL,
     cutover_snapshot text,
+    -- The source's definitions as they were brought over, to find out what has changed since.
+    definitions text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
