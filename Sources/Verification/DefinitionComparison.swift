@@ -8,9 +8,9 @@ package import Postgres
 /// Presence proves nothing: a primary key may be in the catalog and not be enforced. What is compared is the definition
 /// together with every flag that decides over enforcement.
 package struct DefinitionComparison {
-    private let source: DatabaseCatalog
-    private let target: DatabaseCatalog
-    private let excluded: Set<QualifiedName>
+    let source: DatabaseCatalog
+    let target: DatabaseCatalog
+    let excluded: Set<QualifiedName>
 
     /// - Parameters:
     ///   - source: What the source contains.
@@ -107,202 +107,6 @@ package struct DefinitionComparison {
         }
     }
 
-    // MARK: Indexes, with the keys they enforce
-
-    private func compareIndexes(_ result: inout VerificationResult) {
-        // What is invalid on the source enforces nothing there and is not brought over.
-        let ours = byName(
-            source.indexes.filter { !excluded.contains($0.tableQualifiedName) && ($0.isUsable || $0.isPartitioned) },
-            \.qualifiedName
-        )
-        let theirs = byName(target.indexes, \.qualifiedName)
-        for kind in ["index", "primary key", "unique constraint", "exclusion constraint"] {
-            note(
-                kind,
-                ours.values.count { self.kind($0) == kind },
-                theirs.values.count { self.kind($0) == kind },
-                &result
-            )
-        }
-        for (name, index) in ours.sorted(by: { $0.key < $1.key }) {
-            compare(index, theirs[name], &result)
-        }
-        for (name, index) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
-            result.findings.append(
-                Finding(
-                    kind(index),
-                    describe(index),
-                    .hurts,
-                    "the source has no such \(kind(index))",
-                    target: index.definition,
-                    repair: index.constraintName.map {
-                        "ALTER TABLE \(index.tableQualifiedName.quoted) DROP CONSTRAINT \(Identifier($0).quoted)"
-                    } ?? "DROP INDEX CONCURRENTLY \(name.quoted)"
-                )
-            )
-        }
-    }
-
-    private func compare(_ ours: Index, _ theirs: Index?, _ result: inout VerificationResult) {
-        guard let theirs else {
-            result.findings.append(
-                Finding(
-                    kind(ours),
-                    describe(ours),
-                    ours.isUnique || ours.isExclusion ? .stops : .hurts,
-                    "the \(kind(ours)) is missing on the target",
-                    source: ours.constraintDefinition ?? ours.definition,
-                    repair: repair(ours)
-                )
-            )
-            return
-        }
-        let severity: Finding.Severity = ours.isUnique || ours.isExclusion ? .stops : .hurts
-        func add(_ message: String, _ source: String?, _ target: String?) {
-            result.findings.append(
-                Finding(kind(ours), describe(ours), severity, message, source: source, target: target)
-            )
-        }
-        // A partitioned index on the source may wait for its partitions for good reason.
-        if ours.isUsable, !theirs.isUsable {
-            add("it is in the catalog and not enforced (invalid, not ready or not live)", "valid", "invalid")
-        }
-        if ours.definition != theirs.definition { add("its definition differs", ours.definition, theirs.definition) }
-        if ours.constraintType != theirs.constraintType || ours.constraintDefinition != theirs.constraintDefinition {
-            add(
-                "its constraint differs",
-                ours.constraintDefinition ?? "no constraint",
-                theirs.constraintDefinition ?? "no constraint"
-            )
-        }
-        let flags: [(String, Bool, Bool)] = [
-            ("unique", ours.isUnique, theirs.isUnique), ("primary", ours.isPrimary, theirs.isPrimary),
-            ("exclusion", ours.isExclusion, theirs.isExclusion),
-            ("checked at once", ours.isImmediate, theirs.isImmediate),
-            ("deferrable", ours.isDeferrable, theirs.isDeferrable), ("deferred", ours.isDeferred, theirs.isDeferred),
-            ("NULLS NOT DISTINCT", ours.isNullsNotDistinct, theirs.isNullsNotDistinct),
-            ("clustered on", ours.isClustered, theirs.isClustered),
-            ("the replica identity", ours.isReplicaIdentity, theirs.isReplicaIdentity),
-            ("attached to a partitioned index", ours.parentOid != nil, theirs.parentOid != nil),
-        ]
-        for (what, mine, its) in flags where mine != its {
-            add("it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
-        }
-    }
-
-    private func kind(_ index: Index) -> String {
-        switch index.constraintType {
-        case "p": "primary key"
-        case "u": "unique constraint"
-        case "x": "exclusion constraint"
-        default: "index"
-        }
-    }
-
-    private func describe(_ index: Index) -> String {
-        "\(index.qualifiedName) on \(index.tableQualifiedName)"
-    }
-
-    private func repair(_ index: Index) -> String {
-        guard let name = index.constraintName, let definition = index.constraintDefinition else {
-            return index.definition
-        }
-        let only = index.isPartitioned ? "ONLY " : ""
-        return
-            "ALTER TABLE \(only)\(index.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(name).quoted) \(definition)"
-    }
-
-    // MARK: Constraints
-
-    private struct ConstraintName: Hashable, Comparable {
-        let table: QualifiedName
-        let name: String
-
-        static func < (left: Self, right: Self) -> Bool { (left.table, left.name) < (right.table, right.name) }
-    }
-
-    private func compareConstraints(_ result: inout VerificationResult) {
-        // Keys are compared with their indexes; what a partition inherits comes and goes with the parent's.
-        func relevant(_ constraints: [Constraint]) -> [ConstraintName: Constraint] {
-            let kept = constraints.filter { constraint in
-                ["f", "c"].contains(constraint.kind) && constraint.parentOid == nil
-                    && !excluded.contains(constraint.tableQualifiedName)
-                    && !(constraint.referenced.map(excluded.contains) ?? false)
-            }
-            return byName(kept) { ConstraintName(table: $0.tableQualifiedName, name: $0.name) }
-        }
-        let ours = relevant(source.constraints)
-        let theirs = relevant(target.constraints)
-        for (letter, kind) in [("f", "foreign key"), ("c", "check constraint")] {
-            note(kind, ours.values.count { $0.kind == letter }, theirs.values.count { $0.kind == letter }, &result)
-        }
-        for (name, constraint) in ours.sorted(by: { $0.key < $1.key }) {
-            compare(constraint, theirs[name], &result)
-        }
-        for (name, constraint) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
-            result.findings.append(
-                Finding(
-                    kind(constraint),
-                    describe(constraint),
-                    .hurts,
-                    "the source has no such \(kind(constraint))",
-                    target: constraint.definition,
-                    repair: "ALTER TABLE \(name.table.quoted) DROP CONSTRAINT \(Identifier(name.name).quoted)"
-                )
-            )
-        }
-    }
-
-    private func compare(_ ours: Constraint, _ theirs: Constraint?, _ result: inout VerificationResult) {
-        guard let theirs else {
-            result.findings.append(
-                Finding(
-                    kind(ours),
-                    describe(ours),
-                    .stops,
-                    "the \(kind(ours)) is missing on the target",
-                    source: ours.definition,
-                    repair:
-                        "ALTER TABLE \(ours.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(ours.name).quoted) "
-                        + ours.definition
-                )
-            )
-            return
-        }
-        func add(_ message: String, _ source: String, _ target: String, repair: String? = nil) {
-            result.findings.append(
-                Finding(kind(ours), describe(ours), .stops, message, source: source, target: target, repair: repair)
-            )
-        }
-        func plain(_ constraint: Constraint) -> String { constraint.definition.replacing(" NOT VALID", with: "") }
-        if plain(ours) != plain(theirs) { add("its definition differs", ours.definition, theirs.definition) }
-        if ours.isValidated != theirs.isValidated {
-            let repair =
-                "ALTER TABLE \(ours.tableQualifiedName.quoted) VALIDATE CONSTRAINT \(Identifier(ours.name).quoted)"
-            add(
-                "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
-                String(ours.isValidated),
-                String(theirs.isValidated),
-                repair: ours.isValidated ? repair : nil
-            )
-        }
-        let flags: [(String, Bool, Bool)] = [
-            ("enforced", ours.isEnforced, theirs.isEnforced), ("deferrable", ours.isDeferrable, theirs.isDeferrable),
-            ("deferred", ours.isDeferred, theirs.isDeferred), ("NO INHERIT", ours.isNoInherit, theirs.isNoInherit),
-        ]
-        for (what, mine, its) in flags where mine != its {
-            add("it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
-        }
-    }
-
-    private func kind(_ constraint: Constraint) -> String {
-        constraint.kind == "f" ? "foreign key" : "check constraint"
-    }
-
-    private func describe(_ constraint: Constraint) -> String {
-        "\(Identifier(constraint.name).quoted) on \(constraint.tableQualifiedName)"
-    }
-
     // MARK: The rest
 
     private func compareMaterializedViews(_ result: inout VerificationResult) {
@@ -344,11 +148,11 @@ package struct DefinitionComparison {
         )
     }
 
-    private func note(_ kind: String, _ source: Int, _ target: Int, _ result: inout VerificationResult) {
+    func note(_ kind: String, _ source: Int, _ target: Int, _ result: inout VerificationResult) {
         result.examined.append(VerificationResult.Examined(kind: kind, source: source, target: target))
     }
 
-    private func byName<Value, Name: Hashable>(_ values: [Value], _ name: (Value) -> Name) -> [Name: Value] {
+    func byName<Value, Name: Hashable>(_ values: [Value], _ name: (Value) -> Name) -> [Name: Value] {
         Dictionary(values.map { (name($0), $0) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -1,4 +1,6 @@
-/// Compares two scripts of `pg_dump`, entry by entry: what has changed on the source since its definitions were brought. Pure.
+/// Compares two scripts of `pg_dump`, entry by entry.
+///
+/// What has changed on the source since its definitions were brought. Pure.
 ///
 /// Types, functions, views and all else that stands before the rows are made once, days ahead. A new enum label, a
 /// replaced function or a new view would otherwise be missing on the target without a word.

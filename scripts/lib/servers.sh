@@ -69,6 +69,8 @@ server_start() {
     if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; fi
     as_postgres "$bin/initdb" --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
         --pgdata="$dir/data" >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; return 1; }
+    # Transaction ids beyond 2^32, as on every old and busy server: code that compares 32-bit with 64-bit ids fails there.
+    if [ -n "${SERVER_EPOCH:-}" ]; then as_postgres "$bin/pg_resetwal" --epoch="$SERVER_EPOCH" "$dir/data" >/dev/null; fi
     if ! (cd "$dir" && as_postgres "$bin/pg_ctl" --silent --wait --timeout=60 --pgdata="$dir/data" --log="$dir/server.log" \
         --options="$options" start); then
         cat "$dir/server.log" >&2

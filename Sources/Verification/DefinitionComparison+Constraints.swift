@@ -1,0 +1,94 @@
+import Catalog
+import Postgres
+
+/// Foreign keys and checks; keys are compared with their indexes.
+extension DefinitionComparison {
+    private struct ConstraintName: Hashable, Comparable {
+        let table: QualifiedName
+        let name: String
+
+        static func < (left: Self, right: Self) -> Bool { (left.table, left.name) < (right.table, right.name) }
+    }
+
+    func compareConstraints(_ result: inout VerificationResult) {
+        // Keys are compared with their indexes; what a partition inherits comes and goes with the parent's.
+        func relevant(_ constraints: [Constraint]) -> [ConstraintName: Constraint] {
+            let kept = constraints.filter { constraint in
+                ["f", "c"].contains(constraint.kind) && constraint.parentOid == nil
+                    && !excluded.contains(constraint.tableQualifiedName)
+                    && !(constraint.referenced.map(excluded.contains) ?? false)
+            }
+            return byName(kept) { ConstraintName(table: $0.tableQualifiedName, name: $0.name) }
+        }
+        let ours = relevant(source.constraints)
+        let theirs = relevant(target.constraints)
+        for (letter, kind) in [("f", "foreign key"), ("c", "check constraint")] {
+            note(kind, ours.values.count { $0.kind == letter }, theirs.values.count { $0.kind == letter }, &result)
+        }
+        for (name, constraint) in ours.sorted(by: { $0.key < $1.key }) {
+            compare(constraint, theirs[name], &result)
+        }
+        for (name, constraint) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
+            result.findings.append(
+                Finding(
+                    kind(constraint),
+                    describe(constraint),
+                    .hurts,
+                    "the source has no such \(kind(constraint))",
+                    target: constraint.definition,
+                    repair: "ALTER TABLE \(name.table.quoted) DROP CONSTRAINT \(Identifier(name.name).quoted)"
+                )
+            )
+        }
+    }
+
+    private func compare(_ ours: Constraint, _ theirs: Constraint?, _ result: inout VerificationResult) {
+        guard let theirs else {
+            result.findings.append(
+                Finding(
+                    kind(ours),
+                    describe(ours),
+                    .stops,
+                    "the \(kind(ours)) is missing on the target",
+                    source: ours.definition,
+                    repair:
+                        "ALTER TABLE \(ours.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(ours.name).quoted) "
+                        + ours.definition
+                )
+            )
+            return
+        }
+        func add(_ message: String, _ source: String, _ target: String, repair: String? = nil) {
+            result.findings.append(
+                Finding(kind(ours), describe(ours), .stops, message, source: source, target: target, repair: repair)
+            )
+        }
+        func plain(_ constraint: Constraint) -> String { constraint.definition.replacing(" NOT VALID", with: "") }
+        if plain(ours) != plain(theirs) { add("its definition differs", ours.definition, theirs.definition) }
+        if ours.isValidated != theirs.isValidated {
+            let repair =
+                "ALTER TABLE \(ours.tableQualifiedName.quoted) VALIDATE CONSTRAINT \(Identifier(ours.name).quoted)"
+            add(
+                "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
+                String(ours.isValidated),
+                String(theirs.isValidated),
+                repair: ours.isValidated ? repair : nil
+            )
+        }
+        let flags: [(String, Bool, Bool)] = [
+            ("enforced", ours.isEnforced, theirs.isEnforced), ("deferrable", ours.isDeferrable, theirs.isDeferrable),
+            ("deferred", ours.isDeferred, theirs.isDeferred), ("NO INHERIT", ours.isNoInherit, theirs.isNoInherit),
+        ]
+        for (what, mine, its) in flags where mine != its {
+            add("it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
+        }
+    }
+
+    private func kind(_ constraint: Constraint) -> String {
+        constraint.kind == "f" ? "foreign key" : "check constraint"
+    }
+
+    private func describe(_ constraint: Constraint) -> String {
+        "\(Identifier(constraint.name).quoted) on \(constraint.tableQualifiedName)"
+    }
+}

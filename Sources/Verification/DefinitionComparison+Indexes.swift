@@ -1,0 +1,108 @@
+import Catalog
+import Postgres
+
+/// Indexes, with the keys they enforce.
+extension DefinitionComparison {
+    func compareIndexes(_ result: inout VerificationResult) {
+        // What is invalid on the source enforces nothing there and is not brought over.
+        let ours = byName(
+            source.indexes.filter { !excluded.contains($0.tableQualifiedName) && ($0.isUsable || $0.isPartitioned) },
+            \.qualifiedName
+        )
+        let theirs = byName(target.indexes, \.qualifiedName)
+        for kind in ["index", "primary key", "unique constraint", "exclusion constraint"] {
+            note(
+                kind,
+                ours.values.count { self.kind($0) == kind },
+                theirs.values.count { self.kind($0) == kind },
+                &result
+            )
+        }
+        for (name, index) in ours.sorted(by: { $0.key < $1.key }) {
+            compare(index, theirs[name], &result)
+        }
+        for (name, index) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
+            result.findings.append(
+                Finding(
+                    kind(index),
+                    describe(index),
+                    .hurts,
+                    "the source has no such \(kind(index))",
+                    target: index.definition,
+                    repair: index.constraintName.map {
+                        "ALTER TABLE \(index.tableQualifiedName.quoted) DROP CONSTRAINT \(Identifier($0).quoted)"
+                    } ?? "DROP INDEX CONCURRENTLY \(name.quoted)"
+                )
+            )
+        }
+    }
+
+    private func compare(_ ours: Index, _ theirs: Index?, _ result: inout VerificationResult) {
+        guard let theirs else {
+            result.findings.append(
+                Finding(
+                    kind(ours),
+                    describe(ours),
+                    ours.isUnique || ours.isExclusion ? .stops : .hurts,
+                    "the \(kind(ours)) is missing on the target",
+                    source: ours.constraintDefinition ?? ours.definition,
+                    repair: repair(ours)
+                )
+            )
+            return
+        }
+        let severity: Finding.Severity = ours.isUnique || ours.isExclusion ? .stops : .hurts
+        func add(_ message: String, _ source: String?, _ target: String?) {
+            result.findings.append(
+                Finding(kind(ours), describe(ours), severity, message, source: source, target: target)
+            )
+        }
+        // A partitioned index on the source may wait for its partitions for good reason.
+        if ours.isUsable, !theirs.isUsable {
+            add("it is in the catalog and not enforced (invalid, not ready or not live)", "valid", "invalid")
+        }
+        if ours.definition != theirs.definition { add("its definition differs", ours.definition, theirs.definition) }
+        if ours.constraintType != theirs.constraintType || ours.constraintDefinition != theirs.constraintDefinition {
+            add(
+                "its constraint differs",
+                ours.constraintDefinition ?? "no constraint",
+                theirs.constraintDefinition ?? "no constraint"
+            )
+        }
+        let flags: [(String, Bool, Bool)] = [
+            ("unique", ours.isUnique, theirs.isUnique), ("primary", ours.isPrimary, theirs.isPrimary),
+            ("exclusion", ours.isExclusion, theirs.isExclusion),
+            ("checked at once", ours.isImmediate, theirs.isImmediate),
+            ("deferrable", ours.isDeferrable, theirs.isDeferrable), ("deferred", ours.isDeferred, theirs.isDeferred),
+            ("NULLS NOT DISTINCT", ours.isNullsNotDistinct, theirs.isNullsNotDistinct),
+            ("clustered on", ours.isClustered, theirs.isClustered),
+            ("the replica identity", ours.isReplicaIdentity, theirs.isReplicaIdentity),
+            ("attached to a partitioned index", ours.parentOid != nil, theirs.parentOid != nil),
+        ]
+        for (what, mine, its) in flags where mine != its {
+            add("it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
+        }
+    }
+
+    private func kind(_ index: Index) -> String {
+        switch index.constraintType {
+        case "p": "primary key"
+        case "u": "unique constraint"
+        case "x": "exclusion constraint"
+        default: "index"
+        }
+    }
+
+    private func describe(_ index: Index) -> String {
+        "\(index.qualifiedName) on \(index.tableQualifiedName)"
+    }
+
+    private func repair(_ index: Index) -> String {
+        guard let name = index.constraintName, let definition = index.constraintDefinition else {
+            return index.definition
+        }
+        let only = index.isPartitioned ? "ONLY " : ""
+        return
+            "ALTER TABLE \(only)\(index.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(name).quoted) \(definition)"
+    }
+}
