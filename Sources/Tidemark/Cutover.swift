@@ -35,14 +35,14 @@ struct Cutover {
     }
 
     private func work(_ session: Session) async throws -> RunReport {
-        try await SnapshotHolder.with(
+        let before = try await Quiet.Baseline(of: migration.source, session: session.run.sessionPrefix)
+        return try await SnapshotHolder.with(
             migration.source,
             tables: session.copiedRelations.map(\.name),
             lock: migration.options.fence == .lock ? .rows : .definitions,
             patience: Self.patienceWithWriters,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
-            let before = try await Quiet.Baseline(shared.snapshot, holder)
             let scripts = try await session.definitions { definitions in
                 (before: try await definitions.preData(), after: try await definitions.restOfPostData())
             }
@@ -60,7 +60,7 @@ struct Cutover {
             let verification = try await recorder.phase("verify") {
                 try await Verify(migration).compare(session, shared, holder)
             }
-            return try await judge(session, verification.merged(with: changes), before)
+            return try await judge(session, verification.merged(with: changes), before, shared.snapshot)
         }
     }
 
@@ -159,12 +159,18 @@ struct Cutover {
     private func judge(
         _ session: Session,
         _ verification: VerificationResult,
-        _ before: Quiet.Baseline
+        _ before: Quiet.Baseline,
+        _ snapshot: Snapshot
     ) async throws -> RunReport {
         let quiet =
             migration.options.fence == .lock
             ? Quiet(isProven: true, description: "SHARE locks kept every writer out since before the last snapshot")
-            : try await Quiet.evidence(since: before, on: migration.source, session: session.run.sessionPrefix)
+            : try await Quiet.evidence(
+                since: before,
+                snapshot,
+                on: migration.source,
+                session: session.run.sessionPrefix
+            )
         var verification = verification
         if !quiet.isProven { verification.notProven.append(quiet.description) }
         let judged = verification

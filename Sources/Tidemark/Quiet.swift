@@ -1,20 +1,25 @@
 import Postgres
 
-/// Whether the source stood still since a snapshot.
+/// Whether the source stood still since before a snapshot.
 struct Quiet: Sendable {
     let isProven: Bool
     let description: String
 
-    /// What the source looked like when the last snapshot was taken.
+    /// What had been written on the source before the last snapshot was taken, by table.
     struct Baseline: Sendable {
-        let snapshot: Snapshot
         let writes: [String: Int]
-        let writers: Int
 
-        /// Reads the counters; the snapshot's transaction may be open on the connection.
-        init(_ snapshot: Snapshot, _ source: ThreadConfined<Connection>) async throws {
-            self.snapshot = snapshot
-            (writes, writers) = try await source.run { try (Quiet.writes($0), Quiet.writers(in: snapshot, $0)) }
+        /// Reads the counters, when sessions that have gone idle have handed theirs in.
+        ///
+        /// - Parameters:
+        ///   - source: The source.
+        ///   - session: What this run's sessions are called.
+        /// - Throws: ``PostgresError``.
+        init(of source: Endpoint, session: String) async throws {
+            writes = try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
+                try await settle(connection, session)
+                return try await connection.run { try Quiet.writes($0) }
+            }
         }
     }
 
@@ -23,37 +28,47 @@ struct Quiet: Sendable {
     /// One that has ended has handed them in; up to PostgreSQL 14 a collector needs a moment to take them.
     private static let collectorDelay = Duration.seconds(1)
 
-    /// Looks for any transaction that wrote since the snapshot, or was still in flight in it.
+    /// Looks for anything that wrote since the baseline, or may still commit what it wrote.
     ///
-    /// A transaction that changes anything takes an id. If no id was handed out since, nothing was written in the whole
-    /// cluster. Other things take ids as well (ANALYZE, temporary tables, row locks, other databases): then the counters
-    /// of rows written decide, table by table.
+    /// A transaction that changes anything takes an id. If none was in flight in the snapshot and none was handed out
+    /// since, nothing was written in the whole cluster. Other things take ids as well (ANALYZE, temporary tables, row
+    /// locks, other databases): then the counters of rows written decide, table by table. They count a transaction when
+    /// it ends, so one that was in flight in the snapshot is seen as well.
     ///
     /// - Parameters:
-    ///   - before: What the source looked like.
+    ///   - before: The counters from before the snapshot.
+    ///   - snapshot: The last snapshot.
     ///   - source: The source.
     ///   - session: What this run's sessions are called.
     /// - Returns: What was found.
     /// - Throws: ``PostgresError``.
-    static func evidence(since before: Baseline, on source: Endpoint, session: String) async throws -> Quiet {
+    static func evidence(
+        since before: Baseline,
+        _ snapshot: Snapshot,
+        on source: Endpoint,
+        session: String
+    ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
-            if let doubt = try await connection.run({ try doubt(before, $0) }) {
-                return Quiet(isProven: false, description: doubt)
+            let writing = try await connection.run { try writers($0) }
+            guard writing == 0 else {
+                return Quiet(
+                    isProven: false,
+                    description: "\(writing) transactions on the source have written and may still commit"
+                )
             }
-            let ids = try await connection.run { try Int(current($0).xmax) } - Int(before.snapshot.xmax)
-            guard ids > 0 else {
+            let now = try await connection.run { try current($0) }
+            if snapshot.inFlight.isEmpty, now.xmax == snapshot.xmax {
                 return Quiet(isProven: true, description: "no transaction wrote on the source since the last snapshot")
             }
-            let isAlone = try await connection.run { try !hasCompany($0, except: session) }
-            try await Task.sleep(for: isAlone ? collectorDelay : counterDelay)
+            try await settle(connection, session)
             let after = try await connection.run { try writes($0) }
             let written = after.filter { $0.value != before.writes[$0.key] ?? 0 }.keys.sorted()
             guard !written.isEmpty else {
                 return Quiet(
                     isProven: true,
                     description:
-                        "\(ids) transaction ids were handed out since the last snapshot, but no row was written "
-                        + "in any table of this database (counters)"
+                        "transaction ids were handed out on the source since the last snapshot, but no row was "
+                        + "written in any table of this database (counters)"
                 )
             }
             let shown = written.prefix(5).joined(separator: ", ") + (written.count > 5 ? ", …" : "")
@@ -64,39 +79,29 @@ struct Quiet: Sendable {
         }
     }
 
-    /// How many transactions of this database were writing in a snapshot; those of other databases do not matter.
+    /// How many transactions of this database, prepared ones included, hold a lock that only writers take.
     ///
-    /// A transaction that has ended meanwhile counts: nobody can tell any more what it wrote.
-    ///
-    /// - Parameters:
-    ///   - snapshot: The snapshot.
-    ///   - connection: The server it was taken on.
+    /// - Parameter connection: The source.
     /// - Returns: Their number.
     /// - Throws: ``PostgresError``.
-    static func writers(in snapshot: Snapshot, _ connection: Connection) throws -> Int {
-        guard !snapshot.inFlight.isEmpty else { return 0 }
-        let elsewhere = try connection.query(
+    static func writers(_ connection: Connection) throws -> Int {
+        try connection.queryOne(
             """
-            SELECT l.transactionid::text AS id
-            FROM pg_catalog.pg_locks l
-            LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-            LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = l.transactionid
-            WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
-              AND coalesce(a.datname, p.database) <> pg_catalog.current_database()
+            SELECT count(DISTINCT virtualtransaction) AS n FROM pg_catalog.pg_locks
+            WHERE locktype = 'relation' AND granted AND relation >= 16384
+              AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+              AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+              AND pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
             """
-        ).map { try $0.text("id") }
-        // pg_locks shows ids without their epoch.
-        let foreign = Set(elsewhere)
-        return snapshot.inFlight.count { !foreign.contains(String(UInt32(truncatingIfNeeded: $0))) }
+        ).integer("n")
     }
 
-    private static func doubt(_ before: Baseline, _ connection: Connection) throws -> String? {
-        let prepared = try connection.queryOne(
-            "SELECT count(*) AS n FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()"
-        ).integer("n")
-        if prepared > 0 { return "\(prepared) prepared transactions are pending on the source: they may still commit" }
-        if before.writers > 0 { return "\(before.writers) transactions were writing while the last snapshot was taken" }
-        return nil
+    /// Waits until counters of transactions that have ended are in.
+    private static func settle(_ connection: ThreadConfined<Connection>, _ session: String) async throws {
+        let isAlone = try await connection.run { try !hasCompany($0, except: session) }
+        let isCollected = try await connection.run { $0.serverVersion.major >= 15 }
+        if isAlone, isCollected { return }
+        try await Task.sleep(for: isAlone ? collectorDelay : counterDelay)
     }
 
     /// Whether somebody else is connected, who may hold counters back.

@@ -44,8 +44,7 @@ enum SnapshotHolder {
             var shared = try await holder.run { try export($0, tables, lock) }
             let deadline = ContinuousClock.now + (patience ?? .zero)
             while ContinuousClock.now < deadline {
-                let snapshot = shared.snapshot
-                if try await holder.run({ try Quiet.writers(in: snapshot, $0) }) == 0 { break }
+                if try await holder.run({ try Quiet.writers($0) }) == 0 { break }
                 try await Task.sleep(for: .milliseconds(200))
                 shared = try await holder.run { connection in
                     try connection.execute("ROLLBACK")

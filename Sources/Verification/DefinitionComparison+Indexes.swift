@@ -75,12 +75,34 @@ extension DefinitionComparison {
             ("checked at once", ours.isImmediate, theirs.isImmediate),
             ("deferrable", ours.isDeferrable, theirs.isDeferrable), ("deferred", ours.isDeferred, theirs.isDeferred),
             ("NULLS NOT DISTINCT", ours.isNullsNotDistinct, theirs.isNullsNotDistinct),
-            ("clustered on", ours.isClustered, theirs.isClustered),
-            ("the replica identity", ours.isReplicaIdentity, theirs.isReplicaIdentity),
             ("attached to a partitioned index", ours.parentOid != nil, theirs.parentOid != nil),
         ]
         for (what, mine, its) in flags where mine != its {
             add("it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
+        }
+        // These decide over no row and no INSERT.
+        let marks: [(String, Bool, Bool, String)] = [
+            (
+                "clustered on", ours.isClustered, theirs.isClustered,
+                "ALTER TABLE \(ours.tableQualifiedName.quoted) CLUSTER ON \(Identifier(ours.name).quoted)"
+            ),
+            (
+                "the replica identity", ours.isReplicaIdentity, theirs.isReplicaIdentity,
+                "ALTER TABLE \(ours.tableQualifiedName.quoted) REPLICA IDENTITY USING INDEX \(Identifier(ours.name).quoted)"
+            ),
+        ]
+        for (what, mine, its, repair) in marks where mine != its {
+            result.findings.append(
+                Finding(
+                    kind(ours),
+                    describe(ours),
+                    .hurts,
+                    "it \(mine ? "should be" : "should not be") \(what)",
+                    source: String(mine),
+                    target: String(its),
+                    repair: mine ? repair : nil
+                )
+            )
         }
     }
 
