@@ -127,6 +127,7 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: ["TestSupport", "TidemarkCLI", "Ledger", "Postgres"],
+            exclude: ["Scenarios"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -49,6 +49,14 @@ struct Quiet: Sendable {
         session: String
     ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
+            // A standby shows neither what is in flight nor what it has not replayed yet, and counts no writes.
+            if try await connection.run({ try isStandby($0) }) {
+                return Quiet(
+                    isProven: false,
+                    description: "the source is a standby, which cannot show whether it has all its primary has; "
+                        + "compare the target with the primary: tidemark verify"
+                )
+            }
             let writing = try await connection.run { try writers($0) }
             guard writing == 0 else {
                 return Quiet(
@@ -113,6 +121,10 @@ struct Quiet: Sendable {
               AND NOT pg_catalog.starts_with(application_name, \(value: prefix))
             """
         ).integer("n") > 0
+    }
+
+    private static func isStandby(_ connection: Connection) throws -> Bool {
+        try connection.queryOne("SELECT pg_catalog.pg_is_in_recovery() AS standby").boolean("standby")
     }
 
     private static func current(_ connection: Connection) throws -> Snapshot {

@@ -55,6 +55,20 @@ package struct Command: Sendable {
         return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
     }
 
+    /// Runs a script of the tests that needs servers of its own; it gets the command's path.
+    package static func script(_ path: String) async throws -> Outcome {
+        let result = try await Subprocess.run(
+            .name("bash"),
+            arguments: [path, Self.path],
+            input: .none,
+            output: .string(limit: 64 << 20),
+            error: .string(limit: 64 << 20)
+        )
+        var code: Int32?
+        if case .exited(let status) = result.terminationStatus { code = status }
+        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+    }
+
     /// Beside the test bundle, where SwiftPM puts all products of one build.
     private static var path: String {
         let bundle = CommandLine.arguments.first ?? ""

@@ -1,0 +1,13 @@
+import TestSupport
+import Testing
+
+@Suite struct `A source that failed over` {
+    @Test func `to a standby that lagged behind is noticed, and nothing of the lost history stays`() async throws {
+        let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/failover.sh")
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("cutover ended with 0"), "\(outcome.output)\(outcome.errors)")
+        #expect(outcome.output.contains("t is equal"))
+        #expect(outcome.output.contains("u is equal"))
+        #expect(outcome.output.contains("chunks with the source: their marks were void"), "\(outcome.output)")
+    }
+}

@@ -1,0 +1,14 @@
+import TestSupport
+import Testing
+
+@Suite struct `A standby as the source` {
+    @Test func `loses nothing that was in flight on its primary, and is no proof by itself`() async throws {
+        let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/standby.sh")
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("cutover ended with 3"), "\(outcome.output)\(outcome.errors)")
+        #expect(outcome.output.contains("the source is a standby"))
+        #expect(outcome.output.contains("verification with the primary ended with 0"), "\(outcome.output)")
+        #expect(outcome.output.contains("t is equal"))
+        #expect(outcome.output.contains("the next INSERT works"))
+    }
+}
