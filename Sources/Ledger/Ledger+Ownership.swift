@@ -31,13 +31,6 @@ extension Ledger {
             try create(on: connection, source: source, toolVersion: toolVersion)
         }
         guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
-        guard found.ledgerVersion == version else {
-            throw LedgerError(
-                .unknownVersion,
-                "the target's ledger has version \(found.ledgerVersion), this tidemark knows version \(version)",
-                hint: "go on with tidemark \(found.toolVersion), which began the run"
-            )
-        }
         guard found.source.databaseOid == source.databaseOid, found.source.databaseName == source.databaseName else {
             throw LedgerError(
                 .otherSource,

@@ -26,10 +26,20 @@ package struct Ledger {
     package static func run(on connection: Connection) throws -> RunEntry? {
         let exists = try connection.queryOne("SELECT pg_catalog.to_regclass('tidemark.run') IS NOT NULL AS is_there")
         guard try exists.boolean("is_there") else { return nil }
+        // Before anything else is read: another version may keep other things.
+        if let found = try connection.query("SELECT ledger_version, tool_version FROM tidemark.run").first,
+            try found.integer("ledger_version") != version
+        {
+            throw LedgerError(
+                .unknownVersion,
+                "the target's ledger has version \(try found.text("ledger_version")), this tidemark knows version \(version)",
+                hint: "go on with tidemark \(try found.text("tool_version")), which began the run"
+            )
+        }
         return try connection.query(
             RunEntry.self,
             """
-            SELECT run_id, epoch, ledger_version, tool_version, step, pass, is_pass_open, source, cutover_snapshot
+            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, cutover_snapshot
             FROM tidemark.run
             """
         ).first

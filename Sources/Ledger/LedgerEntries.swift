@@ -6,7 +6,6 @@ package import Postgres
 package struct RunEntry: Sendable, Codable {
     package let runId: String
     package let epoch: Int
-    package let ledgerVersion: Int
     package let toolVersion: String
     package let step: RunStep
     package let pass: Int

@@ -72,7 +72,10 @@ package struct Planner {
             }
             return (asked, "asked for")
         }
-        guard key != nil else { return (.whole, "no key of built-in types identifies its rows") }
+        guard key != nil else {
+            let hasOne = (indexes[table.oid] ?? []).contains { $0.isPrimary }
+            return (.whole, hasOne ? "its key's type has comparisons of its own" : "no key identifies its rows")
+        }
         if table.tableBytes < options.wholeBelowBytes { return (.whole, "small") }
         return (.delta, "large, with a key")
     }

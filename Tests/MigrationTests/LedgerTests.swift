@@ -54,6 +54,20 @@ import Tidemark
         }
     }
 
+    @Test func `of another version is left alone`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            try await pair.target.run(
+                "UPDATE tidemark.run SET ledger_version = 99, tool_version = '9.9', source = '{}'"
+            )
+            let error = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }
+            #expect(error?.code == .unknownVersion)
+            #expect(error?.description.contains("tidemark 9.9") == true)
+            let status = LedgerAdministration(target: pair.target.endpoint)
+            await #expect(throws: LedgerError.self) { try await status.status() }
+        }
+    }
+
     @Test func `refuses another source`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()

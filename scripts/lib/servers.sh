@@ -24,11 +24,11 @@ as_postgres() {
     fi
 }
 
-# free_port: a TCP port nobody listens on, on the loopback interface.
+# free_port: a TCP port nobody listens on, on the loopback interface; below those that outgoing connections are given.
 free_port() {
     local port
     while :; do
-        port=$((20000 + RANDOM % 20000))
+        port=$((10000 + RANDOM % 20000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
     echo "$port"
