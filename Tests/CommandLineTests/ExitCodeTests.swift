@@ -44,7 +44,7 @@ import Testing
             )
             let options = ["precopy", "--jobs", "1", "--chunk-size", "256kB"]
             var stopped: Command.Outcome?
-            for milliseconds in [700, 500, 350, 900, 250] where stopped?.code != 4 {
+            for milliseconds in [100, 150, 200, 300, 400, 500, 700, 900, 1200, 1600] where stopped?.code != 4 {
                 stopped = try await command.run(options, interruptAfter: .milliseconds(milliseconds))
             }
             #expect(stopped?.code == 4, "\(stopped?.errors ?? "")")

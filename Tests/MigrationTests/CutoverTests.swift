@@ -1,5 +1,6 @@
 import Ledger
 import Planning
+import Postgres
 import Report
 import TestSupport
 import Testing
@@ -125,6 +126,19 @@ import Verification
         }
     }
 
+    /// Writes at once, on the thread it is called on: an observer is told in the middle of a run and must not wait for
+    /// a task that may need the same thread.
+    @discardableResult
+    private static func write(to database: TestDatabase, _ sql: SQL) -> Bool {
+        do {
+            let connection = try Connection(to: database.endpoint, purpose: "test", interrupter: Interrupter())
+            try connection.execute(sql)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     @Test func `says so when the source was written behind its back`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 500)")
         { pair in
@@ -134,12 +148,7 @@ import Verification
             let late = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 event in
                 guard case .phase("verify") = event else { return }
-                let written = Flag()
-                Task {
-                    try await source.run("INSERT INTO t VALUES (1000)")
-                    written.raise()
-                }
-                while !written.isRaised {}
+                Self.write(to: source, "INSERT INTO public.t VALUES (1000)")
             }
             let report = try await late.cutover()
             #expect(report.outcome == .notProven)
@@ -157,16 +166,9 @@ import Verification
             let fenced = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 event in
                 guard case .phase("verify") = event else { return }
-                let done = Flag()
-                Task {
-                    do {
-                        try await source.run("SET lock_timeout = '200ms'; INSERT INTO t VALUES (1000)")
-                    } catch {
-                        refused.raise()
-                    }
-                    done.raise()
+                if !Self.write(to: source, "SET lock_timeout = '200ms'; INSERT INTO public.t VALUES (1000)") {
+                    refused.raise()
                 }
-                while !done.isRaised {}
             }
             #expect(try await fenced.cutover().outcome == .done)
             #expect(refused.isRaised)

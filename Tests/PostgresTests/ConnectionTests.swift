@@ -49,7 +49,7 @@ import Testing
                 }
             }
             let isAsleep =
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test sleeper' AND state = 'active'"
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test sleeper' AND wait_event = 'PgSleep'"
             while try await pair.source.value(isAsleep) == "0" { try await Task.sleep(for: .milliseconds(20)) }
             let start = ContinuousClock.now
             sleeper.cancel()
