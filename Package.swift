@@ -61,6 +61,7 @@ let package = Package(
             name: "Rebuild",
             dependencies: [
                 "Ledger", "Planning", "Catalog", "Postgres", subprocess,
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict

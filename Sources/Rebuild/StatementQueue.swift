@@ -1,3 +1,4 @@
+import DequeModule
 package import Ledger
 package import Postgres
 import Synchronization
@@ -15,11 +16,11 @@ package final class StatementQueue: Sendable {
         }
     }
 
-    private let items: Mutex<[Item]>
+    private let items: Mutex<Deque<Item>>
 
     /// - Parameter items: The statements; the first is taken first.
     package init(_ items: [Item]) {
-        self.items = Mutex(items.reversed())
+        self.items = Mutex(Deque(items))
     }
 
     /// Runs statements until none is left or somebody asks to stop.
@@ -29,7 +30,7 @@ package final class StatementQueue: Sendable {
     ///   - stop: Ends the work between two statements.
     /// - Throws: ``PostgresError``, told with the statement's name.
     package func drain(on connection: Connection, stop: StopRequest) throws {
-        while !stop.isRequested, let item = items.withLock({ $0.popLast() }) {
+        while !stop.isRequested, let item = items.withLock({ $0.popFirst() }) {
             try during(item.name) { try connection.execute(item.sql) }
         }
     }
