@@ -19,9 +19,7 @@ package struct KeyRange: Sendable, Hashable, Codable {
 
     /// The ranges between bounds given in ascending order; n bounds make n + 1 ranges that leave nothing out.
     package static func between(_ bounds: [[String]]) -> [KeyRange] {
-        let lowers: [[String]?] = [nil] + bounds
-        let uppers: [[String]?] = bounds + [nil]
-        return zip(lowers, uppers).map(KeyRange.init)
+        everything.cut(at: bounds)
     }
 
     /// The parts of this range between bounds that lie in it, given in ascending order.

@@ -12,7 +12,6 @@ package struct Plan: Sendable, Hashable, Codable {
     }
 
     package func tables(_ treatment: Treatment) -> [TablePlan] { tables.filter { $0.treatment == treatment } }
-    package var chunkCount: Int { tables.reduce(0) { $0 + $1.ranges.count } }
     /// Tables that are not brought over at all.
     package var excluded: Set<QualifiedName> { Set(tables(.excluded).map(\.name)) }
 

@@ -42,8 +42,6 @@ package final class DataComparison: Sendable {
         state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, uncounted: Array(byTable.values)))
     }
 
-    package var openRanges: Int { state.withLock { $0.open.count } }
-
     /// Compares ranges until none is left.
     ///
     /// - Parameter pair: The connections to ask.

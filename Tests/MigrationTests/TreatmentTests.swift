@@ -31,9 +31,6 @@ import Tidemark
     @Test func `append-only looks at no row of a chunk whose number of rows is the same`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration { $0.plan.treatments[Self.table] = .appendOnly }.precopy()
-            let marks =
-                "SELECT md5(string_agg(mark::text, ',' ORDER BY chunk_number)) FROM tidemark.chunk WHERE chunk_number < 5"
-            let before = try await pair.target.value(marks)
             try await pair.source.session { early in
                 try await early.run("BEGIN; INSERT INTO t VALUES (-5, 1, 'in flight, in the oldest chunk')")
                 try await pair.source.run("INSERT INTO t SELECT n, 1, 'new' FROM generate_series(4001, 4500) n")
@@ -49,7 +46,6 @@ import Tidemark
             let kept =
                 "SELECT count(*) FROM tidemark.chunk WHERE mark->>'snapshot' <> (SELECT cutover_snapshot FROM tidemark.run)"
             #expect(Int(try await pair.target.value(kept)) ?? 0 > 5)
-            #expect(before != "")
         }
     }
 

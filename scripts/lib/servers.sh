@@ -77,3 +77,20 @@ server_start() {
         return 1
     fi
 }
+
+# standby_make NAME PRIMARY_PORT: a copy of a running server that will follow it.
+standby_make() {
+    local dir=$SERVERS_DIR/$1
+    mkdir "$dir"
+    if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; fi
+    as_postgres "$(pg_bin)/pg_basebackup" --host=127.0.0.1 --port="$2" --username=postgres --write-recovery-conf \
+        --checkpoint=fast --pgdata="$dir/data"
+}
+
+# standby_start NAME PORT: limits must be no lower than the primary's.
+standby_start() {
+    local dir=$SERVERS_DIR/$1
+    (cd "$dir" && as_postgres "$(pg_bin)/pg_ctl" --silent --wait --pgdata="$dir/data" --log="$dir/server.log" \
+        --options="-p $2 -k $dir -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=100 \
+            -c max_prepared_transactions=10" start)
+}

@@ -27,10 +27,7 @@ psql --port="$primary_port" --dbname=shop --command="
     ANALYZE"
 
 # The standby gets everything up to here, and nothing of what follows.
-mkdir "$SERVERS_DIR/standby"
-if [ "$(id -u)" = 0 ]; then chown postgres "$SERVERS_DIR/standby"; fi
-as_postgres "$bin/pg_basebackup" --host=127.0.0.1 --port="$primary_port" --username=postgres --write-recovery-conf \
-    --checkpoint=fast --pgdata="$SERVERS_DIR/standby/data"
+standby_make standby "$primary_port"
 
 export TIDEMARK_TARGET="host=127.0.0.1 port=$target_port user=postgres dbname=shop"
 options=(--chunk-size 256kB --whole-below 8kB --quiet)
@@ -42,10 +39,7 @@ psql --port="$primary_port" --dbname=shop --command="
 TIDEMARK_SOURCE="host=127.0.0.1 port=$primary_port user=postgres dbname=shop" "$tidemark" precopy "${options[@]}" >/dev/null
 
 as_postgres "$bin/pg_ctl" --silent --mode=immediate --pgdata="$SERVERS_DIR/primary/data" stop
-(cd "$SERVERS_DIR/standby" && as_postgres "$bin/pg_ctl" --silent --wait --pgdata="$SERVERS_DIR/standby/data" \
-    --log="$SERVERS_DIR/standby/server.log" \
-    --options="-p $standby_port -k $SERVERS_DIR/standby -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=100 \
-        -c max_prepared_transactions=10" start)
+standby_start standby "$standby_port"
 as_postgres "$bin/pg_ctl" --silent --wait --pgdata="$SERVERS_DIR/standby/data" promote
 # The same transaction ids once more, for other rows.
 for n in 1 2 3 4 5 6; do

@@ -20,14 +20,8 @@ psql --port="$primary_port" --dbname=shop --command="
     CREATE TABLE t (id serial PRIMARY KEY, v text);
     INSERT INTO t (v) SELECT repeat(md5(n::text), 4) FROM generate_series(1, 20000) n;
     ANALYZE"
-mkdir "$SERVERS_DIR/standby"
-if [ "$(id -u)" = 0 ]; then chown postgres "$SERVERS_DIR/standby"; fi
-as_postgres "$bin/pg_basebackup" --host=127.0.0.1 --port="$primary_port" --username=postgres --write-recovery-conf \
-    --checkpoint=fast --pgdata="$SERVERS_DIR/standby/data"
-(cd "$SERVERS_DIR/standby" && as_postgres "$bin/pg_ctl" --silent --wait --pgdata="$SERVERS_DIR/standby/data" \
-    --log="$SERVERS_DIR/standby/server.log" \
-    --options="-p $standby_port -k $SERVERS_DIR/standby -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=100 \
-        -c max_prepared_transactions=10" start)
+standby_make standby "$primary_port"
+standby_start standby "$standby_port"
 # caught_up: until the standby has replayed all that is on the primary.
 caught_up() {
     local lsn
