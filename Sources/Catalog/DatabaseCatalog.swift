@@ -8,6 +8,7 @@ package struct DatabaseCatalog: Sendable {
     package let constraints: [Constraint]
     package let sequences: [SequenceDefinition]
     package let materializedViews: [MaterializedView]
+    package let enumerations: [Enumeration]
 
     package init(
         identity: DatabaseIdentity,
@@ -15,7 +16,8 @@ package struct DatabaseCatalog: Sendable {
         indexes: [Index],
         constraints: [Constraint],
         sequences: [SequenceDefinition],
-        materializedViews: [MaterializedView]
+        materializedViews: [MaterializedView],
+        enumerations: [Enumeration] = []
     ) {
         self.identity = identity
         self.tables = tables
@@ -23,6 +25,7 @@ package struct DatabaseCatalog: Sendable {
         self.constraints = constraints
         self.sequences = sequences
         self.materializedViews = materializedViews
+        self.enumerations = enumerations
     }
 
     /// Reads everything in one snapshot.
@@ -44,11 +47,14 @@ package struct DatabaseCatalog: Sendable {
             indexes: connection.query(Index.self, CatalogQuery.indexes),
             constraints: connection.query(Constraint.self, CatalogQuery.constraints),
             sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
-            materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews)
+            materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews),
+            enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations)
         )
     }
 
     package func table(_ name: QualifiedName) -> Table? { tables.first { $0.qualifiedName == name } }
+    /// How its partitions hang together.
+    package var partitions: PartitionTree { PartitionTree(tables) }
 }
 
 extension DatabaseIdentity {
@@ -82,7 +88,18 @@ package enum CatalogQuery {
     package static let sequences = sql(PackageResources.sequences_sql)
     package static let materializedViews = sql(PackageResources.materialized_views_sql)
     package static let identity = sql(PackageResources.identity_sql)
+    package static let enumerations = sql(PackageResources.enumerations_sql)
     package static let userRelations = sql(PackageResources.user_relations_sql)
+
+    /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its columns.
+    package static func tableState(_ name: QualifiedName) -> SQL {
+        SQL(
+            trusted: String(decoding: PackageResources.table_state_sql, as: UTF8.self).replacing(
+                "$1",
+                with: ("\(literal: name.quoted)" as SQL).text
+            )
+        )
+    }
 
     private static func sql(_ bytes: [UInt8]) -> SQL {
         SQL(trusted: String(decoding: bytes, as: UTF8.self))

@@ -12,8 +12,14 @@ package struct Table: Sendable, Hashable, Codable {
     /// The partitioned table this one is a partition of.
     package let parentOid: UInt32?
     package let partitionBound: String?
-    /// Whether rows are spread over its partitions by the hash of an enum, which is another one on every server.
-    package let isHashedByEnum: Bool
+    /// `h` hash, `l` list, `r` range; nil for a table that is not partitioned.
+    package let partitionStrategy: String?
+    /// The columns rows are spread over its partitions by; nil stands for an expression.
+    package let partitionColumns: [String?]?
+    /// The tables it inherits from, in order; a partition has none.
+    package let inheritedTables: [QualifiedName]
+    /// Of all that decides over what the columns of a row mean.
+    package let columnsDigest: String
     /// Whether policies would hide rows from our role.
     package let isRowSecurityActive: Bool
     package let heapBytes: Int
@@ -26,15 +32,20 @@ package struct Table: Sendable, Hashable, Codable {
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
     package var isPartitioned: Bool { kind == "p" }
+    /// As FROM and DELETE take it: without the rows of tables that inherit from it, with those of its partitions.
+    package var rows: SQL { isPartitioned ? "\(qualifiedName)" : "ONLY \(qualifiedName)" }
 
     /// The columns COPY carries: generated ones are computed anew.
     package var copiedColumns: [Column] { columns.filter { $0.generated.isEmpty } }
 
     package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
+    package func column(numbered number: Int) -> Column? { columns.first { $0.number == number } }
 }
 
 /// A column as the catalog describes it.
 package struct Column: Sendable, Hashable, Codable {
+    /// `pg_attribute.attnum`: stays when the column is renamed, and is never used again.
+    package let number: Int
     package let name: String
     /// With its modifier, schema-qualified unless built in.
     package let type: String
@@ -49,6 +60,9 @@ package struct Column: Sendable, Hashable, Codable {
     package let identity: String
     /// `s` stored, empty for none.
     package let generated: String
+    /// What rows have in it that were written before it came, as text; nil: NULL.
+    package let missingValue: String?
+    /// Schema and name, quoted.
     package let collation: String?
     package let isCollationDeterministic: Bool
     /// Empty for types without collation, `default` for the database's own, `C`, or the collation's name.

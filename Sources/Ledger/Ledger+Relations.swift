@@ -5,30 +5,40 @@ package import Postgres
 extension Ledger {
     /// Enters the plan's tables and chunks, and what is to be rebuilt: once, in the transaction that is open.
     package func enter(_ plan: Plan, source: DatabaseCatalog, objects: [NewObject]) throws {
-        let definitions = Dictionary(uniqueKeysWithValues: source.tables.map { ($0.qualifiedName, $0) })
-        for (index, table) in plan.tables.enumerated() {
-            guard let definition = definitions[table.name] else { continue }
-            try connection.execute(
-                """
-                INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key, format,
-                                               has_other_unique_keys, table_bytes, estimated_rows, row_filter)
-                VALUES (\(value: index + 1), \(value: table.name.schema), \(value: table.name.name),
-                        \(value: try Self.json(definition))::jsonb, \(value: table.treatment.rawValue),
-                        \(value: try table.key.map(Self.json))::jsonb, \(value: table.format.rawValue),
-                        \(value: String(table.hasOtherUniqueKeys)), \(value: table.tableBytes), \(value: table.estimatedRows),
-                        \(value: table.filter))
-                """
-            )
-            try connection.execute(
-                """
-                INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable)
-                SELECT \(value: index + 1), r.number, r.range, r.number <= \(value: table.immutableRanges)
-                FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(table.ranges))::jsonb)
-                     WITH ORDINALITY AS r(range, number)
-                """
-            )
+        for table in plan.tables {
+            guard let definition = source.table(table.name) else { continue }
+            try enter(table, definition)
         }
         try enter(objects)
+    }
+
+    /// Enters one table with its chunks.
+    package func enter(_ table: TablePlan, _ definition: Table) throws {
+        let relation = try connection.queryOne(
+            """
+            INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key, format,
+                                           has_other_unique_keys, table_bytes, estimated_rows, row_filter)
+            SELECT coalesce(max(relation_id), 0) + 1, \(value: table.name.schema), \(value: table.name.name),
+                   \(value: try Self.json(definition))::jsonb, \(value: table.treatment.rawValue),
+                   \(value: try table.key.map(Self.json))::jsonb, \(value: table.format.rawValue),
+                   \(value: String(table.hasOtherUniqueKeys))::boolean, \(value: table.tableBytes)::bigint,
+                   \(value: table.estimatedRows)::bigint, \(value: table.filter)
+            FROM tidemark.relation
+            RETURNING relation_id
+            """
+        ).integer("relation_id")
+        try enterChunks(of: relation, table)
+    }
+
+    func enterChunks(of relation: Int, _ table: TablePlan) throws {
+        try connection.execute(
+            """
+            INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable)
+            SELECT \(value: relation)::integer, r.number, r.range, r.number <= \(value: table.immutableRanges)::bigint
+            FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(table.ranges))::jsonb)
+                 WITH ORDINALITY AS r(range, number)
+            """
+        )
     }
 
     /// Enters what is to be rebuilt; what is there already stays as it is.
@@ -75,6 +85,7 @@ extension Ledger {
             let ranges = chunks.map(\.range)
             return TablePlan(
                 name: relation.name,
+                isPartitioned: relation.definition.isPartitioned,
                 treatment: relation.treatment,
                 reason: "as begun",
                 key: relation.key,

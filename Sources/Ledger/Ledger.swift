@@ -71,16 +71,6 @@ package struct Ledger {
         }
     }
 
-    /// Keeps the script that made the target's definitions.
-    package func keepDefinitions(_ script: SQL) throws {
-        try connection.execute("UPDATE tidemark.run SET definitions = \(value: script.text)")
-    }
-
-    /// The script that made the target's definitions.
-    package func keptDefinitions() throws -> String {
-        try connection.queryOne("SELECT coalesce(definitions, '') AS d FROM tidemark.run").text("d")
-    }
-
     package func setStep(_ step: RunStep) throws {
         try connection.execute("UPDATE tidemark.run SET step = \(value: step.rawValue)")
     }

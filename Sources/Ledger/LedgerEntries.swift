@@ -31,6 +31,8 @@ package struct RelationEntry: Sendable, Codable {
     package let rowFilter: String?
 
     package var name: QualifiedName { QualifiedName(schema: schemaName, name: tableName) }
+    /// As FROM and DELETE take it.
+    package var rows: SQL { definition.isPartitioned ? "\(name)" : "ONLY \(name)" }
     /// The columns COPY carries, by name: their order may differ on the two sides.
     package var columns: [Identifier] { definition.copiedColumns.map(\.identifier) }
 }
@@ -74,10 +76,12 @@ package enum RebuildStage: Int, Sendable, Codable, CaseIterable {
     case index = 2
     /// Indexes of partitioned tables, and the partitions' attached to them.
     case partitionedIndex = 3
+    /// NOT NULL and CHECK that came after the tables' definitions were brought: only complete rows need fulfil them.
+    case rowConstraint = 4
     /// Foreign keys, not validated yet.
-    case foreignKey = 4
+    case foreignKey = 5
     /// Validation of foreign keys.
-    case validation = 5
+    case validation = 6
 }
 
 /// An object to be entered into the ledger.

@@ -28,8 +28,8 @@ package struct KeyDistribution {
             try during("finding chunks of \(table.name)") {
                 var cuts =
                     table.wantedChunks > 1
-                    ? try bounds(of: table.name, key: key, count: table.wantedChunks, bytes: table.tableBytes) : []
-                if let bound = table.immutableBelow, let first = try firstKey(of: table.name, key, notBelow: bound) {
+                    ? try bounds(of: table.rows, key: key, count: table.wantedChunks, bytes: table.tableBytes) : []
+                if let bound = table.immutableBelow, let first = try firstKey(of: table.rows, key, notBelow: bound) {
                     cuts = try sorted(cuts + [first], key)
                     plan.tables[index].immutableRanges = (cuts.firstIndex(of: first) ?? 0) + 1
                 }
@@ -42,35 +42,35 @@ package struct KeyDistribution {
     /// The lower bounds of all chunks but the first.
     ///
     /// - Parameters:
-    ///   - table: The table.
+    ///   - rows: The table, as FROM takes it.
     ///   - key: Its key.
     ///   - count: How many chunks are wanted; a table with fewer keys gets fewer.
     ///   - bytes: Its size, which says how small a sample may be.
     /// - Returns: One list of values per bound, ascending.
     /// - Throws: ``PostgresError``.
-    package func bounds(of table: QualifiedName, key: Key, count: Int, bytes: Int) throws -> [[String]] {
+    package func bounds(of rows: SQL, key: Key, count: Int, bytes: Int) throws -> [[String]] {
         let pages = max(1, bytes / Self.pageBytes)
         let percent = 100.0 * Double(count * Self.sampledPagesPerChunk) / Double(pages)
         if percent < 50 {
             let sampled = try cuts(
-                in: "\(table) TABLESAMPLE SYSTEM (\(literal: String(percent))) REPEATABLE (1)",
+                in: "\(rows) TABLESAMPLE SYSTEM (\(literal: String(percent))) REPEATABLE (1)",
                 key,
                 count
             )
             // A sample may hit empty pages only (after a large DELETE); then every key is looked at.
             if sampled.count >= count / 2 { return sampled }
         }
-        return try cuts(in: "\(table)", key, count)
+        return try cuts(in: rows, key, count)
     }
 
     /// The least key whose first column is not below a value.
-    private func firstKey(of table: QualifiedName, _ key: Key, notBelow bound: String) throws -> [String]? {
+    private func firstKey(of rows: SQL, _ key: Key, notBelow bound: String) throws -> [String]? {
         guard let first = key.parts.first else { return nil }
         let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
         return try connection.query(
             Cut.self,
             """
-            SELECT pg_catalog.json_build_array(\(texts)) AS bound FROM ONLY \(table)
+            SELECT pg_catalog.json_build_array(\(texts)) AS bound FROM \(rows)
             WHERE \(first.comparable) >= \(literal: bound)::\(SQL(trusted: first.type))
             ORDER BY \(key.order) LIMIT 1
             """
@@ -101,13 +101,13 @@ package struct KeyDistribution {
     ///
     /// - Parameters:
     ///   - range: The range.
-    ///   - table: The table.
+    ///   - rows: The table, as FROM takes it.
     ///   - key: Its key.
     ///   - count: How many parts are wanted; a range with fewer keys gets fewer.
     /// - Returns: One list of values per bound, ascending.
     /// - Throws: ``PostgresError``.
-    package func cuts(_ range: KeyRange, of table: QualifiedName, key: Key, count: Int) throws -> [[String]] {
-        try cuts(in: "\(table)", key, count, within: range.condition(on: key))
+    package func cuts(_ range: KeyRange, of rows: SQL, key: Key, count: Int) throws -> [[String]] {
+        try cuts(in: rows, key, count, within: range.condition(on: key))
     }
 
     private func cuts(in relation: SQL, _ key: Key, _ count: Int, within condition: SQL = "true") throws -> [[String]] {
@@ -119,7 +119,7 @@ package struct KeyDistribution {
             FROM (SELECT \(key.columns.commaSeparated),
                          pg_catalog.row_number() OVER (ORDER BY \(key.order)) AS position,
                          count(*) OVER () AS total
-                  FROM ONLY \(relation) WHERE \(condition)) AS s
+                  FROM \(relation) WHERE \(condition)) AS s
             WHERE position > 1
               AND (position - 1) * \(count) / total > (position - 2) * \(count) / total
             ORDER BY position

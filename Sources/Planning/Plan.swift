@@ -14,6 +14,8 @@ package struct Plan: Sendable, Hashable, Codable {
     package func tables(_ treatment: Treatment) -> [TablePlan] { tables.filter { $0.treatment == treatment } }
     /// Tables that are not brought over at all.
     package var excluded: Set<QualifiedName> { Set(tables(.excluded).map(\.name)) }
+    /// Tables that hold rows, and partitioned ones through which rows are brought.
+    package var holders: [TablePlan] { tables.filter { !$0.isPartitioned || $0.treatment.bringsRows } }
 
     /// Bytes copied days ahead.
     package var precopyBytes: Int { tables.filter(\.treatment.isCopiedAhead).reduce(0) { $0 + $1.tableBytes } }
@@ -24,6 +26,9 @@ package struct Plan: Sendable, Hashable, Codable {
 /// What will be done with one table.
 package struct TablePlan: Sendable, Hashable, Codable {
     package let name: QualifiedName
+    /// Its rows are in its partitions: they are brought by those, or, where a row may belong to another partition on the
+    /// target, through this one.
+    package let isPartitioned: Bool
     package let treatment: Treatment
     package let reason: String
     package let key: Key?
@@ -44,8 +49,12 @@ package struct TablePlan: Sendable, Hashable, Codable {
     /// How many chunks the table should be cut into; its ranges are found by sampling the source.
     package let wantedChunks: Int
 
+    /// As FROM takes it.
+    package var rows: SQL { isPartitioned ? "\(name)" : "ONLY \(name)" }
+
     package init(
         name: QualifiedName,
+        isPartitioned: Bool = false,
         treatment: Treatment,
         reason: String,
         key: Key?,
@@ -60,6 +69,7 @@ package struct TablePlan: Sendable, Hashable, Codable {
         wantedChunks: Int
     ) {
         self.name = name
+        self.isPartitioned = isPartitioned
         self.treatment = treatment
         self.reason = reason
         self.key = key

@@ -1,5 +1,5 @@
 package import Catalog
-import Postgres
+package import Postgres
 
 /// Decides how each table is treated.
 ///
@@ -10,19 +10,36 @@ package struct Planner {
 
     private let source: DatabaseCatalog
     private let options: PlanOptions
+    private let begun: [QualifiedName: Treatment]
+    private let filters: [QualifiedName: String]
     private let sortsAlike: Bool
     private let indexes: [UInt32: [Index]]
+    private let partitions: PartitionTree
+    /// Whether text has the same bytes on both sides.
+    private let encodesAlike: Bool
 
     /// - Parameters:
     ///   - source: What the source contains.
     ///   - target: Which database is to be filled; nil while planning without one.
     ///   - options: What the operator decided.
-    package init(source: DatabaseCatalog, target: DatabaseIdentity?, options: PlanOptions) {
+    ///   - begun: Treatments that are settled since the run began, by the table's name now.
+    ///   - filters: Conditions on rows that are settled as well.
+    package init(
+        source: DatabaseCatalog,
+        target: DatabaseIdentity?,
+        options: PlanOptions,
+        begun: [QualifiedName: Treatment] = [:],
+        filters: [QualifiedName: String] = [:]
+    ) {
         self.source = source
         self.options = options
+        self.begun = begun
+        self.filters = options.filters.merging(filters) { _, settled in settled }
         let order = source.identity.defaultSortOrder
         sortsAlike = order != nil && (target == nil ? order == "C" : order == target?.defaultSortOrder)
         indexes = Dictionary(grouping: source.indexes, by: \.tableOid)
+        partitions = source.partitions
+        encodesAlike = target == nil || target?.encoding == source.identity.encoding
     }
 
     /// The plan, each table still one range wide; ``KeyDistribution`` cuts them.
@@ -30,38 +47,81 @@ package struct Planner {
     /// - Throws: ``PlanError`` when an option names a table that is not there, or a table cannot be read.
     package func plan() throws -> Plan {
         try refuseUnknownTables()
-        let leaves = source.tables.filter { !$0.isPartitioned }
-        let plans = try leaves.map(plan(for:))
+        let plans = try source.tables.filter { !partitions.ancestors(of: $0).contains(where: isCopiedThrough) }.map(
+            plan(for:)
+        )
         try refuseUnreadable(plans)
         try refuseUnreadableSequences()
-        try refuseUnstablePartitions(plans)
         return Plan(tables: plans.sorted { $0.tableBytes > $1.tableBytes }, warnings: warnings(plans))
     }
 
     private func plan(for table: Table) throws -> TablePlan {
+        if table.isPartitioned, !isCopiedThrough(table) { return planWithoutRows(table) }
+        let bytes =
+            table.isPartitioned ? partitions.leaves(of: table).reduce(0) { $0 + $1.tableBytes } : table.tableBytes
         let ofTable = indexes[table.oid] ?? []
         let key = Key.choose(for: table, among: ofTable, sortsAlike: sortsAlike)
-        let (treatment, reason) = try treatment(of: table, key: key)
-        let wanted = treatment.isCopiedAhead ? wantedChunks(table, key) : 1
+        let (treatment, reason) = try treatment(of: table, key: key, bytes)
+        let wanted = treatment.isCopiedAhead ? wantedChunks(table, key, bytes) : 1
         let immutableBelow = try immutableBelow(of: table, treatment)
         let isBinary = !table.copiedColumns.isEmpty && table.copiedColumns.allSatisfy(\.isBinarySafe)
         return TablePlan(
             name: table.qualifiedName,
+            isPartitioned: table.isPartitioned,
             treatment: treatment,
             reason: reason,
             key: treatment.isCopiedAhead ? key : nil,
             format: isBinary ? .binary : .text,
             estimatedRows: table.estimatedRows,
-            tableBytes: table.tableBytes,
+            tableBytes: bytes,
             hasOtherUniqueKeys: hasOtherUniqueKeys(table, key, ofTable),
             ranges: treatment.bringsRows ? [.everything] : [],
-            filter: options.filters[table.qualifiedName],
+            filter: filters[table.qualifiedName],
             immutableBelow: immutableBelow,
             wantedChunks: wanted
         )
     }
 
-    private func treatment(of table: Table, key: Key?) throws -> (Treatment, String) {
+    /// A partitioned table has no rows of its own; it is brought with its partitions, or left out with them.
+    private func planWithoutRows(_ table: Table) -> TablePlan {
+        TablePlan(
+            name: table.qualifiedName,
+            isPartitioned: true,
+            treatment: askedTreatment(of: table) == .excluded ? .excluded : .definitionOnly,
+            reason: "its rows are in its partitions",
+            key: nil,
+            format: .text,
+            estimatedRows: 0,
+            tableBytes: 0,
+            hasOtherUniqueKeys: false,
+            ranges: [],
+            filter: nil,
+            wantedChunks: 0
+        )
+    }
+
+    /// Whether a row may belong to another partition on the target: then its partitions' rows go through their root.
+    ///
+    /// An enum hashes by the object ids of its labels, text by its bytes; text in ranges is ordered by a collation.
+    private func isCopiedThrough(_ table: Table) -> Bool {
+        guard let strategy = table.partitionStrategy, let names = table.partitionColumns,
+            askedTreatment(of: table) != .excluded
+        else { return false }
+        return names.contains { name in
+            guard let column = name.flatMap(table.column) else { return strategy == "h" }
+            return switch strategy {
+            case "h": column.typeKind == "e" || (!column.sortOrder.isEmpty && !encodesAlike)
+            case "r": !(["", "C"].contains(column.sortOrder) || (column.sortOrder == "default" && sortsAlike))
+            default: false
+            }
+        }
+    }
+
+    private func treatment(of table: Table, key: Key?, _ bytes: Int) throws -> (Treatment, String) {
+        if let settled = begun[table.qualifiedName] {
+            return settled.isCopiedAhead && key == nil
+                ? (.whole, "no key identifies its rows any more") : (settled, "as begun")
+        }
         if let asked = askedTreatment(of: table) {
             if asked.isCopiedAhead, key == nil {
                 throw PlanError(
@@ -76,8 +136,11 @@ package struct Planner {
             let hasOne = (indexes[table.oid] ?? []).contains { $0.isPrimary }
             return (.whole, hasOne ? "its key's type has comparisons of its own" : "no key identifies its rows")
         }
-        if table.tableBytes < options.wholeBelowBytes { return (.whole, "small") }
-        return (.delta, "large, with a key")
+        if bytes < options.wholeBelowBytes { return (.whole, "small") }
+        return (
+            .delta,
+            table.isPartitioned ? "large, with a key; its rows may change partition on the way" : "large, with a key"
+        )
     }
 
     private func immutableBelow(of table: Table, _ treatment: Treatment) throws -> String? {
@@ -94,14 +157,15 @@ package struct Planner {
 
     /// A decision for a partitioned table holds for its partitions, the nearest decision wins.
     private func askedTreatment(of table: Table) -> Treatment? {
-        for candidate in [table] + ancestors(of: table) {
+        if let settled = begun[table.qualifiedName] { return settled }
+        for candidate in [table] + partitions.ancestors(of: table) {
             if let asked = options.treatments[candidate.qualifiedName] { return asked }
         }
         return nil
     }
 
-    private func wantedChunks(_ table: Table, _ key: Key?) -> Int {
-        let bySize = max(1, (table.tableBytes + options.chunkBytes - 1) / options.chunkBytes)
+    private func wantedChunks(_ table: Table, _ key: Key?, _ bytes: Int) -> Int {
+        let bySize = max(1, (bytes + options.chunkBytes - 1) / options.chunkBytes)
         guard let first = key?.parts.first, let column = table.column(first.name) else { return 1 }
         let scattersByNature = ["uuid", "text", "varchar", "bpchar", "bytea"].contains(column.typeName)
         let isScattered = column.correlation.map { abs($0) < 0.5 } ?? scattersByNature
@@ -155,31 +219,6 @@ package struct Planner {
                 hint: "connect as the tables' owner or as a role with BYPASSRLS, or leave them out with --exclude"
             )
         }
-    }
-
-    private func refuseUnstablePartitions(_ plans: [TablePlan]) throws {
-        let copied = Set(plans.filter(\.treatment.bringsRows).map(\.name))
-        let hashed = source.tables.filter { table in
-            copied.contains(table.qualifiedName) && ancestors(of: table).contains(where: \.isHashedByEnum)
-        }.map(\.qualifiedName)
-        guard hashed.isEmpty else {
-            throw PlanError(
-                .refused,
-                "rows are spread over these partitions by the hash of an enum, which is another one on every server: "
-                    + Self.shortList(hashed),
-                hint: "exclude the partitioned table and bring it by pg_dump --load-via-partition-root"
-            )
-        }
-    }
-
-    private func ancestors(of table: Table) -> [Table] {
-        var ancestors: [Table] = []
-        var current = table
-        while let parent = source.tables.first(where: { $0.oid == current.parentOid }) {
-            ancestors.append(parent)
-            current = parent
-        }
-        return ancestors
     }
 
     private func refuseUnreadableSequences() throws {

@@ -47,16 +47,18 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         let unowned = UnownedJob(job)
         pthread_mutex_lock(mutex)
         jobs.append(unowned)
-        pthread_mutex_unlock(mutex)
+        // While the mutex is held: as soon as it is not, the thread may run this very job, which may be the last one,
+        // and the executor with its condition be gone.
         pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
     }
 
     /// Lets the jobs already queued run, then ends the thread.
     func stop() {
         pthread_mutex_lock(mutex)
         isStopping = true
-        pthread_mutex_unlock(mutex)
         pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
         if pthread_equal(pthread_self(), thread) != 0 {
             pthread_detach(thread)
         } else {

@@ -1,3 +1,4 @@
+package import Catalog
 import FoundationEssentials
 import Glibc
 package import Postgres
@@ -78,6 +79,24 @@ package struct Definitions: Sendable {
         try await script(["--section=pre-data"])
     }
 
+    /// The same, entry by entry, to find out what has changed.
+    ///
+    /// - Returns: The entries, each after those it is made of.
+    /// - Throws: ``ToolError``.
+    package func preDataEntries() async throws -> [DefinitionEntry] {
+        let listing = try await tools.run("pg_restore", ["--list", "--section=pre-data", archive], passwordFile: nil)
+        return DefinitionEntry.entries(listing: listing, script: try await preData().text)
+    }
+
+    /// The SQL that makes some entries only.
+    ///
+    /// - Parameter entries: Entries of this very file.
+    /// - Returns: Statements to be run in one transaction.
+    /// - Throws: ``ToolError``.
+    package func script(of entries: [DefinitionEntry]) async throws -> SQL {
+        try await script(selecting: entries.map { Substring($0.line) })
+    }
+
     /// The SQL that makes what comes after the rows and is not built by the engine itself: triggers, rules, policies,
     /// publications, comments and the like.
     ///
@@ -88,10 +107,7 @@ package struct Definitions: Sendable {
         let rest = listing.split(separator: "\n").filter { line in
             !line.hasPrefix(";") && !Self.isBuiltByEngine(line) && !Self.isOf(options.skippedKinds, line)
         }
-        guard !rest.isEmpty else { return "" }
-        let list = directory.appendingPathComponent("post-data.list")
-        try Data((rest.joined(separator: "\n") + "\n").utf8).write(to: list)
-        return try await script(["--use-list=\(list.path)"])
+        return try await script(selecting: rest)
     }
 
     /// The script without what psql alone understands.
@@ -119,6 +135,13 @@ package struct Definitions: Sendable {
         let fields = line.split(separator: " ", maxSplits: 3)
         guard fields.count == 4, fields[0].hasSuffix(";") else { return false }
         return kinds.contains { fields[3].hasPrefix($0 + " ") }
+    }
+
+    private func script(selecting lines: [Substring]) async throws -> SQL {
+        guard !lines.isEmpty else { return "" }
+        let list = directory.appendingPathComponent("selected.list")
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: list)
+        return try await script(["--use-list=\(list.path)"])
     }
 
     private func script(_ selection: [String]) async throws -> SQL {

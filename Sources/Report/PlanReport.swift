@@ -23,7 +23,7 @@ public struct PlanReport: Sendable {
             ("Table", .left), ("Size", .right), ("Rows (estimate)", .right), ("Treatment", .left), ("Chunks", .right),
             ("Key", .left), ("Why", .left),
         ])
-        for entry in plan.tables {
+        for entry in plan.holders {
             table.append(
                 entry.name.description,
                 Quantity.bytes(entry.tableBytes),
@@ -55,5 +55,5 @@ public struct PlanReport: Sendable {
         return lines.joined(separator: "\n")
     }
 
-    private func count(_ treatment: Treatment) -> Int { plan.tables(treatment).count }
+    private func count(_ treatment: Treatment) -> Int { plan.holders.count { $0.treatment == treatment } }
 }

@@ -12,6 +12,7 @@ struct Beginning {
     let run: RunEntry
     let epoch: Int
     let source: DatabaseCatalog
+    let target: DatabaseIdentity
     let access: Definitions.Access
 
     /// Makes the target's tables and enters the plan, all in one transaction: afterwards both are there or neither.
@@ -26,7 +27,7 @@ struct Beginning {
             excluding: plan.excluded.union(sequences),
             purpose: "\(run.sessionPrefix) definitions",
             options: definitionOptions
-        ) { try await $0.preData() }
+        ) { try await (sql: $0.preData(), entries: $0.preDataEntries()) }
         let keys = Dictionary(
             uniqueKeysWithValues: plan.tables.compactMap { table in
                 table.key.map { (table.name, $0.indexName) }
@@ -38,10 +39,12 @@ struct Beginning {
                 try connection.transaction(.readWrite) {
                     let ledger = Ledger(connection, epoch: epoch)
                     try ledger.fence()
-                    try during("making the source's definitions on the target") { try Self.make(script, connection) }
+                    try during("making the source's definitions on the target") {
+                        try Self.make(script.sql, connection)
+                    }
                     try Self.compare(source, with: connection, plan)
                     try ledger.enter(plan, source: source, objects: objects)
-                    try ledger.keepDefinitions(script)
+                    try ledger.keep(script.entries)
                     try ledger.setStep(.defined)
                     try ledger.record("definitions")
                 }
@@ -49,15 +52,29 @@ struct Beginning {
         }
     }
 
-    /// Reads what the ledger holds and refuses to go on where the source's definitions have drifted away from it.
+    /// Reads what the ledger holds and follows what has changed on the source since.
     func session(for act: String, warnings: [String]) async throws -> Session {
+        let before = try await begun(act, warnings)
+        try refuseOtherTreatments(before.relations)
+        guard before.run.pass > 0 else { return before }
+        let followed = try await before.definitions { definitions in
+            try await Following(
+                migration: migration,
+                run: before.run,
+                epoch: epoch,
+                source: source,
+                target: target,
+                relations: before.relations
+            ).follow(definitions)
+        }
+        return try await begun(act, warnings + followed.map { "followed a change on the source: \($0)" })
+    }
+
+    private func begun(_ act: String, _ warnings: [String]) async throws -> Session {
         let (run, relations) = try await control.run { connection in
             guard let run = try Ledger.run(on: connection) else { throw LedgerError(.missing, "the ledger has gone") }
             return (run, try Ledger(connection).relations())
         }
-        try refuseOtherTreatments(relations)
-        try refuseDrift(relations)
-        let excluded = Set(relations.filter { $0.treatment == .excluded }.map(\.name))
         return Session(
             migration: migration,
             act: act,
@@ -67,7 +84,7 @@ struct Beginning {
             epoch: epoch,
             source: source,
             relations: relations,
-            excluded: excluded,
+            excluded: Set(relations.filter { $0.treatment == .excluded }.map(\.name)),
             warnings: warnings
         )
     }
@@ -121,34 +138,6 @@ struct Beginning {
                 .usage,
                 "\(name) is treated as \(treatment.rawValue) since the run began, not as \(asked.rawValue)",
                 hint: "treatments are fixed by the first precopy; begin again with an empty target to change them"
-            )
-        }
-    }
-
-    private func refuseDrift(_ relations: [RelationEntry]) throws {
-        let now = Dictionary(uniqueKeysWithValues: source.tables.map { ($0.qualifiedName, $0) })
-        let known = Set(relations.map(\.name))
-        var drift: [String] = []
-        for relation in relations where relation.treatment != .excluded {
-            guard let table = now[relation.name] else {
-                drift.append("\(relation.name) is gone")
-                continue
-            }
-            if table.oid != relation.definition.oid {
-                drift.append("\(relation.name) is another table than before (dropped and made anew, or swapped)")
-            }
-            let changes = TableDrift(from: relation.definition, to: table)
-            if !changes.isEmpty { drift.append("\(relation.name): \(changes)") }
-        }
-        for table in source.tables where !table.isPartitioned && !known.contains(table.qualifiedName) {
-            drift.append("\(table.qualifiedName) is new")
-        }
-        guard drift.isEmpty else {
-            throw PlanError(
-                .refused,
-                "the source's tables have changed since the run began:\n    "
-                    + drift.prefix(20).joined(separator: "\n    "),
-                hint: "undo the change, or begin again with an empty target; nothing was written"
             )
         }
     }

@@ -38,13 +38,13 @@ struct Cutover {
         let before = try await Quiet.Baseline(of: migration.source, session: session.run.sessionPrefix)
         return try await SnapshotHolder.with(
             migration.source,
-            tables: session.copiedRelations.map(\.name),
+            tables: session.copiedRelations.map(\.rows),
             lock: migration.options.fence == .lock ? .rows : .definitions,
             patience: Self.patienceWithWriters,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let scripts = try await session.definitions { definitions in
-                (before: try await definitions.preData(), after: try await definitions.restOfPostData())
+                (before: try await definitions.preDataEntries(), after: try await definitions.restOfPostData())
             }
             let changes = try await session.definitionChanges(now: scripts.before)
             if session.run.step < .keysBuilt {
@@ -113,8 +113,10 @@ struct Cutover {
 
     private func finishDefinitions(_ session: Session, _ script: SQL) async throws {
         let builders = BuilderPool(session)
-        try await recorder.phase("foreign keys") {
-            let objects = try await builders.build([.foreignKey], jobs: 1) + builders.build([.validation])
+        try await recorder.phase("constraints") {
+            let objects =
+                try await builders.build([.rowConstraint], jobs: 1) + builders.build([.foreignKey], jobs: 1)
+                + builders.build([.validation])
             recorder.update { $0.transfer.objects += objects }
             try migration.stop.check()
         }
@@ -195,9 +197,9 @@ extension RunReport.Outcome {
 
 extension Session {
     /// What has changed in the source's definitions since they were brought over; told at once, judged at the end.
-    func definitionChanges(now script: SQL) async throws -> VerificationResult {
-        let kept = try await control.run { try Ledger($0).keptDefinitions() }
-        let changes = ScriptComparison(earlier: kept, later: script.text).result()
+    func definitionChanges(now entries: [DefinitionEntry]) async throws -> VerificationResult {
+        let kept = try await control.run { try Ledger($0).definitions() }
+        let changes = DefinitionChanges(earlier: kept, later: entries).result()
         for finding in changes.findings {
             migration.observer(.note("the target does not have this change of definition: \(finding.object)"))
         }

@@ -37,8 +37,8 @@ struct Precopy {
     /// Told days ahead, while they can still be made on the target by hand.
     private func definitionChanges(_ session: Session) async throws -> [String] {
         guard session.run.pass > 0 else { return [] }
-        let script = try await session.definitions { try await $0.preData() }
-        return try await session.definitionChanges(now: script).findings.map { finding in
+        let entries = try await session.definitions { try await $0.preDataEntries() }
+        return try await session.definitionChanges(now: entries).findings.map { finding in
             "the target does not have a change of definition: \(finding.object): \(finding.message)"
         }
     }
@@ -116,7 +116,7 @@ struct Precopy {
         guard try await session.ledger({ try $0.unsettle(id, pass: pass) }) else { return }
         try await SnapshotHolder.with(
             migration.source,
-            tables: [relation.name],
+            tables: [relation.rows],
             lock: .definitions,
             purpose: session.purpose("snapshot")
         ) { shared, _ in

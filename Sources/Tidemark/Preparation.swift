@@ -74,6 +74,7 @@ struct Preparation {
                 run: run,
                 epoch: epoch,
                 source: source,
+                target: target,
                 access: access
             )
             if run.step == .begun { try await begin.define(plan) }

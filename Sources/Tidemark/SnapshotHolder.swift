@@ -34,7 +34,7 @@ enum SnapshotHolder {
     /// - Throws: ``PostgresError``.
     static func with<Result: Sendable>(
         _ endpoint: Endpoint,
-        tables: [QualifiedName],
+        tables: [SQL],
         lock: Lock,
         patience: Duration? = nil,
         purpose: String,
@@ -59,13 +59,13 @@ enum SnapshotHolder {
 
     private static func export(
         _ connection: Connection,
-        _ tables: [QualifiedName],
+        _ tables: [SQL],
         _ lock: Lock
     ) throws -> SharedSnapshot {
         try connection.execute(Connection.TransactionMode.snapshot.begin)
         if !tables.isEmpty {
             try connection.execute("SET LOCAL lock_timeout = \(lockTimeout)")
-            let list = tables.map { "ONLY \($0)" as SQL }.joined(separator: ", ")
+            let list = tables.joined(separator: ", ")
             try during("locking \(tables.count) tables of the \(connection.endpoint.side.rawValue)") {
                 try connection.execute("LOCK TABLE \(list) IN \(lock.mode) MODE")
             }

@@ -19,7 +19,7 @@ struct Verify {
     func run() async throws -> RunReport {
         let recorder = RunRecorder("verify", migration)
         let plan = try await plan()
-        let copied = try await present(plan.tables.filter(\.treatment.bringsRows).map(\.name))
+        let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
         let result = try await recorder.phase("verify") {
             try await SnapshotHolder.with(
                 migration.source,
@@ -47,12 +47,12 @@ struct Verify {
     // MARK: Steps
 
     /// Those tables that are still there: one that has gone is a finding, not an error.
-    private func present(_ names: [QualifiedName]) async throws -> [QualifiedName] {
+    private func present(_ planned: [TablePlan]) async throws -> [SQL] {
         try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
             try await source.run { connection in
                 let tables = try connection.query(Table.self, CatalogQuery.tables)
-                let there = Set(tables.filter { !$0.isPartitioned }.map(\.qualifiedName))
-                return names.filter(there.contains)
+                let there = Set(tables.map(\.qualifiedName))
+                return planned.filter { there.contains($0.name) }.map(\.rows)
             }
         }
     }
@@ -161,6 +161,7 @@ struct Verify {
             return table.ranges.map { range in
                 ComparedRange(
                     table: table.name,
+                    rows: here.rows,
                     columns: here.columns.map(\.identifier),
                     key: table.key,
                     range: range,

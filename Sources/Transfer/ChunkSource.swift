@@ -25,7 +25,7 @@ struct ChunkSource {
         let row = try connection.queryOne(
             """
             SELECT count(*) FILTER (WHERE \(Self.isWritten(since: mark))) AS written, count(*) AS rows
-            FROM ONLY \(relation.name) WHERE \(inRange)
+            FROM \(relation.rows) WHERE \(inRange)
             """
         )
         let written = try row.integer("written")
@@ -35,19 +35,19 @@ struct ChunkSource {
     /// COPY of all rows of the chunk.
     var allRows: SQL {
         let columns = relation.columns.commaSeparated
-        if range == .everything, relation.rowFilter == nil {
+        if range == .everything, relation.rowFilter == nil, !relation.definition.isPartitioned {
             // The plain form refuses anything but a table, and does not descend into children.
             let list: SQL = relation.columns.isEmpty ? "" : " (\(columns))"
             return "COPY \(relation.name)\(list) TO STDOUT \(relation.format.clause)"
         }
         return
-            "COPY (SELECT \(columns) FROM ONLY \(relation.name) WHERE \(inRange)) TO STDOUT \(relation.format.clause)"
+            "COPY (SELECT \(columns) FROM \(relation.rows) WHERE \(inRange)) TO STDOUT \(relation.format.clause)"
     }
 
     /// COPY of the rows written since a mark.
     func writtenRows(since mark: Mark) -> SQL {
         """
-        COPY (SELECT \(relation.columns.commaSeparated) FROM ONLY \(relation.name)
+        COPY (SELECT \(relation.columns.commaSeparated) FROM \(relation.rows)
               WHERE \(inRange) AND \(Self.isWritten(since: mark))) TO STDOUT \(relation.format.clause)
         """
     }
@@ -56,14 +56,14 @@ struct ChunkSource {
     func keys(_ key: Key, written: Bool, since mark: Mark) -> SQL {
         let isWanted = written ? Self.isWritten(since: mark) : "NOT (\(Self.isWritten(since: mark)))"
         return """
-            COPY (SELECT \(key.columns.commaSeparated) FROM ONLY \(relation.name)
+            COPY (SELECT \(key.columns.commaSeparated) FROM \(relation.rows)
                   WHERE \(inRange) AND \(isWanted)) TO STDOUT \(CopyFormat.text.clause)
             """
     }
 
     /// How many rows the chunk has now; an index alone may answer it.
     func count() throws -> Int {
-        try connection.queryOne("SELECT count(*) AS rows FROM ONLY \(relation.name) WHERE \(inRange)").integer("rows")
+        try connection.queryOne("SELECT count(*) AS rows FROM \(relation.rows) WHERE \(inRange)").integer("rows")
     }
 
     var inRange: SQL {
@@ -98,14 +98,8 @@ extension Lane {
     /// - Returns: The mark a chunk read in this transaction gets.
     func takeMark(of relation: RelationEntry, identity: MarkIdentity) throws -> Mark {
         try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
-        try source.execute("LOCK TABLE ONLY \(relation.name) IN ACCESS SHARE MODE")
-        let row = try source.queryOne(
-            """
-            SELECT pg_catalog.txid_current_snapshot()::text AS snapshot, c.oid::bigint AS oid, c.relkind::text AS kind,
-                   coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint AS file_node
-            FROM pg_catalog.pg_class c WHERE c.oid = \(literal: relation.name.quoted)::pg_catalog.regclass
-            """
-        )
+        try source.execute("LOCK TABLE \(relation.rows) IN ACCESS SHARE MODE")
+        let row = try source.queryOne(CatalogQuery.tableState(relation.name))
         guard let snapshot = Snapshot(try row.text("snapshot")) else {
             throw PostgresError(.unexpectedAnswer, "the source's snapshot cannot be read: \(try row.text("snapshot"))")
         }
@@ -113,8 +107,16 @@ extension Lane {
         else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "\(relation.name) is not the table it was when the run began: it was dropped, swapped or renamed",
-                hint: "begin again with an empty target, or give the table its name back"
+                "\(relation.name) is not the table it was a moment ago: it was dropped, swapped or renamed",
+                hint: "run the same command again: it follows the change, or says why it cannot"
+            )
+        }
+        // Rows read after a change of the columns would get a mark that hides what the change did to them.
+        guard try row.text("columns_digest") == relation.definition.columnsDigest else {
+            throw PostgresError(
+                .unexpectedAnswer,
+                "the columns of \(relation.name) have changed a moment ago",
+                hint: "run the same command again: it follows the change, or says why it cannot"
             )
         }
         return Mark(

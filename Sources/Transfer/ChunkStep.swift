@@ -36,7 +36,7 @@ struct ChunkStep {
     }
 
     private func copyWhole() throws -> ChunkOutcome {
-        try lane.target.execute("TRUNCATE TABLE ONLY \(relation.name)")
+        try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
         let copied = try copy(source.allRows)
         try complete(rows: copied.rows, copied: copied, pass: context.pass)
         return ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows)
@@ -48,7 +48,7 @@ struct ChunkStep {
         if relation.hasOtherUniqueKeys {
             // All chunks must shed before any loads; comparing would load. Without a mark it will be a base.
             let removed = try lane.target.execute(
-                "DELETE FROM ONLY \(relation.name) WHERE \(chunk.range.condition(on: key))"
+                "DELETE FROM \(relation.rows) WHERE \(chunk.range.condition(on: key))"
             )
             if case .shed = stage {
                 try ledger.forget(chunk)

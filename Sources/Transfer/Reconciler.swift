@@ -34,7 +34,7 @@ struct Reconciler {
         }
         let cuts = try KeyDistribution(lane.source).cuts(
             chunk.range,
-            of: chunk.relation.name,
+            of: chunk.relation.rows,
             key: key,
             count: Self.parts
         )
@@ -51,7 +51,7 @@ struct Reconciler {
 
     private func replace(_ chunk: ChunkSource, _ key: Key) throws -> Outcome {
         let removed = try lane.target.execute(
-            "DELETE FROM ONLY \(chunk.relation.name) WHERE \(chunk.range.condition(on: key))"
+            "DELETE FROM \(chunk.relation.rows) WHERE \(chunk.range.condition(on: key))"
         )
         let copied = try copy(chunk)
         return Outcome(rows: copied.rows, copied: copied, removed: removed)
@@ -67,7 +67,7 @@ struct Reconciler {
         let row = try connection.queryOne(
             """
             SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns))), 0)::text AS sum
-            FROM ONLY \(chunk.relation.name) WHERE \(condition)
+            FROM \(chunk.relation.rows) WHERE \(condition)
             """
         )
         return Fingerprint(rows: try row.integer("rows"), sum: try row.text("sum"))

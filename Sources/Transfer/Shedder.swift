@@ -24,14 +24,14 @@ struct Shedder {
             // Updated rows keep their keys most of the time: the written keys are the cheaper list.
             try load("tidemark_written", chunk.keys(key, written: true, since: mark))
             held -= try lane.target.execute(
-                "DELETE FROM ONLY \(chunk.relation.name) AS t USING pg_temp.tidemark_written AS k WHERE \(sameKey)"
+                "DELETE FROM \(chunk.relation.rows) AS t USING pg_temp.tidemark_written AS k WHERE \(sameKey)"
             )
         }
         if held > probe.untouched {
             try load("tidemark_untouched", chunk.keys(key, written: false, since: mark))
             held -= try lane.target.execute(
                 """
-                DELETE FROM ONLY \(chunk.relation.name) AS t
+                DELETE FROM \(chunk.relation.rows) AS t
                 WHERE \(chunk.range.condition(on: key))
                   AND NOT EXISTS (SELECT FROM pg_temp.tidemark_untouched AS k WHERE \(sameKey))
                 """
@@ -49,7 +49,7 @@ struct Shedder {
         try lane.target.execute(
             """
             CREATE TEMPORARY TABLE \(name) ON COMMIT DROP AS
-            SELECT \(columns) FROM ONLY \(chunk.relation.name) WITH NO DATA
+            SELECT \(columns) FROM \(chunk.relation.rows) WITH NO DATA
             """
         )
         _ = try chunk.connection.relay(

@@ -5,6 +5,7 @@ package import Postgres
 /// A part of a table whose rows are compared: a range of its key, or all of it.
 package struct ComparedRange: Sendable, Hashable {
     let table: QualifiedName
+    let rows: SQL
     let columns: [Identifier]
     let key: Key?
     let range: KeyRange
@@ -13,13 +14,23 @@ package struct ComparedRange: Sendable, Hashable {
 
     /// - Parameters:
     ///   - table: The table, of the same name on both sides.
+    ///   - rows: The table as FROM takes it.
     ///   - columns: All columns, generated ones included; named the same on both sides.
     ///   - key: What identifies its rows; nil where nothing does.
     ///   - range: The range of the key.
     ///   - filter: What rows of the source fulfil to be on the target; nil: all of them are.
     ///   - bytes: How much there is to read, roughly.
-    package init(table: QualifiedName, columns: [Identifier], key: Key?, range: KeyRange, filter: String?, bytes: Int) {
+    package init(
+        table: QualifiedName,
+        rows: SQL,
+        columns: [Identifier],
+        key: Key?,
+        range: KeyRange,
+        filter: String?,
+        bytes: Int
+    ) {
         self.table = table
+        self.rows = rows
         self.columns = columns
         self.key = key
         self.range = range
@@ -40,14 +51,14 @@ package struct ComparedRange: Sendable, Hashable {
 
     /// How many rows the whole table has, or should have.
     func countOfTable(_ side: Endpoint.Side) -> SQL {
-        "SELECT count(*) AS rows FROM ONLY \(table) WHERE \(filterCondition(side))"
+        "SELECT count(*) AS rows FROM \(rows) WHERE \(filterCondition(side))"
     }
 
     /// Count and sum of hashes.
     func fingerprint(_ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
         SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns))), 0)::text AS fingerprint
-        FROM ONLY \(table) WHERE \(condition(side))
+        FROM \(rows) WHERE \(condition(side))
         """
     }
 
@@ -58,7 +69,7 @@ package struct ComparedRange: Sendable, Hashable {
             COPY (SELECT q.k, q.h
                   FROM (SELECT pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex') AS k,
                                \(hash.expression(columns)) AS h
-                        FROM ONLY \(table) WHERE \(condition(side))) AS q
+                        FROM \(rows) WHERE \(condition(side))) AS q
                   ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
             """
     }

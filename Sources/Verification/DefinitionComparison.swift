@@ -62,6 +62,21 @@ package struct DefinitionComparison {
                     )
                 )
             }
+            let parents = (
+                source.partitions.parent(of: table)?.qualifiedName, target.partitions.parent(of: there)?.qualifiedName
+            )
+            if parents.0 != parents.1 {
+                result.findings.append(
+                    Finding(
+                        "table",
+                        name.description,
+                        .stops,
+                        "it is a partition of another table",
+                        source: parents.0?.description ?? "of none",
+                        target: parents.1?.description ?? "of none"
+                    )
+                )
+            }
             if table.persistence != there.persistence {
                 result.findings.append(
                     Finding(
@@ -71,6 +86,18 @@ package struct DefinitionComparison {
                         "its persistence differs",
                         source: table.persistence,
                         target: there.persistence
+                    )
+                )
+            }
+            if table.inheritedTables != there.inheritedTables {
+                result.findings.append(
+                    Finding(
+                        "table",
+                        name.description,
+                        .stops,
+                        "it inherits from other tables",
+                        source: table.inheritedTables.map(\.description).joined(separator: ", "),
+                        target: there.inheritedTables.map(\.description).joined(separator: ", ")
                     )
                 )
             }

@@ -1,3 +1,4 @@
+import Planning
 import Report
 import TestSupport
 import Testing
@@ -11,19 +12,53 @@ import Verification
         CREATE TABLE t (id int PRIMARY KEY, m mood);
         INSERT INTO t VALUES (1, 'good');
         CREATE VIEW v AS SELECT id FROM t;
+        CREATE VIEW base AS SELECT id FROM t;
+        CREATE VIEW on_base AS SELECT id FROM base;
+        CREATE SEQUENCE numbers;
         CREATE DOMAIN positive AS int CHECK (VALUE > 0);
         """
 
     @Test(arguments: [
-        ("ALTER TYPE mood ADD VALUE 'bad'", "type public.mood"),
+        ("ALTER TYPE mood ADD VALUE 'bad'", "SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum"),
+        ("CREATE OR REPLACE VIEW v AS SELECT id + 1 AS id FROM t", "SELECT pg_get_viewdef('v'::regclass)"),
+        ("CREATE VIEW late AS SELECT 1 AS one", "SELECT pg_get_viewdef('late'::regclass)"),
+        ("CREATE SEQUENCE late_numbers", "SELECT nextval('late_numbers')"),
+        ("DROP SEQUENCE numbers", "SELECT to_regclass('numbers') IS NULL"),
+        ("ALTER SEQUENCE numbers RENAME TO figures", "SELECT nextval('figures')"),
+        ("COMMENT ON TABLE t IS 'later'", "SELECT obj_description('t'::regclass)"),
+        ("DROP VIEW v", "SELECT to_regclass('v') IS NULL"),
+        ("DROP VIEW v; CREATE MATERIALIZED VIEW v AS SELECT 7 AS id", "SELECT pg_get_viewdef('v'::regclass)"),
+        ("CREATE EXTENSION hstore", "SELECT count(*) FROM pg_extension WHERE extname = 'hstore'"),
+        (
+            "CREATE FUNCTION late() RETURNS int LANGUAGE sql AS 'SELECT 43'; GRANT EXECUTE ON FUNCTION late() TO pg_monitor",
+            "SELECT late() || proacl::text FROM pg_proc WHERE proname = 'late'"
+        ),
+    ])
+    func `is followed`(change: String, proof: String) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            try await pair.source.run(change)
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            let wanted = try await pair.source.value(proof)
+            #expect(try await pair.target.value(proof) == wanted)
+        }
+    }
+
+    @Test(arguments: [
         ("CREATE OR REPLACE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 42'", "function public.answer()"),
-        ("CREATE OR REPLACE VIEW v AS SELECT id + 1 AS id FROM t", "view public.v"),
-        ("CREATE VIEW late AS SELECT 1 AS one", "view public.late"),
+        (
+            "DROP FUNCTION answer(); CREATE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 42'",
+            "function public.answer()"
+        ),
+        ("DROP FUNCTION answer()", "function public.answer()"),
         ("ALTER DOMAIN positive DROP CONSTRAINT positive_check", "domain public.positive"),
-        ("CREATE SEQUENCE late_numbers", "sequence public.late_numbers"),
-        ("COMMENT ON TABLE t IS 'later'", "comment public.TABLE t"),
-        ("DROP VIEW v", "view public.v"),
-        ("CREATE EXTENSION hstore", "extension hstore"),
+        ("CREATE OR REPLACE VIEW base AS SELECT id, m FROM t", "view public.base"),
+        ("ALTER TABLE t SET (fillfactor = 70)", "table public.t"),
+        (
+            "ALTER TABLE t ALTER COLUMN m SET STORAGE PLAIN; ALTER TABLE t ALTER COLUMN m SET STATISTICS 77",
+            "table public.t"
+        ),
     ])
     func `is never passed over in silence`(change: String, object: String) async throws {
         try await DatabasePair.with(Self.schema) { pair in
@@ -46,14 +81,32 @@ import Verification
         }
     }
 
-    @Test func `gives the statement that repairs it`() async throws {
+    @Test func `that was made on the target by hand is not made twice`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
-            try await pair.source.run("CREATE VIEW late AS SELECT 1 AS one")
-            let report = try await pair.migration().cutover()
-            let repair = try #require(report.verification?.findings.compactMap(\.repair).first)
-            try await pair.target.run(repair)
-            #expect(try await pair.target.value("SELECT one FROM late") == "1")
+            let change = """
+                CREATE TABLE late (id int PRIMARY KEY); CREATE VIEW of_late AS SELECT id FROM late;
+                ALTER TABLE t ADD COLUMN c int
+                """
+            try await pair.source.run(change, "INSERT INTO late VALUES (1); INSERT INTO t VALUES (2, 'good', 2)")
+            try await pair.target.run(change, "ALTER TABLE late DROP CONSTRAINT late_pkey")
+            #expect(try await pair.migration().cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `that cannot be made on the target is refused with the reason, and nothing is written`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            // Somebody has made an object of that name, but another one.
+            try await pair.target.run("CREATE TABLE late (id text)")
+            try await pair.source.run("CREATE TABLE late (id int PRIMARY KEY); ALTER TABLE t ADD COLUMN c int")
+            let error = await #expect(throws: PlanError.self) { try await pair.migration().precopy() }
+            #expect(error?.description.contains("public.late") == true)
+            let columns = "SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0"
+            #expect(try await pair.target.value(columns) == "2")
+            try await pair.target.run("DROP TABLE late")
+            #expect(try await pair.migration().cutover().outcome == .done)
         }
     }
 }

@@ -70,7 +70,7 @@ import Testing
                     let table = try #require(catalog.table(QualifiedName(schema: "public", name: "t")))
                     let key = try #require(Key.choose(for: table, among: catalog.indexes, sortsAlike: true))
                     let bounds = try KeyDistribution(connection).bounds(
-                        of: table.qualifiedName,
+                        of: table.rows,
                         key: key,
                         count: 16,
                         bytes: table.tableBytes

@@ -8,11 +8,26 @@ SELECT c.oid::bigint AS oid,
        coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint AS file_node,
        (SELECT i.inhparent::bigint FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid AND c.relispartition) AS parent_oid,
        pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
-       EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p
-               CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs) AS k(number)
-               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-               JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typtype = 'e'
-               WHERE p.partrelid = c.oid AND p.partstrat = 'h') AS is_hashed_by_enum,
+       (SELECT p.partstrat::text FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = c.oid) AS partition_strategy,
+       -- NULL stands for an expression.
+       (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
+        FROM pg_catalog.pg_partitioned_table p
+        CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs) WITH ORDINALITY AS k(number, position)
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number AND k.number > 0
+        WHERE p.partrelid = c.oid) AS partition_columns,
+       coalesce(
+           (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', pn.nspname, 'name', pc.relname)
+                                       ORDER BY i.inhseqno)
+            FROM pg_catalog.pg_inherits i
+            JOIN pg_catalog.pg_class pc ON pc.oid = i.inhparent
+            JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
+            WHERE i.inhrelid = c.oid AND NOT c.relispartition), '[]'::json) AS inherited_tables,
+       -- Of all that decides over what the columns of a row mean. The same expression is in table_state.sql.
+       (SELECT pg_catalog.md5(coalesce(pg_catalog.string_agg(
+                   pg_catalog.format('%s %I %s %s %s %s', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
+                                     a.attgenerated), ',' ORDER BY a.attnum), ''))
+        FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns_digest,
        pg_catalog.row_security_active(c.oid) AS is_row_security_active,
        coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
        coalesce(pg_catalog.pg_table_size(c.oid), 0) AS table_bytes,
@@ -20,6 +35,7 @@ SELECT c.oid::bigint AS oid,
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
        coalesce(
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+                       'number', a.attnum,
                        'name', a.attname,
                        'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
                        'is_domain', t.typtype = 'd',
@@ -30,7 +46,10 @@ SELECT c.oid::bigint AS oid,
                        'default_expression', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
                        'identity', a.attidentity::text,
                        'generated', a.attgenerated::text,
-                       'collation', con.nspname || '.' || co.collname,
+                       -- What rows written before the column came have in it (manual, pg_attribute).
+                       'missing_value', CASE WHEN a.atthasmissing
+                                             THEN (a.attmissingval::text::text[])[1] END,
+                       'collation', pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname),
                        'is_collation_deterministic', coalesce(co.collisdeterministic, true),
                        'sort_order', CASE
                            WHEN a.attcollation = 0 THEN ''

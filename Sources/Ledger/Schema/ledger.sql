@@ -15,8 +15,6 @@ CREATE TABLE tidemark.run (
     is_pass_open boolean NOT NULL,
     source jsonb NOT NULL,
     cutover_snapshot text,
-    -- The source's definitions as they were brought over, to find out what has changed since.
-    definitions text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -34,6 +32,15 @@ CREATE TABLE tidemark.relation (
     table_bytes bigint NOT NULL,
     estimated_rows bigint NOT NULL,
     UNIQUE (schema_name, table_name)
+);
+
+-- One row per entry of the source's definitions as they were brought over, to find out what has changed since.
+CREATE TABLE tidemark.definition (
+    identity text PRIMARY KEY,
+    kind text NOT NULL,
+    schema_name text NOT NULL,
+    object_name text NOT NULL,
+    statement text NOT NULL
 );
 
 -- One row per chunk: a half-open range of its table's key. A bound that is NULL is no bound.

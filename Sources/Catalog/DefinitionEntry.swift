@@ -1,0 +1,49 @@
+package import Postgres
+
+/// One entry of the source's definitions, as `pg_dump` lists them.
+package struct DefinitionEntry: Sendable, Hashable, Codable {
+    /// Which object of the source it is, whatever its name: catalog and object id; for entries that are no objects
+    /// (comments, rights) the line of the list.
+    package let identity: String
+    /// What kind of object it makes, as `pg_dump` calls it: TABLE, VIEW, TYPE, COMMENT and so on.
+    package let kind: String
+    /// `-` for what is in no schema.
+    package let schema: String
+    package let name: String
+    /// The statements that make it.
+    package let statement: String
+    /// The line of `pg_restore --list` that selects it; good for one file only.
+    package let line: String
+
+    package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+    /// For people: `type public.mood`.
+    package var description: String { "\(kind.lowercased()) \(schema == "-" ? "" : schema + ".")\(name)" }
+
+    package init(identity: String, kind: String, schema: String, name: String, statement: String, line: String) {
+        self.identity = identity
+        self.kind = kind
+        self.schema = schema
+        self.name = name
+        self.statement = statement
+        self.line = line
+    }
+
+    /// Rights may have been left out on purpose.
+    package var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
+
+    /// What a table's statements say beside its columns and constraints, and the tables it inherits from.
+    package var settings: [Substring] {
+        let lines = statement.split(separator: "\n")
+        guard let end = lines.firstIndex(where: { $0.hasPrefix(")") }) else { return [] }
+        return lines[end...].filter { !$0.hasPrefix("INHERITS (") }.map { line in
+            line.drop { $0 == ")" }.prefix { $0 != ";" }
+        }.filter { !$0.isEmpty }
+    }
+
+    /// The object id of the source's table it defines; nil for anything else.
+    package var tableOid: UInt32? {
+        let catalogOfRelations = "1259 "
+        guard kind == "TABLE", identity.hasPrefix(catalogOfRelations) else { return nil }
+        return UInt32(identity.dropFirst(catalogOfRelations.count))
+    }
+}

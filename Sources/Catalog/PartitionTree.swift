@@ -1,0 +1,30 @@
+/// How partitions and partitioned tables hang together.
+package struct PartitionTree: Sendable {
+    private let byOid: [UInt32: Table]
+    private let children: [UInt32: [Table]]
+
+    /// - Parameter tables: All tables of a database.
+    package init(_ tables: [Table]) {
+        byOid = Dictionary(tables.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        children = Dictionary(grouping: tables.filter { $0.parentOid != nil }, by: { $0.parentOid ?? 0 })
+    }
+
+    /// The partitioned table a partition belongs to.
+    package func parent(of table: Table) -> Table? { table.parentOid.flatMap { byOid[$0] } }
+
+    /// From the parent up to the root.
+    package func ancestors(of table: Table) -> [Table] {
+        var ancestors: [Table] = []
+        var current = table
+        while let parent = parent(of: current) {
+            ancestors.append(parent)
+            current = parent
+        }
+        return ancestors
+    }
+
+    /// The tables below a partitioned one that hold its rows.
+    package func leaves(of table: Table) -> [Table] {
+        (children[table.oid] ?? []).flatMap { $0.isPartitioned ? leaves(of: $0) : [$0] }
+    }
+}

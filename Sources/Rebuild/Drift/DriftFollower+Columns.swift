@@ -1,0 +1,114 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+
+/// Columns, their attributes, checks, and where partitions are attached.
+extension DriftFollower {
+    // MARK: Columns and attributes
+
+    func alter(_ oid: UInt32) throws {
+        guard let change = followed.first(where: { $0.later.oid == oid }),
+            let actual = try tables()[change.later.qualifiedName],
+            // A partition's columns come down from the table it belongs to.
+            actual.parentOid == nil
+        else { return }
+        let alteration = TableAlteration(
+            from: change.relation.definition,
+            to: change.later,
+            isEmpty: emptied.contains { $0.later.oid == oid }
+        )
+        let partitions = source.partitions
+        let statements = alteration.columns(of: actual) { column in
+            TableDrift.missingValue(of: column.name, in: change.later, partitions)
+        }
+        for statement in statements { try connection.execute(statement) }
+    }
+
+    /// Tables that are new or otherwise than they were, as they are now.
+    var touched: [Table] {
+        let excluded = plan.excluded
+        return (followed.filter(\.isAlteration).map(\.later) + drift.added).filter {
+            !excluded.contains($0.qualifiedName)
+        }
+    }
+
+    func setAttributes() throws {
+        let touched = touched
+        guard !touched.isEmpty else { return }
+        let actual = try tables()
+        for table in touched {
+            guard let there = actual[table.qualifiedName] else { continue }
+            let alteration = TableAlteration(from: table, to: table, isEmpty: false)
+            for statement in alteration.attributes(of: there) { try connection.execute(statement) }
+        }
+        let names = Set(touched.map(\.qualifiedName))
+        let ours = checks(source.constraints, of: names)
+        let theirs = checks(try connection.query(Constraint.self, CatalogQuery.constraints), of: names)
+        for check in theirs.values where ours[check.name(on: check.tableQualifiedName)]?.definition != check.definition
+        {
+            guard check.isLocal else { continue }
+            try connection.execute(
+                "ALTER TABLE \(check.tableQualifiedName) DROP CONSTRAINT \(Identifier(check.name))"
+            )
+        }
+    }
+
+    func checks(_ constraints: [Constraint], of tables: Set<QualifiedName>) -> [String: Constraint] {
+        let checks = constraints.filter { $0.kind == "c" && tables.contains($0.tableQualifiedName) }
+        return Dictionary(
+            checks.map { ($0.name(on: $0.tableQualifiedName), $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    func attach() throws {
+        let touched = touched.filter { $0.parentOid != nil }
+        guard !touched.isEmpty else { return }
+        let actual = try tables()
+        // The deeper ones last: what they are attached to is attached first, or not, in any order.
+        for table in touched {
+            guard let there = actual[table.qualifiedName], there.parentOid == nil,
+                let parent = source.partitions.parent(of: table), let bound = table.partitionBound
+            else { continue }
+            let attachment: SQL =
+                "ALTER TABLE \(parent.qualifiedName) ATTACH PARTITION \(table.qualifiedName) \(SQL(trusted: bound))"
+            try during("attaching \(table.qualifiedName) to \(parent.qualifiedName)") {
+                do {
+                    try attempt { try connection.execute(attachment) }
+                } catch let error as PostgresError where error.sqlState == "23514" {
+                    // A row that was changed on the source before it was attached: the copy still has it as it was.
+                    try forgetRows(of: table)
+                    try connection.execute(attachment)
+                }
+            }
+        }
+    }
+
+    func forgetRows(of table: Table) throws {
+        try connection.execute("TRUNCATE TABLE \(table.rows)")
+        guard let change = followed.first(where: { $0.later.oid == table.oid }) else { return }
+        try ledger.forgetChunks(of: change.relation)
+    }
+
+    /// Binary rows say nothing about their types: the columns must be the same before the next row is sent.
+    func refuseOtherColumns() throws {
+        let actual = try tables()
+        for table in touched {
+            let columns = table.columns.map { "\($0.name) \($0.type) \($0.generated)" }.sorted()
+            let there = actual[table.qualifiedName]?.columns.map { "\($0.name) \($0.type) \($0.generated)" }.sorted()
+            guard columns != there else { continue }
+            throw PlanError(
+                .refused,
+                "\(table.qualifiedName) could not be given the form it has on the source now: "
+                    + "the source has (\(columns.joined(separator: ", "))), "
+                    + "the target \(there.map { "(\($0.joined(separator: ", ")))" } ?? "no such table")",
+                hint: "make the same change on the target by hand and run again, or begin again with an empty target"
+            )
+        }
+    }
+}
+
+extension Constraint {
+    func name(on table: QualifiedName) -> String { "\(table.quoted) \(Identifier(name).quoted)" }
+}

@@ -1,0 +1,71 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+
+/// What the ledger notes of it, in the same transaction.
+extension DriftFollower {
+    // MARK: The ledger
+
+    func note(_ outcome: inout Outcome) throws {
+        try ledger.giveWay(drift.changes.filter(\.isRenamed).map(\.relation))
+        let plans = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for change in drift.changes {
+            guard let plan = plans[change.later.qualifiedName] else { continue }
+            let again = change.reasonToCopyAgain
+            try ledger.follow(change.relation, to: change.later, plan, isCopiedAgain: again != nil)
+            let name = change.isRenamed ? ["it was \(change.relation.name)"] : []
+            let end = again.map { "; its rows are copied again: \($0)" } ?? ""
+            let told = "\(change.later.qualifiedName): \((name + change.differences).joined(separator: "; "))\(end)"
+            outcome.notes.append(told)
+            try ledger.record("followed", subject: told, relation: change.relation.relationId)
+        }
+        for table in drift.added {
+            guard let plan = plans[table.qualifiedName] else { continue }
+            try ledger.enter(plan, table)
+            outcome.notes.append("\(table.qualifiedName) is new on the source: \(plan.treatment.rawValue)")
+            try ledger.record("followed", subject: "\(table.qualifiedName) is new")
+        }
+        // They were entered before their tables were.
+        try ledger.linkObjects()
+    }
+
+    func keepDefinitions(_ outcome: inout Outcome) throws {
+        let left = Set(outcome.left.map(\.identity))
+        let altered = Set(followed.filter(\.isAlteration).map(\.later.oid))
+        let renamed = Set(drift.changes.filter(\.isRenamed).map(\.later.qualifiedName))
+        let kept = changes.changed.filter { entry in
+            guard let earlier = changes.earlier(entry), !left.contains(entry.identity) else { return false }
+            switch entry.kind {
+            case "TABLE":
+                guard let oid = entry.tableOid else { return false }
+                return (altered.contains(oid) && earlier.settings == entry.settings)
+                    || renamed.contains(entry.qualifiedName)
+            case "VIEW", "MATERIALIZED VIEW": return true
+            case "SEQUENCE": return earlier.name != entry.name
+            // The table it serves has another name.
+            case "SEQUENCE OWNED BY": return true
+            // Compared with the tables.
+            case "TABLE ATTACH": return true
+            case "TYPE": return source.enumerations.contains { $0.qualifiedName == entry.qualifiedName }
+            default: return false
+            }
+        }
+        try ledger.keep(changes.added.filter { !left.contains($0.identity) } + kept)
+        let names = Set((drift.gone.map(\.name) + drift.changes.map(\.relation.name)).map { "\($0.schema) \($0.name)" })
+        try ledger.forget(
+            try changes.gone.filter { entry in
+                guard !left.contains(entry.identity) else { return false }
+                switch entry.kind {
+                case "TABLE", "TABLE ATTACH", "DEFAULT", "VIEW", "MATERIALIZED VIEW": return true
+                case "SEQUENCE", "SEQUENCE OWNED BY": return try !isThere(entry.qualifiedName)
+                case "COMMENT":
+                    // TABLE t, COLUMN t.c: gone with what it was about, or made under its new name.
+                    let subject = entry.name.split(separator: " ", maxSplits: 1).last.map(String.init) ?? ""
+                    return names.contains { "\(entry.schema) \(subject)".hasPrefix($0) }
+                default: return false
+                }
+            }
+        )
+    }
+}

@@ -1,0 +1,113 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+
+/// Keys, indexes and constraints that are built, or wait for their tables' rows.
+extension DriftFollower {
+    // MARK: What is built
+
+    func reconcileObjects() throws {
+        let names = Dictionary(
+            uniqueKeysWithValues: drift.changes.filter { $0.isRenamed || $0.hasRenamedColumns }.map {
+                ($0.relation.name, $0.later.qualifiedName)
+            }
+        )
+        let keys = Dictionary(
+            uniqueKeysWithValues: plan.tables.compactMap { table in table.key.map { (table.name, $0.indexName) } }
+        )
+        let wanted = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: keys)
+        let gone = Set(drift.gone.map(\.name))
+        let objects = try ledger.objects().filter { object in
+            object.stage != .rowConstraint
+                && !gone.contains(QualifiedName(schema: object.schemaName, name: object.tableName))
+        }
+        let reconciliation = ObjectReconciliation(
+            objects: objects,
+            wanted: wanted,
+            names: names,
+            emptied: Set(emptied.filter { $0.reasonToCopyAgain != nil }.map(\.later.qualifiedName))
+        )
+        if !reconciliation.steps.isEmpty {
+            let target = try DatabaseCatalog(inTransactionOf: connection)
+            for step in reconciliation.steps { try take(step, target, names) }
+        }
+        try ledger.enter(wanted)
+    }
+
+    func take(
+        _ step: ObjectReconciliation.Step,
+        _ target: DatabaseCatalog,
+        _ names: [QualifiedName: QualifiedName]
+    ) throws {
+        switch step {
+        case .rename(let object, let definition): try ledger.rename(object, to: definition)
+        case .extend(let object, let definition): try ledger.extend(object, to: definition)
+        case .reset(let object, let definition):
+            let before = QualifiedName(schema: object.schemaName, name: object.tableName)
+            if object.stepsDone > 0, let removal = object.removal(from: target, table: names[before] ?? before) {
+                try connection.execute(removal)
+                try ledger.record("dropped", subject: object.description)
+            }
+            try ledger.reset(object, to: definition)
+        }
+    }
+
+    func empty() throws {
+        for change in emptied where try isThere(change.later.qualifiedName) {
+            try connection.execute("TRUNCATE TABLE \(change.later.rows)")
+        }
+    }
+
+    /// What only complete rows fulfil is built after them.
+    func enterRowConstraints() throws {
+        let touched = touched
+        guard !touched.isEmpty else { return }
+        let actual = try tables()
+        let names = Set(touched.map(\.qualifiedName))
+        let theirs = checks(try connection.query(Constraint.self, CatalogQuery.constraints), of: names)
+        var wanted: [NewObject] = []
+        for table in touched {
+            guard let there = actual[table.qualifiedName] else { continue }
+            let alteration = TableAlteration(from: table, to: table, isEmpty: false)
+            for column in alteration.missingNotNull(in: there) {
+                wanted.append(
+                    NewObject(
+                        table: table.qualifiedName,
+                        stage: .rowConstraint,
+                        kind: "NOT NULL",
+                        name: column.name,
+                        statements: [
+                            "ALTER TABLE \(table.qualifiedName) ALTER COLUMN \(column.identifier) SET NOT NULL"
+                        ],
+                        bytes: table.tableBytes
+                    )
+                )
+            }
+        }
+        for (name, check) in checks(source.constraints, of: names).sorted(by: { $0.key < $1.key })
+        where theirs[name] == nil && check.isLocal {
+            let addition: SQL = "ALTER TABLE \(check.tableQualifiedName) ADD CONSTRAINT \(Identifier(check.name))"
+            wanted.append(
+                NewObject(
+                    table: check.tableQualifiedName,
+                    stage: .rowConstraint,
+                    kind: "check constraint",
+                    name: check.name,
+                    statements: ["\(addition) \(SQL(trusted: check.definition))"],
+                    bytes: 0
+                )
+            )
+        }
+        try ledger.replaceRowConstraints(of: names, with: wanted)
+    }
+}
+
+extension TableDrift.Change {
+    /// Whether a column kept its number and has another name.
+    var hasRenamedColumns: Bool {
+        later.columns.contains { column in
+            relation.definition.column(numbered: column.number).map { $0.name != column.name } ?? false
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+
+/// Views, partitions, tables and sequences that go or have other names.
+extension DriftFollower {
+    // MARK: What goes
+
+    static let viewKinds: Set = ["VIEW", "MATERIALIZED VIEW"]
+
+    /// Views are made of columns: those that go or change must make room first.
+    ///
+    /// - Returns: False where something that did not change hangs on them: then they stay, and the proof tells.
+    func dropViews(_ outcome: inout Outcome) throws -> Bool {
+        let views = (changes.gone + changes.changed.compactMap(changes.earlier)).filter {
+            Self.viewKinds.contains($0.kind)
+        }
+        guard !views.isEmpty else { return true }
+        do {
+            try attempt {
+                for kind in Self.viewKinds.sorted() {
+                    let names = try views.filter { try $0.kind == kind && isThere($0.qualifiedName) }.map {
+                        "\($0.qualifiedName)" as SQL
+                    }
+                    guard !names.isEmpty else { continue }
+                    try connection.execute("DROP \(SQL(trusted: kind)) \(names.joined(separator: ", "))")
+                }
+            }
+            return true
+        } catch let error as PostgresError where error.sqlState == "2BP01" {
+            outcome.left += changes.gone.filter { Self.viewKinds.contains($0.kind) }
+            return false
+        }
+    }
+
+    func isThere(_ name: QualifiedName) throws -> Bool {
+        try connection.queryOne("SELECT pg_catalog.to_regclass(\(value: name.quoted)) IS NOT NULL AS is_there")
+            .boolean("is_there")
+    }
+
+    func attempt(_ body: () throws -> Void) throws {
+        try connection.execute("SAVEPOINT attempt")
+        do {
+            try body()
+            try connection.execute("RELEASE SAVEPOINT attempt")
+        } catch {
+            try connection.execute("ROLLBACK TO SAVEPOINT attempt")
+            throw error
+        }
+    }
+
+    func detach(_ before: [QualifiedName: Table]) throws {
+        let byOid = Dictionary(before.values.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        for change in followed {
+            let earlier = change.relation.definition
+            guard
+                earlier.parentOid != change.later.parentOid || earlier.partitionBound != change.later.partitionBound,
+                let there = before[change.relation.name], let parent = there.parentOid.flatMap({ byOid[$0] })
+            else { continue }
+            try connection.execute("ALTER TABLE \(parent.qualifiedName) DETACH PARTITION \(there.qualifiedName)")
+        }
+    }
+
+    func dropGoneTables(_ before: [QualifiedName: Table], _ outcome: inout Outcome) throws {
+        let gone = drift.gone.filter { $0.treatment != .excluded && before[$0.name] != nil }
+        if !gone.isEmpty {
+            let names = gone.map { "\($0.name)" as SQL }.joined(separator: ", ")
+            try connection.execute("DROP TABLE \(names)")
+        }
+        for entry in changes.gone where entry.kind == "SEQUENCE" {
+            // Its table or column has taken it along, or it goes alone; whatever draws from it keeps it, and is told of.
+            guard try isThere(entry.qualifiedName) else { continue }
+            do {
+                try attempt { try connection.execute("DROP SEQUENCE \(entry.qualifiedName)") }
+            } catch let error as PostgresError where error.sqlState == "2BP01" {
+                outcome.left.append(entry)
+            }
+        }
+        for relation in drift.gone {
+            try ledger.remove(relation)
+            outcome.notes.append("\(relation.name) is gone on the source: dropped")
+        }
+    }
+
+    // MARK: What has another name
+
+    func renameTables(_ before: [QualifiedName: Table]) throws {
+        let renamed = followed.filter { $0.isRenamed && before[$0.relation.name] != nil }
+        for change in renamed {
+            try connection.execute("ALTER TABLE \(change.relation.name) RENAME TO \(Self.between(change))")
+        }
+        for change in renamed {
+            let (from, to) = (change.relation.name, change.later.qualifiedName)
+            if from.schema != to.schema {
+                let away = QualifiedName(schema: from.schema, name: Self.between(change).name)
+                try connection.execute("ALTER TABLE \(away) SET SCHEMA \(Identifier(to.schema))")
+            }
+            let home = QualifiedName(schema: to.schema, name: Self.between(change).name)
+            try connection.execute("ALTER TABLE \(home) RENAME TO \(Identifier(to.name))")
+        }
+        for entry in changes.changed where entry.kind == "SEQUENCE" {
+            guard let earlier = changes.earlier(entry), earlier.name != entry.name, earlier.schema == entry.schema,
+                try isThere(earlier.qualifiedName)
+            else { continue }
+            try connection.execute("ALTER SEQUENCE \(earlier.qualifiedName) RENAME TO \(Identifier(entry.name))")
+        }
+    }
+
+    static func between(_ change: TableDrift.Change) -> Identifier {
+        Identifier("tidemark_renamed_\(change.relation.relationId)")
+    }
+}

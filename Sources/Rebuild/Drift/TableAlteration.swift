@@ -1,0 +1,155 @@
+package import Catalog
+package import Postgres
+
+/// The statements that give a table of the target the form the source's has now.
+///
+/// Pure.
+///
+/// Every statement is found by comparing with the target's own catalog: what was made there by hand, or came down from a
+/// parent, is not made twice. Nothing says IF EXISTS or CASCADE: what hangs on a column that goes must be an error.
+package struct TableAlteration {
+    private let earlier: Table
+    private let later: Table
+    private let isEmpty: Bool
+
+    /// - Parameters:
+    ///   - earlier: The source's table as the ledger knows it.
+    ///   - later: The source's table as it is.
+    ///   - isEmpty: Whether the target's table holds no rows, so that types may change in any way.
+    package init(from earlier: Table, to later: Table, isEmpty: Bool) {
+        self.earlier = earlier
+        self.later = later
+        self.isEmpty = isEmpty
+    }
+
+    private var alter: SQL { "ALTER TABLE \(later.qualifiedName)" }
+
+    /// Drops, renames, retypes and adds columns.
+    ///
+    /// - Parameters:
+    ///   - actual: The target's table.
+    ///   - missingValue: What rows that are there have in a new column.
+    /// - Returns: The statements, in order.
+    package func columns(of actual: Table, missingValue: (Column) -> String?) -> [SQL] {
+        var present = Set(actual.columns.map(\.name))
+        var statements: [SQL] = []
+        for column in earlier.columns
+        where later.column(numbered: column.number) == nil && present.contains(column.name) {
+            statements.append("\(alter) DROP COLUMN \(column.identifier)")
+            present.remove(column.name)
+        }
+        statements += renames(&present)
+        for column in later.columns {
+            guard let before = earlier.column(numbered: column.number) else {
+                if !present.contains(column.name) { statements.append(addition(of: column, missingValue(column))) }
+                continue
+            }
+            statements += changes(of: column, before, actual.column(before.name) ?? actual.column(column.name))
+        }
+        return statements
+    }
+
+    /// By way of names nobody has: two columns may have swapped theirs.
+    private func renames(_ present: inout Set<String>) -> [SQL] {
+        let renamed = later.columns.compactMap { column -> (before: Column, after: Column)? in
+            guard let before = earlier.column(numbered: column.number), before.name != column.name,
+                present.contains(before.name)
+            else { return nil }
+            return (before, column)
+        }
+        let away = renamed.map { pair -> SQL in
+            present.remove(pair.before.name)
+            return "\(alter) RENAME COLUMN \(pair.before.identifier) TO \(Self.between(pair.after))"
+        }
+        let home = renamed.map { pair -> SQL in
+            present.insert(pair.after.name)
+            return "\(alter) RENAME COLUMN \(Self.between(pair.after)) TO \(pair.after.identifier)"
+        }
+        return away + home
+    }
+
+    private static func between(_ column: Column) -> Identifier { Identifier("tidemark_renamed_\(column.number)") }
+
+    private func addition(of column: Column, _ missingValue: String?) -> SQL {
+        var definition: SQL = "\(column.identifier) \(type(of: column))"
+        if !column.generated.isEmpty, let expression = column.defaultExpression {
+            let kind: SQL = column.generated == "s" ? "STORED" : "VIRTUAL"
+            definition = "\(definition) GENERATED ALWAYS AS (\(SQL(trusted: expression))) \(kind)"
+        } else if !column.identity.isEmpty {
+            // It must be NOT NULL before it can become an identity column.
+            definition = "\(definition) NOT NULL"
+        } else if let missingValue {
+            definition = "\(definition) DEFAULT \(literal: missingValue)::\(SQL(trusted: column.type))"
+        }
+        return "\(alter) ADD COLUMN \(definition)"
+    }
+
+    private func type(of column: Column) -> SQL {
+        let type = SQL(trusted: column.type)
+        guard let collation = column.collation, column.sortOrder != "default" else { return type }
+        return "\(type) COLLATE \(SQL(trusted: collation))"
+    }
+
+    private func changes(of column: Column, _ before: Column, _ actual: Column?) -> [SQL] {
+        guard let actual else { return [] }
+        if actual.generated != column.generated || (!column.generated.isEmpty && isRecomputed(before, column)) {
+            if column.generated.isEmpty { return ["\(alter) ALTER COLUMN \(column.identifier) DROP EXPRESSION"] }
+            return ["\(alter) DROP COLUMN \(column.identifier)", addition(of: column, nil)]
+        }
+        if !column.identity.isEmpty, actual.identity.isEmpty, !actual.isNotNull {
+            return ["\(alter) ALTER COLUMN \(column.identifier) SET NOT NULL"]
+        }
+        guard actual.type != column.type || actual.collation != column.collation else { return [] }
+        let retype: SQL = "\(alter) ALTER COLUMN \(column.identifier) TYPE \(type(of: column))"
+        // A default that cannot be cast stands in the way; the right one comes with the attributes.
+        let free: [SQL] =
+            actual.defaultExpression != nil && actual.generated.isEmpty
+            ? ["\(alter) ALTER COLUMN \(column.identifier) DROP DEFAULT"] : []
+        guard isEmpty else { return free + [retype] }
+        return free + ["\(retype) USING \(column.identifier)::text::\(SQL(trusted: column.type))"]
+    }
+
+    private func isRecomputed(_ before: Column, _ column: Column) -> Bool {
+        before.defaultExpression != column.defaultExpression
+    }
+
+    /// Defaults, identity, NULL allowed again, logging: what a row that comes must not stumble over.
+    ///
+    /// - Parameter actual: The target's table, its columns already right.
+    /// - Returns: The statements, in order.
+    package func attributes(of actual: Table) -> [SQL] {
+        var statements: [SQL] = []
+        for column in later.columns {
+            guard let there = actual.column(column.name) else { continue }
+            let place: SQL = "\(alter) ALTER COLUMN \(column.identifier)"
+            if !there.identity.isEmpty, column.identity.isEmpty { statements.append("\(place) DROP IDENTITY") }
+            if !there.identity.isEmpty, !column.identity.isEmpty, there.identity != column.identity {
+                let generation: SQL = column.identity == "a" ? "ALWAYS" : "BY DEFAULT"
+                statements.append("\(place) SET GENERATED \(generation)")
+            }
+            if column.generated.isEmpty, there.defaultExpression != column.defaultExpression {
+                let expression = column.defaultExpression.map { "SET DEFAULT \(SQL(trusted: $0))" as SQL }
+                statements.append("\(place) \(expression ?? "DROP DEFAULT")")
+            }
+            if there.isNotNull, !column.isNotNull { statements.append("\(place) DROP NOT NULL") }
+        }
+        if actual.persistence != later.persistence {
+            let persistence: SQL = later.persistence == "u" ? "UNLOGGED" : "LOGGED"
+            statements.append("\(alter) SET \(persistence)")
+        }
+        for parent in actual.inheritedTables where !later.inheritedTables.contains(parent) {
+            statements.append("\(alter) NO INHERIT \(parent)")
+        }
+        for parent in later.inheritedTables where !actual.inheritedTables.contains(parent) {
+            statements.append("\(alter) INHERIT \(parent)")
+        }
+        return statements
+    }
+
+    /// The columns that must become NOT NULL, which they can when all rows are there.
+    package func missingNotNull(in actual: Table) -> [Column] {
+        later.columns.filter { column in
+            column.isNotNull && column.identity.isEmpty && actual.column(column.name)?.isNotNull == false
+        }
+    }
+}

@@ -1,0 +1,250 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+
+/// Brings the target's definitions to what the source's are now, before rows are copied by them.
+///
+/// Between the base and the night people go on working: partitions come and go, columns are added. What can be followed
+/// is followed in one transaction with the ledger, and said; what cannot is refused with the reason, and nothing is
+/// written.
+struct Following {
+    let migration: Migration
+    let run: RunEntry
+    let epoch: Int
+    let source: DatabaseCatalog
+    let target: DatabaseIdentity
+    let relations: [RelationEntry]
+
+    /// What is known before anything is written.
+    private struct Situation: Sendable {
+        let kept: [DefinitionEntry]
+        let fileNodes: [Int: Set<UInt32>]
+        let enumerations: [Enumeration]
+    }
+
+    /// Follows.
+    ///
+    /// - Parameter definitions: The source's, as they are now.
+    /// - Returns: What was done, for people.
+    /// - Throws: ``PlanError`` or ``PostgresError`` with the reason why a change cannot be followed.
+    func follow(_ definitions: Definitions) async throws -> [String] {
+        let now = try await definitions.preDataEntries()
+        let situation = try await onTarget { connection in
+            try Situation(
+                kept: Ledger(connection).definitions(),
+                fileNodes: Ledger(connection).fileNodes(),
+                enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations)
+            )
+        }
+        let changes = DefinitionChanges(earlier: situation.kept, later: now)
+        var plan = try newPlan()
+        let drift = TableDrift(
+            relations: relations,
+            source: source,
+            plan: plan,
+            fileNodes: situation.fileNodes,
+            altered: Set(changes.changed.compactMap(\.tableOid))
+        )
+        if run.step >= .keysBuilt {
+            try refuseTooLate(drift)
+            return []
+        }
+        try await followEnumerations(situation.enumerations)
+        plan = try await cut(plan, drift)
+        let steps = try await steps(changes, drift, definitions, rights: now.filter(\.isOfRights), plan)
+        return try await followInOneTransaction(drift, changes, plan, steps)
+    }
+
+    // MARK: Steps
+
+    private func onTarget<Result: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
+        try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
+            try await target.run(body)
+        }
+    }
+
+    private func newPlan() throws -> Plan {
+        let now = Dictionary(source.tables.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        let begun = relations.compactMap { relation in
+            now[relation.definition.oid].map { ($0.qualifiedName, relation.treatment) }
+        }
+        return try Planner(
+            source: source,
+            target: target,
+            options: migration.options.plan,
+            begun: Dictionary(begun, uniquingKeysWith: { first, _ in first }),
+            filters: Dictionary(
+                relations.compactMap { relation in
+                    guard let filter = relation.rowFilter else { return nil }
+                    return now[relation.definition.oid].map { ($0.qualifiedName, filter) }
+                },
+                uniquingKeysWith: { first, _ in first }
+            )
+        ).plan()
+    }
+
+    private func refuseTooLate(_ drift: TableDrift) throws {
+        guard !drift.isEmpty else { return }
+        let told =
+            drift.gone.map { "\($0.name) is gone" } + drift.added.map { "\($0.qualifiedName) is new" }
+            + drift.changes.map { "\($0.later.qualifiedName): \($0.differences.joined(separator: "; "))" }
+        throw PlanError(
+            .refused,
+            "the source's tables have changed since the cutover built the target's keys:\n    "
+                + told.prefix(20).joined(separator: "\n    "),
+            hint: "undo the change, or make it on the target by hand once the cutover is done; nothing was written"
+        )
+    }
+
+    /// A label can only be used once it is committed, and its statement may be repeated: hence apart from the rest.
+    private func followEnumerations(_ theirs: [Enumeration]) async throws {
+        let statements = source.enumerations.flatMap { ours -> [SQL] in
+            guard let there = theirs.first(where: { $0.qualifiedName == ours.qualifiedName }) else { return [] }
+            return EnumerationDrift(from: there, to: ours).statements
+        }
+        guard !statements.isEmpty else { return }
+        try await onTarget { [epoch] connection in
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                try ledger.fence()
+                for statement in statements {
+                    try connection.execute(statement)
+                    try ledger.record("followed", subject: statement.text)
+                }
+            }
+        }
+    }
+
+    /// Cuts those tables into chunks that begin anew.
+    private func cut(_ plan: Plan, _ drift: TableDrift) async throws -> Plan {
+        let fresh = Set(
+            drift.added.map(\.qualifiedName)
+                + drift.changes.filter { $0.reasonToCopyAgain != nil }.map(\.later.qualifiedName)
+        )
+        guard plan.tables.contains(where: { fresh.contains($0.name) }) else { return plan }
+        let uncut = Plan(tables: plan.tables.filter { fresh.contains($0.name) }, warnings: [])
+        let cut = try await ThreadConfined.with(migration.source, purpose: "\(run.sessionPrefix) plan") { source in
+            try await source.run { try KeyDistribution($0).cut(uncut) }
+        }
+        return Plan(tables: plan.tables.filter { !fresh.contains($0.name) } + cut.tables, warnings: plan.warnings)
+    }
+
+    /// Kinds of entries that are followed by comparing the tables themselves.
+    private static let kindsOfTables: Set = ["DEFAULT", "TABLE ATTACH", "INDEX ATTACH"]
+    /// Kinds of entries that are dropped on the target when the source has them no more.
+    private static let kindsThatGo: Set = ["TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE"]
+    private static let kindsOfViews: Set = ["VIEW", "MATERIALIZED VIEW"]
+
+    /// The definitions' own order, from what is made of nothing to what is made of others.
+    private func steps(
+        _ changes: DefinitionChanges,
+        _ drift: TableDrift,
+        _ definitions: Definitions,
+        rights: [DefinitionEntry],
+        _ plan: Plan
+    ) async throws -> [DriftFollower.Step] {
+        let made = changes.added.filter { !Self.kindsOfTables.contains($0.kind) }
+        let present = try await present(made)
+        // What goes before makes room; any other old one of the same name stays, and is told of.
+        let going = Set(changes.gone.map(\.description))
+        let goingRelations = Set(changes.gone.filter { Self.kindsThatGo.contains($0.kind) }.map(\.qualifiedName))
+        let leaving = made.filter {
+            present.contains($0.identity) && going.contains($0.description) && !Self.kindsThatGo.contains($0.kind)
+        }
+        let added = made.filter {
+            !present.contains($0.identity)
+                || (goingRelations.contains($0.qualifiedName) && Self.kindsThatGo.contains($0.kind))
+        }
+        let making = Set(added.map(\.identity))
+        let changed = Set(changes.changed.map(\.identity))
+        let altered = Set(drift.changes.filter { $0.relation.treatment != .excluded }.map(\.later.oid))
+        var steps: [DriftFollower.Step] = []
+        let schemas = added.filter { $0.kind == "SCHEMA" }
+        if !schemas.isEmpty { steps.append(.schemas(try await definitions.script(of: schemas))) }
+        var group: [DefinitionEntry] = []
+        func finishGroup() async throws {
+            guard !group.isEmpty else { return }
+            steps.append(.make(try await definitions.script(of: group)))
+            group = []
+        }
+        for entry in changes.later {
+            if making.contains(entry.identity) {
+                if entry.kind != "SCHEMA" { group.append(entry) }
+            } else if let oid = entry.tableOid, altered.contains(oid) {
+                try await finishGroup()
+                steps.append(.alter(oid))
+            } else if changed.contains(entry.identity), Self.kindsOfViews.contains(entry.kind) {
+                try await finishGroup()
+                steps.append(.remake(try await definitions.script(of: [entry]), [entry]))
+            }
+        }
+        // Rights on what is new: TABLE t, SEQUENCE t_id_seq.
+        let names = Set(added.map { "\($0.schema) \($0.name)" })
+        group += rights.filter { right in
+            let subject = right.name.split(separator: " ", maxSplits: 1).last.map(String.init) ?? ""
+            return names.contains("\(right.schema) \(subject)")
+        }
+        try await finishGroup()
+        return steps + leaving.map(DriftFollower.Step.leave)
+    }
+
+    /// Those entries that somebody has made on the target by hand.
+    private func present(_ entries: [DefinitionEntry]) async throws -> Set<String> {
+        guard !entries.isEmpty else { return [] }
+        return try await onTarget { connection in
+            try Set(entries.filter { try connection.has($0) }.map(\.identity))
+        }
+    }
+
+    private func followInOneTransaction(
+        _ drift: TableDrift,
+        _ changes: DefinitionChanges,
+        _ plan: Plan,
+        _ steps: [DriftFollower.Step]
+    ) async throws -> [String] {
+        let outcome = try await onTarget { [epoch, source, relations] connection in
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                try ledger.fence()
+                return try during("following what has changed in the source's definitions") {
+                    try DriftFollower(
+                        connection,
+                        ledger: ledger,
+                        source: source,
+                        drift: drift,
+                        changes: changes,
+                        plan: plan,
+                        relations: relations
+                    ).follow(steps)
+                }
+            }
+        }
+        for note in outcome.notes { migration.observer(.note("followed: \(note)")) }
+        return outcome.notes
+    }
+}
+
+extension Connection {
+    /// Whether an object of an entry's kind and name is there.
+    fileprivate func has(_ entry: DefinitionEntry) throws -> Bool {
+        let name = entry.schema == "-" ? Identifier(entry.name).quoted : entry.qualifiedName.quoted
+        let lookup: SQL
+        switch entry.kind {
+        case "TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TABLE":
+            lookup = "pg_catalog.to_regclass(\(value: name)) IS NOT NULL"
+        case "TYPE", "DOMAIN": lookup = "pg_catalog.to_regtype(\(value: name)) IS NOT NULL"
+        case "SCHEMA": lookup = "EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = \(value: entry.name))"
+        case "EXTENSION": lookup = "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = \(value: entry.name))"
+        case "FUNCTION", "PROCEDURE", "AGGREGATE":
+            // The name is a signature: touch(integer).
+            let signature = "\(Identifier(entry.schema).quoted).\(entry.name)"
+            lookup = "pg_catalog.to_regprocedure(\(value: signature)) IS NOT NULL"
+        default: return false
+        }
+        return try queryOne("SELECT \(lookup) AS is_there").boolean("is_there")
+    }
+}

@@ -1,0 +1,44 @@
+import Catalog
+package import Planning
+
+extension DefinitionChanges {
+    /// As findings of a verification: the target does not have them.
+    package func result() -> VerificationResult {
+        var result = VerificationResult(method: "pg_dump")
+        result.examined.append(
+            VerificationResult.Examined(kind: "definition", source: later.count, target: earlierCount)
+        )
+        let additions = added.map { entry in
+            Finding(
+                "definition",
+                entry.description,
+                .stops,
+                "it is new on the source since the run began",
+                source: entry.statement,
+                // The report ends a repair with a semicolon of its own.
+                repair: entry.statement.hasSuffix(";") ? String(entry.statement.dropLast()) : nil
+            )
+        }
+        let changes = changed.map { entry in
+            Finding(
+                "definition",
+                entry.description,
+                .stops,
+                "it has changed on the source since the run began",
+                source: entry.statement,
+                target: earlier(entry)?.statement
+            )
+        }
+        let losses = gone.map { entry in
+            Finding(
+                "definition",
+                entry.description,
+                .hurts,
+                "the source has it no more since the run began",
+                target: entry.statement
+            )
+        }
+        result.findings = (additions + changes).sorted { $0.object < $1.object } + losses
+        return result
+    }
+}

@@ -1,0 +1,21 @@
+import Postgres
+import Testing
+
+@Suite struct `A value confined to a thread` {
+    /// Whoever hands over the last job must not touch the executor afterwards: it may be gone, and its memory another's.
+    @Test func `may be gone as soon as its last job has run`() async throws {
+        let sum = try await withThrowingTaskGroup(of: Int.self) { group in
+            for lane in 0..<8 {
+                group.addTask {
+                    var sum = 0
+                    for number in 0..<500 {
+                        sum += try await ThreadConfined.with({ _ in lane * 500 + number }) { try await $0.run { $0 } }
+                    }
+                    return sum
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        #expect(sum == 4000 * 3999 / 2)
+    }
+}
