@@ -59,6 +59,9 @@ package struct TableDrift: Sendable {
             if differences.isEmpty, altered.contains(later.oid) {
                 differences = ["its constraints or settings changed"]
             }
+            if relation.treatment.isCopiedAhead, let plan = plans[later.qualifiedName] {
+                differences += Self.differences(relation, plan)
+            }
             let again =
                 relation.treatment.isCopiedAhead
                 ? Self.reasonToCopyAgain(
@@ -110,6 +113,18 @@ package struct TableDrift: Sendable {
         if before.generated != column.generated { differences.append("\(name) is generated otherwise") }
         if before.identity != column.identity { differences.append("\(name) has another identity") }
         if before.defaultExpression != column.defaultExpression { differences.append("\(name) has another default") }
+        return differences
+    }
+
+    /// What decides over how its delta is brought.
+    private static func differences(_ relation: RelationEntry, _ plan: TablePlan) -> [String] {
+        var differences: [String] = []
+        if relation.hasOtherUniqueKeys != plan.hasOtherUniqueKeys {
+            differences.append(plan.hasOtherUniqueKeys ? "it has another unique key" : "it has no other unique key")
+        }
+        if let before = relation.key?.indexName, let after = plan.key?.indexName, before != after {
+            differences.append("its key is held by index \"\(after)\"")
+        }
         return differences
     }
 
