@@ -89,6 +89,7 @@ package enum CatalogQuery {
     package static let materializedViews = sql(PackageResources.materialized_views_sql)
     package static let identity = sql(PackageResources.identity_sql)
     package static let enumerations = sql(PackageResources.enumerations_sql)
+    package static let adoptedObjects = sql(PackageResources.adopted_objects_sql)
     package static let userRelations = sql(PackageResources.user_relations_sql)
 
     /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its columns.

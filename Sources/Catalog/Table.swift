@@ -97,3 +97,52 @@ package struct Column: Sendable, Hashable, Codable {
         "bit", "varbit", "point", "line", "lseg", "box", "path", "polygon", "circle", "name", "money",
     ]
 }
+
+/// The target's table told as if the source had had it, so that what differs between the two is a change.
+extension Table {
+    package func known(as source: Table, parentOid: UInt32?, _ columns: [Column]) -> Table {
+        Table(
+            oid: source.oid,
+            schema: source.schema,
+            name: source.name,
+            kind: kind,
+            persistence: persistence,
+            fileNode: source.fileNode,
+            parentOid: parentOid,
+            partitionBound: partitionBound,
+            partitionStrategy: source.partitionStrategy,
+            partitionColumns: source.partitionColumns,
+            inheritedTables: inheritedTables,
+            columnsDigest: source.columnsDigest,
+            isRowSecurityActive: source.isRowSecurityActive,
+            heapBytes: source.heapBytes,
+            tableBytes: source.tableBytes,
+            estimatedRows: source.estimatedRows,
+            isReadable: source.isReadable,
+            columns: columns
+        )
+    }
+}
+
+extension Column {
+    package func numbered(_ number: Int) -> Column {
+        Column(
+            number: number,
+            name: name,
+            type: type,
+            isDomain: isDomain,
+            typeKind: typeKind,
+            typeSchema: typeSchema,
+            typeName: typeName,
+            isNotNull: isNotNull,
+            defaultExpression: defaultExpression,
+            identity: identity,
+            generated: generated,
+            missingValue: missingValue,
+            collation: collation,
+            isCollationDeterministic: isCollationDeterministic,
+            sortOrder: sortOrder,
+            correlation: correlation
+        )
+    }
+}

@@ -16,13 +16,13 @@ package enum ChunkStage: Sendable, Hashable {
     /// The condition on `tidemark.chunk c` and `tidemark.relation r`.
     var isDue: SQL {
         switch self {
-        case .base: "\(Self.isCopiedAhead) AND c.mark IS NULL"
+        case .base: "\(Self.isCopiedAhead) AND c.mark IS NULL AND NOT (c.is_adopted AND r.has_other_unique_keys)"
         case .delta(let pass):
             "\(Self.isCopiedAhead) AND c.mark IS NOT NULL AND c.pass < \(pass) AND NOT r.has_other_unique_keys"
         case .shed(let pass, let snapshot, let relation):
             """
-            \(Self.isCopiedAhead) AND c.mark IS NOT NULL AND c.pass < \(pass) AND r.has_other_unique_keys
-            AND c.shed_snapshot IS DISTINCT FROM \(literal: snapshot.description) AND \(Self.isOf(relation))
+            \(Self.isCopiedAhead) AND (c.mark IS NOT NULL OR c.is_adopted) AND c.pass < \(pass)
+            AND r.has_other_unique_keys AND c.shed_snapshot IS DISTINCT FROM \(literal: snapshot.description) AND \(Self.isOf(relation))
             """
         case .load(let pass, let relation):
             "\(Self.isCopiedAhead) AND c.pass < \(pass) AND r.has_other_unique_keys AND \(Self.isOf(relation))"

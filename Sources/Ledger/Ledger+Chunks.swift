@@ -44,7 +44,7 @@ extension Ledger {
         try connection.execute(
             """
             UPDATE tidemark.chunk
-            SET mark = \(value: try Self.json(mark))::jsonb, pass = \(value: pass), rows = \(value: rows),
+            SET mark = \(value: try Self.json(mark))::jsonb, is_adopted = false, pass = \(value: pass), rows = \(value: rows),
                 bytes = \(value: bytes), shed_snapshot = NULL, written_rows = NULL,
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
@@ -66,12 +66,15 @@ extension Ledger {
         )
     }
 
-    /// Enters that the target holds nothing of a chunk any more.
-    package func forget(_ chunk: ChunkEntry) throws {
+    /// Enters that a chunk has shed what a comparison found to differ in this snapshot.
+    ///
+    /// What is left is right, but no mark tells since when: it has to be compared again before it gets one.
+    package func shedByComparison(_ chunk: ChunkEntry, rows: Int, snapshot: Snapshot) throws {
         try connection.execute(
             """
             UPDATE tidemark.chunk
-            SET mark = NULL, rows = 0, shed_snapshot = NULL, written_rows = NULL,
+            SET mark = NULL, is_adopted = true, rows = \(value: rows), written_rows = NULL,
+                shed_snapshot = \(value: snapshot.description),
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
             """

@@ -109,7 +109,7 @@ extension Ledger {
         try connection.execute(
             """
             UPDATE tidemark.chunk
-            SET mark = NULL, rows = 0, pass = 0, shed_snapshot = NULL, written_rows = NULL
+            SET mark = NULL, is_adopted = false, rows = 0, pass = 0, shed_snapshot = NULL, written_rows = NULL
             WHERE relation_id = \(value: relation.relationId)::integer
             """
         )

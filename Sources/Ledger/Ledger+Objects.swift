@@ -44,6 +44,17 @@ extension Ledger {
         )
     }
 
+    /// Enters that an object is on the target already.
+    package func complete(_ object: NewObject) throws {
+        try connection.execute(
+            """
+            UPDATE tidemark.object SET steps_done = pg_catalog.jsonb_array_length(statements)
+            WHERE kind = \(value: object.kind) AND schema_name = \(value: object.table.schema)
+              AND table_name = \(value: object.table.name) AND object_name = \(value: object.name)
+            """
+        )
+    }
+
     package func objects() throws -> [ObjectEntry] { try objects(where: "true") }
 
     private func objects(where condition: SQL) throws -> [ObjectEntry] {

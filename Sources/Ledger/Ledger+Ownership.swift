@@ -17,17 +17,19 @@ extension Ledger {
     ///   - source: Which database is being copied.
     ///   - toolVersion: Who writes the ledger.
     ///   - mayCreate: Whether an empty target may become ours.
+    ///   - mayAdopt: Whether one that is not empty may.
     /// - Returns: The run and the ledger, with the new epoch.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     package static func takeOver(
         _ connection: Connection,
         source: DatabaseIdentity,
         toolVersion: String,
-        mayCreate: Bool
+        mayCreate: Bool,
+        mayAdopt: Bool = false
     ) throws -> (run: RunEntry, ledger: Ledger) {
         try lock(connection)
         if try run(on: connection) == nil {
-            try refuseForeignTarget(connection, mayCreate: mayCreate)
+            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
             try create(on: connection, source: source, toolVersion: toolVersion)
         }
         guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
@@ -69,7 +71,7 @@ extension Ledger {
         )
     }
 
-    private static func refuseForeignTarget(_ connection: Connection, mayCreate: Bool) throws {
+    private static func refuseForeignTarget(_ connection: Connection, mayCreate: Bool, mayAdopt: Bool) throws {
         guard mayCreate else {
             throw LedgerError(
                 .missing,
@@ -78,7 +80,7 @@ extension Ledger {
             )
         }
         let present = try connection.query(CatalogQuery.userRelations)
-        guard present.isEmpty else {
+        guard present.isEmpty || mayAdopt else {
             let names = try present.prefix(5).map {
                 try QualifiedName(schema: $0.text("schema"), name: $0.text("name")).description
             }
@@ -86,7 +88,8 @@ extension Ledger {
                 .targetNotEmpty,
                 "the target is not empty and holds no ledger of ours: "
                     + names.joined(separator: ", ") + (present.count > 5 ? ", …" : ""),
-                hint: "give an empty database (createdb -T template0 …); nothing was written"
+                hint:
+                    "give an empty database (createdb -T template0 …), or --adopt if it was filled from this source by other means; nothing was written"
             )
         }
     }

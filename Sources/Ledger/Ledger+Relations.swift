@@ -3,17 +3,22 @@ package import Planning
 package import Postgres
 
 extension Ledger {
-    /// Enters the plan's tables and chunks, and what is to be rebuilt: once, in the transaction that is open.
-    package func enter(_ plan: Plan, source: DatabaseCatalog, objects: [NewObject]) throws {
+    /// Enters the plan's tables and chunks: once, in the transaction that is open.
+    package func enter(_ plan: Plan, source: DatabaseCatalog) throws {
         for table in plan.tables {
             guard let definition = source.table(table.name) else { continue }
             try enter(table, definition)
         }
-        try enter(objects)
     }
 
     /// Enters one table with its chunks.
-    package func enter(_ table: TablePlan, _ definition: Table) throws {
+    ///
+    /// - Parameters:
+    ///   - table: How it is treated.
+    ///   - definition: The source's table.
+    ///   - isAdopted: Whether the target holds rows of it already, of unknown origin.
+    /// - Throws: ``PostgresError``.
+    package func enter(_ table: TablePlan, _ definition: Table, isAdopted: Bool = false) throws {
         let relation = try connection.queryOne(
             """
             INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key, format,
@@ -27,14 +32,15 @@ extension Ledger {
             RETURNING relation_id
             """
         ).integer("relation_id")
-        try enterChunks(of: relation, table)
+        try enterChunks(of: relation, table, areAdopted: isAdopted)
     }
 
-    func enterChunks(of relation: Int, _ table: TablePlan) throws {
+    func enterChunks(of relation: Int, _ table: TablePlan, areAdopted: Bool = false) throws {
         try connection.execute(
             """
-            INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable)
-            SELECT \(value: relation)::integer, r.number, r.range, r.number <= \(value: table.immutableRanges)::bigint
+            INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, is_adopted)
+            SELECT \(value: relation)::integer, r.number, r.range, r.number <= \(value: table.immutableRanges)::bigint,
+                   \(value: String(areAdopted))::boolean
             FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(table.ranges))::jsonb)
                  WITH ORDINALITY AS r(range, number)
             """
@@ -110,6 +116,6 @@ extension Ledger {
     }
 
     static let chunkColumns: SQL = """
-        c.relation_id, c.chunk_number, c.range, c.is_immutable, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows
+        c.relation_id, c.chunk_number, c.range, c.is_immutable, c.is_adopted, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows
         """
 }

@@ -43,6 +43,7 @@ package struct ChunkEntry: Sendable, Codable {
     package let chunkNumber: Int
     package let range: KeyRange
     package let isImmutable: Bool
+    package let isAdopted: Bool
     package let mark: Mark?
     package let pass: Int
     package let rows: Int
@@ -69,7 +70,7 @@ package struct ObjectEntry: Sendable, Codable {
 }
 
 /// The order in which objects come into being; a stage begins when the ones before it are done.
-package enum RebuildStage: Int, Sendable, Codable, CaseIterable {
+package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
     /// What identifies a table's rows: the delta is applied by it.
     case key = 1
     /// The other indexes, unique and exclusion constraints.
@@ -82,6 +83,8 @@ package enum RebuildStage: Int, Sendable, Codable, CaseIterable {
     case foreignKey = 5
     /// Validation of foreign keys.
     case validation = 6
+
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// An object to be entered into the ledger.

@@ -34,7 +34,7 @@ extension RunReport {
             lines.append("Removed \(Quantity.count(transfer.removedRows)) rows the source no longer has as they were")
         }
         if transfer.reconciledChunks > 0 {
-            lines.append("Compared \(transfer.reconciledChunks) chunks with the source: their marks were void")
+            lines.append("Compared \(transfer.reconciledChunks) chunks with the source: no mark told what they hold")
         }
         if transfer.objects > 0 { lines.append("Built \(transfer.objects) keys, indexes and constraints") }
         if transfer.retries > 0 { lines.append("Repeated \(transfer.retries) attempts after passing failures") }

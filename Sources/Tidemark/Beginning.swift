@@ -15,8 +15,10 @@ struct Beginning {
     let target: DatabaseIdentity
     let access: Definitions.Access
 
-    /// Makes the target's tables and enters the plan, all in one transaction: afterwards both are there or neither.
-    func define(_ plan: Plan) async throws {
+    /// Makes the target's tables, or takes those that are there, and enters the plan, all in one transaction.
+    ///
+    /// - Returns: What was done to a target that was not empty, for people.
+    func begin(_ plan: Plan, adopting: Bool) async throws -> [String] {
         migration.observer(.phase("definitions"))
         let sequences = Set(source.sequences.map(\.qualifiedName))
             .subtracting(source.sequences(excluding: plan.excluded).map(\.qualifiedName))
@@ -28,35 +30,43 @@ struct Beginning {
             purpose: "\(run.sessionPrefix) definitions",
             options: definitionOptions
         ) { try await (sql: $0.preData(), entries: $0.preDataEntries()) }
-        let keys = Dictionary(
-            uniqueKeysWithValues: plan.tables.compactMap { table in
-                table.key.map { (table.name, $0.indexName) }
-            }
-        )
-        let objects = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: keys)
-        try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
+        return try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
             try await target.run { [epoch, source] connection in
                 try connection.transaction(.readWrite) {
                     let ledger = Ledger(connection, epoch: epoch)
                     try ledger.fence()
-                    try during("making the source's definitions on the target") {
-                        try Self.make(script.sql, connection)
+                    var notes: [String] = []
+                    if adopting {
+                        notes = try Adoption(connection, ledger: ledger, source: source, plan: plan)
+                            .adopt(script.entries)
+                    } else {
+                        try during("making the source's definitions on the target") {
+                            try Self.make(script.sql, connection)
+                        }
+                        try Self.compare(source, with: connection, plan)
+                        try ledger.enter(plan, source: source)
+                        try ledger.keep(script.entries)
                     }
-                    try Self.compare(source, with: connection, plan)
-                    try ledger.enter(plan, source: source, objects: objects)
-                    try ledger.keep(script.entries)
                     try ledger.setStep(.defined)
-                    try ledger.record("definitions")
+                    try ledger.record(adopting ? "adopted" : "definitions")
+                    return notes
                 }
             }
         }
     }
 
     /// Reads what the ledger holds and follows what has changed on the source since.
-    func session(for act: String, warnings: [String]) async throws -> Session {
+    ///
+    /// - Parameters:
+    ///   - act: What the session is for.
+    ///   - warnings: What the report is to tell.
+    ///   - isFresh: Whether the definitions were made a moment ago.
+    /// - Returns: The session.
+    /// - Throws: ``PlanError``, ``PostgresError``.
+    func session(for act: String, warnings: [String], isFresh: Bool) async throws -> Session {
         let before = try await begun(act, warnings)
         try refuseOtherTreatments(before.relations)
-        guard before.run.pass > 0 else { return before }
+        guard !isFresh else { return before }
         let followed = try await before.definitions { definitions in
             try await Following(
                 migration: migration,

@@ -227,24 +227,3 @@ struct Following {
         return outcome.notes
     }
 }
-
-extension Connection {
-    /// Whether an object of an entry's kind and name is there.
-    fileprivate func has(_ entry: DefinitionEntry) throws -> Bool {
-        let name = entry.schema == "-" ? Identifier(entry.name).quoted : entry.qualifiedName.quoted
-        let lookup: SQL
-        switch entry.kind {
-        case "TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TABLE":
-            lookup = "pg_catalog.to_regclass(\(value: name)) IS NOT NULL"
-        case "TYPE", "DOMAIN": lookup = "pg_catalog.to_regtype(\(value: name)) IS NOT NULL"
-        case "SCHEMA": lookup = "EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = \(value: entry.name))"
-        case "EXTENSION": lookup = "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = \(value: entry.name))"
-        case "FUNCTION", "PROCEDURE", "AGGREGATE":
-            // The name is a signature: touch(integer).
-            let signature = "\(Identifier(entry.schema).quoted).\(entry.name)"
-            lookup = "pg_catalog.to_regprocedure(\(value: signature)) IS NOT NULL"
-        default: return false
-        }
-        return try queryOne("SELECT \(lookup) AS is_there").boolean("is_there")
-    }
-}

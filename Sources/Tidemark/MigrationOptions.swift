@@ -16,6 +16,8 @@ public struct MigrationOptions: Sendable {
     public var toolDirectory: String?
     /// A folder for the definitions while they are on their way; a private one is made in it.
     public var scratchDirectory = "/tmp"
+    /// Take a target that was filled from the source by other means: compare its rows, and copy only what differs.
+    public var adopts = false
     /// Leave all objects to the role that restores them.
     public var skipsOwners = false
     /// Bring over no GRANTs.

@@ -54,6 +54,7 @@ struct Preparation {
             )
             try refuse(source.identity, target)
             try refuseSuperuserObjects(source.identity, target)
+            let adopts = migration.options.adopts
             let tools = try await PostgresTools.find(
                 major: target.serverVersion.major,
                 in: migration.options.toolDirectory
@@ -63,7 +64,8 @@ struct Preparation {
                     connection,
                     source: source.identity,
                     toolVersion: Versions.tidemark,
-                    mayCreate: mayCreate
+                    mayCreate: mayCreate,
+                    mayAdopt: adopts
                 )
                 return (taken.run, taken.ledger.epoch)
             }
@@ -77,8 +79,11 @@ struct Preparation {
                 target: target,
                 access: access
             )
-            if run.step == .begun { try await begin.define(plan) }
-            return try await body(try await begin.session(for: act, warnings: plan.warnings))
+            guard run.step == .begun else {
+                return try await body(try await begin.session(for: act, warnings: plan.warnings, isFresh: false))
+            }
+            let notes = try await begin.begin(plan, adopting: adopts)
+            return try await body(try await begin.session(for: act, warnings: plan.warnings + notes, isFresh: !adopts))
         }
     }
 

@@ -18,10 +18,14 @@ struct PrecopyCommand: AsyncParsableCommand {
     @OptionGroup var build: BuildArguments
     @OptionGroup var output: OutputOptions
 
+    @Flag(help: "Take a target that was filled from the source by other means; compare, and copy only what differs.")
+    var adopt = false
+
     func run() async throws {
         try await Terminal.run(quiet: output.quiet) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
+            options.adopts = adopt
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),

@@ -17,7 +17,10 @@ struct ChunkStep {
 
     func run(_ stage: ChunkStage) throws -> ChunkOutcome {
         guard relation.treatment.isCopiedAhead, let key = relation.key else { return try copyWhole() }
-        guard let mark = chunk.mark else { return try copyBase(countsFor: stage) }
+        guard let mark = chunk.mark else {
+            guard chunk.isAdopted else { return try copyBase(countsFor: stage) }
+            return try reconcile(key, because: "its rows were brought by other means", stage)
+        }
         if let reason = mark.voidReason(at: now) { return try reconcile(key, because: reason, stage) }
         switch stage {
         case .shed(_, let snapshot, _): return try shedOnly(key, since: mark, snapshot)
@@ -44,24 +47,26 @@ struct ChunkStep {
 
     /// Never wrong, whatever the target holds in the range: it is compared, and what differs is copied again.
     private func reconcile(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> ChunkOutcome {
-        progress.note("\(relation.name) chunk \(chunk.chunkNumber) is compared with the source: \(reason)")
-        if relation.hasOtherUniqueKeys {
-            // All chunks must shed before any loads; comparing would load. Without a mark it will be a base.
-            let removed = try lane.target.execute(
-                "DELETE FROM \(relation.rows) WHERE \(chunk.range.condition(on: key))"
-            )
-            if case .shed = stage {
-                try ledger.forget(chunk)
-                return ChunkOutcome(kind: .shed, copied: .zero, removed: removed)
-            }
-            let copied = try copy(source.allRows)
-            try complete(rows: copied.rows, copied: copied, pass: context.pass)
-            return ChunkOutcome(kind: .reconciled, copied: copied, removed: removed)
+        let hash = try lane.commonHash()
+        guard case .shed(_, let snapshot, _) = stage else {
+            if !chunk.isAdopted { tell(reason) }
+            let outcome = try Reconciler(lane: lane, hash: hash) { try copy($0.allRows) }.reconcile(source, key)
+            try complete(rows: outcome.rows, copied: outcome.copied, pass: context.pass)
+            return ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed)
         }
-        let reconciler = Reconciler(lane: lane, hash: try lane.commonHash()) { try copy($0.allRows) }
-        let outcome = try reconciler.reconcile(source, key)
-        try complete(rows: outcome.rows, copied: outcome.copied, pass: context.pass)
-        return ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed)
+        // Where there are other unique keys, all chunks must shed before any loads.
+        if !chunk.isAdopted { tell(reason) }
+        let outcome = try Reconciler(lane: lane, hash: hash, copy: nil).reconcile(source, key)
+        if outcome.isEqual {
+            try complete(rows: outcome.rows, copied: .zero, pass: context.pass)
+            return ChunkOutcome(kind: .reconciled, copied: .zero, removed: 0)
+        }
+        try ledger.shedByComparison(chunk, rows: outcome.rows, snapshot: snapshot)
+        return ChunkOutcome(kind: .shed, copied: .zero, removed: outcome.removed)
+    }
+
+    private func tell(_ reason: String) {
+        progress.note("\(relation.name) chunk \(chunk.chunkNumber) is compared with the source: \(reason)")
     }
 
     // MARK: Delta

@@ -105,7 +105,7 @@ package struct ChunkWorker {
 package struct ChunkOutcome: Sendable {
     package enum Kind: String, Sendable {
         case base, delta, shed, unchanged, whole
-        /// The mark was void, or the target did not hold what the ledger says: both sides were compared.
+        /// No mark told what the target holds: both sides were compared.
         case reconciled
     }
 

@@ -15,14 +15,17 @@ struct Reconciler {
 
     let lane: Lane
     let hash: RowHash
-    /// Copies a range of the source into the target, which holds nothing of it.
-    let copy: (ChunkSource) throws -> CopyCount
+    /// Copies a range of the source into the target, which holds nothing of it; nil: what differs is only taken out.
+    let copy: ((ChunkSource) throws -> CopyCount)?
 
     /// What came of it.
     struct Outcome {
+        /// How many rows the target holds now.
         var rows = 0
         var copied = CopyCount.zero
         var removed = 0
+        /// Whether nothing differed.
+        var isEqual = true
     }
 
     func reconcile(_ chunk: ChunkSource, _ key: Key) throws -> Outcome {
@@ -45,6 +48,7 @@ struct Reconciler {
             outcome.rows += of.rows
             outcome.copied = outcome.copied + of.copied
             outcome.removed += of.removed
+            outcome.isEqual = outcome.isEqual && of.isEqual
         }
         return outcome
     }
@@ -53,8 +57,8 @@ struct Reconciler {
         let removed = try lane.target.execute(
             "DELETE FROM \(chunk.relation.rows) WHERE \(chunk.range.condition(on: key))"
         )
-        let copied = try copy(chunk)
-        return Outcome(rows: copied.rows, copied: copied, removed: removed)
+        let copied = try copy?(chunk) ?? .zero
+        return Outcome(rows: copied.rows, copied: copied, removed: removed, isEqual: false)
     }
 
     private struct Fingerprint: Equatable {

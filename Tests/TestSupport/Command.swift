@@ -69,6 +69,26 @@ package struct Command: Sendable {
         return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
     }
 
+    /// Runs one tool of PostgreSQL's with its output into another one's input.
+    package static func pipe(_ first: [String], into second: [String]) async throws -> Outcome {
+        let tools = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"].map { "\($0)/" } ?? ""
+        let quoted = [first, second].map { command in
+            (command.enumerated().map { $0 == 0 ? tools + $1 : $1 }).map {
+                "'" + $0.replacing("'", with: "'\\''") + "'"
+            }.joined(separator: " ")
+        }
+        let result = try await Subprocess.run(
+            .name("bash"),
+            arguments: ["-o", "pipefail", "-c", quoted.joined(separator: " | ")],
+            input: .none,
+            output: .string(limit: 1 << 20),
+            error: .string(limit: 1 << 20)
+        )
+        var code: Int32?
+        if case .exited(let status) = result.terminationStatus { code = status }
+        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+    }
+
     /// Beside the test bundle, where SwiftPM puts all products of one build.
     private static var path: String {
         let bundle = CommandLine.arguments.first ?? ""

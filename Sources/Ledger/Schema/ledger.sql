@@ -52,6 +52,8 @@ CREATE TABLE tidemark.chunk (
     range jsonb NOT NULL,
     -- Declared to change no more: never read again once it has a base, but proven with the rest.
     is_immutable boolean NOT NULL DEFAULT false,
+    -- The target holds rows of unknown origin in the range: they are compared, not copied.
+    is_adopted boolean NOT NULL DEFAULT false,
     mark jsonb,
     pass bigint NOT NULL DEFAULT 0,
     rows bigint NOT NULL DEFAULT 0,

@@ -73,9 +73,6 @@ extension ObjectEntry {
     package func removal(from target: DatabaseCatalog, table: QualifiedName) -> SQL? {
         let index = target.indexes.first { $0.schema == table.schema && $0.name == objectName }
         guard let index, index.tableQualifiedName == table else { return nil }
-        if let constraint = index.constraintName {
-            return "ALTER TABLE \(table) DROP CONSTRAINT \(Identifier(constraint))"
-        }
-        return "DROP INDEX \(index.qualifiedName)"
+        return index.removal
     }
 }

@@ -1,0 +1,14 @@
+package import Postgres
+
+/// What hangs on a table of a target that was filled by other means, and has to go before rows are brought.
+package struct AdoptedObject: Sendable, Hashable, Codable {
+    package let schema: String
+    package let tableName: String
+    /// Foreign key, trigger, rule, policy, statistics object.
+    package let kind: String
+    package let name: String
+    /// The statement that takes it off.
+    package let statement: String
+
+    package var table: QualifiedName { QualifiedName(schema: schema, name: tableName) }
+}

@@ -1,0 +1,32 @@
+-- What hangs on the tables of a target that was filled by other means and would act on rows that are brought, or be in
+-- the way of the definitions that come after the rows: foreign keys, triggers, rules, policies, statistics objects.
+SELECT n.nspname AS schema, c.relname AS table_name, x.kind, x.name, x.statement
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT 1 AS place, 'foreign key' AS kind, con.conname AS name,
+           pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, con.conname) AS statement
+    FROM pg_catalog.pg_constraint con
+    WHERE con.conrelid = c.oid AND con.contype = 'f' AND con.conparentid = 0
+    UNION ALL
+    SELECT 2, 'trigger', t.tgname, pg_catalog.format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname)
+    FROM pg_catalog.pg_trigger t
+    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+      AND coalesce((pg_catalog.to_jsonb(t) ->> 'tgparentid')::oid, 0) = 0
+    UNION ALL
+    SELECT 3, 'rule', r.rulename, pg_catalog.format('DROP RULE %I ON %I.%I', r.rulename, n.nspname, c.relname)
+    FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'
+    UNION ALL
+    SELECT 4, 'policy', p.polname, pg_catalog.format('DROP POLICY %I ON %I.%I', p.polname, n.nspname, c.relname)
+    FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid
+    UNION ALL
+    SELECT 5, 'statistics object', s.stxname, pg_catalog.format('DROP STATISTICS %I.%I', sn.nspname, s.stxname)
+    FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace sn ON sn.oid = s.stxnamespace
+    WHERE s.stxrelid = c.oid
+) AS x
+WHERE c.relkind IN ('r', 'p', 'v', 'm')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+  AND n.nspname !~ '^pg_(toast|temp)'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                  WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype = 'e')
+ORDER BY x.place, n.nspname, c.relname, x.name

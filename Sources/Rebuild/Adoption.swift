@@ -1,0 +1,163 @@
+package import Catalog
+package import Ledger
+package import Planning
+package import Postgres
+
+/// Makes a target ours that was filled by other means: last week's dump, a storage snapshot.
+///
+/// Nothing in it is trusted and nothing thrown away: its tables enter the ledger as they are, with chunks that will be
+/// compared with the source before they get a mark. Keys and indexes that are exactly the source's count as built;
+/// others of their names go. What would act on rows that are brought (foreign keys, triggers, rules) goes as well: the
+/// cutover makes it from the source's definitions.
+package struct Adoption {
+    private let connection: Connection
+    private let ledger: Ledger
+    private let source: DatabaseCatalog
+    private let plan: Plan
+
+    /// - Parameters:
+    ///   - connection: The target, in a transaction.
+    ///   - ledger: The ledger on the same connection.
+    ///   - source: What the source contains.
+    ///   - plan: How its tables are treated, cut into chunks.
+    package init(_ connection: Connection, ledger: Ledger, source: DatabaseCatalog, plan: Plan) {
+        self.connection = connection
+        self.ledger = ledger
+        self.source = source
+        self.plan = plan
+    }
+
+    /// Enters what the target has; what it lacks is followed afterwards like any change on the source.
+    ///
+    /// - Parameter definitions: The source's definitions.
+    /// - Returns: What was done, for people.
+    /// - Throws: ``PlanError`` where the target is not what the source could become; ``PostgresError``.
+    package func adopt(_ definitions: [DefinitionEntry]) throws -> [String] {
+        let target = try DatabaseCatalog(inTransactionOf: connection)
+        try refuseForeignColumns(target)
+        var notes = try dropObjects()
+        var adopted = 0
+        for table in plan.tables {
+            guard let ours = source.table(table.name), let theirs = target.table(table.name) else { continue }
+            let definition = Self.definition(of: theirs, on: target, as: ours, on: source)
+            try ledger.enter(table, definition, isAdopted: table.treatment.isCopiedAhead)
+            if table.treatment.isCopiedAhead { adopted += 1 }
+        }
+        let present = try definitions.filter { entry in
+            guard try connection.canFind(entry) else { return entry.kind != "COMMENT" }
+            return try connection.has(entry)
+        }
+        try ledger.keep(present)
+        notes.append("adopted \(adopted) tables whose rows are to be compared")
+        try adoptObjects()
+        return notes
+    }
+
+    // MARK: Tables
+
+    /// The target's table, told as if the source had had it: what differs is then a change on the source.
+    private static func definition(
+        of theirs: Table,
+        on target: DatabaseCatalog,
+        as ours: Table,
+        on source: DatabaseCatalog
+    ) -> Table {
+        let parents = (
+            source.partitions.parent(of: ours)?.qualifiedName, target.partitions.parent(of: theirs)?.qualifiedName
+        )
+        let columns = theirs.columns.compactMap { column in
+            ours.column(column.name).map { column.numbered($0.number) }
+        }
+        return theirs.known(as: ours, parentOid: parents.0 == parents.1 ? ours.parentOid : theirs.parentOid, columns)
+    }
+
+    private func refuseForeignColumns(_ target: DatabaseCatalog) throws {
+        let excluded = plan.excluded
+        var foreign: [String] = []
+        for table in source.tables where !excluded.contains(table.qualifiedName) {
+            guard let theirs = target.table(table.qualifiedName) else { continue }
+            if theirs.kind != table.kind { foreign.append("\(table.qualifiedName) is another kind of table there") }
+            for column in theirs.columns where table.column(column.name) == nil {
+                foreign.append("\(table.qualifiedName) has a column \"\(column.name)\" there")
+            }
+        }
+        guard foreign.isEmpty else {
+            throw PlanError(
+                .refused,
+                "the target cannot be adopted, it holds what the source does not have:\n    "
+                    + foreign.prefix(20).joined(separator: "\n    "),
+                hint: "drop it on the target if it is not needed any more; nothing was written"
+            )
+        }
+    }
+
+    // MARK: What hangs on them
+
+    private func dropObjects() throws -> [String] {
+        let excluded = plan.excluded
+        let objects = try connection.query(AdoptedObject.self, CatalogQuery.adoptedObjects).filter {
+            !excluded.contains($0.table)
+        }
+        for object in objects {
+            try connection.execute(SQL(trusted: object.statement))
+            try ledger.record("dropped", subject: "\(object.kind) \(Identifier(object.name).quoted) on \(object.table)")
+        }
+        guard !objects.isEmpty else { return [] }
+        let kinds = Dictionary(grouping: objects, by: \.kind).sorted { $0.key < $1.key }
+        let told = kinds.map { "\($0.value.count) \($0.key)" }.joined(separator: ", ")
+        return ["taken off the target until the cutover makes it again: \(told)"]
+    }
+
+    /// Keys and indexes that are exactly the source's need not be built again.
+    private func adoptObjects() throws {
+        let keys = Dictionary(
+            uniqueKeysWithValues: plan.tables.compactMap { table in table.key.map { (table.name, $0.indexName) } }
+        )
+        let objects = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: keys)
+        try ledger.enter(objects)
+        // Those of partitioned tables first: dropping one takes its partitions' along.
+        for isPartitioned in [true, false] {
+            let target = try DatabaseCatalog(inTransactionOf: connection)
+            let present = Dictionary(
+                target.indexes.map { ($0.qualifiedName, $0) },
+                uniquingKeysWith: { first, _ in first }
+            )
+            for index in source.indexes where index.isPartitioned == isPartitioned {
+                guard let there = present[index.qualifiedName],
+                    let object = objects.first(where: {
+                        $0.table == index.tableQualifiedName && $0.name == index.name && $0.stage < .rowConstraint
+                    })
+                else { continue }
+                if Self.isSame(index, there), hasAllPartitions(index, there, target) {
+                    try ledger.complete(object)
+                } else {
+                    try connection.execute(there.removal)
+                    try ledger.record("dropped", subject: "index \(there.qualifiedName): it differs from the source's")
+                }
+            }
+        }
+    }
+
+    private static func isSame(_ ours: Index, _ theirs: Index) -> Bool {
+        ours.tableQualifiedName == theirs.tableQualifiedName && ours.definition == theirs.definition && theirs.isUsable
+            && ours.constraintName == theirs.constraintName
+            && ours.constraintType == theirs.constraintType
+            && ours.constraintDefinition == theirs.constraintDefinition
+            // One that is not attached yet will be.
+            && !(ours.parentOid == nil && theirs.parentOid != nil)
+    }
+
+    /// An index of a partitioned table is valid as well when some partitions are not there.
+    private func hasAllPartitions(_ ours: Index, _ theirs: Index, _ target: DatabaseCatalog) -> Bool {
+        let attached = Set(target.indexes.filter { $0.parentOid == theirs.oid }.map(\.qualifiedName))
+        return source.indexes.allSatisfy { $0.parentOid != ours.oid || attached.contains($0.qualifiedName) }
+    }
+}
+
+extension Index {
+    /// The statement that takes it off.
+    var removal: SQL {
+        guard let constraintName else { return "DROP INDEX \(qualifiedName)" }
+        return "ALTER TABLE \(tableQualifiedName) DROP CONSTRAINT \(Identifier(constraintName))"
+    }
+}
