@@ -109,7 +109,7 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["TestSupport", "Postgres"], swiftSettings: strict),
         .testTarget(
             name: "PlanningTests",
-            dependencies: ["TestSupport", "Planning", "Catalog", "Postgres"],
+            dependencies: ["TestSupport", "Tidemark", "Report", "Planning", "Catalog", "Postgres"],
             swiftSettings: strict
         ),
         .testTarget(

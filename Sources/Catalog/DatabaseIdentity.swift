@@ -28,6 +28,8 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
     package let eventTriggers: Int
     package let publicationsForAllTables: Int
     package let preparedTransactions: Int
+    /// Since when the counters of written rows count, as far as can be told.
+    package let statisticsSince: String?
 
     package var serverVersion: ServerVersion { ServerVersion(number: serverVersionNumber) }
 

@@ -27,6 +27,10 @@ package struct Table: Sendable, Hashable, Codable {
     package let tableBytes: Int
     /// The planner's estimate; 0 where it has none.
     package let estimatedRows: Int
+    /// Since the statistics were reset; lost in a crash, aborted work included: a hint, never a proof.
+    package let rowsInserted: Int
+    /// Updated and deleted, as far as the statistics know.
+    package let rowsChanged: Int
     package let isReadable: Bool
     package let columns: [Column]
 
@@ -75,9 +79,13 @@ package struct Column: Sendable, Hashable, Codable {
     /// Whether its type is compared by operators every session finds, whatever its search path.
     ///
     /// A type of an extension (citext, ltree) has its own, and compared otherwise it would sort and match otherwise;
-    /// a domain over an enum has none.
+    /// a domain over an enum has none; a composite may hold text that is sorted otherwise on the other side.
     package var isComparable: Bool {
-        typeKind == "b" ? typeSchema == "pg_catalog" : !(typeKind == "e" && isDomain)
+        switch typeKind {
+        case "b", "r", "m": typeSchema == "pg_catalog"
+        case "e": !isDomain
+        default: false
+        }
     }
 
     /// Whether the binary form of COPY means the same on every server.
@@ -118,6 +126,8 @@ extension Table {
             heapBytes: source.heapBytes,
             tableBytes: source.tableBytes,
             estimatedRows: source.estimatedRows,
+            rowsInserted: source.rowsInserted,
+            rowsChanged: source.rowsChanged,
             isReadable: source.isReadable,
             columns: columns
         )

@@ -1,4 +1,4 @@
-import Planning
+package import Planning
 package import Postgres
 
 extension Ledger {
@@ -78,6 +78,63 @@ extension Ledger {
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
             """
+        )
+    }
+
+    /// Cuts a chunk into several with the same mark.
+    ///
+    /// How many rows the target holds in each is counted; where they are not as many as the ledger tells, the chunk stays
+    /// whole, for the comparison it needs.
+    ///
+    /// - Parameters:
+    ///   - chunk: The chunk.
+    ///   - relation: Its table.
+    ///   - key: The table's key.
+    ///   - cuts: Keys that lie in the chunk, ascending.
+    ///   - tableBytes: The size of the source's table that the cuts are made for.
+    /// - Throws: ``PostgresError``.
+    package func cut(
+        _ chunk: ChunkEntry,
+        of relation: RelationEntry,
+        _ key: Key,
+        at cuts: [[String]],
+        tableBytes: Int
+    ) throws {
+        let parts = try chunk.range.cut(at: cuts).map { range in
+            let rows = try connection.queryOne(
+                "SELECT count(*) AS rows FROM \(relation.rows) WHERE \(range.condition(on: key))"
+            ).integer("rows")
+            return (range: range, rows: rows)
+        }
+        guard parts.reduce(0, { $0 + $1.rows }) == chunk.rows else { return }
+        for (index, part) in parts.enumerated() {
+            let range = try Self.json(part.range)
+            try connection.execute(
+                index == 0
+                    ? """
+                    UPDATE tidemark.chunk
+                    SET range = \(value: range)::jsonb, rows = \(value: part.rows), shed_snapshot = NULL, written_rows = NULL
+                    WHERE \(isChunk(chunk))
+                    """
+                    : """
+                    INSERT INTO tidemark.chunk (relation_id, chunk_number, range, mark, pass, rows)
+                    SELECT c.relation_id,
+                           (SELECT max(chunk_number) FROM tidemark.chunk WHERE relation_id = c.relation_id) + 1,
+                           \(value: range)::jsonb, c.mark, c.pass, \(value: part.rows)::bigint
+                    FROM tidemark.chunk c WHERE \(isChunk(chunk))
+                    """
+            )
+        }
+        try connection.execute(
+            """
+            UPDATE tidemark.relation SET table_bytes = \(value: tableBytes)
+            WHERE relation_id = \(value: relation.relationId)
+            """
+        )
+        try record(
+            "cut",
+            subject: "\(relation.name) into \(parts.count - 1) chunks more",
+            relation: relation.relationId
         )
     }
 

@@ -138,4 +138,34 @@ extension Ledger {
         }
         try enter(objects)
     }
+
+    /// Labels of an enum have other names: chunks are bounded by them.
+    package func rename(
+        labels: [String: String],
+        of enumeration: QualifiedName,
+        in relations: [RelationEntry]
+    ) throws {
+        guard !labels.isEmpty else { return }
+        for relation in relations {
+            let isOfEnumeration = (relation.key?.parts ?? []).map { part in
+                relation.definition.column(part.name).map {
+                    $0.typeKind == "e" && $0.typeSchema == enumeration.schema && $0.typeName == enumeration.name
+                } ?? false
+            }
+            guard isOfEnumeration.contains(true) else { continue }
+            func renamed(_ bound: [String]?) -> [String]? {
+                bound.map { values in zip(values, isOfEnumeration).map { $1 ? labels[$0] ?? $0 : $0 } }
+            }
+            for chunk in try chunks() where chunk.relationId == relation.relationId {
+                let range = KeyRange(lower: renamed(chunk.range.lower), upper: renamed(chunk.range.upper))
+                try connection.execute(
+                    """
+                    UPDATE tidemark.chunk SET range = \(value: try Self.json(range))::jsonb
+                    WHERE relation_id = \(value: chunk.relationId)::integer
+                      AND chunk_number = \(value: chunk.chunkNumber)::integer
+                    """
+                )
+            }
+        }
+    }
 }

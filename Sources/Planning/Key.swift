@@ -7,18 +7,42 @@ package struct Key: Sendable, Hashable, Codable {
     package struct Part: Sendable, Hashable, Codable {
         package let name: String
         package let type: String
-        /// Compared byte by byte, because source and target do not provably sort text alike.
-        package let isComparedBytewise: Bool
+        package let comparison: Comparison
 
-        package init(name: String, type: String, isComparedBytewise: Bool) {
+        package init(name: String, type: String, comparison: Comparison) {
             self.name = name
             self.type = type
-            self.isComparedBytewise = isComparedBytewise
+            self.comparison = comparison
         }
 
-        package var comparable: SQL {
-            isComparedBytewise ? "\(Identifier(name)) COLLATE pg_catalog.\"C\"" : "\(Identifier(name))"
+        /// The column in an order both sides agree on.
+        package var comparable: SQL { comparable(in: nil) }
+
+        /// The column of a table, by the table's alias.
+        package func comparable(in alias: SQL?) -> SQL {
+            let column: SQL = alias.map { "\($0).\(Identifier(name))" } ?? "\(Identifier(name))"
+            return switch comparison {
+            case .native: column
+            case .bytewise: "\(column) COLLATE pg_catalog.\"C\""
+            case .asText: "\(column)::pg_catalog.text COLLATE pg_catalog.\"C\""
+            }
         }
+
+        /// A bound, to be compared with the column.
+        package func bound(_ value: String) -> SQL {
+            comparison == .asText
+                ? "\(literal: value)::pg_catalog.text" : "\(literal: value)::\(SQL(trusted: type))"
+        }
+    }
+
+    /// How a column's values are ordered.
+    package enum Comparison: String, Sendable, Hashable, Codable {
+        /// As its type orders them.
+        case native
+        /// Byte by byte, because source and target do not provably sort text alike.
+        case bytewise
+        /// By the bytes of their text: the type's own operators are an extension's, which no search path of ours finds.
+        case asText = "as_text"
     }
 
     package let parts: [Part]
@@ -35,6 +59,11 @@ package struct Key: Sendable, Hashable, Codable {
     /// The key as ORDER BY takes it, in the order in which ranges are cut.
     package var order: SQL { parts.map(\.comparable).joined(separator: ", ") }
 
+    /// Whether two rows, by their tables' aliases, have the same key.
+    package func isSame(_ one: SQL, _ other: SQL) -> SQL {
+        parts.map { "\($0.comparable(in: one)) = \($0.comparable(in: other))" as SQL }.joined(separator: " AND ")
+    }
+
     /// Chooses what identifies a row: the primary key, else the smallest unique index whose columns are all NOT NULL.
     ///
     /// - Parameters:
@@ -45,7 +74,7 @@ package struct Key: Sendable, Hashable, Codable {
     package static func choose(for table: Table, among indexes: [Index], sortsAlike: Bool) -> Key? {
         let candidates = indexes.filter { index in
             index.identifiesRows
-                && (columns(of: index, in: table)?.allSatisfy { $0.isNotNull && $0.isComparable } ?? false)
+                && (columns(of: index, in: table)?.allSatisfy(\.isNotNull) ?? false)
         }
         let chosen =
             candidates.first(where: \.isPrimary)
@@ -60,7 +89,8 @@ package struct Key: Sendable, Hashable, Codable {
                 case "default": !sortsAlike
                 default: true
                 }
-            return Part(name: column.name, type: column.type, isComparedBytewise: isBytewise)
+            let comparison: Comparison = !column.isComparable ? .asText : isBytewise ? .bytewise : .native
+            return Part(name: column.name, type: column.type, comparison: comparison)
         }
         return Key(parts: parts, indexName: chosen.name)
     }

@@ -71,7 +71,7 @@ package struct KeyDistribution {
             Cut.self,
             """
             SELECT pg_catalog.json_build_array(\(texts)) AS bound FROM \(rows)
-            WHERE \(first.comparable) >= \(literal: bound)::\(SQL(trusted: first.type))
+            WHERE \(first.comparable) >= \(first.bound(bound))
             ORDER BY \(key.order) LIMIT 1
             """
         ).first?.bound

@@ -41,9 +41,7 @@ package struct KeyRange: Sendable, Hashable, Codable {
     private func comparison(_ key: Key, _ comparator: SQL, with values: [String]) -> SQL {
         precondition(values.count == key.parts.count, "a bound has one value per key column")
         let columns = key.parts.map(\.comparable).joined(separator: ", ")
-        let bounds = zip(key.parts, values).map { part, value in
-            "\(literal: value)::\(SQL(trusted: part.type))" as SQL
-        }.joined(separator: ", ")
+        let bounds = zip(key.parts, values).map { $0.bound($1) }.joined(separator: ", ")
         return key.parts.count == 1 ? "\(columns) \(comparator) \(bounds)" : "(\(columns)) \(comparator) (\(bounds))"
     }
 }

@@ -5,10 +5,13 @@ package struct Plan: Sendable, Hashable, Codable {
     package var tables: [TablePlan]
     /// What the operator should know before the night, and cannot see in a table's line.
     package var warnings: [String]
+    /// What the operator may declare to make the night shorter; never assumed.
+    package var suggestions: [String]
 
-    package init(tables: [TablePlan], warnings: [String]) {
+    package init(tables: [TablePlan], warnings: [String], suggestions: [String] = []) {
         self.tables = tables
         self.warnings = warnings
+        self.suggestions = suggestions
     }
 
     package func tables(_ treatment: Treatment) -> [TablePlan] { tables.filter { $0.treatment == treatment } }

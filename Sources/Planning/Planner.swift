@@ -52,7 +52,11 @@ package struct Planner {
         )
         try refuseUnreadable(plans)
         try refuseUnreadableSequences()
-        return Plan(tables: plans.sorted { $0.tableBytes > $1.tableBytes }, warnings: warnings(plans))
+        return Plan(
+            tables: plans.sorted { $0.tableBytes > $1.tableBytes },
+            warnings: warnings(plans),
+            suggestions: suggestions(plans)
+        )
     }
 
     private func plan(for table: Table) throws -> TablePlan {
@@ -126,15 +130,14 @@ package struct Planner {
             if asked.isCopiedAhead, key == nil {
                 throw PlanError(
                     .usage,
-                    "\(table.qualifiedName) cannot be treated as \(asked.rawValue): no primary key and no unique index over NOT NULL columns of built-in types",
+                    "\(table.qualifiedName) cannot be treated as \(asked.rawValue): no primary key and no unique index over NOT NULL columns",
                     hint: "let it be copied whole, or add a key on the source"
                 )
             }
             return (asked, "asked for")
         }
         guard key != nil else {
-            let hasOne = (indexes[table.oid] ?? []).contains { $0.isPrimary }
-            return (.whole, hasOne ? "its key's type has comparisons of its own" : "no key identifies its rows")
+            return (.whole, "no key identifies its rows")
         }
         if bytes < options.wholeBelowBytes { return (.whole, "small") }
         return (
@@ -169,12 +172,16 @@ package struct Planner {
         guard let first = key?.parts.first, let column = table.column(first.name) else { return 1 }
         let scattersByNature = ["uuid", "text", "varchar", "bpchar", "bytea"].contains(column.typeName)
         let isScattered = column.correlation.map { abs($0) < 0.5 } ?? scattersByNature
-        return isScattered || first.isComparedBytewise ? min(bySize, Self.chunksOfScatteredKey) : bySize
+        return isScattered || first.comparison != .native ? min(bySize, Self.chunksOfScatteredKey) : bySize
     }
 
     private func hasOtherUniqueKeys(_ table: Table, _ key: Key?, _ indexes: [Index]) -> Bool {
-        // Under a nondeterministic collation 'a' may become 'A' and move to another chunk while staying the same key.
-        let isKeyAmbiguous = key?.parts.contains { table.column($0.name)?.isCollationDeterministic == false } ?? false
+        // Under a nondeterministic collation, or in a citext, 'a' may become 'A' and move to another chunk while staying
+        // the same key.
+        let isKeyAmbiguous =
+            key?.parts.contains {
+                $0.comparison == .asText || table.column($0.name)?.isCollationDeterministic == false
+            } ?? false
         return isKeyAmbiguous || indexes.contains { ($0.isUnique || $0.isExclusion) && $0.name != key?.indexName }
     }
 
@@ -263,6 +270,18 @@ package struct Planner {
             )
         }
         return warnings
+    }
+
+    /// Statistics only hint at how a table is written: what they forgot in a crash would be lost rows if it were assumed.
+    private func suggestions(_ plans: [TablePlan]) -> [String] {
+        plans.filter { $0.treatment == .delta && !$0.isPartitioned }.compactMap { plan in
+            guard let table = source.table(plan.name), table.rowsInserted > 0, table.rowsChanged == 0 else {
+                return nil
+            }
+            let since = source.identity.statisticsSince.map { " since \($0)" } ?? ""
+            return "\(plan.name): rows were only added\(since) (\(table.rowsInserted)); if that is always so, "
+                + "treatment append_only in tidemark.yaml saves looking at its old rows on the night"
+        }
     }
 
     private static func shortList(_ names: [QualifiedName]) -> String {

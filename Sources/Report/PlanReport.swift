@@ -4,6 +4,11 @@ import Postgres
 
 /// A plan as it is printed, before anything runs.
 public struct PlanReport: Sendable {
+    /// A table copied whole is named from this size on.
+    private static let worthSaying = 8 << 20
+    /// What one worker carries on modest hardware; the forecast says so.
+    private static let assumedBytesPerSecond = 50_000_000.0
+
     private let plan: Plan
 
     package init(_ plan: Plan) {
@@ -49,8 +54,15 @@ public struct PlanReport: Sendable {
                 "Not looked at again: \(entry.immutableRanges) chunks of \(entry.name), declared immutable below \(bound)"
             )
         }
+        for entry in plan.tables(.whole) where entry.key == nil && entry.tableBytes >= Self.worthSaying {
+            lines.append(
+                "Whole on the night: \(entry.name), \(Quantity.bytes(entry.tableBytes)), "
+                    + "about \(Quantity.seconds(Double(entry.tableBytes) / Self.assumedBytesPerSecond)) at 50 MB/s (\(entry.reason))"
+            )
+        }
         if count(.definitionOnly) > 0 { lines.append("Without rows: \(count(.definitionOnly)) tables") }
         if count(.excluded) > 0 { lines.append("Left out: \(count(.excluded)) tables") }
+        lines += plan.suggestions.map { "SUGGESTION: \($0)" }
         lines += plan.warnings.map { "WARNING: \($0)" }
         return lines.joined(separator: "\n")
     }

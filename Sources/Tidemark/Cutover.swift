@@ -67,6 +67,7 @@ struct Cutover {
     // MARK: Rows
 
     private func bringData(_ session: Session, _ shared: SharedSnapshot) async throws {
+        try await Growth(session: session).cutOpenChunks()
         let pass = try await session.ledger { ledger in
             try ledger.enter(
                 RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)

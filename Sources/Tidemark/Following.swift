@@ -102,18 +102,22 @@ struct Following {
 
     /// A label can only be used once it is committed, and its statement may be repeated: hence apart from the rest.
     private func followEnumerations(_ theirs: [Enumeration]) async throws {
-        let statements = source.enumerations.flatMap { ours -> [SQL] in
-            guard let there = theirs.first(where: { $0.qualifiedName == ours.qualifiedName }) else { return [] }
-            return EnumerationDrift(from: there, to: ours).statements
+        let drifts = source.enumerations.compactMap { ours -> (name: QualifiedName, drift: EnumerationDrift)? in
+            guard let there = theirs.first(where: { $0.qualifiedName == ours.qualifiedName }) else { return nil }
+            let drift = EnumerationDrift(from: there, to: ours)
+            return drift.statements.isEmpty ? nil : (ours.qualifiedName, drift)
         }
-        guard !statements.isEmpty else { return }
-        try await onTarget { [epoch] connection in
+        guard !drifts.isEmpty else { return }
+        try await onTarget { [epoch, relations] connection in
             try connection.transaction(.readWrite) {
                 let ledger = Ledger(connection, epoch: epoch)
                 try ledger.fence()
-                for statement in statements {
-                    try connection.execute(statement)
-                    try ledger.record("followed", subject: statement.text)
+                for (name, drift) in drifts {
+                    for statement in drift.statements {
+                        try connection.execute(statement)
+                        try ledger.record("followed", subject: statement.text)
+                    }
+                    try ledger.rename(labels: drift.renames, of: name, in: relations)
                 }
             }
         }

@@ -54,6 +54,7 @@ struct Precopy {
     }
 
     private func work(_ session: Session) async throws {
+        try await Growth(session: session).cutOpenChunks()
         let pass = try await session.ledger { ledger in
             try ledger.enter(
                 RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
@@ -133,7 +134,7 @@ struct Precopy {
                 connection.query(
                     """
                     SELECT DISTINCT relation_id FROM tidemark.event
-                    WHERE pass = \(value: pass) AND relation_id IS NOT NULL AND kind NOT IN ('unchanged')
+                    WHERE pass = \(value: pass) AND relation_id IS NOT NULL AND kind NOT IN ('unchanged', 'cut', 'followed')
                       AND (kind <> 'shed' OR rows > 0)
                     """
                 ).map { try $0.integer("relation_id") }

@@ -40,9 +40,7 @@ struct Shedder {
         return held == probe.untouched
     }
 
-    private var sameKey: SQL {
-        key.columns.map { "t.\($0) = k.\($0)" as SQL }.joined(separator: " AND ")
-    }
+    private var sameKey: SQL { key.isSame("t", "k") }
 
     private func load(_ name: Identifier, _ copyOut: SQL) throws {
         let columns = key.columns.commaSeparated

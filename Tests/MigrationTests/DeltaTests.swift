@@ -131,10 +131,15 @@ import Tidemark
         ("integer", "n - 2000", "n + 100000"),
         ("numeric", "n * 1.5", "-n * 1.25"),
         ("date", "date '2000-01-01' + n", "date '0001-01-01' + n"),
+        ("bytea", "decode(md5(n::text), 'hex')", "decode(md5((n + 10000)::text), 'hex')"),
+        ("citext", "chr(65 + n % 50) || 'Ab' || n", "'aB-' || n"),
+        ("code", "'c' || n", "'C' || n"),
+        ("int8range", "int8range(n, n + 10)", "int8range(-n, n)"),
     ])
     func `follows tables by any kind of key`(type: String, first: String, later: String) async throws {
         try await DatabasePair.with(
             """
+            CREATE EXTENSION citext; CREATE DOMAIN code AS varchar(40) CHECK (VALUE <> '');
             CREATE TABLE t (k \(type) PRIMARY KEY, n int, v text);
             INSERT INTO t SELECT \(first), n, repeat('v', 150) FROM generate_series(1, 3000) n;
             CREATE TABLE c (a int, k \(type), n int, v text, PRIMARY KEY (a, k));
@@ -228,6 +233,35 @@ import Tidemark
             try await pair.source.run("DELETE FROM t WHERE id IN (100, 2000)")
             let report = try await pair.migration().precopy()
             #expect(report.transfer.reconciledChunks == 2)
+            try await expectEqualAfterCutover(pair)
+        }
+    }
+
+    @Test func `cuts the last chunk when the table has grown`() async throws {
+        try await DatabasePair.with(
+            """
+            CREATE TABLE g (id bigint PRIMARY KEY, v text);
+            INSERT INTO g SELECT n, repeat('v', 100) FROM generate_series(1, 4000) n;
+            ANALYZE;
+            """
+        ) { pair in
+            _ = try await pair.migration().precopy()
+            let chunks = "SELECT count(*) FROM tidemark.chunk"
+            let before = Int(try await pair.target.value(chunks)) ?? 0
+            try await pair.source.run(
+                """
+                INSERT INTO g SELECT n, repeat('v', 100) FROM generate_series(4001, 12000) n;
+                DELETE FROM g WHERE id % 50 = 0; UPDATE g SET v = 'u' WHERE id % 90 = 1
+                """
+            )
+            let second = try await pair.migration().precopy()
+            #expect(Int(try await pair.target.value(chunks)) ?? 0 >= before * 2, "from \(before)")
+            #expect(second.transfer.reconciledChunks == 0)
+            #expect(try await pair.target.value("SELECT max(rows) < 1500 FROM tidemark.chunk") == "t")
+            // Unchanged, it is not cut again.
+            let third = try await pair.migration().precopy()
+            #expect(third.transfer.rows == 0)
+            try await pair.source.run("INSERT INTO g SELECT n, repeat('v', 100) FROM generate_series(12001, 20000) n")
             try await expectEqualAfterCutover(pair)
         }
     }

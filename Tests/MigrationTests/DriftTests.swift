@@ -31,6 +31,9 @@ import Verification
         INSERT INTO t SELECT n, 'a' || n, 'b' || n, 'n' || n, n, 'good' FROM generate_series(1, 3000) n;
         CREATE TABLE u (id bigint PRIMARY KEY, a text, b text, n varchar(10), i int, m mood);
         INSERT INTO u SELECT n, 'ua' || n, 'ub' || n, 'un' || n, n, 'bad' FROM generate_series(1, 2000) n;
+        CREATE TYPE kind AS ENUM ('a', 'b', 'c');
+        CREATE TABLE k (kind kind, id int, v text, PRIMARY KEY (kind, id));
+        INSERT INTO k SELECT (enum_range(NULL::kind))[1 + n % 3], n, repeat('v', 200) FROM generate_series(1, 2000) n;
         CREATE INDEX t_a ON t (a);
         CREATE VIEW v AS SELECT id, i FROM t;
         ANALYZE;
@@ -135,6 +138,11 @@ import Verification
         ),
         Case("an enum label added", "ALTER TYPE mood ADD VALUE 'fair' BEFORE 'bad'", proof: labels),
         Case("an enum label renamed", "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'", proof: labels),
+        Case(
+            "a label of an enum that rows are identified by",
+            "ALTER TYPE kind RENAME VALUE 'b' TO 'z'; UPDATE k SET v = 'u' WHERE id = 7",
+            proof: labels
+        ),
         Case("an index added", "CREATE INDEX t_i ON t (i)", proof: "SELECT pg_get_indexdef('t_i'::regclass)"),
         Case(
             "an index made anew, otherwise",
@@ -204,7 +212,8 @@ import Verification
         Case("rows in another order on disk", "CLUSTER t USING t_a; UPDATE t SET b = 'c' WHERE id % 100 = 0"),
     ]
 
-    private static let labels = "SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum"
+    private static let labels =
+        "SELECT string_agg(enumlabel, ',' ORDER BY enumtypid::regtype::text, enumsortorder) FROM pg_enum"
 
     private static func typeOf(_ table: String, _ column: String) -> String {
         "(SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = '\(table)'::regclass AND attname = '\(column)')"

@@ -11,6 +11,7 @@ import Testing
         let columns: String
         let key: String
         let rows: String
+        var setup = ""
 
         var testDescription: String { name }
     }
@@ -50,6 +51,66 @@ import Testing
                 """
         ),
         Case(
+            name: "bytea",
+            columns: "a bytea",
+            key: "a",
+            rows:
+                "SELECT decode(md5(n::text), 'hex') FROM generate_series(1, 4000) n UNION SELECT '' UNION SELECT '\\x00'"
+        ),
+        Case(
+            name: "numeric with infinities, not a number and scales",
+            columns: "a numeric",
+            key: "a",
+            rows: """
+                SELECT n * 1.10 FROM generate_series(1, 4000) n UNION SELECT 'NaN' UNION SELECT 'Infinity'
+                UNION SELECT '-Infinity' UNION SELECT 1e300 UNION SELECT -1e-300
+                """
+        ),
+        Case(
+            name: "an enum and a number",
+            columns: "a mood, b integer",
+            key: "a, b",
+            rows: "SELECT (enum_range(NULL::mood))[1 + n % 3], n FROM generate_series(1, 4000) n",
+            setup: "CREATE TYPE mood AS ENUM ('z', 'a', 'm');"
+        ),
+        Case(
+            name: "a domain over an enum and a domain over a number",
+            columns: "a moody, b positive",
+            key: "a, b",
+            rows: "SELECT (enum_range(NULL::mood))[1 + n % 3], n FROM generate_series(1, 4000) n",
+            setup: """
+                CREATE TYPE mood AS ENUM ('z', 'a', 'm'); CREATE DOMAIN moody AS mood;
+                CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
+                """
+        ),
+        Case(
+            name: "citext",
+            columns: "a citext",
+            key: "a",
+            rows: "SELECT (CASE WHEN n % 2 = 0 THEN 'aB' ELSE 'Ab' END) || n FROM generate_series(1, 4000) n",
+            setup: "CREATE EXTENSION citext;"
+        ),
+        Case(
+            name: "ltree",
+            columns: "a ltree",
+            key: "a",
+            rows: "SELECT ('top.b' || n || '.c')::ltree FROM generate_series(1, 4000) n",
+            setup: "CREATE EXTENSION ltree;"
+        ),
+        Case(
+            name: "a range",
+            columns: "a int4range",
+            key: "a",
+            rows: "SELECT int4range(n, n + 5) FROM generate_series(1, 4000) n UNION SELECT 'empty' UNION SELECT '(,)'"
+        ),
+        Case(
+            name: "a composite type and an array",
+            columns: "a pair, b text[]",
+            key: "a, b",
+            rows: "SELECT ROW(n % 7, 'é' || n)::pair, ARRAY['x', n::text] FROM generate_series(1, 4000) n",
+            setup: "CREATE TYPE pair AS (x integer, y text);"
+        ),
+        Case(
             name: "composite with equal prefixes",
             columns: "a integer, b text, c date",
             key: "a, b, c",
@@ -62,7 +123,7 @@ import Testing
 
     @Test(arguments: cases) func `hold every row once, however it is distributed`(of example: Case) async throws {
         try await DatabasePair.with(
-            "CREATE TABLE t (\(example.columns), PRIMARY KEY (\(example.key))); INSERT INTO t \(example.rows); ANALYZE t"
+            "\(example.setup) CREATE TABLE t (\(example.columns), PRIMARY KEY (\(example.key))); INSERT INTO t \(example.rows); ANALYZE t"
         ) { pair in
             let counts = try await ThreadConfined.with(pair.source.endpoint, purpose: "test") { connection in
                 try await connection.run { connection in
@@ -95,7 +156,7 @@ import Testing
     }
 
     @Test func `are half open and leave nothing out`() {
-        let key = Key(parts: [.init(name: "id", type: "bigint", isComparedBytewise: false)], indexName: "pk")
+        let key = Key(parts: [.init(name: "id", type: "bigint", comparison: .native)], indexName: "pk")
         let ranges = KeyRange.between([["-5"], ["7"]])
         #expect(ranges.map(\.description) == ["[-∞, -5)", "[-5, 7)", "[7, ∞)"])
         #expect(ranges[1].condition(on: key).text == #""id" >= '-5'::bigint AND "id" < '7'::bigint"#)
@@ -105,8 +166,8 @@ import Testing
     @Test func `compare text byte by byte where the servers may sort it differently`() {
         let key = Key(
             parts: [
-                .init(name: "a", type: "integer", isComparedBytewise: false),
-                .init(name: "b", type: "text", isComparedBytewise: true),
+                .init(name: "a", type: "integer", comparison: .native),
+                .init(name: "b", type: "text", comparison: .bytewise),
             ],
             indexName: "pk"
         )

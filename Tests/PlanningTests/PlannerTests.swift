@@ -1,8 +1,10 @@
 import Catalog
 import Planning
+import Report
 import Postgres
 import TestSupport
 import Testing
+import Tidemark
 
 @Suite struct `A plan` {
     private static let schema = """
@@ -80,6 +82,33 @@ import Testing
             #expect(unknown?.description.contains("did you mean public.big?") == true)
             let keyless = await #expect(throws: PlanError.self) { try await plan(pair, ["keyless": .delta]) }
             #expect(keyless?.code == .usage)
+        }
+    }
+
+    @Test func `suggests append-only where the statistics know of insertions alone, and never assumes it`() async throws
+    {
+        try await DatabasePair.with(
+            """
+            CREATE TABLE added (id int PRIMARY KEY, v text);
+            INSERT INTO added SELECT n, repeat('v', 100) FROM generate_series(1, 2000) n;
+            CREATE TABLE changed (id int PRIMARY KEY, v text);
+            INSERT INTO changed SELECT n, repeat('v', 100) FROM generate_series(1, 2000) n;
+            UPDATE changed SET v = 'u' WHERE id = 7;
+            CREATE TABLE nokey (v text);
+            INSERT INTO nokey SELECT repeat(md5(n::text), 10) FROM generate_series(1, 30000) n;
+            """
+        ) { pair in
+            // Counters come in some time after the writer has gone.
+            var counted = "0"
+            for _ in 0..<100 where counted != "3" {
+                counted = try await pair.source.value("SELECT count(*) FROM pg_stat_user_tables WHERE n_tup_ins > 0")
+                if counted != "3" { try await Task.sleep(for: .milliseconds(100)) }
+            }
+            let report = try await pair.migration().plan()
+            #expect(report.text.contains("SUGGESTION: public.added: rows were only added"), "\(report.text)")
+            #expect(!report.text.contains("SUGGESTION: public.changed"))
+            #expect(report.text.contains("Whole on the night: public.nokey"))
+            #expect(try await plan(pair)["added"]?.treatment == .delta)
         }
     }
 }

@@ -25,6 +25,8 @@ SELECT d.oid::bigint AS database_oid,
                           WHERE x.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass
                             AND x.objid = e.oid AND x.deptype = 'e')) AS event_triggers,
        (SELECT count(*) FROM pg_catalog.pg_publication WHERE puballtables) AS publications_for_all_tables,
+       (SELECT pg_catalog.to_char(coalesce(s.stats_reset, pg_catalog.pg_postmaster_start_time()), 'YYYY-MM-DD HH24:MI "UTC"')
+        FROM pg_catalog.pg_stat_database s WHERE s.datid = d.oid) AS statistics_since,
        (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname) AS prepared_transactions
 FROM pg_catalog.pg_database d
 WHERE d.datname = pg_catalog.current_database()

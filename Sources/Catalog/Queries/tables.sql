@@ -32,6 +32,8 @@ SELECT c.oid::bigint AS oid,
        coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
        coalesce(pg_catalog.pg_table_size(c.oid), 0) AS table_bytes,
        greatest(c.reltuples, 0)::bigint AS estimated_rows,
+       pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS rows_inserted,
+       pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS rows_changed,
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
        coalesce(
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(

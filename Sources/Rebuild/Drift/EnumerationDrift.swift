@@ -8,6 +8,8 @@ package import Postgres
 /// Labels can be added and renamed, never removed or moved (PostgreSQL manual, ALTER TYPE).
 package struct EnumerationDrift {
     package let statements: [SQL]
+    /// Labels and what they are called now.
+    package let renames: [String: String]
 
     /// - Parameters:
     ///   - target: The enum on the target.
@@ -17,11 +19,13 @@ package struct EnumerationDrift {
         var present = target.labels ?? []
         let type: SQL = "ALTER TYPE \(source.qualifiedName)"
         var statements: [SQL] = []
+        var renames: [String: String] = [:]
         // Where a label is unknown to the source and the source has another one in its place, it was renamed.
         for (index, label) in present.enumerated() where !wanted.contains(label) && wanted.count == present.count {
             guard !present.contains(wanted[index]) else { continue }
             statements.append("\(type) RENAME VALUE \(literal: label) TO \(literal: wanted[index])")
             present[index] = wanted[index]
+            renames[label] = wanted[index]
         }
         for (index, label) in wanted.enumerated() where !present.contains(label) {
             let place: SQL
@@ -34,5 +38,6 @@ package struct EnumerationDrift {
             present.append(label)
         }
         self.statements = statements
+        self.renames = renames
     }
 }

@@ -155,7 +155,7 @@ package struct TableDrift: Sendable {
         let parts = key.parts.map { part in
             let number = earlier.column(part.name)?.number
             let name = number.flatMap { later.column(numbered: $0)?.name } ?? part.name
-            return Key.Part(name: name, type: part.type, isComparedBytewise: part.isComparedBytewise)
+            return Key.Part(name: name, type: part.type, comparison: part.comparison)
         }
         guard plan?.key?.parts != parts else { return nil }
         return "another key identifies its rows"

@@ -1,0 +1,62 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+
+/// Cuts the last chunk of tables that have grown since they were cut.
+///
+/// New keys are mostly greater than all others: without this the chunk without an upper bound would take all of them, and
+/// one worker would bring alone what the night is about.
+struct Growth {
+    private static let mostParts = 256
+
+    let session: Session
+
+    /// Cuts where it pays, before a pass takes its chunks.
+    func cutOpenChunks() async throws {
+        let chunkBytes = session.migration.options.plan.chunkBytes
+        let grown = session.deltaRelations.compactMap { relation -> (relation: RelationEntry, parts: Int)? in
+            guard let key = relation.key, key.parts.first?.comparison == .native,
+                let table = session.source.table(relation.name), !isScattered(table, key)
+            else { return nil }
+            let parts = (table.tableBytes - relation.tableBytes) / chunkBytes + 1
+            return parts > 1 ? (relation, min(parts, Self.mostParts)) : nil
+        }
+        guard !grown.isEmpty else { return }
+        let chunks = try await session.control.run { try Ledger($0).chunks() }
+        for (relation, parts) in grown {
+            guard let key = relation.key,
+                let open = chunks.first(where: { $0.relationId == relation.relationId && $0.range.upper == nil }),
+                open.mark != nil, !open.isImmutable
+            else { continue }
+            let cuts = try await cuts(of: open, relation, key, parts)
+            guard !cuts.isEmpty else { continue }
+            let bytes = session.source.table(relation.name)?.tableBytes ?? relation.tableBytes
+            try await session.ledger { ledger in
+                try ledger.cut(open, of: relation, key, at: cuts, tableBytes: bytes)
+            }
+        }
+    }
+
+    /// Keys that come anywhere do not gather in the last chunk.
+    private func isScattered(_ table: Table, _ key: Key) -> Bool {
+        guard let correlation = key.parts.first.flatMap({ table.column($0.name)?.correlation }) else { return false }
+        return abs(correlation) < 0.5
+    }
+
+    private func cuts(
+        of chunk: ChunkEntry,
+        _ relation: RelationEntry,
+        _ key: Key,
+        _ parts: Int
+    ) async throws -> [[String]] {
+        let source = session.migration.source
+        return try await ThreadConfined.with(source, purpose: session.purpose("cutting")) { source in
+            try await source.run { connection in
+                try during("cutting the last chunk of \(relation.name)") {
+                    try KeyDistribution(connection).cuts(chunk.range, of: relation.rows, key: key, count: parts)
+                }
+            }
+        }
+    }
+}
