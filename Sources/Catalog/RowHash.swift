@@ -31,8 +31,12 @@ package enum RowHash: String, Sendable {
     }
 
     /// The hash of a row of columns, as bigint.
-    package func expression(_ columns: [Identifier]) -> SQL {
-        let row: SQL = "ROW(\(columns.commaSeparated))::text"
+    package func expression(_ columns: [Column]) -> SQL {
+        let values = columns.map { column -> SQL in
+            // As text bytes are twice as long, and a row's text ends at 1 GB.
+            column.isBytes ? "pg_catalog.md5(\(column.identifier))" : "\(column.identifier)"
+        }
+        let row: SQL = "ROW(\(values.joined(separator: ", ")))::text"
         return switch self {
         case .hashtextextended: "pg_catalog.hashtextextended(\(row), 0)"
         case .md5OfUTF8:

@@ -76,6 +76,9 @@ package struct Column: Sendable, Hashable, Codable {
 
     package var identifier: Identifier { Identifier(name) }
 
+    /// Whether it holds bytes, not an array of them.
+    package var isBytes: Bool { typeSchema == "pg_catalog" && typeName == "bytea" && !type.hasSuffix("[]") }
+
     /// Whether its type is compared by operators every session finds, whatever its search path.
     ///
     /// A type of an extension (citext, ltree) has its own, and compared otherwise it would sort and match otherwise;

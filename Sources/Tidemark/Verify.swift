@@ -162,7 +162,7 @@ struct Verify {
                 ComparedRange(
                     table: table.name,
                     rows: here.rows,
-                    columns: here.columns.map(\.identifier),
+                    columns: here.columns,
                     key: table.key,
                     range: range,
                     filter: table.filter,

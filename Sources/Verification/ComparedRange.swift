@@ -1,4 +1,4 @@
-import Catalog
+package import Catalog
 package import Planning
 package import Postgres
 
@@ -6,7 +6,7 @@ package import Postgres
 package struct ComparedRange: Sendable, Hashable {
     let table: QualifiedName
     let rows: SQL
-    let columns: [Identifier]
+    let columns: [Column]
     let key: Key?
     let range: KeyRange
     let filter: String?
@@ -23,7 +23,7 @@ package struct ComparedRange: Sendable, Hashable {
     package init(
         table: QualifiedName,
         rows: SQL,
-        columns: [Identifier],
+        columns: [Column],
         key: Key?,
         range: KeyRange,
         filter: String?,
