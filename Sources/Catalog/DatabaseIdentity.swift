@@ -36,7 +36,7 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
     /// What the identity rests on, for people.
     package var evidence: String {
         systemIdentifier == nil
-            ? "server address, port and database oid (pg_control_system() is not granted to \(roleName))"
+            ? "server address, port, start time and database oid (pg_control_system() is not granted to \(roleName))"
             : "system identifier, timeline and database oid"
     }
 

@@ -5,6 +5,8 @@ package struct Mark: Sendable, Hashable, Codable {
     package let snapshot: Snapshot
     package let systemIdentifier: String?
     package let timeline: Int?
+    /// When the server was started; only where system identifier and timeline cannot be read.
+    package let serverStartedAt: String?
     package let databaseOid: UInt32
     package let tableOid: UInt32
     package let fileNode: UInt32
@@ -13,6 +15,7 @@ package struct Mark: Sendable, Hashable, Codable {
         snapshot: Snapshot,
         systemIdentifier: String?,
         timeline: Int?,
+        serverStartedAt: String? = nil,
         databaseOid: UInt32,
         tableOid: UInt32,
         fileNode: UInt32
@@ -20,6 +23,7 @@ package struct Mark: Sendable, Hashable, Codable {
         self.snapshot = snapshot
         self.systemIdentifier = systemIdentifier
         self.timeline = timeline
+        self.serverStartedAt = serverStartedAt
         self.databaseOid = databaseOid
         self.tableOid = tableOid
         self.fileNode = fileNode
@@ -33,6 +37,10 @@ package struct Mark: Sendable, Hashable, Codable {
     /// - Returns: The reason, for the log.
     package func voidReason(at now: Mark) -> String? {
         if systemIdentifier != now.systemIdentifier || databaseOid != now.databaseOid { return "another database" }
+        if serverStartedAt != now.serverStartedAt {
+            return
+                "the source was restarted or is another server, and its system identifier and timeline cannot be read"
+        }
         if timeline != now.timeline { return "the source was failed over or restored: another timeline" }
         if tableOid != now.tableOid { return "another table has taken its name" }
         if now.snapshot.xmax < snapshot.xmax { return "transaction ids went backwards" }

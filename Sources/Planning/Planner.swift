@@ -244,6 +244,12 @@ package struct Planner {
     private func warnings(_ plans: [TablePlan]) -> [String] {
         var warnings: [String] = []
         let identity = source.identity
+        if identity.systemIdentifier == nil {
+            warnings.append(
+                "the source is recognized by \(identity.evidence); "
+                    + "when it was restarted, all chunks are compared instead of trusted"
+            )
+        }
         if identity.largeObjects > 0 {
             warnings.append("\(identity.largeObjects) large objects on the source are not brought over")
         }

@@ -41,6 +41,7 @@ struct Session: Sendable {
         MarkIdentity(
             systemIdentifier: source.identity.systemIdentifier,
             timeline: source.identity.timeline,
+            serverStartedAt: source.identity.serverStartedAt,
             databaseOid: source.identity.databaseOid
         )
     }

@@ -123,6 +123,7 @@ extension Lane {
             snapshot: snapshot,
             systemIdentifier: identity.systemIdentifier,
             timeline: identity.timeline,
+            serverStartedAt: identity.serverStartedAt,
             databaseOid: identity.databaseOid,
             tableOid: relation.definition.oid,
             fileNode: UInt32(try row.integer("file_node"))
@@ -134,11 +135,19 @@ extension Lane {
 package struct MarkIdentity: Sendable, Hashable {
     let systemIdentifier: String?
     let timeline: Int?
+    let serverStartedAt: String?
     let databaseOid: UInt32
 
-    package init(systemIdentifier: String?, timeline: Int?, databaseOid: UInt32) {
+    /// - Parameters:
+    ///   - systemIdentifier: `pg_control_system()`; nil where it is not granted.
+    ///   - timeline: `pg_control_checkpoint()`; nil where it is not granted.
+    ///   - serverStartedAt: Stands in for the two where they are missing: a server that was failed over to, or restored,
+    ///     has been started at another time.
+    ///   - databaseOid: The database.
+    package init(systemIdentifier: String?, timeline: Int?, serverStartedAt: String, databaseOid: UInt32) {
         self.systemIdentifier = systemIdentifier
         self.timeline = timeline
+        self.serverStartedAt = systemIdentifier == nil ? serverStartedAt : nil
         self.databaseOid = databaseOid
     }
 }

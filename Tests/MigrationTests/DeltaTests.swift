@@ -201,6 +201,38 @@ import Tidemark
         }
     }
 
+    @Test func `rests on the server's start time where control data may not be read, and says so`() async throws {
+        try await DatabasePair.with(
+            Self.schema + "REVOKE EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() FROM PUBLIC;"
+        ) { pair in
+            let role = "reader_\(pair.name)"
+            try await pair.source.run(
+                "CREATE ROLE \(role) LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO \(role)"
+            )
+            let reader = try Endpoint(
+                pair.source.conninfo.replacing("user=postgres", with: "user=\(role)"),
+                side: .source
+            )
+            func migration() -> Migration {
+                let full = pair.migration { $0.skipsPrivileges = true }
+                return Migration(source: reader, target: full.target, options: full.options)
+            }
+            let first = try await migration().precopy()
+            #expect(first.warnings.contains { $0.contains("not granted to \(role)") }, "\(first.warnings)")
+            let second = try await migration().precopy()
+            #expect(second.transfer.reconciledChunks == 0)
+            // As after a failover: another server, started at another time.
+            try await pair.target.run(
+                "UPDATE tidemark.chunk SET mark = jsonb_set(mark, '{serverStartedAt}', '\"2001-01-01\"')"
+            )
+            try await pair.source.run("DELETE FROM t WHERE id = 9")
+            #expect(try await migration().precopy().transfer.reconciledChunks > 1)
+            let third = try await migration().precopy()
+            #expect(third.transfer.reconciledChunks == 0)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
     @Test func `copies after a void mark only what differs`() async throws {
         try await DatabasePair.with(
             """
