@@ -114,7 +114,9 @@ let package = Package(
         ),
         .testTarget(
             name: "RebuildTests",
-            dependencies: ["TestSupport", "Rebuild", "Catalog", "Postgres"],
+            dependencies: [
+                "TestSupport", "Tidemark", "Report", "Verification", "Rebuild", "Planning", "Catalog", "Postgres",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -48,6 +48,9 @@ extension Ledger {
         return (found, Ledger(connection, epoch: epoch))
     }
 
+    /// Makes this session the only client of ours at work on the target, ledger or not.
+    package static func lockTarget(_ connection: Connection) throws { try lock(connection) }
+
     static func lock(_ connection: Connection) throws {
         // A client that was just killed holds the lock until its server process notices.
         for attempt in 0..<50 {

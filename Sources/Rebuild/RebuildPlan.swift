@@ -101,7 +101,7 @@ package struct RebuildPlan {
         return depth
     }
 
-    private static func properties(of index: Index) -> [SQL] {
+    static func properties(of index: Index) -> [SQL] {
         var statements: [SQL] = []
         if index.isClustered {
             statements.append("ALTER TABLE \(index.tableQualifiedName) CLUSTER ON \(Identifier(index.name))")
@@ -119,7 +119,7 @@ package struct RebuildPlan {
         return statements
     }
 
-    private static func kind(of index: Index) -> String {
+    static func kind(of index: Index) -> String {
         switch index.constraintType {
         case "p": "primary key"
         case "u": "unique constraint"

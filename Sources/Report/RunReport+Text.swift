@@ -17,7 +17,10 @@ extension RunReport {
 
     private var headline: String {
         switch outcome {
-        case .done: verification == nil ? "DONE" : "PROVEN: source and target are equal"
+        case .done where verification == nil: "DONE"
+        case .done where command == "rebuild":
+            "PROVEN: keys, indexes and constraints are the source's; rows were not compared"
+        case .done: "PROVEN: source and target are equal"
         case .differs: "DIFFERS: source and target are not equal"
         case .notProven: "NOT PROVEN: something could not be examined"
         case .stopped: "STOPPED at a point of safe return; run the same command again to go on"

@@ -84,4 +84,24 @@ public struct Migration: Sendable {
     public func verify() async throws -> RunReport {
         try await Verify(self).run()
     }
+
+    /// Builds whatever key, index or constraint the target lacks, does not enforce, or has otherwise than the source.
+    ///
+    /// Needs no ledger; the target may have been filled by anybody.
+    ///
+    /// - Parameter concurrently: Whether the target is in use, and nobody may be kept from writing.
+    /// - Returns: What was done, and what the comparison of all definitions found afterwards.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``. What was built stays; the next call goes on from there.
+    public func rebuild(concurrently: Bool) async throws -> RunReport {
+        try await Rebuilding(self, concurrently: concurrently).run()
+    }
+
+    /// What ``rebuild(concurrently:)`` would do; writes nothing.
+    ///
+    /// - Parameter concurrently: As there.
+    /// - Returns: The statements in order, and what cannot be rebuilt, with the reason.
+    /// - Throws: ``PlanError``, ``PostgresError``.
+    public func rebuildStatements(concurrently: Bool) async throws -> (statements: [String], refused: [String]) {
+        try await Rebuilding(self, concurrently: concurrently).statements()
+    }
 }

@@ -11,6 +11,7 @@ struct TidemarkCommand: AsyncParsableCommand {
             Days ahead:     tidemark precopy --source URL --target URL     (again and again, if you like)
             On the night:   tidemark cutover --source URL --target URL
             Any time:       tidemark verify  --source URL --target URL
+            Keys missing:   tidemark rebuild --source URL --target URL --concurrently
 
             URL is anything libpq takes. TIDEMARK_SOURCE and TIDEMARK_TARGET may hold it instead, which keeps passwords
             out of the process list.
@@ -20,7 +21,8 @@ struct TidemarkCommand: AsyncParsableCommand {
             """,
         version: Versions.description,
         subcommands: [
-            PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self, StatusCommand.self,
+            PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self, RebuildCommand.self,
+            StatusCommand.self,
             FinishCommand.self,
         ]
     )

@@ -1,0 +1,36 @@
+package import Ledger
+package import Postgres
+
+/// What has to be done on the target for one key, index or constraint that is missing there, not enforced or different.
+package struct Repair: Sendable {
+    /// One statement, and how it behaves on a target that is in use.
+    package struct Step: Sendable {
+        package let statement: SQL
+        package let manner: Manner
+    }
+
+    /// What a statement does to those who use the table meanwhile.
+    package enum Manner: Sendable {
+        /// Lets readers and writers go on, and must run outside a transaction (PostgreSQL manual, CREATE INDEX,
+        /// *Building Indexes Concurrently*).
+        case concurrent
+        /// Needs a strong lock for a moment: asked for with patience so short that nobody queues up behind it.
+        case brief
+        /// Reads the whole table and lets readers and writers go on.
+        case scan
+        /// Keeps writers out until it is done.
+        case blocking
+    }
+
+    package let stage: RebuildStage
+    package let table: QualifiedName
+    /// The object, for people: `primary key public.t_pkey on public.t`.
+    package let object: String
+    /// What is wrong with it, for people.
+    package let reason: String
+    package let steps: [Step]
+    /// The size of the source's index, for the order.
+    package let bytes: Int
+    /// Columns that must be unique, where duplicates may stand in the way.
+    package let uniqueColumns: [String]
+}

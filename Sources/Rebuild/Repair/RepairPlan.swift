@@ -1,0 +1,322 @@
+package import Catalog
+import Ledger
+package import Postgres
+
+/// What has to be built, dropped and validated on the target so that its keys, indexes and constraints are the source's.
+///
+/// Pure.
+///
+/// The target may be in use. Nothing is taken for granted by its name: an index of the right name that is invalid or
+/// defined otherwise is dropped and built, one that only lacks its constraint gets it.
+package struct RepairPlan {
+    /// In the order in which it can be done.
+    package let repairs: [Repair]
+    /// What is wrong and cannot be repaired in this manner, with the reason.
+    package let refused: [String]
+
+    /// - Parameters:
+    ///   - source: What the source contains.
+    ///   - target: What the target contains.
+    ///   - excluded: Tables that were not to be brought over.
+    ///   - concurrently: Whether writers must go on all the time.
+    package init(
+        source: DatabaseCatalog,
+        target: DatabaseCatalog,
+        excluding excluded: Set<QualifiedName>,
+        concurrently: Bool
+    ) {
+        var maker = Maker(source: source, target: target, excluded: excluded, concurrently: concurrently)
+        maker.leftovers()
+        for index in source.indexes where !index.isPartitioned && index.isUsable { maker.index(index) }
+        for index in source.indexes where index.isPartitioned { maker.partitionedIndex(index) }
+        for constraint in source.constraints { maker.constraint(constraint) }
+        repairs = maker.repairs.sorted { ($0.stage, $1.bytes) < ($1.stage, $0.bytes) }
+        refused = maker.refused
+    }
+}
+
+/// Puts the plan together, object by object.
+private struct Maker {
+    let source: DatabaseCatalog
+    let target: DatabaseCatalog
+    let excluded: Set<QualifiedName>
+    let concurrently: Bool
+    var repairs: [Repair] = []
+    var refused: [String] = []
+    private let present: [QualifiedName: Index]
+    private let tables: Set<QualifiedName>
+
+    init(source: DatabaseCatalog, target: DatabaseCatalog, excluded: Set<QualifiedName>, concurrently: Bool) {
+        self.source = source
+        self.target = target
+        self.excluded = excluded
+        self.concurrently = concurrently
+        present = Dictionary(target.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        tables = Set(target.tables.map(\.qualifiedName))
+    }
+
+    // MARK: Leftovers
+
+    /// What an interrupted REINDEX or an earlier rebuild has left: invalid, or put aside under a name of ours.
+    mutating func leftovers() {
+        let known = Set(source.indexes.map(\.qualifiedName))
+        for index in target.indexes where !known.contains(index.qualifiedName) && !index.isPartitioned {
+            let isOurs = index.name.hasPrefix(Self.aside)
+            let isOfReindex = !index.isUsable && (index.name.contains("_ccnew") || index.name.contains("_ccold"))
+            guard isOurs || isOfReindex, index.constraintName == nil else { continue }
+            add(
+                index,
+                stage: .partitionedIndex,
+                reason: isOurs ? "left by an earlier rebuild" : "left by an interrupted REINDEX",
+                [drop(index)]
+            )
+        }
+    }
+
+    // MARK: Indexes
+
+    private static let aside = "tidemark_aside_"
+
+    mutating func index(_ index: Index) {
+        guard concerns(index.tableQualifiedName) else { return }
+        guard let there = present[index.qualifiedName] else {
+            // Its name may be taken by something that is no index.
+            return add(index, stage: .index, reason: "missing", creation(of: index) + constraint(of: index))
+        }
+        guard there.tableQualifiedName == index.tableQualifiedName else {
+            refused.append("\(index.qualifiedName) is an index of \(there.tableQualifiedName) on the target")
+            return
+        }
+        if there.definition == index.definition, there.isUsable {
+            guard !there.enforces(what: index) else { return }
+            guard there.constraintName == nil else { return replace(index, there, reason: "its constraint differs") }
+            return add(index, stage: .index, reason: "its constraint is missing", constraint(of: index))
+        }
+        if !there.isUsable {
+            guard there.constraintName == nil else { return replace(index, there, reason: "invalid") }
+            return add(
+                index,
+                stage: .index,
+                reason: "invalid",
+                [drop(there)] + creation(of: index) + constraint(of: index)
+            )
+        }
+        replace(index, there, reason: "defined otherwise")
+    }
+
+    /// The old one serves and enforces until the new one does.
+    private mutating func replace(_ index: Index, _ there: Index, reason: String) {
+        let aside = Identifier(Self.aside + String(there.oid))
+        let old = QualifiedName(schema: there.schema, name: aside.name)
+        guard let constraintName = there.constraintName else {
+            let rename: SQL = "ALTER INDEX \(there.qualifiedName) RENAME TO \(aside)"
+            let dropOld: SQL = concurrently ? "DROP INDEX CONCURRENTLY \(old)" : "DROP INDEX \(old)"
+            return add(
+                index,
+                stage: .index,
+                reason: reason,
+                [.init(statement: rename, manner: .brief)] + creation(of: index)
+                    + constraint(of: index) + [.init(statement: dropOld, manner: concurrently ? .concurrent : .brief)]
+            )
+        }
+        let rename: SQL =
+            "ALTER TABLE \(there.tableQualifiedName) RENAME CONSTRAINT \(Identifier(constraintName)) TO \(aside)"
+        let swap: SQL = "ALTER TABLE \(index.tableQualifiedName) DROP CONSTRAINT \(aside)"
+        let steps = constraint(of: index)
+        // Dropped and added in one statement: at no moment is there no constraint.
+        let exchange =
+            steps.first.map { first in
+                [Repair.Step(statement: first.exchanging(swap), manner: .brief)] + steps.dropFirst()
+            } ?? [Repair.Step(statement: swap, manner: .brief)]
+        add(
+            index,
+            stage: .index,
+            reason: reason,
+            [.init(statement: rename, manner: .brief)] + creation(of: index) + exchange
+        )
+    }
+
+    private func creation(of index: Index) -> [Repair.Step] {
+        guard !index.isExclusion else { return [] }
+        guard concurrently else { return [.init(statement: SQL(trusted: index.definition), manner: .blocking)] }
+        // The server prints its own definitions in one way only.
+        let isUnique = index.definition.hasPrefix("CREATE UNIQUE INDEX ")
+        let rest = SQL(trusted: String(index.definition.dropFirst("CREATE \(isUnique ? "UNIQUE " : "")INDEX ".count)))
+        let creation: SQL = isUnique ? "CREATE UNIQUE INDEX CONCURRENTLY \(rest)" : "CREATE INDEX CONCURRENTLY \(rest)"
+        return [.init(statement: creation, manner: .concurrent)]
+    }
+
+    private func constraint(of index: Index) -> [Repair.Step] {
+        let marks = RebuildPlan.properties(of: index).map { Repair.Step(statement: $0, manner: .brief) }
+        guard let name = index.constraintName, let definition = index.constraintDefinition else { return marks }
+        let addition: SQL = "ALTER TABLE \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name))"
+        if index.isExclusion {
+            return [.init(statement: "\(addition) \(SQL(trusted: definition))", manner: .blocking)] + marks
+        }
+        let kind: SQL = index.isPrimary ? "PRIMARY KEY" : "UNIQUE"
+        let deferral: SQL =
+            index.isDeferrable ? (index.isDeferred ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE") : ""
+        return notNull(for: index)
+            + [
+                .init(
+                    statement: "\(addition) \(kind) USING INDEX \(Identifier(index.name))\(deferral)",
+                    manner: .brief
+                )
+            ] + marks
+    }
+
+    /// A primary key over a column that may be NULL would read the whole table under the strongest lock; a validated check
+    /// saves that (PostgreSQL manual, ALTER TABLE, SET NOT NULL).
+    private func notNull(for index: Index) -> [Repair.Step] {
+        guard index.isPrimary, let table = target.table(index.tableQualifiedName) else { return [] }
+        return (index.keyColumns ?? []).compactMap { $0.flatMap(table.column) }.filter { !$0.isNotNull }.flatMap {
+            column -> [Repair.Step] in
+            let alter: SQL = "ALTER TABLE \(table.qualifiedName)"
+            let check = Identifier("\(Self.aside)\(table.oid)_\(column.number)")
+            return [
+                .init(
+                    statement: "\(alter) ADD CONSTRAINT \(check) CHECK (\(column.identifier) IS NOT NULL) NOT VALID",
+                    manner: .brief
+                ),
+                .init(statement: "\(alter) VALIDATE CONSTRAINT \(check)", manner: .scan),
+                .init(statement: "\(alter) ALTER COLUMN \(column.identifier) SET NOT NULL", manner: .brief),
+                .init(statement: "\(alter) DROP CONSTRAINT \(check)", manner: .brief),
+            ]
+        }
+    }
+
+    private func drop(_ index: Index) -> Repair.Step {
+        concurrently
+            ? .init(statement: "DROP INDEX CONCURRENTLY \(index.qualifiedName)", manner: .concurrent)
+            : .init(statement: "DROP INDEX \(index.qualifiedName)", manner: .brief)
+    }
+
+    /// Made for the parent alone, which is a moment; the partitions' own, built before, are attached to it.
+    mutating func partitionedIndex(_ index: Index) {
+        guard concerns(index.tableQualifiedName) else { return }
+        let there = present[index.qualifiedName]
+        var steps: [Repair.Step] = []
+        if let there {
+            guard there.definition == index.definition, there.constraintDefinition == index.constraintDefinition else {
+                refused.append(
+                    "\(index.qualifiedName) on \(index.tableQualifiedName) is defined otherwise on the target; "
+                        + "dropping it would drop its partitions' as well: do that by hand, then rebuild again"
+                )
+                return
+            }
+        } else if let name = index.constraintName, let definition = index.constraintDefinition {
+            let addition: SQL = "ALTER TABLE ONLY \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name))"
+            steps.append(.init(statement: "\(addition) \(SQL(trusted: definition))", manner: .brief))
+        } else {
+            steps.append(.init(statement: SQL(trusted: index.definition), manner: .brief))
+        }
+        let attached = Set(target.indexes.filter { $0.parentOid == there?.oid && there != nil }.map(\.qualifiedName))
+        for child in source.indexes where child.parentOid == index.oid && !attached.contains(child.qualifiedName) {
+            steps.append(
+                .init(
+                    statement: "ALTER INDEX \(index.qualifiedName) ATTACH PARTITION \(child.qualifiedName)",
+                    manner: .brief
+                )
+            )
+        }
+        guard !steps.isEmpty else { return }
+        add(
+            index,
+            stage: .partitionedIndex,
+            reason: there == nil ? "missing" : "partitions' indexes are not attached to it",
+            steps
+        )
+    }
+
+    // MARK: Foreign keys and checks
+
+    mutating func constraint(_ constraint: Constraint) {
+        guard ["f", "c"].contains(constraint.kind), constraint.parentOid == nil,
+            constraint.kind == "f" || constraint.isLocal, concerns(constraint.tableQualifiedName),
+            constraint.referenced.map(concerns) ?? true
+        else { return }
+        let there = target.constraints.first {
+            $0.kind == constraint.kind && $0.name == constraint.name
+                && $0.tableQualifiedName == constraint.tableQualifiedName
+        }
+        let table = constraint.tableQualifiedName
+        let alter: SQL = "ALTER TABLE \(table)"
+        let name = Identifier(constraint.name)
+        let plain = constraint.definition.replacing(" NOT VALID", with: "")
+        var steps: [Repair.Step] = []
+        var reason = "missing"
+        if let there {
+            guard there.definition.replacing(" NOT VALID", with: "") == plain else {
+                refused.append(
+                    "constraint \(name.quoted) of \(table) is defined otherwise on the target: \(there.definition)"
+                )
+                return
+            }
+            guard constraint.isValidated, !there.isValidated else { return }
+            reason = "not validated"
+        } else {
+            let isPartitioned = constraint.tableKind == "p" && constraint.kind == "f"
+            let suffix: SQL = isPartitioned ? "" : " NOT VALID"
+            steps.append(
+                .init(
+                    statement: "\(alter) ADD CONSTRAINT \(name) \(SQL(trusted: plain))\(suffix)",
+                    manner: isPartitioned ? .blocking : .brief
+                )
+            )
+        }
+        if constraint.isValidated {
+            steps.append(.init(statement: "\(alter) VALIDATE CONSTRAINT \(name)", manner: .scan))
+        }
+        repairs.append(
+            Repair(
+                stage: constraint.kind == "c" ? .rowConstraint : .foreignKey,
+                table: table,
+                object: "\(constraint.kind == "f" ? "foreign key" : "check constraint") \(name.quoted) on \(table)",
+                reason: reason,
+                steps: steps,
+                bytes: 0,
+                uniqueColumns: []
+            )
+        )
+    }
+
+    // MARK: Parts
+
+    private func concerns(_ table: QualifiedName) -> Bool { !excluded.contains(table) && tables.contains(table) }
+
+    private mutating func add(_ index: Index, stage: RebuildStage, reason: String, _ steps: [Repair.Step]) {
+        let object = "\(RebuildPlan.kind(of: index)) \(index.qualifiedName) on \(index.tableQualifiedName)"
+        if concurrently, let step = steps.first(where: { $0.manner == .blocking }) {
+            refused.append("\(object) is \(reason), and can only be built while nobody writes: \(step.statement.text)")
+            return
+        }
+        guard !steps.isEmpty else { return }
+        repairs.append(
+            Repair(
+                stage: stage,
+                table: index.tableQualifiedName,
+                object: object,
+                reason: reason,
+                steps: steps,
+                bytes: index.bytes,
+                uniqueColumns: index.isUnique ? (index.keyColumns ?? []).compactMap { $0 } : []
+            )
+        )
+    }
+}
+
+extension Index {
+    /// Whether it stands behind the same constraint, or none, as another index of the same definition.
+    fileprivate func enforces(what other: Index) -> Bool {
+        constraintName == other.constraintName && constraintType == other.constraintType
+            && constraintDefinition == other.constraintDefinition
+    }
+}
+
+extension Repair.Step {
+    /// One ALTER TABLE that first drops and then does what this one does.
+    fileprivate func exchanging(_ drop: SQL) -> SQL {
+        guard let action = statement.text.firstRange(of: " ADD CONSTRAINT ") else { return drop }
+        return "\(drop),\(SQL(trusted: String(statement.text[action.lowerBound...])))"
+    }
+}

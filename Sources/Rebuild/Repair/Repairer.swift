@@ -1,0 +1,104 @@
+import Glibc
+package import Ledger
+package import Postgres
+import Synchronization
+
+/// Carries out repairs on a target that may be in use.
+package struct Repairer {
+    /// How long a strong lock is waited for: whoever comes meanwhile waits as long behind it.
+    private static let patience: SQL = "'250ms'"
+    /// After so many attempts somebody holds the table for good.
+    private static let attempts = 600
+    private static let listedDuplicates = 10
+
+    private let connection: Connection
+    private let stop: StopRequest
+    private let observer: @Sendable (String) -> Void
+
+    /// - Parameters:
+    ///   - connection: A connection to the target.
+    ///   - memory: `maintenance_work_mem`, as the server takes it.
+    ///   - stop: Ends the work between two statements.
+    ///   - observer: Told each statement that is done.
+    /// - Throws: ``PostgresError``.
+    package init(
+        _ connection: Connection,
+        memory: String,
+        stop: StopRequest,
+        observer: @escaping @Sendable (String) -> Void
+    ) throws {
+        self.connection = connection
+        self.stop = stop
+        self.observer = observer
+        try connection.execute("SELECT pg_catalog.set_config('maintenance_work_mem', \(value: memory), false)")
+    }
+
+    /// Carries one out.
+    ///
+    /// - Parameter repair: What to do.
+    /// - Throws: ``PostgresError``; for duplicates that stand in the way of a key, with the rows that have them.
+    package func carryOut(_ repair: Repair) throws {
+        for step in repair.steps where !stop.isRequested {
+            let clock = ContinuousClock()
+            let start = clock.now
+            try during("rebuilding \(repair.object)") {
+                do {
+                    try carryOut(step)
+                } catch let error as PostgresError where error.sqlState == "23505" {
+                    throw try withDuplicates(error, repair)
+                }
+            }
+            let milliseconds = start.duration(to: clock.now) / .milliseconds(1)
+            observer("\(step.statement.text) (\(Int(milliseconds)) ms)")
+        }
+    }
+
+    private func carryOut(_ step: Repair.Step) throws {
+        switch step.manner {
+        case .concurrent, .scan, .blocking: try connection.execute(step.statement)
+        case .brief: try briefly(step.statement)
+        }
+    }
+
+    /// Asks for the lock again and again instead of waiting for it.
+    private func briefly(_ statement: SQL) throws {
+        for attempt in 1... {
+            do {
+                return try connection.transaction(.readWrite) {
+                    try connection.execute("SET LOCAL lock_timeout = \(Self.patience)")
+                    try connection.execute(statement)
+                }
+            } catch var error as PostgresError where error.sqlState == "55P03" {
+                guard attempt < Self.attempts, !stop.isRequested else {
+                    error.hint = "somebody holds a lock on the table all the time: see pg_locks and pg_stat_activity"
+                    throw error
+                }
+                usleep(UInt32(min(attempt, 10) * 100_000))
+            }
+        }
+    }
+
+    // MARK: Duplicates
+
+    private func withDuplicates(_ error: PostgresError, _ repair: Repair) throws -> PostgresError {
+        guard !repair.uniqueColumns.isEmpty else { return error }
+        let columns = repair.uniqueColumns.map { Identifier($0) }
+        let groups = try connection.query(
+            """
+            SELECT ROW(\(columns.commaSeparated))::text AS key, count(*)::text AS rows,
+                   pg_catalog.string_agg(tableoid::pg_catalog.regclass::text || ' ' || ctid::text, ', ') AS places
+            FROM \(repair.table) GROUP BY \(columns.commaSeparated) HAVING count(*) > 1
+            ORDER BY count(*) DESC LIMIT \(Self.listedDuplicates)
+            """
+        )
+        let list = try groups.map { "\(try $0.text("key")) \(try $0.text("rows")) times: \(try $0.text("places"))" }
+        var told = PostgresError(
+            .statementFailed,
+            "rows of \(repair.table) have the same key:\n    " + list.joined(separator: "\n    "),
+            sqlState: error.sqlState,
+            hint: "delete or change the rows that do not belong there (by ctid), then rebuild again"
+        )
+        told.context = error.context
+        return told
+    }
+}

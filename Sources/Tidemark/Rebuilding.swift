@@ -1,0 +1,174 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Verification
+
+/// Builds whatever key, index or constraint the target lacks, while it may be in use, and proves that they are there.
+struct Rebuilding {
+    private static let purpose = "tidemark rebuild"
+    /// PostgreSQL 14.0 to 14.3 may build a corrupt index concurrently (release notes of 14.4).
+    private static let corrupting = 140_000..<140_004
+
+    private let migration: Migration
+    private let concurrently: Bool
+    private let recorder: RunRecorder
+
+    init(_ migration: Migration, concurrently: Bool) {
+        self.migration = migration
+        self.concurrently = concurrently
+        recorder = RunRecorder("rebuild", migration)
+    }
+
+    /// What would be done, as SQL, and what cannot be.
+    func statements() async throws -> (statements: [String], refused: [String]) {
+        try await ThreadConfined.with(migration.target, purpose: Self.purpose) { control in
+            let plan = try await plan(control)
+            return (plan.repairs.flatMap { $0.steps.map(\.statement.text) }, plan.refused)
+        }
+    }
+
+    func run() async throws -> RunReport {
+        try await ThreadConfined.with(migration.target, purpose: Self.purpose) { control in
+            try await control.run { connection in
+                try Ledger.lockTarget(connection)
+                try Self.endLeftovers(connection)
+            }
+            let plan = try await plan(control)
+            for reason in plan.refused { migration.observer(.note("cannot be rebuilt: \(reason)")) }
+            do {
+                try await recorder.phase("rebuild") {
+                    for stage in RebuildStage.allCases {
+                        try await carryOut(plan.repairs.filter { $0.stage == stage })
+                        try migration.stop.check()
+                    }
+                }
+            } catch is Stopped {
+                return recorder.finish(.stopped, warnings: plan.refused)
+            }
+            let result = try await recorder.phase("verify") { try await comparison(control) }
+            recorder.update { $0.verification = result }
+            return recorder.finish(RunReport.Outcome(result.verdict), warnings: plan.refused)
+        }
+    }
+
+    // MARK: What is wrong
+
+    private func plan(_ control: ThreadConfined<Connection>) async throws -> RepairPlan {
+        let (source, target, excluded) = try await catalogs(control)
+        if concurrently, Self.corrupting.contains(target.identity.serverVersionNumber) {
+            throw PlanError(
+                .refused,
+                "PostgreSQL \(target.identity.serverVersion) may build corrupt indexes concurrently",
+                hint: "bring the target to 14.4 or later first, or rebuild without --concurrently while nobody writes"
+            )
+        }
+        return RepairPlan(source: source, target: target, excluding: excluded, concurrently: concurrently)
+    }
+
+    private func catalogs(
+        _ control: ThreadConfined<Connection>
+    ) async throws -> (source: DatabaseCatalog, target: DatabaseCatalog, excluded: Set<QualifiedName>) {
+        let source = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
+            try await source.run { try DatabaseCatalog(of: $0) }
+        }
+        let (target, begun) = try await control.run { try (DatabaseCatalog(of: $0), Ledger.begunPlan(on: $0)) }
+        guard !source.identity.isSameDatabase(as: target.identity) else {
+            throw PlanError(
+                .refused,
+                "source and target are the same database: \(target.identity.databaseName)",
+                hint: "check --source and --target; nothing was written"
+            )
+        }
+        let asked = migration.options.plan.treatments.filter { $0.value == .excluded }.keys
+        return (source, target, (begun?.excluded ?? []).union(asked))
+    }
+
+    /// Keys, indexes and constraints; rows are for `verify`.
+    private func comparison(_ control: ThreadConfined<Connection>) async throws -> VerificationResult {
+        let (source, target, excluded) = try await catalogs(control)
+        return DefinitionComparison(source: source, target: target, excluding: excluded).result()
+    }
+
+    /// What a killed client has left at work on the server would build the same index beside us.
+    private static func endLeftovers(_ connection: Connection) throws {
+        try connection.execute(
+            """
+            SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+            WHERE application_name LIKE \(literal: "\(purpose)%") AND datname = pg_catalog.current_database()
+              AND pid <> pg_catalog.pg_backend_pid()
+            """
+        )
+    }
+
+    // MARK: Repairing
+
+    private func carryOut(_ repairs: [Repair]) async throws {
+        guard !repairs.isEmpty else { return }
+        let queue = RepairQueue(repairs)
+        let jobs = min(migration.options.indexJobs, queue.count)
+        let memory = "\(max(1 << 20, migration.options.indexMemoryBytes / jobs) / 1024)kB"
+        let done = Flag()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await watch(until: done) }
+            group.addTask {
+                defer { done.raise() }
+                try await withThrowingTaskGroup(of: Void.self) { builders in
+                    for number in 1...jobs {
+                        builders.addTask { try await work(on: queue, memory, number) }
+                    }
+                    try await builders.waitForAll()
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func work(on queue: RepairQueue, _ memory: String, _ number: Int) async throws {
+        try await ThreadConfined.with(migration.target, purpose: "\(Self.purpose) \(number)") { builder in
+            try await builder.run { [migration, recorder] connection in
+                let repairer = try Repairer(connection, memory: memory, stop: migration.stop) {
+                    migration.observer(.note($0))
+                }
+                while !migration.stop.isRequested, let next = queue.next() {
+                    for repair in next {
+                        migration.observer(.note("\(repair.object) is \(repair.reason)"))
+                        try repairer.carryOut(repair)
+                        recorder.update { $0.transfer.objects += 1 }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells how far builds are, and who keeps them waiting.
+    private func watch(until done: Flag) async throws {
+        try await ThreadConfined.with(migration.target, purpose: "\(Self.purpose) progress") { watcher in
+            var ticks = 0
+            while !done.isRaised {
+                try await Task.sleep(for: .milliseconds(100))
+                ticks += 1
+                guard ticks.isMultiple(of: 30) else { continue }
+                for line in try await watcher.run({ try Self.progress($0) }) { migration.observer(.note(line)) }
+            }
+        }
+    }
+
+    private static func progress(_ connection: Connection) throws -> [String] {
+        try connection.query(
+            """
+            SELECT p.relid::pg_catalog.regclass::text AS table_name, p.phase, p.current_locker_pid AS blocker,
+                   CASE WHEN p.blocks_total > 0 THEN 100 * p.blocks_done / p.blocks_total END AS percent
+            FROM pg_catalog.pg_stat_progress_create_index p
+            JOIN pg_catalog.pg_stat_activity a ON a.pid = p.pid
+            WHERE p.datname = pg_catalog.current_database() AND a.application_name LIKE \(literal: "\(purpose)%")
+            """
+        ).map { row in
+            let percent = row["percent"].map { " \($0)%" } ?? ""
+            let blocker = row["blocker"].flatMap { $0 == "0" ? nil : ", waits for server process \($0)" } ?? ""
+            return "\(row["table_name"] ?? ""): \(row["phase"] ?? "")\(percent)\(blocker)"
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Report
+import Tidemark
+
+struct RebuildCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rebuild",
+        abstract: "Builds whatever key, index or constraint the target lacks or does not enforce.",
+        discussion: """
+            Compares the target with the source, whoever filled it, and needs no ledger. With --concurrently the target \
+            may be in use: readers and writers go on. Rows are not compared; that is what verify is for. Killed or \
+            stopped at any moment, the same command goes on from there.
+            """
+    )
+
+    @OptionGroup var source: SourceOption
+    @OptionGroup var target: TargetOption
+    @OptionGroup var output: OutputOptions
+
+    @Flag(help: "Keep nobody from writing, at the price of longer builds.")
+    var concurrently = false
+
+    @Flag(help: "Print the SQL instead of running it.")
+    var dryRun = false
+
+    @Option(help: ArgumentHelp("Leave a table alone; repeatable.", valueName: "schema.table"))
+    var exclude: [String] = []
+
+    @Option(help: "Tables repaired at the same time (2).")
+    var indexJobs: Int?
+
+    @Option(help: ArgumentHelp("Memory for all index builds together (512MB).", valueName: "size"))
+    var indexMemory: ByteSize?
+
+    func run() async throws {
+        try await Terminal.run(quiet: output.quiet) { terminal in
+            var options = MigrationOptions()
+            for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
+            if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
+            if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
+            let migration = try Migration(
+                source: source.endpoint(),
+                target: target.endpoint(),
+                options: options,
+                stop: terminal.stop,
+                observer: terminal.show
+            )
+            guard dryRun else {
+                return try terminal.print(try await migration.rebuild(concurrently: concurrently), json: output.json)
+            }
+            let plan = try await migration.rebuildStatements(concurrently: concurrently)
+            for statement in plan.statements { terminal.print("\(statement);") }
+            for reason in plan.refused { terminal.print("-- cannot be rebuilt: \(reason)") }
+            return .done
+        }
+    }
+}
