@@ -134,11 +134,13 @@ import Tidemark
         ("bytea", "decode(md5(n::text), 'hex')", "decode(md5((n + 10000)::text), 'hex')"),
         ("citext", "chr(65 + n % 50) || 'Ab' || n", "'aB-' || n"),
         ("code", "'c' || n", "'C' || n"),
+        ("text COLLATE ci", "'Ab' || n", "'aB-' || n"),
         ("int8range", "int8range(n, n + 10)", "int8range(-n, n)"),
     ])
     func `follows tables by any kind of key`(type: String, first: String, later: String) async throws {
         try await DatabasePair.with(
             """
+            CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
             CREATE EXTENSION citext; CREATE DOMAIN code AS varchar(40) CHECK (VALUE <> '');
             CREATE TABLE t (k \(type) PRIMARY KEY, n int, v text);
             INSERT INTO t SELECT \(first), n, repeat('v', 150) FROM generate_series(1, 3000) n;

@@ -249,6 +249,32 @@ import Verification
         }
     }
 
+    @Test func `is noticed in the midst of a pass, and followed by the next`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration(chunkBytes: 8192).precopy()
+            try await pair.source.run("UPDATE t SET b = 'u'")
+            let begun = Flag()
+            let slow = pair.migration(chunkBytes: 8192) { $0.jobs = 1 }
+            let watched = Migration(source: slow.source, target: slow.target, options: slow.options) { event in
+                if case .phase("copy and build") = event { begun.raise() }
+            }
+            async let change: Void = {
+                while !begun.isRaised { try await Task.sleep(for: .milliseconds(1)) }
+                try await pair.source.run(
+                    "ALTER TABLE t ADD COLUMN c int DEFAULT 5; UPDATE t SET c = 6 WHERE id % 3 = 0"
+                )
+            }()
+            // Rows read after the change without the new column would get a mark that hides what they have in it.
+            let error = await #expect(throws: PostgresError.self) { try await watched.precopy() }
+            #expect(error?.description.contains("have changed a moment ago") == true, "\(String(describing: error))")
+            try await change
+            _ = try await pair.migration().precopy()
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
     /// Some rows written, some gone, in whatever tables there are.
     private func write(_ pair: DatabasePair) async throws {
         try await pair.source.run(
