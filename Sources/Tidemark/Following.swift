@@ -102,9 +102,18 @@ struct Following {
 
     /// A label can only be used once it is committed, and its statement may be repeated: hence apart from the rest.
     private func followEnumerations(_ theirs: [Enumeration]) async throws {
-        let drifts = source.enumerations.compactMap { ours -> (name: QualifiedName, drift: EnumerationDrift)? in
+        let drifts = try source.enumerations.compactMap { ours -> (name: QualifiedName, drift: EnumerationDrift)? in
             guard let there = theirs.first(where: { $0.qualifiedName == ours.qualifiedName }) else { return nil }
             let drift = EnumerationDrift(from: there, to: ours)
+            guard drift.isComplete else {
+                throw PlanError(
+                    .refused,
+                    "labels of enum \(ours.qualifiedName) were renamed or made anew so that it cannot be told which is which: "
+                        + "the source has (\((ours.labels ?? []).joined(separator: ", "))), "
+                        + "the target (\((there.labels ?? []).joined(separator: ", ")))",
+                    hint: "ALTER TYPE … RENAME VALUE in the same way on the target, then run again; nothing was written"
+                )
+            }
             return drift.statements.isEmpty ? nil : (ours.qualifiedName, drift)
         }
         guard !drifts.isEmpty else { return }

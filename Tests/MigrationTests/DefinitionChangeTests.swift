@@ -95,6 +95,25 @@ import Verification
         }
     }
 
+    @Test func `that swaps two labels of an enum is refused until the same is done on the target`() async throws {
+        try await DatabasePair.with(
+            "CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TABLE t (id int PRIMARY KEY, m mood);"
+                + "INSERT INTO t VALUES (1, 'low'), (2, 'high')"
+        ) { pair in
+            _ = try await pair.migration().precopy()
+            let swap = """
+                ALTER TYPE mood RENAME VALUE 'low' TO 'x'; ALTER TYPE mood RENAME VALUE 'high' TO 'low';
+                ALTER TYPE mood RENAME VALUE 'x' TO 'high'
+                """
+            try await pair.source.run(swap)
+            let error = await #expect(throws: PlanError.self) { try await pair.migration().cutover() }
+            #expect(error?.description.contains("public.mood") == true)
+            try await pair.target.run(swap)
+            #expect(try await pair.migration().cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
     @Test func `that cannot be made on the target is refused with the reason, and nothing is written`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()

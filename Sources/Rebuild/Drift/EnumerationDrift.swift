@@ -10,6 +10,8 @@ package struct EnumerationDrift {
     package let statements: [SQL]
     /// Labels and what they are called now.
     package let renames: [String: String]
+    /// Whether the labels are the source's afterwards, in its order; they are not where labels have swapped their names.
+    package let isComplete: Bool
 
     /// - Parameters:
     ///   - target: The enum on the target.
@@ -35,9 +37,11 @@ package struct EnumerationDrift {
                 place = ""
             }
             statements.append("\(type) ADD VALUE \(literal: label)\(place)")
-            present.append(label)
+            let next = wanted[(index + 1)...].first(where: present.contains)
+            present.insert(label, at: next.flatMap(present.firstIndex) ?? present.endIndex)
         }
         self.statements = statements
         self.renames = renames
+        isComplete = present == wanted
     }
 }
