@@ -94,12 +94,7 @@ package enum CatalogQuery {
 
     /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its columns.
     package static func tableState(_ name: QualifiedName) -> SQL {
-        SQL(
-            trusted: String(decoding: PackageResources.table_state_sql, as: UTF8.self).replacing(
-                "$1",
-                with: ("\(literal: name.quoted)" as SQL).text
-            )
-        )
+        "\(sql(PackageResources.table_state_sql)) WHERE c.oid = \(literal: name.quoted)::pg_catalog.regclass"
     }
 
     private static func sql(_ bytes: [UInt8]) -> SQL {

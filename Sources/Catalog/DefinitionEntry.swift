@@ -28,6 +28,30 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         self.line = line
     }
 
+    /// The same object with the statements another database tells.
+    package func told(by other: DefinitionEntry) -> DefinitionEntry {
+        DefinitionEntry(
+            identity: identity,
+            kind: kind,
+            schema: schema,
+            name: name,
+            statement: other.statement,
+            line: line
+        )
+    }
+
+    /// An object the source does not have: its object id must not be taken for one of the source's.
+    package var ofTarget: DefinitionEntry {
+        DefinitionEntry(
+            identity: "target \(identity)",
+            kind: kind,
+            schema: schema,
+            name: name,
+            statement: statement,
+            line: line
+        )
+    }
+
     /// Rights may have been left out on purpose.
     package var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
 

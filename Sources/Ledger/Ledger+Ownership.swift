@@ -28,7 +28,9 @@ extension Ledger {
         mayAdopt: Bool = false
     ) throws -> (run: RunEntry, ledger: Ledger) {
         try lock(connection)
-        if try run(on: connection) == nil {
+        let begun = try run(on: connection)
+        if begun?.step == .begun { try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt) }
+        if begun == nil {
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
             try create(on: connection, source: source, toolVersion: toolVersion)
         }

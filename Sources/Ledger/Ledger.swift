@@ -20,6 +20,18 @@ package struct Ledger {
         self.epoch = epoch
     }
 
+    /// Relations in the ledger's schema that are not the ledger's: nobody would bring them over.
+    package static func strangers(on connection: Connection) throws -> [QualifiedName] {
+        try connection.query(
+            """
+            SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'tidemark' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+              AND c.relname NOT IN ('run', 'relation', 'chunk', 'object', 'definition', 'event')
+            ORDER BY 1
+            """
+        ).map { QualifiedName(schema: "tidemark", name: try $0.text("relname")) }
+    }
+
     // MARK: The run
 
     /// The run; nil where the target has no ledger.

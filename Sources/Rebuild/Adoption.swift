@@ -29,12 +29,15 @@ package struct Adoption {
 
     /// Enters what the target has; what it lacks is followed afterwards like any change on the source.
     ///
-    /// - Parameter definitions: The source's definitions.
+    /// - Parameters:
+    ///   - definitions: The source's definitions.
+    ///   - present: The target's, told by the same tool: what they tell otherwise is a change to be followed or named.
     /// - Returns: What was done, for people.
     /// - Throws: ``PlanError`` where the target is not what the source could become; ``PostgresError``.
-    package func adopt(_ definitions: [DefinitionEntry]) throws -> [String] {
+    package func adopt(_ definitions: [DefinitionEntry], present: [DefinitionEntry]) throws -> [String] {
         let target = try DatabaseCatalog(inTransactionOf: connection)
         try refuseForeignColumns(target)
+        try refusePublications()
         var notes = try dropObjects()
         var adopted = 0
         for table in plan.tables {
@@ -43,11 +46,10 @@ package struct Adoption {
             try ledger.enter(table, definition, isAdopted: table.treatment.isCopiedAhead)
             if table.treatment.isCopiedAhead { adopted += 1 }
         }
-        let present = try definitions.filter { entry in
-            guard try connection.canFind(entry) else { return entry.kind != "COMMENT" }
-            return try connection.has(entry)
-        }
-        try ledger.keep(present)
+        let there = Dictionary(present.map { ($0.description, $0) }, uniquingKeysWith: { first, _ in first })
+        try ledger.keep(definitions.compactMap { entry in there[entry.description].map(entry.told) })
+        let ours = Set(definitions.map(\.description))
+        try ledger.keep(present.filter { !ours.contains($0.description) && !$0.isOfRights }.map(\.ofTarget))
         notes.append("adopted \(adopted) tables whose rows are to be compared")
         try adoptObjects()
         return notes
@@ -87,6 +89,27 @@ package struct Adoption {
                 "the target cannot be adopted, it holds what the source does not have:\n    "
                     + foreign.prefix(20).joined(separator: "\n    "),
                 hint: "drop it on the target if it is not needed any more; nothing was written"
+            )
+        }
+    }
+
+    /// They belong to the database, come after the rows, and would be in the way there.
+    private func refusePublications() throws {
+        let found = try connection.query(
+            """
+            SELECT 'publication ' || pubname AS name FROM pg_catalog.pg_publication
+            UNION ALL
+            SELECT 'event trigger ' || evtname FROM pg_catalog.pg_event_trigger e
+            WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                              WHERE x.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass
+                                AND x.objid = e.oid AND x.deptype = 'e')
+            """
+        ).map { try $0.text("name") }
+        guard found.isEmpty else {
+            throw PlanError(
+                .refused,
+                "the target has what would be in the way of the source's: \(found.joined(separator: ", "))",
+                hint: "drop it on the target, the cutover makes it again; nothing was written"
             )
         }
     }

@@ -30,6 +30,14 @@ struct Beginning {
             purpose: "\(run.sessionPrefix) definitions",
             options: definitionOptions
         ) { try await (sql: $0.preData(), entries: $0.preDataEntries()) }
+        let present =
+            adopting
+            ? try await Definitions.entries(
+                on: migration.target,
+                tools: tools,
+                migration.options,
+                purpose: "\(run.sessionPrefix) definitions"
+            ) : []
         return try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
             try await target.run { [epoch, source] connection in
                 try connection.transaction(.readWrite) {
@@ -38,7 +46,7 @@ struct Beginning {
                     var notes: [String] = []
                     if adopting {
                         notes = try Adoption(connection, ledger: ledger, source: source, plan: plan)
-                            .adopt(script.entries)
+                            .adopt(script.entries, present: present)
                     } else {
                         try during("making the source's definitions on the target") {
                             try Self.make(script.sql, connection)

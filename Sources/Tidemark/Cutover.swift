@@ -200,7 +200,22 @@ extension Session {
     /// What has changed in the source's definitions since they were brought over; told at once, judged at the end.
     func definitionChanges(now entries: [DefinitionEntry]) async throws -> VerificationResult {
         let kept = try await control.run { try Ledger($0).definitions() }
-        let changes = DefinitionChanges(earlier: kept, later: entries).result()
+        var changes = DefinitionChanges(earlier: kept, later: entries).result()
+        if !changes.findings.isEmpty {
+            // Somebody may have made the same change by hand, or it has come along with another one.
+            let there = try await Definitions.entries(
+                on: migration.target,
+                tools: tools,
+                migration.options,
+                purpose: purpose("definitions")
+            )
+            let told = Dictionary(there.map { ($0.description, $0.statement) }, uniquingKeysWith: { first, _ in first })
+            let wanted = Dictionary(
+                entries.map { ($0.description, $0.statement) },
+                uniquingKeysWith: { first, _ in first }
+            )
+            changes.findings.removeAll { wanted[$0.object] == told[$0.object] }
+        }
         for finding in changes.findings {
             migration.observer(.note("the target does not have this change of definition: \(finding.object)"))
         }
@@ -222,6 +237,28 @@ extension Session {
             options: Definitions.Options(migration.options),
             body
         )
+    }
+}
+
+extension Definitions {
+    /// What the target has, told by the same tool as the source's.
+    static func entries(
+        on target: Endpoint,
+        tools: PostgresTools,
+        _ options: MigrationOptions,
+        purpose: String
+    ) async throws -> [DefinitionEntry] {
+        let access = try await ThreadConfined.with(target, purpose: purpose) { target in
+            try await target.run { Access($0) }
+        }
+        return try await with(
+            of: access,
+            tools: tools,
+            scratch: options.scratchDirectory,
+            excluding: [],
+            purpose: purpose,
+            options: Options(options)
+        ) { try await $0.preDataEntries() }
     }
 }
 

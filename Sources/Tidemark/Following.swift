@@ -213,6 +213,17 @@ struct Following {
         }
     }
 
+    /// The server's hint to use CASCADE would lose rows.
+    private static func withoutCascade<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch var error as PostgresError where error.sqlState == "2BP01" {
+            error.hint =
+                "make the same change on the target by hand, in the same order, and run again; never with CASCADE"
+            throw error
+        }
+    }
+
     private func followInOneTransaction(
         _ drift: TableDrift,
         _ changes: DefinitionChanges,
@@ -220,19 +231,21 @@ struct Following {
         _ steps: [DriftFollower.Step]
     ) async throws -> [String] {
         let outcome = try await onTarget { [epoch, source, relations] connection in
-            try connection.transaction(.readWrite) {
-                let ledger = Ledger(connection, epoch: epoch)
-                try ledger.fence()
-                return try during("following what has changed in the source's definitions") {
-                    try DriftFollower(
-                        connection,
-                        ledger: ledger,
-                        source: source,
-                        drift: drift,
-                        changes: changes,
-                        plan: plan,
-                        relations: relations
-                    ).follow(steps)
+            try Self.withoutCascade {
+                try connection.transaction(.readWrite) {
+                    let ledger = Ledger(connection, epoch: epoch)
+                    try ledger.fence()
+                    return try during("following what has changed in the source's definitions") {
+                        try DriftFollower(
+                            connection,
+                            ledger: ledger,
+                            source: source,
+                            drift: drift,
+                            changes: changes,
+                            plan: plan,
+                            relations: relations
+                        ).follow(steps)
+                    }
                 }
             }
         }

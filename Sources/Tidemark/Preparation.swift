@@ -97,6 +97,15 @@ struct Preparation {
         let options = migration.options.plan
         return try await ThreadConfined.with(migration.source, purpose: "tidemark plan") { source in
             try await source.run { connection in
+                let strangers = try Ledger.strangers(on: connection)
+                guard strangers.isEmpty else {
+                    throw PlanError(
+                        .refused,
+                        "the source has tables of its own in the schema tidemark, which is the ledger's and not brought over: "
+                            + strangers.prefix(10).map(\.description).joined(separator: ", "),
+                        hint: "give them another schema: ALTER TABLE … SET SCHEMA …"
+                    )
+                }
                 let catalog = try DatabaseCatalog(of: connection)
                 var plan = try Planner(source: catalog, target: target, options: options).plan()
                 if cutting { plan = try KeyDistribution(connection).cut(plan) }

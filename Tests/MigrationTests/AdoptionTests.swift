@@ -113,6 +113,37 @@ import Tidemark
         }
     }
 
+    @Test func `has other functions and settings than the source, and they are named`() async throws {
+        try await DatabasePair.with(
+            Self.schema + "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2';"
+        ) { pair in
+            try await fill(pair)
+            let change = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+            try await pair.target.run(change)
+            try await pair.source.run(
+                "ALTER TABLE two ENABLE ROW LEVEL SECURITY; ALTER TABLE two FORCE ROW LEVEL SECURITY"
+            )
+            _ = try await pair.migration { $0.adopts = true }.precopy()
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .differs)
+            let named = report.verification?.findings.filter { $0.kind == "definition" }.map(\.object) ?? []
+            #expect(named == ["function public.f()", "table public.two"], "\(report.text)")
+        }
+    }
+
+    @Test func `with publications is refused, and nothing is left behind`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await fill(pair)
+            try await pair.target.run("CREATE PUBLICATION pub FOR TABLE t")
+            let refusal = await #expect(throws: PlanError.self) {
+                try await pair.migration { $0.adopts = true }.precopy()
+            }
+            #expect(refusal?.description.contains("publication pub") == true)
+            let error = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }
+            #expect(error?.code == .targetNotEmpty)
+        }
+    }
+
     @Test func `may hold nothing`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             #expect(try await pair.migration { $0.adopts = true }.precopy().outcome == .done)

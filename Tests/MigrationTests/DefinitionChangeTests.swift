@@ -95,6 +95,54 @@ import Verification
         }
     }
 
+    @Test func `that cannot be followed is no finding once it was made on the target by hand`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            let change = """
+                CREATE OR REPLACE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 42';
+                CREATE OR REPLACE VIEW base AS SELECT id, m FROM t;
+                ALTER DOMAIN positive DROP CONSTRAINT positive_check
+                """
+            try await pair.source.run(change)
+            #expect(try await pair.migration().precopy().warnings.count == 3)
+            try await pair.target.run(change)
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+        }
+    }
+
+    @Test func `that comes along with a renamed column is no finding`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            try await pair.source.run("ALTER TABLE t RENAME COLUMN id TO number")
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+        }
+    }
+
+    @Test func `in the ledger's own schema on the source is refused, not lost`() async throws {
+        try await DatabasePair.with("CREATE SCHEMA tidemark; CREATE TABLE tidemark.orders (id int PRIMARY KEY)") {
+            pair in
+            let error = await #expect(throws: PlanError.self) { try await pair.migration().precopy() }
+            #expect(error?.description.contains("tidemark.orders") == true)
+        }
+    }
+
+    @Test func `with a name that would end a comment is a name`() async throws {
+        let name = "\"x\n; commit; create table public.pwned(a int); --\""
+        try await DatabasePair.with(
+            "CREATE TABLE \(name) (id int PRIMARY KEY, v text); INSERT INTO \(name) SELECT n, 'v' FROM generate_series(1, 3000) n"
+        ) { pair in
+            _ = try await pair.migration().precopy()
+            try await pair.source.run("DELETE FROM \(name) WHERE id % 100 = 1")
+            #expect(try await pair.migration().cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+            for database in [pair.source, pair.target] {
+                #expect(try await database.value("SELECT to_regclass('public.pwned') IS NULL") == "t")
+            }
+        }
+    }
+
     @Test func `that swaps two labels of an enum is refused until the same is done on the target`() async throws {
         try await DatabasePair.with(
             "CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TABLE t (id int PRIMARY KEY, m mood);"

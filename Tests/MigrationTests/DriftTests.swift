@@ -34,6 +34,8 @@ import Verification
         CREATE TYPE kind AS ENUM ('a', 'b', 'c');
         CREATE TABLE k (kind kind, id int, v text, PRIMARY KEY (kind, id));
         INSERT INTO k SELECT (enum_range(NULL::kind))[1 + n % 3], n, repeat('v', 200) FROM generate_series(1, 2000) n;
+        CREATE TABLE hidden (id serial PRIMARY KEY, v text);
+        INSERT INTO hidden (v) SELECT 'v' FROM generate_series(1, 500);
         CREATE INDEX t_a ON t (a);
         CREATE VIEW v AS SELECT id, i FROM t;
         ANALYZE;
@@ -193,6 +195,11 @@ import Verification
             "two tables that swap their names",
             "BEGIN; ALTER TABLE t RENAME TO x; ALTER TABLE u RENAME TO t; ALTER TABLE x RENAME TO u; COMMIT",
             proof: "SELECT pg_get_indexdef('t_a'::regclass)"
+        ),
+        Case(
+            "a table with a serial column renamed and moved",
+            "CREATE SCHEMA elsewhere; ALTER TABLE hidden RENAME TO shown; ALTER TABLE shown SET SCHEMA elsewhere",
+            proof: "SELECT nextval('elsewhere.hidden_id_seq')"
         ),
         Case(
             "a table that becomes unlogged",

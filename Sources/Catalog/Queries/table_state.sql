@@ -1,4 +1,4 @@
--- What must not have changed when a chunk of the table $1 is read. columns_digest is the same expression as in tables.sql.
+-- What must not have changed when a chunk of a table is read. columns_digest is the same expression as in tables.sql.
 SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
        c.oid::bigint AS oid,
        c.relkind::text AS kind,
@@ -9,4 +9,3 @@ SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
         FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns_digest
 FROM pg_catalog.pg_class c
-WHERE c.oid = $1::pg_catalog.regclass

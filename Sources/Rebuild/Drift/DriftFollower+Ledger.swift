@@ -42,7 +42,9 @@ extension DriftFollower {
                 return (altered.contains(oid) && earlier.settings == entry.settings)
                     || renamed.contains(entry.qualifiedName)
             case "VIEW", "MATERIALIZED VIEW": return true
-            case "SEQUENCE": return earlier.name != entry.name
+            case "SEQUENCE": return earlier.qualifiedName != entry.qualifiedName
+            // Compared with the columns.
+            case "DEFAULT": return true
             // The table it serves has another name.
             case "SEQUENCE OWNED BY": return true
             // Compared with the tables.
