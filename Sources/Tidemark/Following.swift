@@ -165,6 +165,7 @@ struct Following {
         // What goes before makes room; any other old one of the same name stays, and is told of.
         let going = Set(changes.gone.map(\.description))
         let goingRelations = Set(changes.gone.filter { Self.kindsThatGo.contains($0.kind) }.map(\.qualifiedName))
+            .union(drift.changes.filter(\.isRenamed).map(\.relation.name))
         let leaving = made.filter {
             present.contains($0.identity) && going.contains($0.description) && !Self.kindsThatGo.contains($0.kind)
         }

@@ -111,6 +111,34 @@ import Tidemark
             "of a table that loses a column and has another one renamed",
             "ALTER TABLE m ADD COLUMN w int; ALTER TABLE m DROP COLUMN v; ALTER TABLE m RENAME COLUMN w TO v"
         ),
+        Case(
+            "that takes its rows out of the default partition",
+            """
+            INSERT INTO old SELECT n, '2024-05-05', 'd' FROM generate_series(7000, 7100) n;
+            ALTER TABLE m ATTACH PARTITION old DEFAULT;
+            CREATE TABLE m_12 (LIKE m);
+            INSERT INTO m_12 SELECT * FROM old WHERE at < '2024-01-01'; DELETE FROM old WHERE at < '2024-01-01';
+            ALTER TABLE m ATTACH PARTITION m_12 FOR VALUES FROM ('2023-12-01') TO ('2024-01-01')
+            """
+        ),
+        Case(
+            "that takes its rows out of a default partition that is itself partitioned",
+            """
+            BEGIN; ALTER TABLE m_2 DETACH PARTITION m_2_rest; CREATE TABLE m_2_x PARTITION OF m_2 FOR VALUES IN (50, 110); \
+            INSERT INTO m_2_x SELECT * FROM m_2_rest WHERE id IN (50, 110); DELETE FROM m_2_rest WHERE id IN (50, 110); \
+            ALTER TABLE m_2 ATTACH PARTITION m_2_rest DEFAULT; COMMIT
+            """
+        ),
+        Case(
+            "made of a table that gave its name to the partitioned one",
+            """
+            ALTER TABLE old RENAME TO older;
+            CREATE TABLE old (id bigint, at date NOT NULL, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+            ALTER TABLE old ATTACH PARTITION older FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
+            CREATE TABLE old_2 PARTITION OF old FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+            INSERT INTO old SELECT n, '2024-05-05', 'd' FROM generate_series(7000, 7100) n
+            """
+        ),
         Case("whose rows move to others", "UPDATE m SET at = at + 15 WHERE id % 3 = 0 AND at < '2024-02-10'"),
         Case("that is emptied", "TRUNCATE m_1; TRUNCATE m_2_rest"),
         Case(

@@ -74,21 +74,32 @@ extension DriftFollower {
             let attachment: SQL =
                 "ALTER TABLE \(parent.qualifiedName) ATTACH PARTITION \(table.qualifiedName) \(SQL(trusted: bound))"
             try during("attaching \(table.qualifiedName) to \(parent.qualifiedName)") {
-                do {
-                    try attempt { try connection.execute(attachment) }
-                } catch let error as PostgresError where error.sqlState == "23514" {
-                    // A row that was changed on the source before it was attached: the copy still has it as it was.
-                    try forgetRows(of: table)
-                    try connection.execute(attachment)
+                // A row that was changed, or moved out of the default partition, before it was attached on the source: the
+                // copy still has it as it was.
+                let suspects = [table] + defaultPartitions(beside: table)
+                for suspect in suspects {
+                    do {
+                        return try attempt { try connection.execute(attachment) }
+                    } catch let error as PostgresError where error.sqlState == "23514" {
+                        try forgetRows(of: suspect)
+                    }
                 }
+                try connection.execute(attachment)
             }
         }
     }
 
+    private func defaultPartitions(beside table: Table) -> [Table] {
+        let siblings = source.tables.filter {
+            $0.parentOid == table.parentOid && $0.oid != table.oid && $0.partitionBound == "DEFAULT"
+        }
+        return siblings.flatMap { $0.isPartitioned ? source.partitions.leaves(of: $0) : [$0] }
+    }
+
     func forgetRows(of table: Table) throws {
         try connection.execute("TRUNCATE TABLE \(table.rows)")
-        guard let change = followed.first(where: { $0.later.oid == table.oid }) else { return }
-        try ledger.forgetChunks(of: change.relation)
+        guard let relation = relations.first(where: { $0.definition.oid == table.oid }) else { return }
+        try ledger.forgetChunks(of: relation)
     }
 
     /// Binary rows say nothing about their types: the columns must be the same before the next row is sent.
