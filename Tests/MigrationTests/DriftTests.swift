@@ -199,7 +199,7 @@ import Verification
         Case(
             "a table with a serial column renamed and moved",
             "CREATE SCHEMA elsewhere; ALTER TABLE hidden RENAME TO shown; ALTER TABLE shown SET SCHEMA elsewhere",
-            proof: "SELECT nextval('elsewhere.hidden_id_seq')"
+            proof: "SELECT pg_get_serial_sequence('elsewhere.shown', 'id')"
         ),
         Case(
             "a table that becomes unlogged",
