@@ -52,6 +52,14 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         )
     }
 
+    package var isView: Bool { kind == "VIEW" || kind == "MATERIALIZED VIEW" }
+    /// A part of a table, found by comparing the tables themselves.
+    package var isPartOfTable: Bool { ["DEFAULT", "TABLE ATTACH", "INDEX ATTACH"].contains(kind) }
+    /// A table, a part of it, or what is said with it.
+    package var isOfTable: Bool { isPartOfTable || ["TABLE", "SEQUENCE OWNED BY"].contains(kind) }
+    /// What a comment or right is about, without its kind: `t` of `TABLE t`.
+    package var subject: String { name.split(separator: " ", maxSplits: 1).last.map(String.init) ?? "" }
+
     /// Rights may have been left out on purpose.
     package var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
 

@@ -49,6 +49,12 @@ package struct Index: Sendable, Hashable, Codable {
     /// Present is not enough: a unique index that is not valid, ready and live enforces nothing.
     package var isUsable: Bool { isValid && isReady && isLive }
 
+    /// Whether it stands behind the same constraint, or none, as another one.
+    package func hasSameConstraint(as other: Index) -> Bool {
+        constraintName == other.constraintName && constraintType == other.constraintType
+            && constraintDefinition == other.constraintDefinition
+    }
+
     /// Whether it identifies a row, given that its columns are NOT NULL.
     package var identifiesRows: Bool {
         isUnique && isImmediate && isUsable && !isPartial && !hasExpressions && accessMethod == "btree"

@@ -20,6 +20,8 @@ package struct Table: Sendable, Hashable, Codable {
     package let inheritedTables: [QualifiedName]
     /// Of all that decides over what the columns of a row mean.
     package let columnsDigest: String
+    /// Of which tables hold the rows of a partitioned one; nil for any other.
+    package let partitionsDigest: String?
     /// Whether policies would hide rows from our role.
     package let isRowSecurityActive: Bool
     package let heapBytes: Int
@@ -125,6 +127,7 @@ extension Table {
             partitionColumns: source.partitionColumns,
             inheritedTables: inheritedTables,
             columnsDigest: source.columnsDigest,
+            partitionsDigest: source.partitionsDigest,
             isRowSecurityActive: source.isRowSecurityActive,
             heapBytes: source.heapBytes,
             tableBytes: source.tableBytes,

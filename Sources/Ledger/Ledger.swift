@@ -27,6 +27,9 @@ package struct Ledger {
             SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = 'tidemark' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
               AND c.relname NOT IN ('run', 'relation', 'chunk', 'object', 'definition', 'event')
+            UNION ALL
+            SELECT '(a schema without a ledger)' FROM pg_catalog.pg_namespace
+            WHERE nspname = 'tidemark' AND pg_catalog.to_regclass('tidemark.run') IS NULL
             ORDER BY 1
             """
         ).map { QualifiedName(schema: "tidemark", name: try $0.text("relname")) }

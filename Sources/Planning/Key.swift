@@ -59,6 +59,14 @@ package struct Key: Sendable, Hashable, Codable {
     /// The key as ORDER BY takes it, in the order in which ranges are cut.
     package var order: SQL { parts.map(\.comparable).joined(separator: ", ") }
 
+    /// Whether a range of the key lies all over the table, or no index serves it: then reading one reads the table.
+    package func isScattered(in table: Table) -> Bool {
+        guard let first = parts.first, let column = table.column(first.name) else { return false }
+        if first.comparison != .native { return true }
+        let scattersByNature = ["uuid", "text", "varchar", "bpchar", "bytea"].contains(column.typeName)
+        return column.correlation.map { abs($0) < 0.5 } ?? scattersByNature
+    }
+
     /// Whether two rows, by their tables' aliases, have the same key.
     package func isSame(_ one: SQL, _ other: SQL) -> SQL {
         parts.map { "\($0.comparable(in: one)) = \($0.comparable(in: other))" as SQL }.joined(separator: " AND ")

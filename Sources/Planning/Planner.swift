@@ -169,10 +169,8 @@ package struct Planner {
 
     private func wantedChunks(_ table: Table, _ key: Key?, _ bytes: Int) -> Int {
         let bySize = max(1, (bytes + options.chunkBytes - 1) / options.chunkBytes)
-        guard let first = key?.parts.first, let column = table.column(first.name) else { return 1 }
-        let scattersByNature = ["uuid", "text", "varchar", "bpchar", "bytea"].contains(column.typeName)
-        let isScattered = column.correlation.map { abs($0) < 0.5 } ?? scattersByNature
-        return isScattered || first.comparison != .native ? min(bySize, Self.chunksOfScatteredKey) : bySize
+        guard let key else { return 1 }
+        return key.isScattered(in: table) ? min(bySize, Self.chunksOfScatteredKey) : bySize
     }
 
     private func hasOtherUniqueKeys(_ table: Table, _ key: Key?, _ indexes: [Index]) -> Bool {

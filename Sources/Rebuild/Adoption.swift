@@ -5,7 +5,7 @@ package import Postgres
 
 /// Makes a target ours that was filled by other means: last week's dump, a storage snapshot.
 ///
-/// Nothing in it is trusted and nothing thrown away: its tables enter the ledger as they are, with chunks that will be
+/// Nothing in it is trusted: its tables enter the ledger as they are, with chunks that will be
 /// compared with the source before they get a mark. Keys and indexes that are exactly the source's count as built;
 /// others of their names go. What would act on rows that are brought (foreign keys, triggers, rules) goes as well: the
 /// cutover makes it from the source's definitions.
@@ -163,9 +163,7 @@ package struct Adoption {
 
     private static func isSame(_ ours: Index, _ theirs: Index) -> Bool {
         ours.tableQualifiedName == theirs.tableQualifiedName && ours.definition == theirs.definition && theirs.isUsable
-            && ours.constraintName == theirs.constraintName
-            && ours.constraintType == theirs.constraintType
-            && ours.constraintDefinition == theirs.constraintDefinition
+            && ours.hasSameConstraint(as: theirs)
             // One that is not attached yet will be.
             && !(ours.parentOid == nil && theirs.parentOid != nil)
     }

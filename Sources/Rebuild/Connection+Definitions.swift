@@ -2,14 +2,11 @@ package import Catalog
 package import Postgres
 
 extension Connection {
-    /// Whether an object of an entry's kind and name is there.
+    /// Whether an object of an entry's kind and name is there; false for kinds that have no lookup.
     package func has(_ entry: DefinitionEntry) throws -> Bool {
         guard let lookup = Self.lookup(of: entry) else { return false }
         return try queryOne("SELECT \(lookup) AS is_there").boolean("is_there")
     }
-
-    /// Whether ``has(_:)`` can tell.
-    func canFind(_ entry: DefinitionEntry) throws -> Bool { Self.lookup(of: entry) != nil }
 
     private static func lookup(of entry: DefinitionEntry) -> SQL? {
         let name = entry.schema == "-" ? Identifier(entry.name).quoted : entry.qualifiedName.quoted

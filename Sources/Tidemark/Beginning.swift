@@ -85,10 +85,18 @@ struct Beginning {
                 relations: before.relations
             ).follow(definitions)
         }
-        return try await begun(act, warnings + followed.map { "followed a change on the source: \($0)" })
+        return try await begun(
+            act,
+            warnings + followed.notes.map { "followed a change on the source: \($0)" },
+            followed.definitions
+        )
     }
 
-    private func begun(_ act: String, _ warnings: [String]) async throws -> Session {
+    private func begun(
+        _ act: String,
+        _ warnings: [String],
+        _ definitions: [DefinitionEntry]? = nil
+    ) async throws -> Session {
         let (run, relations) = try await control.run { connection in
             guard let run = try Ledger.run(on: connection) else { throw LedgerError(.missing, "the ledger has gone") }
             return (run, try Ledger(connection).relations())
@@ -103,7 +111,8 @@ struct Beginning {
             source: source,
             relations: relations,
             excluded: Set(relations.filter { $0.treatment == .excluded }.map(\.name)),
-            warnings: warnings
+            warnings: warnings,
+            followedDefinitions: definitions
         )
     }
 

@@ -27,9 +27,9 @@ struct Following {
     /// Follows.
     ///
     /// - Parameter definitions: The source's, as they are now.
-    /// - Returns: What was done, for people.
+    /// - Returns: What was done, for people, and the definitions it was done by.
     /// - Throws: ``PlanError`` or ``PostgresError`` with the reason why a change cannot be followed.
-    func follow(_ definitions: Definitions) async throws -> [String] {
+    func follow(_ definitions: Definitions) async throws -> (notes: [String], definitions: [DefinitionEntry]) {
         let now = try await definitions.preDataEntries()
         let situation = try await onTarget { connection in
             try Situation(
@@ -49,12 +49,12 @@ struct Following {
         )
         if run.step >= .keysBuilt {
             try refuseTooLate(drift)
-            return []
+            return ([], now)
         }
         try await followEnumerations(situation.enumerations)
         plan = try await cut(plan, drift)
         let steps = try await steps(changes, drift, definitions, rights: now.filter(\.isOfRights), plan)
-        return try await followInOneTransaction(drift, changes, plan, steps)
+        return (try await followInOneTransaction(drift, changes, plan, steps), now)
     }
 
     // MARK: Steps
@@ -146,11 +146,8 @@ struct Following {
         return Plan(tables: plan.tables.filter { !fresh.contains($0.name) } + cut.tables, warnings: plan.warnings)
     }
 
-    /// Kinds of entries that are followed by comparing the tables themselves.
-    private static let kindsOfTables: Set = ["DEFAULT", "TABLE ATTACH", "INDEX ATTACH"]
     /// Kinds of entries that are dropped on the target when the source has them no more.
     private static let kindsThatGo: Set = ["TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE"]
-    private static let kindsOfViews: Set = ["VIEW", "MATERIALIZED VIEW"]
 
     /// The definitions' own order, from what is made of nothing to what is made of others.
     private func steps(
@@ -160,7 +157,7 @@ struct Following {
         rights: [DefinitionEntry],
         _ plan: Plan
     ) async throws -> [DriftFollower.Step] {
-        let made = changes.added.filter { !Self.kindsOfTables.contains($0.kind) }
+        let made = changes.added.filter { !$0.isPartOfTable }
         let present = try await present(made)
         // What goes before makes room; any other old one of the same name stays, and is told of.
         let going = Set(changes.gone.map(\.description))
@@ -191,17 +188,14 @@ struct Following {
             } else if let oid = entry.tableOid, altered.contains(oid) {
                 try await finishGroup()
                 steps.append(.alter(oid))
-            } else if changed.contains(entry.identity), Self.kindsOfViews.contains(entry.kind) {
+            } else if changed.contains(entry.identity), entry.isView {
                 try await finishGroup()
                 steps.append(.remake(try await definitions.script(of: [entry]), [entry]))
             }
         }
         // Rights on what is new: TABLE t, SEQUENCE t_id_seq.
         let names = Set(added.map { "\($0.schema) \($0.name)" })
-        group += rights.filter { right in
-            let subject = right.name.split(separator: " ", maxSplits: 1).last.map(String.init) ?? ""
-            return names.contains("\(right.schema) \(subject)")
-        }
+        group += rights.filter { names.contains("\($0.schema) \($0.subject)") }
         try await finishGroup()
         return steps + leaving.map(DriftFollower.Step.leave)
     }

@@ -16,8 +16,8 @@ struct Growth {
     func cutOpenChunks() async throws {
         let chunkBytes = session.migration.options.plan.chunkBytes
         let grown = session.deltaRelations.compactMap { relation -> (relation: RelationEntry, parts: Int)? in
-            guard let key = relation.key, key.parts.first?.comparison == .native,
-                let table = session.source.table(relation.name), !isScattered(table, key)
+            // Keys that come anywhere do not gather in the last chunk.
+            guard let key = relation.key, let table = session.source.table(relation.name), !key.isScattered(in: table)
             else { return nil }
             let parts = (table.tableBytes - relation.tableBytes) / chunkBytes + 1
             return parts > 1 ? (relation, min(parts, Self.mostParts)) : nil
@@ -36,12 +36,6 @@ struct Growth {
                 try ledger.cut(open, of: relation, key, at: cuts, tableBytes: bytes)
             }
         }
-    }
-
-    /// Keys that come anywhere do not gather in the last chunk.
-    private func isScattered(_ table: Table, _ key: Key) -> Bool {
-        guard let correlation = key.parts.first.flatMap({ table.column($0.name)?.correlation }) else { return false }
-        return abs(correlation) < 0.5
     }
 
     private func cuts(

@@ -36,8 +36,7 @@ struct Precopy {
 
     /// Told days ahead, while they can still be made on the target by hand.
     private func definitionChanges(_ session: Session) async throws -> [String] {
-        guard session.run.pass > 0 else { return [] }
-        let entries = try await session.definitions { try await $0.preDataEntries() }
+        guard let entries = session.followedDefinitions else { return [] }
         return try await session.definitionChanges(now: entries).findings.map { finding in
             "the target does not have a change of definition: \(finding.object): \(finding.message)"
         }

@@ -19,6 +19,8 @@ struct Session: Sendable {
     let relations: [RelationEntry]
     let excluded: Set<QualifiedName>
     let warnings: [String]
+    /// The source's definitions as they were followed a moment ago; nil where they were only just made.
+    let followedDefinitions: [DefinitionEntry]?
 
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
     var copiedRelations: [RelationEntry] { relations.filter(\.treatment.bringsRows) }

@@ -112,10 +112,12 @@ extension Lane {
             )
         }
         // Rows read after a change of the columns would get a mark that hides what the change did to them.
-        guard try row.text("columns_digest") == relation.definition.columnsDigest else {
+        guard try row.text("columns_digest") == relation.definition.columnsDigest,
+            row["partitions_digest"] == relation.definition.partitionsDigest
+        else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "the columns of \(relation.name) have changed a moment ago",
+                "the columns or partitions of \(relation.name) have changed a moment ago",
                 hint: "run the same command again: it follows the change, or says why it cannot"
             )
         }

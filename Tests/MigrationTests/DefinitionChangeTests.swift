@@ -15,6 +15,7 @@ import Verification
         CREATE VIEW base AS SELECT id FROM t;
         CREATE VIEW on_base AS SELECT id FROM base;
         CREATE SEQUENCE numbers;
+        CREATE TABLE two (id int PRIMARY KEY); COMMENT ON TABLE two IS 'said';
         CREATE DOMAIN positive AS int CHECK (VALUE > 0);
         """
 
@@ -55,6 +56,8 @@ import Verification
         ("ALTER DOMAIN positive DROP CONSTRAINT positive_check", "domain public.positive"),
         ("CREATE OR REPLACE VIEW base AS SELECT id, m FROM t", "view public.base"),
         ("ALTER TABLE t SET (fillfactor = 70)", "table public.t"),
+        ("ALTER TABLE t SET (fillfactor = 70); ALTER TABLE t RENAME TO w", "table public.w"),
+        ("ALTER TABLE t ADD COLUMN c int; COMMENT ON TABLE two IS NULL", "comment public.TABLE two"),
         (
             "ALTER TABLE t ALTER COLUMN m SET STORAGE PLAIN; ALTER TABLE t ALTER COLUMN m SET STATISTICS 77",
             "table public.t"

@@ -163,7 +163,7 @@ import Verification
             proof: "SELECT pg_get_indexdef('t_pkey'::regclass)",
             isCopyKept: false
         ),
-        Case("the key dropped", "ALTER TABLE u DROP CONSTRAINT u_pkey; DELETE FROM u WHERE id = 5"),
+        Case("the key dropped", "ALTER TABLE u DROP CONSTRAINT u_pkey; DELETE FROM u WHERE id = 5", isCopyKept: false),
         Case(
             "a new table",
             """
@@ -227,26 +227,25 @@ import Verification
     }
 
     @Test(arguments: cases) func `is followed by the next pass`(of change: Case) async throws {
-        try await DatabasePair.with(Self.schema) { pair in
-            _ = try await pair.migration().precopy()
-            try await write(pair)
-            for statement in change.change.split(separator: ";\n") { try await pair.source.run(String(statement)) }
+        try await follow(change) { pair in
             let second = try await pair.migration().precopy()
-            if change.isCopyKept { #expect(second.transfer.rows < 4000, "\(second.text)") }
-            try await write(pair)
-            let report = try await pair.migration().cutover()
-            #expect(report.outcome == .done, "\(report.text)")
-            #expect(try await pair.differingTables() == [])
-            let proof = try await pair.source.value(change.proof)
-            #expect(try await pair.target.value(change.proof) == proof)
+            #expect(
+                second.warnings.contains { $0.contains("copied again") } == !change.isCopyKept,
+                "\(second.warnings)"
+            )
         }
     }
 
     @Test(arguments: cases) func `is followed on the night itself`(of change: Case) async throws {
+        try await follow(change) { _ in }
+    }
+
+    private func follow(_ change: Case, between: (DatabasePair) async throws -> Void) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await write(pair)
             for statement in change.change.split(separator: ";\n") { try await pair.source.run(String(statement)) }
+            try await between(pair)
             try await write(pair)
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .done, "\(report.text)")

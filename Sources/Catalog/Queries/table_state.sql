@@ -1,4 +1,4 @@
--- What must not have changed when a chunk of a table is read. columns_digest is the same expression as in tables.sql.
+-- What must not have changed when a chunk of a table is read. The digests are the same expressions as in tables.sql.
 SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
        c.oid::bigint AS oid,
        c.relkind::text AS kind,
@@ -7,5 +7,11 @@ SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
                    pg_catalog.format('%s %I %s %s %s %s', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
                                      a.attgenerated), ',' ORDER BY a.attnum), ''))
         FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns_digest
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns_digest,
+       -- Which tables hold the rows of a partitioned one. The same expression is in tables.sql.
+       CASE WHEN c.relkind = 'p' THEN
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(
+                       pg_catalog.format('%s %s', x.oid, pg_catalog.pg_get_expr(x.relpartbound, x.oid)), ',' ORDER BY x.oid))
+            FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class x ON x.oid = p.relid)
+       END AS partitions_digest
 FROM pg_catalog.pg_class c

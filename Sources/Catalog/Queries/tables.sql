@@ -28,6 +28,12 @@ SELECT c.oid::bigint AS oid,
                                      a.attgenerated), ',' ORDER BY a.attnum), ''))
         FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns_digest,
+       -- Which tables hold the rows of a partitioned one. The same expression is in table_state.sql.
+       CASE WHEN c.relkind = 'p' THEN
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(
+                       pg_catalog.format('%s %s', x.oid, pg_catalog.pg_get_expr(x.relpartbound, x.oid)), ',' ORDER BY x.oid))
+            FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class x ON x.oid = p.relid)
+       END AS partitions_digest,
        pg_catalog.row_security_active(c.oid) AS is_row_security_active,
        coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
        coalesce(pg_catalog.pg_table_size(c.oid), 0) AS table_bytes,

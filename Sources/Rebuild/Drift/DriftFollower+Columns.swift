@@ -66,7 +66,6 @@ extension DriftFollower {
         let touched = touched.filter { $0.parentOid != nil }
         guard !touched.isEmpty else { return }
         let actual = try tables()
-        // The deeper ones last: what they are attached to is attached first, or not, in any order.
         for table in touched {
             guard let there = actual[table.qualifiedName], there.parentOid == nil,
                 let parent = source.partitions.parent(of: table), let bound = table.partitionBound

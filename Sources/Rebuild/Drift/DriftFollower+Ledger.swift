@@ -11,7 +11,11 @@ extension DriftFollower {
         try ledger.giveWay(drift.changes.filter(\.isRenamed).map(\.relation))
         let plans = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for change in drift.changes {
-            guard let plan = plans[change.later.qualifiedName] else { continue }
+            guard let plan = plans[change.later.qualifiedName] else {
+                try ledger.remove(change.relation)
+                outcome.notes.append("\(change.later.qualifiedName): its rows come through the root it belongs to now")
+                continue
+            }
             let again = change.reasonToCopyAgain
             try ledger.follow(change.relation, to: change.later, plan, isCopiedAgain: again != nil)
             let name = change.isRenamed ? ["it was \(change.relation.name)"] : []
@@ -26,8 +30,25 @@ extension DriftFollower {
             outcome.notes.append("\(table.qualifiedName) is new on the source: \(plan.treatment.rawValue)")
             try ledger.record("followed", subject: "\(table.qualifiedName) is new")
         }
+        try noteDefinitions(&outcome)
         // They were entered before their tables were.
         try ledger.linkObjects()
+    }
+
+    /// What is no table: made, made anew or dropped.
+    private func noteDefinitions(_ outcome: inout Outcome) throws {
+        let left = Set(outcome.left.map(\.identity))
+        func notable(_ entries: [DefinitionEntry]) -> [DefinitionEntry] {
+            entries.filter { !$0.isOfTable && !left.contains($0.identity) }
+        }
+        let told =
+            notable(changes.added).map { "\($0.description) is new on the source: made" }
+            + notable(changes.changed.filter(\.isView)).map { "\($0.description) has changed on the source: made anew" }
+            + notable(changes.gone.filter { $0.isView || $0.kind == "SEQUENCE" }).map {
+                "\($0.description) is gone on the source: dropped"
+            }
+        for note in told { try ledger.record("followed", subject: note) }
+        outcome.notes += told
     }
 
     func keepDefinitions(_ outcome: inout Outcome) throws {
@@ -39,9 +60,9 @@ extension DriftFollower {
             switch entry.kind {
             case "TABLE":
                 guard let oid = entry.tableOid else { return false }
-                return (altered.contains(oid) && earlier.settings == entry.settings)
-                    || renamed.contains(entry.qualifiedName)
-            case "VIEW", "MATERIALIZED VIEW": return true
+                return (altered.contains(oid) || renamed.contains(entry.qualifiedName))
+                    && earlier.settings == entry.settings
+            case _ where entry.isView: return true
             case "SEQUENCE": return earlier.qualifiedName != entry.qualifiedName
             // Compared with the columns.
             case "DEFAULT": return true
@@ -54,17 +75,20 @@ extension DriftFollower {
             }
         }
         try ledger.keep(changes.added.filter { !left.contains($0.identity) } + kept)
-        let names = Set((drift.gone.map(\.name) + drift.changes.map(\.relation.name)).map { "\($0.schema) \($0.name)" })
+        let names = Set(drift.gone.map(\.name) + drift.changes.map(\.relation.name))
         try ledger.forget(
             try changes.gone.filter { entry in
                 guard !left.contains(entry.identity) else { return false }
                 switch entry.kind {
-                case "TABLE", "TABLE ATTACH", "DEFAULT", "VIEW", "MATERIALIZED VIEW": return true
+                case "TABLE", "TABLE ATTACH", "DEFAULT": return true
+                case _ where entry.isView: return true
                 case "SEQUENCE", "SEQUENCE OWNED BY": return try !isThere(entry.qualifiedName)
                 case "COMMENT":
                     // TABLE t, COLUMN t.c: gone with what it was about, or made under its new name.
-                    let subject = entry.name.split(separator: " ", maxSplits: 1).last.map(String.init) ?? ""
-                    return names.contains { "\(entry.schema) \(subject)".hasPrefix($0) }
+                    return names.contains { name in
+                        name.schema == entry.schema
+                            && (entry.subject == name.name || entry.subject.hasPrefix(name.name + "."))
+                    }
                 default: return false
                 }
             }

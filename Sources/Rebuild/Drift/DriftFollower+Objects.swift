@@ -54,7 +54,10 @@ extension DriftFollower {
     }
 
     func empty() throws {
-        for change in emptied where try isThere(change.later.qualifiedName) {
+        let planned = Set(plan.tables.map(\.name))
+        // Where the plan has no place for a table, its rows come through the root it now belongs to.
+        let swallowed = followed.filter { !planned.contains($0.later.qualifiedName) }
+        for change in emptied + swallowed where try isThere(change.later.qualifiedName) {
             try connection.execute("TRUNCATE TABLE \(change.later.rows)")
         }
     }

@@ -7,19 +7,15 @@ import Postgres
 extension DriftFollower {
     // MARK: What goes
 
-    static let viewKinds: Set = ["VIEW", "MATERIALIZED VIEW"]
-
     /// Views are made of columns: those that go or change must make room first.
     ///
     /// - Returns: False where something that did not change hangs on them: then they stay, and the proof tells.
     func dropViews(_ outcome: inout Outcome) throws -> Bool {
-        let views = (changes.gone + changes.changed.compactMap(changes.earlier)).filter {
-            Self.viewKinds.contains($0.kind)
-        }
+        let views = (changes.gone + changes.changed.compactMap(changes.earlier)).filter(\.isView)
         guard !views.isEmpty else { return true }
         do {
             try attempt {
-                for kind in Self.viewKinds.sorted() {
+                for kind in Set(views.map(\.kind)).sorted() {
                     let names = try views.filter { try $0.kind == kind && isThere($0.qualifiedName) }.map {
                         "\($0.qualifiedName)" as SQL
                     }
@@ -29,7 +25,7 @@ extension DriftFollower {
             }
             return true
         } catch let error as PostgresError where error.sqlState == "2BP01" {
-            outcome.left += changes.gone.filter { Self.viewKinds.contains($0.kind) }
+            outcome.left += changes.gone.filter(\.isView)
             return false
         }
     }

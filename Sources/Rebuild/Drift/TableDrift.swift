@@ -55,7 +55,7 @@ package struct TableDrift: Sendable {
         added = source.tables.filter { known[$0.oid] == nil }
         changes = relations.compactMap { relation in
             guard let later = tables[relation.definition.oid] else { return nil }
-            var differences = Self.differences(relation.definition, later, known)
+            var differences = Self.differences(relation.definition, later)
             if differences.isEmpty, altered.contains(later.oid) {
                 differences = ["its constraints or settings changed"]
             }
@@ -79,7 +79,7 @@ package struct TableDrift: Sendable {
 
     // MARK: What is otherwise
 
-    private static func differences(_ earlier: Table, _ later: Table, _ known: [UInt32: RelationEntry]) -> [String] {
+    private static func differences(_ earlier: Table, _ later: Table) -> [String] {
         var differences: [String] = []
         if earlier.persistence != later.persistence { differences.append("it became logged or unlogged") }
         if earlier.parentOid != later.parentOid {
@@ -138,8 +138,12 @@ package struct TableDrift: Sendable {
         _ partitions: PartitionTree
     ) -> String? {
         if let reason = changedKey(relation, later, plan) { return reason }
-        if later.isPartitioned, relation.definition.columnsDigest != later.columnsDigest {
-            return "it is copied through its root, and its columns changed"
+        // It has no file of its own to tell, and an attached partition brings rows that were written long ago.
+        if later.isPartitioned,
+            relation.definition.columnsDigest != later.columnsDigest
+                || relation.definition.partitionsDigest != later.partitionsDigest
+        {
+            return "it is copied through its root, and its columns or partitions changed"
         }
         guard haveContentsChanged(relation.definition, later) else { return nil }
         // With the same file, rows written before have what the catalog says is missing in them, and nothing else.

@@ -64,6 +64,7 @@ private struct Maker {
             let isOurs = index.name.hasPrefix(Self.aside)
             let isOfReindex = !index.isUsable && (index.name.contains("_ccnew") || index.name.contains("_ccold"))
             guard isOurs || isOfReindex, index.constraintName == nil else { continue }
+            // After the indexes' own stage: until its successor is there, one that was put aside still serves.
             add(
                 index,
                 stage: .partitionedIndex,
@@ -88,7 +89,7 @@ private struct Maker {
             return
         }
         if there.definition == index.definition, there.isUsable {
-            guard !there.enforces(what: index) else { return }
+            guard !there.hasSameConstraint(as: index) else { return }
             guard there.constraintName == nil else { return replace(index, there, reason: "its constraint differs") }
             return add(index, stage: .index, reason: "its constraint is missing", constraint(of: index))
         }
@@ -302,14 +303,6 @@ private struct Maker {
                 uniqueColumns: index.isUnique ? (index.keyColumns ?? []).compactMap { $0 } : []
             )
         )
-    }
-}
-
-extension Index {
-    /// Whether it stands behind the same constraint, or none, as another index of the same definition.
-    fileprivate func enforces(what other: Index) -> Bool {
-        constraintName == other.constraintName && constraintType == other.constraintType
-            && constraintDefinition == other.constraintDefinition
     }
 }
 
