@@ -133,6 +133,12 @@ let package = Package(
             exclude: ["Scenarios"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "ScenarioTests",
+            dependencies: ["TestSupport", "Tidemark", "Report"],
+            exclude: ["Scenarios"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

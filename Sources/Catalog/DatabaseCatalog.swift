@@ -9,6 +9,7 @@ package struct DatabaseCatalog: Sendable {
     package let sequences: [SequenceDefinition]
     package let materializedViews: [MaterializedView]
     package let enumerations: [Enumeration]
+    package let settings: DatabaseSettings
 
     package init(
         identity: DatabaseIdentity,
@@ -17,7 +18,8 @@ package struct DatabaseCatalog: Sendable {
         constraints: [Constraint],
         sequences: [SequenceDefinition],
         materializedViews: [MaterializedView],
-        enumerations: [Enumeration] = []
+        enumerations: [Enumeration] = [],
+        settings: DatabaseSettings = .none
     ) {
         self.identity = identity
         self.tables = tables
@@ -26,6 +28,7 @@ package struct DatabaseCatalog: Sendable {
         self.sequences = sequences
         self.materializedViews = materializedViews
         self.enumerations = enumerations
+        self.settings = settings
     }
 
     /// Reads everything in one snapshot.
@@ -48,13 +51,38 @@ package struct DatabaseCatalog: Sendable {
             constraints: connection.query(Constraint.self, CatalogQuery.constraints),
             sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
             materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews),
-            enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations)
+            enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations),
+            settings: DatabaseSettings(of: connection)
+        )
+    }
+
+    /// The same database, whose indexes are to be built wherever the target's default is.
+    package var withoutTablespaces: DatabaseCatalog {
+        DatabaseCatalog(
+            identity: identity,
+            tables: tables,
+            indexes: indexes.map(\.withoutTablespace),
+            constraints: constraints,
+            sequences: sequences,
+            materializedViews: materializedViews,
+            enumerations: enumerations,
+            settings: settings
         )
     }
 
     package func table(_ name: QualifiedName) -> Table? { tables.first { $0.qualifiedName == name } }
     /// How its partitions hang together.
     package var partitions: PartitionTree { PartitionTree(tables) }
+}
+
+extension DatabaseSettings {
+    /// Reads what the database carries itself.
+    ///
+    /// - Parameter connection: Any connection.
+    /// - Throws: ``PostgresError``.
+    package init(of connection: Connection) throws {
+        self = try connection.query(DatabaseSettings.self, CatalogQuery.databaseSettings).first ?? .none
+    }
 }
 
 extension DatabaseIdentity {
@@ -90,6 +118,8 @@ package enum CatalogQuery {
     package static let identity = sql(PackageResources.identity_sql)
     package static let enumerations = sql(PackageResources.enumerations_sql)
     package static let adoptedObjects = sql(PackageResources.adopted_objects_sql)
+    package static let databaseSettings = sql(PackageResources.database_settings_sql)
+    package static let largeObjects = sql(PackageResources.large_objects_sql)
     package static let userRelations = sql(PackageResources.user_relations_sql)
 
     /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its columns.

@@ -14,6 +14,8 @@ package struct Index: Sendable, Hashable, Codable {
     package let name: String
     /// `i` an index, `I` the index of a partitioned table.
     package let kind: String
+    /// `r` a table, `p` a partitioned one, `m` a materialized view.
+    package let tableKind: String
     /// `pg_get_indexdef`, everything schema-qualified.
     package let definition: String
     package let isUnique: Bool
@@ -29,6 +31,8 @@ package struct Index: Sendable, Hashable, Codable {
     package let isPartial: Bool
     package let hasExpressions: Bool
     package let accessMethod: String
+    /// nil: the database's default.
+    package private(set) var tablespace: String?
     package let bytes: Int
     /// The key columns in order; nil stands for an expression.
     package let keyColumns: [String?]?
@@ -45,6 +49,14 @@ package struct Index: Sendable, Hashable, Codable {
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
     package var tableQualifiedName: QualifiedName { QualifiedName(schema: schema, name: tableName) }
     package var isPartitioned: Bool { kind == "I" }
+    package var isOfMaterializedView: Bool { tableKind == "m" }
+
+    /// The same index, to be built wherever the target's default is.
+    package var withoutTablespace: Index {
+        var index = self
+        index.tablespace = nil
+        return index
+    }
 
     /// Present is not enough: a unique index that is not valid, ready and live enforces nothing.
     package var isUsable: Bool { isValid && isReady && isLive }

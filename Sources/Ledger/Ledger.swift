@@ -1,6 +1,6 @@
 package import Catalog
 import FoundationEssentials
-import Planning
+package import Planning
 package import Postgres
 
 /// The record of a run, in the target.
@@ -8,7 +8,7 @@ package import Postgres
 /// Everything here is plain SQL in whatever transaction is open on the connection, so that a chunk's row is committed
 /// with the chunk's rows, and an object's with the object.
 package struct Ledger {
-    package static let version = 1
+    package static let version = 2
     package static let schema: Identifier = "tidemark"
 
     package let connection: Connection
@@ -54,7 +54,7 @@ package struct Ledger {
         return try connection.query(
             RunEntry.self,
             """
-            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, cutover_snapshot
+            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot
             FROM tidemark.run
             """
         ).first
@@ -84,6 +84,18 @@ package struct Ledger {
                 hint: "see: tidemark status --target …"
             )
         }
+    }
+
+    /// Remembers what is left out, beside what was so far.
+    package func leaveOut(_ omissions: Set<Omission>) throws {
+        let names = omissions.map(\.rawValue).sorted()
+        try connection.execute(
+            """
+            UPDATE tidemark.run SET omissions = (
+                SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT o.name ORDER BY o.name), '[]')
+                FROM pg_catalog.jsonb_array_elements_text(omissions || \(value: try Self.json(names))::jsonb) AS o(name))
+            """
+        )
     }
 
     package func setStep(_ step: RunStep) throws {

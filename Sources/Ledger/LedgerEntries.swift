@@ -11,6 +11,7 @@ package struct RunEntry: Sendable, Codable {
     package let pass: Int
     package let isPassOpen: Bool
     package let source: DatabaseIdentity
+    package let omissions: Set<Omission>
     package let cutoverSnapshot: Snapshot?
 
     /// What the run's sessions are called, so that leftovers of a killed client are found.
@@ -83,6 +84,10 @@ package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
     case foreignKey = 5
     /// Validation of foreign keys.
     case validation = 6
+    /// Indexes of materialized views: a view may only come into being after the keys.
+    case viewIndex = 7
+
+    package var isOfIndex: Bool { self < .rowConstraint || self == .viewIndex }
 
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

@@ -13,6 +13,8 @@ public enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     /// Every key and index is built. From here on foreign keys and triggers come into being: no data pass any more, it
     /// would fire cascades.
     case keysBuilt
+    /// Materialized views and functions that depend on keys are made.
+    case lateDefinitions
     /// Everything that the source's definitions hold is on the target.
     case postData
     /// Analysed, verified and found equal.

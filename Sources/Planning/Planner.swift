@@ -248,9 +248,6 @@ package struct Planner {
                     + "when it was restarted, all chunks are compared instead of trusted"
             )
         }
-        if identity.largeObjects > 0 {
-            warnings.append("\(identity.largeObjects) large objects on the source are not brought over")
-        }
         if identity.preparedTransactions > 0 {
             warnings.append("\(identity.preparedTransactions) prepared transactions are pending on the source")
         }

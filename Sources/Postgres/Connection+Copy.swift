@@ -8,6 +8,11 @@ package struct CopyCount: Sendable, Hashable {
 
     package static let zero = CopyCount(rows: 0, bytes: 0)
 
+    package init(rows: Int, bytes: Int) {
+        self.rows = rows
+        self.bytes = bytes
+    }
+
     package static func + (left: Self, right: Self) -> Self {
         CopyCount(rows: left.rows + right.rows, bytes: left.bytes + right.bytes)
     }

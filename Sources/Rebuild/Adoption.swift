@@ -148,7 +148,7 @@ package struct Adoption {
             for index in source.indexes where index.isPartitioned == isPartitioned {
                 guard let there = present[index.qualifiedName],
                     let object = objects.first(where: {
-                        $0.table == index.tableQualifiedName && $0.name == index.name && $0.stage < .rowConstraint
+                        $0.table == index.tableQualifiedName && $0.name == index.name && $0.stage.isOfIndex
                     })
                 else { continue }
                 if Self.isSame(index, there), hasAllPartitions(index, there, target) {

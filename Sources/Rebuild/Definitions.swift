@@ -9,12 +9,14 @@ package struct Definitions: Sendable {
     package struct Options: Sendable {
         package var skipsOwners: Bool
         package var skipsPrivileges: Bool
+        package var skipsTablespaces: Bool
         /// Kinds of objects that are left out, as `pg_restore --list` calls them: EVENT TRIGGER, PUBLICATION.
         package var skippedKinds: [String]
 
-        package init(skipsOwners: Bool, skipsPrivileges: Bool, skippedKinds: [String]) {
+        package init(skipsOwners: Bool, skipsPrivileges: Bool, skipsTablespaces: Bool, skippedKinds: [String]) {
             self.skipsOwners = skipsOwners
             self.skipsPrivileges = skipsPrivileges
+            self.skipsTablespaces = skipsTablespaces
             self.skippedKinds = skippedKinds
         }
     }
@@ -97,17 +99,36 @@ package struct Definitions: Sendable {
         try await script(selecting: entries.map { Substring($0.line) })
     }
 
-    /// The SQL that makes what comes after the rows and is not built by the engine itself: triggers, rules, policies,
-    /// publications, comments and the like.
+    /// What comes after the rows and is not built by the engine itself, each part to be run in one transaction, together
+    /// with the ledger's line that says so.
+    package struct PostData: Sendable {
+        /// What depends on a key (a view that groups by one, a function whose body does) and would otherwise come before
+        /// the rows.
+        package let late: SQL
+        /// Triggers, rules, policies, publications, comments and the like.
+        package let rest: SQL
+    }
+
+    /// The SQL that makes what comes after the rows.
     ///
-    /// - Returns: Statements to be run in one transaction, together with the ledger's line that says so.
+    /// - Returns: Both parts of it.
     /// - Throws: ``ToolError``.
-    package func restOfPostData() async throws -> SQL {
+    package func postData() async throws -> PostData {
         let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
-        let rest = listing.split(separator: "\n").filter { line in
+        let lines = listing.split(separator: "\n").filter { line in
             !line.hasPrefix(";") && !Self.isBuiltByEngine(line) && !Self.isOf(options.skippedKinds, line)
         }
-        return try await script(selecting: rest)
+        return PostData(
+            late: try await script(selecting: lines.filter(Self.isLate)),
+            rest: try await script(selecting: lines.filter { !Self.isLate($0) })
+        )
+    }
+
+    /// A line of a kind that `pg_dump` puts after the rows only where it depends on a key, directly or by others.
+    private static func isLate(_ line: Substring) -> Bool {
+        // The rule that makes a view of what had been a stand-in for it.
+        isOf(["MATERIALIZED VIEW", "VIEW", "FUNCTION", "PROCEDURE", "AGGREGATE"], line)
+            || isOf(["RULE"], line) && line.contains(" _RETURN ")
     }
 
     /// The script without what psql alone understands.
@@ -148,6 +169,7 @@ package struct Definitions: Sendable {
         var arguments = selection
         if options.skipsOwners { arguments.append("--no-owner") }
         if options.skipsPrivileges { arguments.append("--no-privileges") }
+        if options.skipsTablespaces { arguments.append("--no-tablespaces") }
         let script = try await tools.run("pg_restore", arguments + ["--file=-", archive], passwordFile: nil)
         return SQL(trusted: Self.withoutFrame(script))
     }

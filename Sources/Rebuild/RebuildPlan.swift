@@ -36,7 +36,7 @@ package struct RebuildPlan {
     private func object(for index: Index, isKey: Bool) -> NewObject {
         NewObject(
             table: index.tableQualifiedName,
-            stage: isKey ? .key : .index,
+            stage: index.isOfMaterializedView ? .viewIndex : isKey ? .key : .index,
             kind: Self.kind(of: index),
             name: index.name,
             statements: creation(of: index) + Self.properties(of: index),
@@ -49,16 +49,15 @@ package struct RebuildPlan {
     /// Building allows other builds on the same table, the take-over is a moment. An exclusion constraint can only be
     /// built in one step.
     private func creation(of index: Index) -> [SQL] {
-        guard let name = index.constraintName, let definition = index.constraintDefinition else {
-            return [SQL(trusted: index.definition)]
-        }
+        let creation: SQL = "\(place(of: index))\(SQL(trusted: index.definition))"
+        guard let name = index.constraintName, let definition = index.constraintDefinition else { return [creation] }
         let constraint = "ALTER TABLE ONLY \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name))" as SQL
-        guard !index.isExclusion else { return ["\(constraint) \(SQL(trusted: definition))"] }
+        guard !index.isExclusion else { return ["\(place(of: index))\(constraint) \(SQL(trusted: definition))"] }
         let kind: SQL = index.isPrimary ? "PRIMARY KEY" : "UNIQUE"
         let deferral: SQL =
             index.isDeferrable ? (index.isDeferred ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE") : ""
         return [
-            SQL(trusted: index.definition),
+            creation,
             "\(constraint) \(kind) USING INDEX \(Identifier(index.name))\(deferral)",
         ]
     }
@@ -71,11 +70,11 @@ package struct RebuildPlan {
         if let name = index.constraintName, let definition = index.constraintDefinition {
             statements = [
                 """
-                ALTER TABLE ONLY \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name)) \(SQL(trusted: definition))
+                \(place(of: index))ALTER TABLE ONLY \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name)) \(SQL(trusted: definition))
                 """
             ]
         } else {
-            statements = [SQL(trusted: index.definition)]
+            statements = ["\(place(of: index))\(SQL(trusted: index.definition))"]
         }
         for child in indexes where child.parentOid == index.oid {
             statements.append("ALTER INDEX \(index.qualifiedName) ATTACH PARTITION \(child.qualifiedName)")
@@ -89,6 +88,11 @@ package struct RebuildPlan {
             // Larger objects come first; so do the deeper ones, to which nothing can be attached before they exist.
             bytes: depth(of: index, among: indexes)
         )
+    }
+
+    /// The server does not tell the tablespace with an index's definition.
+    private func place(of index: Index) -> SQL {
+        index.tablespace.map { "SET LOCAL default_tablespace = \(Identifier($0)); " } ?? ""
     }
 
     private func depth(of index: Index, among indexes: [Index]) -> Int {

@@ -39,6 +39,12 @@ extension RunReport {
         if transfer.reconciledChunks > 0 {
             lines.append("Compared \(transfer.reconciledChunks) chunks with the source: no mark told what they hold")
         }
+        if transfer.largeObjects + transfer.removedLargeObjects > 0 {
+            lines.append(
+                "Brought \(Quantity.count(transfer.largeObjects)) large objects, removed "
+                    + "\(Quantity.count(transfer.removedLargeObjects))"
+            )
+        }
         if transfer.objects > 0 { lines.append("Built \(transfer.objects) keys, indexes and constraints") }
         if transfer.retries > 0 { lines.append("Repeated \(transfer.retries) attempts after passing failures") }
         return lines + [""]

@@ -46,6 +46,10 @@ public struct RunReport: Sendable, Codable {
         public var bytes = 0
         /// Attempts repeated after a passing failure.
         public var retries = 0
+        /// Large objects brought over because they were not there or differed.
+        public var largeObjects = 0
+        /// Large objects removed because the source has them no more.
+        public var removedLargeObjects = 0
         /// Keys, indexes and constraints completed.
         public var objects = 0
 

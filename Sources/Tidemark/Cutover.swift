@@ -44,7 +44,7 @@ struct Cutover {
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let scripts = try await session.definitions { definitions in
-                (before: try await definitions.preDataEntries(), after: try await definitions.restOfPostData())
+                (before: try await definitions.preDataEntries(), after: try await definitions.postData())
             }
             let changes = try await session.definitionChanges(now: scripts.before)
             if session.run.step < .keysBuilt {
@@ -58,7 +58,7 @@ struct Cutover {
             }
             try await refreshAndAnalyze(session)
             let verification = try await recorder.phase("verify") {
-                try await Verify(migration).compare(session, shared, holder)
+                try await Verify(session.migration).compare(session, shared, holder)
             }
             return try await judge(session, verification.merged(with: changes), before, shared.snapshot)
         }
@@ -85,6 +85,7 @@ struct Cutover {
                     try await lanes.work(.cutover(pass: pass), context)
                 }
             }
+            try await recorder.phase("large objects") { try await lanes.bringLargeObjects(session, context) }
             try await recorder.phase("sequences") {
                 let sequences = session.sequences
                 try await lanes.withOne { lane in
@@ -112,7 +113,7 @@ struct Cutover {
         try await session.ledger { try $0.setStep(.keysBuilt) }
     }
 
-    private func finishDefinitions(_ session: Session, _ script: SQL) async throws {
+    private func finishDefinitions(_ session: Session, _ postData: Definitions.PostData) async throws {
         let builders = BuilderPool(session)
         try await recorder.phase("constraints") {
             let objects =
@@ -122,19 +123,47 @@ struct Cutover {
             try migration.stop.check()
         }
         try await recorder.phase("rest of the definitions") {
-            try await ThreadConfined.with(migration.target, purpose: session.purpose("definitions")) { target in
-                try await target.run { connection in
-                    try connection.transaction(.readWrite) {
-                        let ledger = Ledger(connection, epoch: session.epoch)
-                        try ledger.fence()
-                        try during("making the rest of the definitions") { try connection.execute(script) }
-                        try ledger.setStep(.postData)
-                        try ledger.record("rest of the definitions")
-                    }
+            if session.run.step < .lateDefinitions {
+                try await make("definitions that depend on keys", postData.late, .lateDefinitions, session)
+            }
+            let objects = try await builders.build([.viewIndex])
+            recorder.update { $0.transfer.objects += objects }
+            try migration.stop.check()
+            try await make("rest of the definitions", postData.rest, .postData, session) { connection in
+                let plan = try DatabaseSettingsPlan(
+                    source: session.source.settings,
+                    target: DatabaseSettings(of: connection),
+                    name: DatabaseIdentity(of: connection).databaseName,
+                    omissions: session.omissions
+                )
+                for statement in plan.statements {
+                    try during("setting what the database carries itself") { try connection.execute(statement) }
                 }
             }
         }
         try migration.stop.check()
+    }
+
+    /// Runs a script and enters the step it leads to, in one transaction.
+    private func make(
+        _ what: String,
+        _ script: SQL,
+        _ step: RunStep,
+        _ session: Session,
+        _ more: @escaping @Sendable (Connection) throws -> Void = { _ in }
+    ) async throws {
+        try await ThreadConfined.with(migration.target, purpose: session.purpose("definitions")) { target in
+            try await target.run { connection in
+                try connection.transaction(.readWrite) {
+                    let ledger = Ledger(connection, epoch: session.epoch)
+                    try ledger.fence()
+                    try during("making the \(what)") { try connection.execute(script) }
+                    try more(connection)
+                    try ledger.setStep(step)
+                    try ledger.record(what)
+                }
+            }
+        }
     }
 
     private func refreshAndAnalyze(_ session: Session) async throws {
@@ -264,13 +293,16 @@ extension Definitions {
 
 extension Definitions.Options {
     init(_ options: MigrationOptions) {
-        let skipped =
-            (options.skipsEventTriggers ? ["EVENT TRIGGER"] : [])
-            + (options.skipsPublications ? ["PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA"] : [])
+        let kinds: [Omission: [String]] = [
+            .eventTriggers: ["EVENT TRIGGER"],
+            .publications: ["PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA"],
+            .subscriptions: ["SUBSCRIPTION", "SUBSCRIPTION TABLE"],
+        ]
         self.init(
-            skipsOwners: options.skipsOwners,
-            skipsPrivileges: options.skipsPrivileges,
-            skippedKinds: skipped
+            skipsOwners: options.omissions.contains(.owners),
+            skipsPrivileges: options.omissions.contains(.privileges),
+            skipsTablespaces: options.omissions.contains(.tablespaces),
+            skippedKinds: options.omissions.flatMap { kinds[$0] ?? [] }
         )
     }
 }

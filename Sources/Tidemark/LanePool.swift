@@ -1,4 +1,6 @@
+import Catalog
 import Ledger
+import Planning
 import Postgres
 import Transfer
 
@@ -42,6 +44,36 @@ struct LanePool: Sendable {
                 group.addTask { [progress, stop] in
                     try await lane.run { lane in
                         try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop).work(stage)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try stop.check()
+    }
+
+    /// Brings the large objects, several ranges at a time.
+    func bringLargeObjects(_ session: Session, _ context: PassContext) async throws {
+        guard !session.omissions.contains(.largeObjects) else { return }
+        let ranges = try await withOne { lane in
+            try lane.reading(in: context.snapshot) { try LargeObjectRange.all(of: lane.source) }
+        }
+        let queue = LargeObjectQueue(ranges)
+        var attributes: LargeObjectAttributes = []
+        if !session.omissions.contains(.owners) { attributes.insert(.owner) }
+        if !session.omissions.contains(.privileges) { attributes.insert(.grants) }
+        let wanted = attributes
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for lane in lanes.prefix(ranges.count) {
+                group.addTask { [progress, stop] in
+                    try await lane.run { lane in
+                        try LargeObjectWorker(
+                            lane: lane,
+                            context: context,
+                            attributes: wanted,
+                            progress: progress,
+                            stop: stop
+                        ).work(queue)
                     }
                 }
             }

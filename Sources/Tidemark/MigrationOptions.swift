@@ -18,15 +18,8 @@ public struct MigrationOptions: Sendable {
     public var scratchDirectory = "/tmp"
     /// Take a target that was filled from the source by other means: compare its rows, and copy only what differs.
     public var adopts = false
-    /// Leave all objects to the role that restores them.
-    public var skipsOwners = false
-    /// Bring over no GRANTs.
-    public var skipsPrivileges = false
-
-    /// Bring over no event triggers: only a superuser may make them.
-    public var skipsEventTriggers = false
-    /// Bring over no publications: one for all tables only a superuser may make.
-    public var skipsPublications = false
+    /// What is not brought over, beside what the ledger remembers of earlier calls.
+    public var omissions: Set<Omission> = []
 
     /// The defaults.
     public init() {}

@@ -82,6 +82,7 @@ struct Precopy {
                         defer { copying.raise() }
                         try await LanePool.with(session, progress: recorder.progress) { lanes in
                             try await bring(session, lanes, pass: pass)
+                            try await lanes.bringLargeObjects(session, session.context(pass: pass, snapshot: nil))
                         }
                         return 0
                     }

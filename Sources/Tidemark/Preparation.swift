@@ -47,44 +47,58 @@ struct Preparation {
             let (target, begun) = try await control.run { connection in
                 try (DatabaseIdentity(of: connection), Ledger.run(on: connection))
             }
-            try await control.run { try Self.refuseUnfit(target, $0) }
-            let (plan, source, access) = try await newPlan(
-                target: target,
-                cutting: begun == nil || begun?.step == .begun
-            )
-            try refuse(source.identity, target)
-            try refuseSuperuserObjects(source.identity, target)
-            let adopts = migration.options.adopts
-            let tools = try await PostgresTools.find(
-                major: target.serverVersion.major,
-                in: migration.options.toolDirectory
-            )
-            let (run, epoch) = try await control.run { connection in
-                let taken = try Ledger.takeOver(
-                    connection,
-                    source: source.identity,
-                    toolVersion: Versions.tidemark,
-                    mayCreate: mayCreate,
-                    mayAdopt: adopts
-                )
-                return (taken.run, taken.ledger.epoch)
-            }
-            let begin = Beginning(
-                migration: migration,
-                control: control,
-                tools: tools,
-                run: run,
-                epoch: epoch,
-                source: source,
-                target: target,
-                access: access
-            )
-            guard run.step == .begun else {
-                return try await body(try await begin.session(for: act, warnings: plan.warnings, isFresh: false))
-            }
-            let notes = try await begin.begin(plan, adopting: adopts)
-            return try await body(try await begin.session(for: act, warnings: plan.warnings + notes, isFresh: !adopts))
+            var migration = migration
+            migration.options.omissions.formUnion(begun?.omissions ?? [])
+            return try await Preparation(migration).withSession(on: control, target, begun, for: act, mayCreate, body)
         }
+    }
+
+    private func withSession<Result: Sendable>(
+        on control: ThreadConfined<Connection>,
+        _ target: DatabaseIdentity,
+        _ begun: RunEntry?,
+        for act: String,
+        _ mayCreate: Bool,
+        _ body: (Session) async throws -> Result
+    ) async throws -> Result {
+        try await control.run { try Self.refuseUnfit(target, $0) }
+        let (plan, source, access) = try await newPlan(
+            target: target,
+            cutting: begun == nil || begun?.step == .begun
+        )
+        try refuse(source.identity, target)
+        try refuseSuperuserObjects(source.identity, target)
+        let (adopts, omissions) = (migration.options.adopts, migration.options.omissions)
+        let tools = try await PostgresTools.find(
+            major: target.serverVersion.major,
+            in: migration.options.toolDirectory
+        )
+        let (run, epoch) = try await control.run { connection in
+            let taken = try Ledger.takeOver(
+                connection,
+                source: source.identity,
+                toolVersion: Versions.tidemark,
+                mayCreate: mayCreate,
+                mayAdopt: adopts
+            )
+            try taken.ledger.leaveOut(omissions)
+            return (taken.run, taken.ledger.epoch)
+        }
+        let begin = Beginning(
+            migration: migration,
+            control: control,
+            tools: tools,
+            run: run,
+            epoch: epoch,
+            source: source,
+            target: target,
+            access: access
+        )
+        guard run.step == .begun else {
+            return try await body(try await begin.session(for: act, warnings: plan.warnings, isFresh: false))
+        }
+        let notes = try await begin.begin(plan, adopting: adopts)
+        return try await body(try await begin.session(for: act, warnings: plan.warnings + notes, isFresh: !adopts))
     }
 
     // MARK: Steps
@@ -94,7 +108,7 @@ struct Preparation {
         target: DatabaseIdentity,
         cutting: Bool = true
     ) async throws -> (plan: Plan, source: DatabaseCatalog, access: Definitions.Access) {
-        let options = migration.options.plan
+        let (options, omissions) = (migration.options.plan, migration.options.omissions)
         return try await ThreadConfined.with(migration.source, purpose: "tidemark plan") { source in
             try await source.run { connection in
                 let strangers = try Ledger.strangers(on: connection)
@@ -106,7 +120,8 @@ struct Preparation {
                         hint: "give them another schema: ALTER TABLE … SET SCHEMA …"
                     )
                 }
-                let catalog = try DatabaseCatalog(of: connection)
+                var catalog = try DatabaseCatalog(of: connection)
+                if omissions.contains(.tablespaces) { catalog = catalog.withoutTablespaces }
                 var plan = try Planner(source: catalog, target: target, options: options).plan()
                 if cutting { plan = try KeyDistribution(connection).cut(plan) }
                 return (plan, catalog, Definitions.Access(connection))
@@ -142,10 +157,10 @@ struct Preparation {
     private func refuseSuperuserObjects(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {
         guard !target.isSuperuser else { return }
         var objects: [String] = []
-        if source.eventTriggers > 0, !migration.options.skipsEventTriggers {
+        if source.eventTriggers > 0, !migration.options.omissions.contains(.eventTriggers) {
             objects.append("\(source.eventTriggers) event trigger(s): --no-event-triggers leaves them out")
         }
-        if source.publicationsForAllTables > 0, !migration.options.skipsPublications {
+        if source.publicationsForAllTables > 0, !migration.options.omissions.contains(.publications) {
             objects.append(
                 "\(source.publicationsForAllTables) publication(s) FOR ALL TABLES: --no-publications leaves publications out"
             )

@@ -26,7 +26,7 @@ struct Rebuilding {
     func statements() async throws -> (statements: [String], refused: [String]) {
         try await ThreadConfined.with(migration.target, purpose: Self.purpose) { control in
             let plan = try await plan(control)
-            return (plan.repairs.flatMap { $0.steps.map(\.statement.text) }, plan.refused)
+            return (plan.repairs.flatMap { $0.steps.flatMap(\.script) }, plan.refused)
         }
     }
 
@@ -89,7 +89,13 @@ struct Rebuilding {
     /// Keys, indexes and constraints; rows are for `verify`.
     private func comparison(_ control: ThreadConfined<Connection>) async throws -> VerificationResult {
         let (source, target, excluded) = try await catalogs(control)
-        return DefinitionComparison(source: source, target: target, excluding: excluded).result()
+        // Where things lie and what the database carries itself is not what is rebuilt.
+        return DefinitionComparison(
+            source: source,
+            target: target,
+            excluding: excluded,
+            omissions: [.databaseSettings]
+        ).result()
     }
 
     /// What a killed client has left at work on the server would build the same index beside us.

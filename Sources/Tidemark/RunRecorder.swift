@@ -74,6 +74,8 @@ final class RunRecorder: Sendable {
             report.transfer.removedRows = counts.removedRows
             report.transfer.bytes = counts.bytes
             report.transfer.retries = counts.retries
+            report.transfer.largeObjects = counts.largeObjects
+            report.transfer.removedLargeObjects = counts.removedLargeObjects
             return report
         }
     }

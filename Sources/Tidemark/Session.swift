@@ -22,6 +22,8 @@ struct Session: Sendable {
     /// The source's definitions as they were followed a moment ago; nil where they were only just made.
     let followedDefinitions: [DefinitionEntry]?
 
+    /// What is not brought over.
+    var omissions: Set<Omission> { migration.options.omissions }
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
     var copiedRelations: [RelationEntry] { relations.filter(\.treatment.bringsRows) }
     /// Sequences that serve excluded tables alone are not brought over either.

@@ -18,7 +18,7 @@ struct Verify {
     /// Compares the two databases as they are; needs no ledger, and uses its ranges where there is one.
     func run() async throws -> RunReport {
         let recorder = RunRecorder("verify", migration)
-        let plan = try await plan()
+        let (plan, omissions) = try await plan()
         let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
         let result = try await recorder.phase("verify") {
             try await SnapshotHolder.with(
@@ -27,7 +27,7 @@ struct Verify {
                 lock: .definitions,
                 purpose: "tidemark verify"
             ) { shared, source in
-                try await compare(plan, shared, source, purpose: "tidemark verify")
+                try await compare(plan, omissions, shared, source, purpose: "tidemark verify")
             }
         }
         recorder.update { $0.verification = result }
@@ -41,7 +41,7 @@ struct Verify {
         _ source: ThreadConfined<Connection>
     ) async throws -> VerificationResult {
         let plan = try await session.control.run { try Ledger($0).plan() }
-        return try await compare(plan, shared, source, purpose: session.purpose("verify"))
+        return try await compare(plan, session.omissions, shared, source, purpose: session.purpose("verify"))
     }
 
     // MARK: Steps
@@ -58,10 +58,12 @@ struct Verify {
     }
 
     /// What the run's ledger tells, or a plan of its own where there is none: any two databases can be compared.
-    private func plan() async throws -> Plan {
-        let (target, begun) = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") { target in
-            try await target.run { try (DatabaseIdentity(of: $0), Ledger.begunPlan(on: $0)) }
+    private func plan() async throws -> (plan: Plan, omissions: Set<Omission>) {
+        let (target, begun, run) = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") {
+            target in
+            try await target.run { try (DatabaseIdentity(of: $0), Ledger.begunPlan(on: $0), Ledger.run(on: $0)) }
         }
+        let omissions = migration.options.omissions.union(run?.omissions ?? [])
         let options = migration.options.plan
         return try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
             try await source.run { connection in
@@ -72,15 +74,16 @@ struct Verify {
                         hint: "check --source and --target"
                     )
                 }
-                if let begun { return begun }
+                if let begun { return (begun, omissions) }
                 let plan = try Planner(source: DatabaseCatalog(of: connection), target: target, options: options).plan()
-                return try KeyDistribution(connection).cut(plan)
+                return (try KeyDistribution(connection).cut(plan), omissions)
             }
         }
     }
 
     private func compare(
         _ plan: Plan,
+        _ omissions: Set<Omission>,
         _ shared: SharedSnapshot,
         _ source: ThreadConfined<Connection>,
         purpose: String
@@ -88,26 +91,40 @@ struct Verify {
         try await SnapshotHolder.with(migration.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,
             target in
-            let here = try await source.run { try Side(of: $0) }
-            let there = try await target.run { try Side(of: $0) }
+            let here = try await source.run { try Side(of: $0, without: omissions) }
+            let there = try await target.run { try Side(of: $0, without: omissions) }
             let excluded = plan.excluded
-            let definitions = DefinitionComparison(source: here.catalog, target: there.catalog, excluding: excluded)
-                .result()
+            let definitions = DefinitionComparison(
+                source: here.catalog,
+                target: there.catalog,
+                excluding: excluded,
+                omissions: omissions
+            ).result()
             let sequences = SequenceComparison.result(
                 source: here.sequences(excluding: excluded),
                 target: there.sequences(excluding: excluded)
             )
-            let rows = try await compareRows(plan, (here.catalog, shared), (there.catalog, theirs), purpose)
-            return rows.merged(with: definitions).merged(with: sequences)
+            let pairs = Pairs(
+                migration: migration,
+                source: shared.identifier,
+                target: theirs.identifier,
+                purpose: purpose
+            )
+            let rows = try await compareRows(comparable(plan, here.catalog, there.catalog), pairs)
+            let largeObjects = try await compareLargeObjects(here.largeObjects, omissions, pairs)
+            return rows.merged(with: definitions).merged(with: largeObjects).merged(with: sequences)
         }
     }
 
     private struct Side: Sendable {
         let catalog: DatabaseCatalog
         let positions: [QualifiedName: SequencePosition]
+        let largeObjects: [LargeObjectRange]
 
-        init(of connection: Connection) throws {
-            catalog = try DatabaseCatalog(inTransactionOf: connection)
+        init(of connection: Connection, without omissions: Set<Omission>) throws {
+            let all = try DatabaseCatalog(inTransactionOf: connection)
+            catalog = omissions.contains(.tablespaces) ? all.withoutTablespaces : all
+            largeObjects = try LargeObjectRange.all(of: connection)
             positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
         }
 
@@ -116,37 +133,57 @@ struct Verify {
         }
     }
 
-    private func compareRows(
-        _ plan: Plan,
-        _ here: (catalog: DatabaseCatalog, snapshot: SharedSnapshot),
-        _ there: (catalog: DatabaseCatalog, snapshot: SharedSnapshot),
-        _ purpose: String
-    ) async throws -> VerificationResult {
-        let ranges = comparable(plan, here.catalog, there.catalog)
-        let (source, target, stop) = (migration.source, migration.target, migration.stop)
-        let make: @Sendable (Interrupter) throws -> VerificationPair = { interrupter in
-            try VerificationPair(
-                source: (source, here.snapshot.identifier),
-                target: (target, there.snapshot.identifier),
-                purpose: purpose,
-                interrupter: interrupter
-            )
-        }
-        let hash = try await ThreadConfined.with(make) { pair in
-            try await pair.run { try RowHash.common(to: $0.source, and: $0.target) }
-        }
-        let comparison = DataComparison(ranges, hash: hash) { stop.isRequested }
-        for step in [DataComparison.compare, DataComparison.count] {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<max(1, migration.options.jobs) {
-                    group.addTask {
-                        try await ThreadConfined.with(make) { pair in try await pair.run { try step(comparison)($0) } }
-                    }
-                }
-                try await group.waitForAll()
+    /// As many pairs of connections as there are jobs, each reading both snapshots.
+    private struct Pairs {
+        let migration: Migration
+        let source: String
+        let target: String
+        let purpose: String
+
+        private var make: @Sendable (Interrupter) throws -> VerificationPair {
+            let (endpoints, snapshots) = ((migration.source, migration.target), (source, target))
+            return { [purpose] interrupter in
+                try VerificationPair(
+                    source: (endpoints.0, snapshots.0),
+                    target: (endpoints.1, snapshots.1),
+                    purpose: purpose,
+                    interrupter: interrupter
+                )
             }
         }
-        try stop.check()
+
+        func one<Result: Sendable>(_ body: @escaping @Sendable (VerificationPair) throws -> Result) async throws
+            -> Result
+        {
+            try await ThreadConfined.with(make) { try await $0.run(body) }
+        }
+
+        func all(_ body: @escaping @Sendable (VerificationPair) throws -> Void) async throws {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<max(1, migration.options.jobs) { group.addTask { try await one(body) } }
+                try await group.waitForAll()
+            }
+            try migration.stop.check()
+        }
+    }
+
+    private func compareRows(_ ranges: [ComparedRange], _ pairs: Pairs) async throws -> VerificationResult {
+        let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
+        let comparison = DataComparison(ranges, hash: hash) { [stop = migration.stop] in stop.isRequested }
+        try await pairs.all { try comparison.compare(with: $0) }
+        try await pairs.all { try comparison.count(with: $0) }
+        return comparison.result()
+    }
+
+    private func compareLargeObjects(
+        _ ranges: [LargeObjectRange],
+        _ omissions: Set<Omission>,
+        _ pairs: Pairs
+    ) async throws -> VerificationResult {
+        guard !omissions.contains(.largeObjects) else { return VerificationResult(method: "") }
+        let stop = migration.stop
+        let comparison = LargeObjectComparison(ranges, omissions: omissions) { stop.isRequested }
+        try await pairs.all { try comparison.compare(with: $0) }
         return comparison.result()
     }
 

@@ -58,11 +58,26 @@ struct BuildArguments: ParsableArguments {
     @Option(help: ArgumentHelp("The folder of pg_dump and pg_restore.", valueName: "dir"))
     var pgBin: String?
 
+    @OptionGroup var omissions: OmissionArguments
+
+    func apply(to options: inout MigrationOptions) throws {
+        if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
+        if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
+        if let pgBin { options.toolDirectory = pgBin }
+        omissions.apply(to: &options)
+    }
+}
+
+/// What is left out; remembered by the ledger, so that it need be said once only.
+struct OmissionArguments: ParsableArguments {
     @Flag(help: "Let all objects belong to the target's role.")
     var noOwner = false
 
     @Flag(help: "Bring over no GRANTs.")
     var noPrivileges = false
+
+    @Flag(help: "Put tables and indexes into the target's default tablespace.")
+    var noTablespaces = false
 
     @Flag(help: "Bring over no event triggers (only a superuser may make them).")
     var noEventTriggers = false
@@ -70,13 +85,21 @@ struct BuildArguments: ParsableArguments {
     @Flag(help: "Bring over no publications (one FOR ALL TABLES only a superuser may make).")
     var noPublications = false
 
-    func apply(to options: inout MigrationOptions) throws {
-        if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
-        if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
-        if let pgBin { options.toolDirectory = pgBin }
-        if noOwner { options.skipsOwners = true }
-        if noPrivileges { options.skipsPrivileges = true }
-        if noEventTriggers { options.skipsEventTriggers = true }
-        if noPublications { options.skipsPublications = true }
+    @Flag(help: "Bring over no subscriptions (only a superuser of the source may read them).")
+    var noSubscriptions = false
+
+    @Flag(help: "Bring over no large objects.")
+    var noLargeObjects = false
+
+    @Flag(help: "Bring over no ALTER DATABASE and ALTER ROLE IN DATABASE settings.")
+    var noDatabaseSettings = false
+
+    func apply(to options: inout MigrationOptions) {
+        let asked: [(Bool, Omission)] = [
+            (noOwner, .owners), (noPrivileges, .privileges), (noTablespaces, .tablespaces),
+            (noEventTriggers, .eventTriggers), (noPublications, .publications), (noSubscriptions, .subscriptions),
+            (noLargeObjects, .largeObjects), (noDatabaseSettings, .databaseSettings),
+        ]
+        for (isAsked, omission) in asked where isAsked { options.omissions.insert(omission) }
     }
 }

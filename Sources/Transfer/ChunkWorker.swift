@@ -1,4 +1,3 @@
-import Glibc
 package import Ledger
 import Planning
 package import Postgres
@@ -26,8 +25,6 @@ package struct PassContext: Sendable {
 /// Each chunk is one transaction on either side. The target's commits last and holds the rows together with their line
 /// in the ledger: after a crash at any moment both are there or neither.
 package struct ChunkWorker {
-    private static let attempts = 6
-
     private let lane: Lane
     private let context: PassContext
     private let progress: TransferProgress
@@ -45,7 +42,7 @@ package struct ChunkWorker {
     /// - Parameter stage: What is done to the chunks.
     /// - Throws: ``PostgresError``, ``LedgerError``. Errors that a fresh connection may heal are tried again first.
     package func work(_ stage: ChunkStage) throws {
-        while !stop.isRequested, try retrying({ try workOnNext(stage) }) {}
+        while !stop.isRequested, try lane.retrying(progress, stop, { try workOnNext(stage) }) {}
         try lane.leaveSharedSnapshot()
     }
 
@@ -85,19 +82,6 @@ package struct ChunkWorker {
         guard let outcome else { return false }
         progress.finishChunk(outcome)
         return true
-    }
-
-    private func retrying<Result>(_ body: () throws -> Result) throws -> Result {
-        for attempt in 1... {
-            do {
-                return try body()
-            } catch let error as PostgresError where error.isTransient && attempt < Self.attempts && !stop.isRequested {
-                progress.countRetry(error)
-                usleep(UInt32(50_000 << attempt))
-                try lane.recover()
-            }
-        }
-        preconditionFailure("the last attempt returns or throws")
     }
 }
 

@@ -1,10 +1,14 @@
 import Catalog
+import Glibc
+import Ledger
 package import Postgres
 
 /// A worker's two connections, used by one thread so that a relay between them never waits for a scheduler.
 package final class Lane {
     package private(set) var source: Connection
     package private(set) var target: Connection
+    private static let attempts = 6
+
     private var knownHash: RowHash?
     /// The exported snapshot this lane's open source transaction reads, if there is one.
     private var openSnapshot: SharedSnapshot?
@@ -30,8 +34,24 @@ package final class Lane {
         return hash
     }
 
+    /// Does it again where a passing failure ended it, on fresh connections if need be.
+    func retrying<Result>(_ progress: TransferProgress, _ stop: StopRequest, _ body: () throws -> Result) throws
+        -> Result
+    {
+        for attempt in 1... {
+            do {
+                return try body()
+            } catch let error as PostgresError where error.isTransient && attempt < Self.attempts && !stop.isRequested {
+                progress.countRetry(error)
+                usleep(UInt32(50_000 << attempt))
+                try recover()
+            }
+        }
+        preconditionFailure("the last attempt returns or throws")
+    }
+
     /// Replaces what broke, and forgets every open transaction.
-    func recover() throws {
+    private func recover() throws {
         source.rollBack()
         target.rollBack()
         openSnapshot = nil
@@ -41,7 +61,7 @@ package final class Lane {
 
     /// Runs `body` in a source transaction: in the shared snapshot, which stays open for the next call, or else in a
     /// snapshot of its own that ends with `body`.
-    func reading<Result>(in shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
+    package func reading<Result>(in shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
         guard let shared else {
             try leaveSharedSnapshot()
             return try source.transaction(.snapshot, body)

@@ -12,6 +12,8 @@ package final class TransferProgress: Sendable {
         package var retries = 0
         package var reconciledChunks = 0
         package var unchangedChunks = 0
+        package var largeObjects = 0
+        package var removedLargeObjects = 0
     }
 
     private let state = Mutex(Counts())
@@ -35,6 +37,13 @@ package final class TransferProgress: Sendable {
             counts.removedRows += outcome.removed
             if outcome.kind == .reconciled { counts.reconciledChunks += 1 }
             if outcome.kind == .unchanged { counts.unchangedChunks += 1 }
+        }
+    }
+
+    func finishLargeObjects(_ outcome: LargeObjectCopier.Outcome) {
+        state.withLock { counts in
+            counts.largeObjects += outcome.copied
+            counts.removedLargeObjects += outcome.removed
         }
     }
 

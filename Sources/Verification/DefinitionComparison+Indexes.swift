@@ -91,6 +91,18 @@ extension DefinitionComparison {
                 "ALTER TABLE \(ours.tableQualifiedName.quoted) REPLICA IDENTITY USING INDEX \(Identifier(ours.name).quoted)"
             ),
         ]
+        if ours.tablespace != theirs.tablespace {
+            result.findings.append(
+                Finding(
+                    kind(ours),
+                    describe(ours),
+                    .note,
+                    "it lies in another tablespace",
+                    source: ours.tablespace ?? "the database's",
+                    target: theirs.tablespace ?? "the database's"
+                )
+            )
+        }
         for (what, mine, its, repair) in marks where mine != its {
             result.findings.append(
                 Finding(

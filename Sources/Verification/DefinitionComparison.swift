@@ -1,4 +1,5 @@
 package import Catalog
+package import Planning
 package import Postgres
 
 /// Compares tables, columns, keys, indexes and constraints of both catalogs, in both directions.
@@ -11,12 +12,20 @@ package struct DefinitionComparison {
     let source: DatabaseCatalog
     let target: DatabaseCatalog
     let excluded: Set<QualifiedName>
+    let omissions: Set<Omission>
 
     /// - Parameters:
     ///   - source: What the source contains.
     ///   - target: What the target contains.
     ///   - excluded: Tables that were not to be brought over.
-    package init(source: DatabaseCatalog, target: DatabaseCatalog, excluding excluded: Set<QualifiedName>) {
+    ///   - omissions: What else was not.
+    package init(
+        source: DatabaseCatalog,
+        target: DatabaseCatalog,
+        excluding excluded: Set<QualifiedName>,
+        omissions: Set<Omission>
+    ) {
+        self.omissions = omissions
         self.source = source
         self.target = target
         self.excluded = excluded
@@ -29,7 +38,7 @@ package struct DefinitionComparison {
         compareIndexes(&result)
         compareConstraints(&result)
         compareMaterializedViews(&result)
-        compareLargeObjects(&result)
+        compareSettings(&result)
         return result
     }
 
@@ -158,21 +167,6 @@ package struct DefinitionComparison {
                 )
             )
         }
-    }
-
-    private func compareLargeObjects(_ result: inout VerificationResult) {
-        note("large object", source.identity.largeObjects, target.identity.largeObjects, &result)
-        guard source.identity.largeObjects != target.identity.largeObjects else { return }
-        result.findings.append(
-            Finding(
-                "large object",
-                "all",
-                .stops,
-                "large objects are not brought over by this version",
-                source: "\(source.identity.largeObjects)",
-                target: "\(target.identity.largeObjects)"
-            )
-        )
     }
 
     func note(_ kind: String, _ source: Int, _ target: Int, _ result: inout VerificationResult) {

@@ -216,7 +216,7 @@ import Tidemark
                 side: .source
             )
             func migration() -> Migration {
-                let full = pair.migration { $0.skipsPrivileges = true }
+                let full = pair.migration { $0.omissions = [.privileges] }
                 return Migration(source: reader, target: full.target, options: full.options)
             }
             let first = try await migration().precopy()

@@ -28,6 +28,40 @@ package struct Command: Sendable {
         try await run(arguments, sending: .kill, after: delay)
     }
 
+    /// Runs it and ends it with SIGKILL a moment after it has said that a phase begins.
+    ///
+    /// - Returns: How it ended; an exit code if it ended before that phase, or so soon after that nobody was left to kill.
+    package func run(_ arguments: [String], killInPhase phase: String, after delay: Duration) async throws -> Outcome {
+        let variables = Dictionary(
+            uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
+        )
+        let result = try await Subprocess.run(
+            .path(FilePath(Self.path)),
+            arguments: Arguments(arguments),
+            environment: .inherit.updating(variables),
+            input: .none,
+            output: .discarded,
+            error: .sequence
+        ) { execution in
+            var errors = ""
+            var isKilled = false
+            for try await bytes in execution.standardError {
+                errors += bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+                // A line of a phase is a time and its name.
+                guard !isKilled, errors.split(separator: "\n").contains(where: { $0.dropFirst(9) == phase }) else {
+                    continue
+                }
+                isKilled = true
+                try await Task.sleep(for: delay)
+                try? execution.send(signal: .kill)
+            }
+            return errors
+        }
+        var code: Int32?
+        if case .exited(let status) = result.terminationStatus { code = status }
+        return Outcome(code: code, output: "", errors: result.closureResult)
+    }
+
     /// Runs it and, when it has not ended by then, sends it SIGINT, as Ctrl-C does.
     package func run(_ arguments: [String], interruptAfter delay: Duration) async throws -> Outcome {
         try await run(arguments, sending: .interrupt, after: delay)
@@ -63,6 +97,21 @@ package struct Command: Sendable {
             input: .none,
             output: .string(limit: 64 << 20),
             error: .string(limit: 64 << 20)
+        )
+        var code: Int32?
+        if case .exited(let status) = result.terminationStatus { code = status }
+        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+    }
+
+    /// Runs one of PostgreSQL's own tools.
+    package static func tool(_ name: String, _ arguments: [String]) async throws -> Outcome {
+        let folder = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"]
+        let result = try await Subprocess.run(
+            folder.map { .path(FilePath($0).appending(name)) } ?? .name(name),
+            arguments: Arguments(arguments),
+            input: .none,
+            output: .string(limit: 64 << 20),
+            error: .string(limit: 1 << 20)
         )
         var code: Int32?
         if case .exited(let status) = result.terminationStatus { code = status }

@@ -51,6 +51,21 @@ package struct DatabasePair: Sendable {
         return pair
     }
 
+    /// Makes a role on both servers, unless another test has.
+    package func createRole(_ name: String, _ options: String = "") async throws {
+        for database in [source, target] {
+            try await database.run(
+                """
+                DO $$ BEGIN
+                    PERFORM pg_advisory_xact_lock(1); -- of two that look at once only one may find none
+                    IF to_regrole('\(name)') IS NULL THEN CREATE ROLE \(name) \(options); END IF;
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+                END $$
+                """
+            )
+        }
+    }
+
     /// A migration with chunks so small that a few thousand rows make many.
     package func migration(
         chunkBytes: Int = 64 << 10,

@@ -5,6 +5,7 @@ SELECT i.indexrelid::bigint AS oid,
        t.relname AS table_name,
        c.relname AS name,
        c.relkind::text AS kind,
+       t.relkind::text AS table_kind,
        pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
        i.indisunique AS is_unique,
        i.indisprimary AS is_primary,
@@ -19,6 +20,7 @@ SELECT i.indexrelid::bigint AS oid,
        i.indpred IS NOT NULL AS is_partial,
        i.indexprs IS NOT NULL AS has_expressions,
        am.amname AS access_method,
+       ts.spcname AS tablespace,
        coalesce(pg_catalog.pg_relation_size(i.indexrelid), 0) AS bytes,
        (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
         FROM pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(number, position)
@@ -39,6 +41,7 @@ JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_catalog.pg_am am ON am.oid = c.relam
+LEFT JOIN pg_catalog.pg_tablespace ts ON ts.oid = c.reltablespace
 LEFT JOIN pg_catalog.pg_constraint con
        ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')

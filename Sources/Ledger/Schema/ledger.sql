@@ -14,6 +14,8 @@ CREATE TABLE tidemark.run (
     pass bigint NOT NULL,
     is_pass_open boolean NOT NULL,
     source jsonb NOT NULL,
+    -- What was asked not to be brought over.
+    omissions jsonb NOT NULL DEFAULT '[]',
     cutover_snapshot text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );

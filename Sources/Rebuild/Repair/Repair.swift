@@ -7,6 +7,15 @@ package struct Repair: Sendable {
     package struct Step: Sendable {
         package let statement: SQL
         package let manner: Manner
+        /// Where it is made; nil: wherever the target's default is.
+        package var tablespace: String?
+
+        /// The statements, for people.
+        package var script: [String] {
+            guard let tablespace else { return [statement.text] }
+            let place: SQL = "SET default_tablespace = \(Identifier(tablespace))"
+            return [place.text, statement.text, "RESET default_tablespace"]
+        }
     }
 
     /// What a statement does to those who use the table meanwhile.

@@ -139,12 +139,14 @@ private struct Maker {
 
     private func creation(of index: Index) -> [Repair.Step] {
         guard !index.isExclusion else { return [] }
-        guard concurrently else { return [.init(statement: SQL(trusted: index.definition), manner: .blocking)] }
+        guard concurrently else {
+            return [.init(statement: SQL(trusted: index.definition), manner: .blocking, tablespace: index.tablespace)]
+        }
         // The server prints its own definitions in one way only.
         let isUnique = index.definition.hasPrefix("CREATE UNIQUE INDEX ")
         let rest = SQL(trusted: String(index.definition.dropFirst("CREATE \(isUnique ? "UNIQUE " : "")INDEX ".count)))
         let creation: SQL = isUnique ? "CREATE UNIQUE INDEX CONCURRENTLY \(rest)" : "CREATE INDEX CONCURRENTLY \(rest)"
-        return [.init(statement: creation, manner: .concurrent)]
+        return [.init(statement: creation, manner: .concurrent, tablespace: index.tablespace)]
     }
 
     private func constraint(of index: Index) -> [Repair.Step] {
@@ -152,7 +154,8 @@ private struct Maker {
         guard let name = index.constraintName, let definition = index.constraintDefinition else { return marks }
         let addition: SQL = "ALTER TABLE \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name))"
         if index.isExclusion {
-            return [.init(statement: "\(addition) \(SQL(trusted: definition))", manner: .blocking)] + marks
+            let statement: SQL = "\(addition) \(SQL(trusted: definition))"
+            return [.init(statement: statement, manner: .blocking, tablespace: index.tablespace)] + marks
         }
         let kind: SQL = index.isPrimary ? "PRIMARY KEY" : "UNIQUE"
         let deferral: SQL =
@@ -207,9 +210,17 @@ private struct Maker {
             }
         } else if let name = index.constraintName, let definition = index.constraintDefinition {
             let addition: SQL = "ALTER TABLE ONLY \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name))"
-            steps.append(.init(statement: "\(addition) \(SQL(trusted: definition))", manner: .brief))
+            steps.append(
+                .init(
+                    statement: "\(addition) \(SQL(trusted: definition))",
+                    manner: .brief,
+                    tablespace: index.tablespace
+                )
+            )
         } else {
-            steps.append(.init(statement: SQL(trusted: index.definition), manner: .brief))
+            steps.append(
+                .init(statement: SQL(trusted: index.definition), manner: .brief, tablespace: index.tablespace)
+            )
         }
         let attached = Set(target.indexes.filter { $0.parentOid == there?.oid && there != nil }.map(\.qualifiedName))
         for child in source.indexes where child.parentOid == index.oid && !attached.contains(child.qualifiedName) {

@@ -54,10 +54,14 @@ package struct Repairer {
     }
 
     private func carryOut(_ step: Repair.Step) throws {
+        if let tablespace = step.tablespace {
+            try connection.execute("SET default_tablespace = \(Identifier(tablespace))")
+        }
         switch step.manner {
         case .concurrent, .scan, .blocking: try connection.execute(step.statement)
         case .brief: try briefly(step.statement)
         }
+        if step.tablespace != nil { try connection.execute("RESET default_tablespace") }
     }
 
     /// Asks for the lock again and again instead of waiting for it.

@@ -1,0 +1,68 @@
+package import Postgres
+
+/// A large object without its content: who owns it, who may use it, what is said about it.
+package struct LargeObject: Sendable, Hashable, Codable {
+    /// One right; the grantor is always taken to be the owner.
+    package struct Grant: Sendable, Hashable, Codable {
+        /// Whether the owner is meant, whatever the owner is called on the other side.
+        package let isOwner: Bool
+        /// The role; nil stands for PUBLIC.
+        package let role: String?
+        package let privilege: String
+        package let isGrantable: Bool
+    }
+
+    /// What applications know it by; it must be the same on both sides.
+    package let oid: UInt32
+    package let owner: String
+    /// nil: nobody has ever granted or revoked anything.
+    package let grants: [Grant]?
+    package let comment: String?
+
+    /// Those of one range, with what is asked for beside.
+    ///
+    /// - Parameter range: Which.
+    /// - Returns: A query ordered by oid.
+    package static func query(_ range: LargeObjectRange) -> SQL {
+        "\(CatalogQuery.largeObjects) WHERE \(range.condition) ORDER BY m.oid"
+    }
+}
+
+/// A contiguous range of large objects, by oid; a bound that is nil is no bound.
+package struct LargeObjectRange: Sendable, Hashable, CustomStringConvertible {
+    /// Few enough that a transaction stays short, whatever each of them holds.
+    private static let size = 200
+
+    package let lower: UInt32?
+    package let upper: UInt32?
+
+    package init(lower: UInt32?, upper: UInt32?) {
+        self.lower = lower
+        self.upper = upper
+    }
+
+    /// As WHERE takes it, over `pg_largeobject_metadata m`.
+    package var condition: SQL {
+        let bounds = [lower.map { "m.oid >= \($0)" as SQL }, upper.map { "m.oid < \($0)" as SQL }].compactMap(\.self)
+        return bounds.isEmpty ? "true" : bounds.joined(separator: " AND ")
+    }
+
+    package var description: String { "large objects \(lower.map { "\($0)" } ?? "")..<\(upper.map { "\($0)" } ?? "")" }
+
+    /// Cuts all there are, and all there could be, into ranges.
+    ///
+    /// - Parameter connection: The database whose large objects decide over the cuts.
+    /// - Returns: Ranges that leave nothing out; none where there is nothing.
+    /// - Throws: ``PostgresError``.
+    package static func all(of connection: Connection) throws -> [LargeObjectRange] {
+        let cuts = try connection.query(
+            """
+            SELECT n.oid FROM (SELECT m.oid, pg_catalog.row_number() OVER (ORDER BY m.oid) AS position
+                               FROM pg_catalog.pg_largeobject_metadata m) n
+            WHERE n.position % \(size) = 0 ORDER BY n.oid
+            """
+        ).map { UInt32(try $0.integer("oid")) }
+        let bounds = [nil] + cuts.map(Optional.some) + [nil]
+        return zip(bounds, bounds.dropFirst()).map { LargeObjectRange(lower: $0, upper: $1) }
+    }
+}

@@ -1,0 +1,146 @@
+package import Catalog
+package import Planning
+import Postgres
+import Synchronization
+
+/// Compares large objects: which there are, what they hold, whose they are.
+///
+/// It reads their content in another way than the copier does.
+package final class LargeObjectComparison: Sendable {
+    private static let pageSize = 256 << 10
+    /// `INV_READ` (PostgreSQL manual, Large Objects, Client Interfaces).
+    private static let toRead = 262_144
+
+    private struct State {
+        var open: [LargeObjectRange]
+        var result: VerificationResult
+        var sourceCount = 0
+        var targetCount = 0
+    }
+
+    private struct Content: Decodable, Equatable {
+        let oid: UInt32
+        let bytes: Int
+        let hash: String
+    }
+
+    private struct Side {
+        let objects: [UInt32: LargeObject]
+        let contents: [UInt32: Content]
+    }
+
+    private let state: Mutex<State>
+    private let omissions: Set<Omission>
+    private let isStopped: @Sendable () -> Bool
+
+    /// - Parameters:
+    ///   - ranges: What is to be compared.
+    ///   - omissions: What was not to be brought over.
+    ///   - isStopped: Ends the work between two ranges.
+    package init(_ ranges: [LargeObjectRange], omissions: Set<Omission>, isStopped: @escaping @Sendable () -> Bool) {
+        state = Mutex(State(open: ranges, result: VerificationResult(method: "sha256 of large objects")))
+        self.omissions = omissions
+        self.isStopped = isStopped
+    }
+
+    /// Compares ranges until none is left.
+    ///
+    /// - Parameter pair: The connections to ask.
+    /// - Throws: ``PostgresError``.
+    package func compare(with pair: VerificationPair) throws {
+        while !isStopped(), let range = state.withLock({ $0.open.popLast() }) {
+            try during("comparing \(range)") {
+                guard let ours = try read(range, on: pair.source), let theirs = try read(range, on: pair.target) else {
+                    return
+                }
+                compare(ours, theirs)
+            }
+        }
+    }
+
+    /// What came of it, when all ranges are compared.
+    package func result() -> VerificationResult {
+        state.withLock { state in
+            var result = state.result
+            result.examined = [
+                VerificationResult.Examined(kind: "large object", source: state.sourceCount, target: state.targetCount)
+            ]
+            return result
+        }
+    }
+
+    private func compare(_ ours: Side, _ theirs: Side) {
+        var findings: [Finding] = []
+        for (oid, object) in ours.objects.sorted(by: { $0.key < $1.key }) {
+            func add(_ severity: Finding.Severity, _ message: String, _ source: String?, _ target: String?) {
+                findings.append(
+                    Finding("large object", "\(oid)", severity, message, source: source, target: target)
+                )
+            }
+            guard let there = theirs.objects[oid] else {
+                add(.stops, "the large object is missing on the target", nil, nil)
+                continue
+            }
+            if let mine = ours.contents[oid], let its = theirs.contents[oid], mine != its {
+                add(.stops, "its content differs", "\(mine.bytes) bytes", "\(its.bytes) bytes")
+            }
+            if !omissions.contains(.owners), object.owner != there.owner {
+                add(.hurts, "it belongs to somebody else", object.owner, there.owner)
+            }
+            if !omissions.contains(.privileges), object.grants != there.grants {
+                add(.hurts, "others may use it", object.told, there.told)
+            }
+            if object.comment != there.comment { add(.note, "its comment differs", object.comment, there.comment) }
+        }
+        for oid in theirs.objects.keys.sorted() where ours.objects[oid] == nil {
+            findings.append(Finding("large object", "\(oid)", .hurts, "the source has no such large object"))
+        }
+        let found = findings
+        state.withLock { state in
+            state.sourceCount += ours.objects.count
+            state.targetCount += theirs.objects.count
+            state.result.findings += found
+        }
+    }
+
+    /// nil where the role may not read them: then nothing is proven.
+    private func read(_ range: LargeObjectRange, on connection: Connection) throws -> Side? {
+        let objects = try connection.query(LargeObject.self, LargeObject.query(range))
+        try connection.execute("SAVEPOINT large_objects")
+        do {
+            let contents = try connection.query(
+                Content.self,
+                """
+                SELECT s.oid::bigint AS oid, s.size AS bytes,
+                       (SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.string_agg(pg_catalog.sha256(
+                                   pg_catalog.lo_get(s.oid, n.start, \(Self.pageSize))), '' ORDER BY n.start)), 'hex')
+                        FROM pg_catalog.generate_series(0::bigint, s.size, \(Self.pageSize)) AS n(start)) AS hash
+                FROM (SELECT o.oid, pg_catalog.lo_lseek64(o.descriptor, 0, 2) + pg_catalog.lo_close(o.descriptor) AS size
+                      FROM (SELECT m.oid, pg_catalog.lo_open(m.oid, \(Self.toRead)) AS descriptor
+                            FROM pg_catalog.pg_largeobject_metadata m WHERE \(range.condition) OFFSET 0) o OFFSET 0) s
+                """
+            )
+            try connection.execute("RELEASE SAVEPOINT large_objects")
+            return Side(objects: Self.byOid(objects, \.oid), contents: Self.byOid(contents, \.oid))
+        } catch let error as PostgresError where error.sqlState == "42501" {
+            try connection.execute("ROLLBACK TO SAVEPOINT large_objects")
+            state.withLock { $0.result.notProven.append("\(range) could not be read: \(error)") }
+            return nil
+        }
+    }
+
+    private static func byOid<Value>(_ values: [Value], _ oid: (Value) -> UInt32) -> [UInt32: Value] {
+        Dictionary(uniqueKeysWithValues: values.map { (oid($0), $0) })
+    }
+}
+
+extension LargeObject {
+    /// Its rights, for people.
+    fileprivate var told: String {
+        guard let grants else { return "the owner's default" }
+        return grants.map { grant in
+            "\(grant.privilege)\(grant.isGrantable ? " (grantable)" : "") to "
+                + (grant.isOwner ? "the owner" : grant.role ?? "PUBLIC")
+        }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,63 @@
+import TestSupport
+import Testing
+import Tidemark
+
+@Suite struct `A scenario` {
+    @Test(arguments: Scenario.allCases)
+    func `arrives as it was, every definition`(scenario: Scenario) async throws {
+        try await SchemaDump.with(scenario) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+            let differences = try await SchemaDump.differences(pair)
+            #expect(differences == [])
+        }
+    }
+
+    /// The night's phases, and the days' before it.
+    private static let phases: [(command: String, phases: [String])] = [
+        ("precopy", ["definitions", "copy and build", "analyze"]),
+        (
+            "cutover",
+            [
+                "delta and whole tables", "large objects", "sequences", "keys and indexes", "constraints",
+                "rest of the definitions", "materialized views", "analyze", "verify",
+            ]
+        ),
+    ]
+
+    @Test(arguments: Scenario.allCases)
+    func `arrives as it was when every phase is killed`(scenario: Scenario) async throws {
+        try await SchemaDump.with(scenario) { pair in
+            let command = Command(
+                environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
+            )
+            var killed: [String] = []
+            for (act, phases) in Self.phases {
+                for phase in phases {
+                    for delay in [0, 15] {
+                        let arguments = [act, "--whole-below", "0kB", "--chunk-size", "64kB"]
+                        let outcome = try await command.run(
+                            arguments,
+                            killInPhase: phase,
+                            after: .milliseconds(delay)
+                        )
+                        if outcome.code == nil {
+                            killed.append(phase)
+                        } else {
+                            #expect(outcome.code == 0, "\(phase): \(outcome.errors)")
+                        }
+                    }
+                }
+            }
+            // A phase that is done is passed over when the run is gone on with: most are killed once at least.
+            #expect(Set(killed).count >= 9, "\(killed)")
+            let last = try await command.run("cutover")
+            #expect(last.code == 0, "\(last.output)\(last.errors)")
+            #expect(try await pair.differingTables() == [])
+            let differences = try await SchemaDump.differences(pair)
+            #expect(differences == [])
+        }
+    }
+}
