@@ -63,10 +63,11 @@ extension DriftFollower {
     }
 
     func attach() throws {
-        let touched = touched.filter { $0.parentOid != nil }
-        guard !touched.isEmpty else { return }
+        let excluded = plan.excluded
+        let partitions = source.tables.filter { $0.parentOid != nil && !excluded.contains($0.qualifiedName) }
+        guard !partitions.isEmpty else { return }
         let actual = try tables()
-        for table in touched {
+        for table in partitions {
             guard let there = actual[table.qualifiedName], there.parentOid == nil,
                 let parent = source.partitions.parent(of: table), let bound = table.partitionBound
             else { continue }

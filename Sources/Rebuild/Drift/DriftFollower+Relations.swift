@@ -56,6 +56,31 @@ extension DriftFollower {
             else { continue }
             try connection.execute("ALTER TABLE \(parent.qualifiedName) DETACH PARTITION \(there.qualifiedName)")
         }
+        try detachUnlisted(before, byOid)
+    }
+
+    /// Partitions of a table that is copied through its root are not in the ledger: they are known by their names.
+    ///
+    /// The whole tree is copied again when they change, so nothing is lost with one that goes.
+    private func detachUnlisted(_ before: [QualifiedName: Table], _ byOid: [UInt32: Table]) throws {
+        let listed = Set(relations.map(\.name))
+        let names = Dictionary(
+            uniqueKeysWithValues: followed.filter(\.isRenamed).map { ($0.relation.name, $0.later.qualifiedName) }
+        )
+        for there in before.values.sorted(by: { $0.qualifiedName < $1.qualifiedName })
+        where !listed.contains(there.qualifiedName) {
+            guard let parent = there.parentOid.flatMap({ byOid[$0] }) else { continue }
+            let ours = source.table(there.qualifiedName)
+            let parentNow = names[parent.qualifiedName] ?? parent.qualifiedName
+            let isSame =
+                ours.map { table in
+                    source.partitions.parent(of: table)?.qualifiedName == parentNow
+                        && table.partitionBound == there.partitionBound
+                } ?? false
+            guard !isSame else { continue }
+            try connection.execute("ALTER TABLE \(parent.qualifiedName) DETACH PARTITION \(there.qualifiedName)")
+            if ours == nil { try connection.execute("DROP TABLE \(there.qualifiedName)") }
+        }
     }
 
     func dropGoneTables(_ before: [QualifiedName: Table], _ outcome: inout Outcome) throws {

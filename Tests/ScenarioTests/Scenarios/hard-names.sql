@@ -71,7 +71,7 @@ table";
 GRANT SELECT ("Ref"), UPDATE ("Text") ON "Child
 table" TO "Boss ""quoted""";
 ALTER TABLE "Child
-table" OWNER TO "Chef größe";
+table" OWNER TO "Chef grün";
 COMMENT ON COLUMN "Child
 table"."Ref" IS 'a ''comment''
 on two lines';
@@ -123,6 +123,6 @@ INSERT INTO "Collated" SELECT 'ä' || n FROM generate_series(1, 100) n;
 RESET search_path;
 SELECT lo_from_bytea(920001, 'x');
 COMMENT ON LARGE OBJECT 920001 IS E'two\nlines''';
-ALTER LARGE OBJECT 920001 OWNER TO "Chef größe";
+ALTER LARGE OBJECT 920001 OWNER TO "Chef grün";
 GRANT SELECT ON LARGE OBJECT 920001 TO "Boss ""quoted""";
 ANALYZE;

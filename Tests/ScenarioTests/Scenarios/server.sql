@@ -3,7 +3,8 @@ CREATE ROLE app_owner;
 CREATE ROLE app_reader;
 CREATE ROLE app_writer;
 CREATE ROLE "Boss ""quoted""";
-CREATE ROLE "Chef größe";
+-- Its bytes are text in EUC_JP as well: a name that is not would keep pg_dump from databases in that encoding.
+CREATE ROLE "Chef grün";
 CREATE ROLE seller LOGIN;
 CREATE ROLE mover LOGIN;
 SET allow_in_place_tablespaces = on;
