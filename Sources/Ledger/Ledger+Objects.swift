@@ -8,16 +8,22 @@ extension Ledger {
     ///   - stages: The stages that may be built now.
     ///   - pass: Only objects of tables copied ahead whose base is complete, and whose chunks, where they have
     ///     other unique keys, all stand in one snapshot of this pass; nil: all objects.
+    ///   - passedOver: Objects that were tried in vain.
     /// - Returns: The object; nil when none is left that nobody has taken.
     /// - Throws: ``PostgresError``.
-    package func claimObject(_ stages: [RebuildStage], settledIn pass: Int?) throws -> ObjectEntry? {
+    package func claimObject(_ stages: [RebuildStage], settledIn pass: Int?, passingOver passedOver: [Int] = []) throws
+        -> ObjectEntry?
+    {
         try fence()
         let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
+        let others: SQL =
+            passedOver.isEmpty
+            ? "" : "AND o.object_id NOT IN (\(passedOver.map { "\($0)" as SQL }.joined(separator: ", ")))"
         let claimed = try connection.query(
             """
             SELECT o.object_id FROM tidemark.object o
             WHERE o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
-              AND \(pass.map(isReady(in:)) ?? "true")
+              AND \(pass.map(isReady(in:)) ?? "true") \(others)
             ORDER BY o.stage, o.bytes DESC, o.object_id
             FOR UPDATE OF o SKIP LOCKED LIMIT 1
             """

@@ -84,6 +84,10 @@ package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
     case foreignKey = 5
     /// Validation of foreign keys.
     case validation = 6
+    /// Validation of partitions' foreign keys: their parents' take over only what is validated.
+    case partitionValidation = 9
+    /// Foreign keys of partitioned tables, which take over those of their partitions.
+    case partitionedForeignKey = 8
     /// Indexes of materialized views: a view may only come into being after the keys.
     case viewIndex = 7
 

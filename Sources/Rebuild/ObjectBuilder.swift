@@ -13,6 +13,7 @@ package struct ObjectBuilder {
     private let connection: Connection
     private let epoch: Int
     private let stop: StopRequest
+    private let failures: BuildFailures
     private let built: @Sendable (ObjectEntry, Duration) -> Void
 
     /// - Parameters:
@@ -20,6 +21,7 @@ package struct ObjectBuilder {
     ///   - epoch: The epoch of this client.
     ///   - memory: `maintenance_work_mem` for each build, as the server takes it.
     ///   - stop: Ends the work between two statements.
+    ///   - failures: Takes foreign keys that the rows do not fulfil, while others are validated.
     ///   - built: Told each statement that is committed: the object as it was before it, and how long it took.
     /// - Throws: ``PostgresError``.
     package init(
@@ -27,11 +29,13 @@ package struct ObjectBuilder {
         epoch: Int,
         memory: String,
         stop: StopRequest,
+        failures: BuildFailures,
         built: @escaping @Sendable (ObjectEntry, Duration) -> Void
     ) throws {
         self.connection = connection
         self.epoch = epoch
         self.stop = stop
+        self.failures = failures
         self.built = built
         try connection.execute("SELECT pg_catalog.set_config('maintenance_work_mem', \(value: memory), false)")
     }
@@ -56,18 +60,43 @@ package struct ObjectBuilder {
     private func buildNext(_ stages: [RebuildStage], settledIn pass: Int?) throws -> Bool {
         let clock = ContinuousClock()
         let start = clock.now
-        let object = try connection.transaction(.readWrite) { () -> ObjectEntry? in
-            let ledger = Ledger(connection, epoch: epoch)
-            guard let object = try ledger.claimObject(stages, settledIn: pass) else { return nil }
-            let statement = SQL(trusted: object.statements[object.stepsDone])
-            try during("building \(object.description)") { try build(statement) }
-            try ledger.completeStep(of: object)
-            try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
-            return object
+        var claimed: ObjectEntry?
+        let object: ObjectEntry?
+        do {
+            object = try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects)
+                guard let object = claimed else { return nil }
+                let statement = SQL(trusted: object.statements[object.stepsDone])
+                try during("building \(object.description)") { try build(statement) }
+                try ledger.completeStep(of: object)
+                try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
+                return object
+            }
+        } catch let error as PostgresError where error.sqlState == "23503" {
+            guard let claimed, claimed.stage == .validation || claimed.stage == .partitionValidation else {
+                throw error
+            }
+            failures.add(withOrphans(error, claimed), object: claimed.objectId)
+            return true
         }
         guard let object else { return false }
         built(object, start.duration(to: clock.now))
         return true
+    }
+
+    private func withOrphans(_ error: PostgresError, _ object: ObjectEntry) -> PostgresError {
+        let table = QualifiedName(schema: object.schemaName, name: object.tableName)
+        let orphans = ForeignKeyOrphans.description(of: object.objectName, on: table, connection)
+        var told = PostgresError(
+            .statementFailed,
+            orphans ?? "target: \(error.description)",
+            sqlState: error.sqlState,
+            hint: "the source holds them as well, its own key was passed by: repair them on both sides and run again, "
+                + "or leave the validation with --foreign-keys later"
+        )
+        told.context = error.context
+        return told
     }
 
     private func build(_ statement: SQL) throws {
@@ -78,8 +107,6 @@ package struct ObjectBuilder {
             case "23505":
                 error.hint =
                     "the source holds rows its own unique index should have refused: it is damaged; the target's log has the key"
-            case "23503":
-                error.hint = "the source holds rows without the ones they refer to; the target's log has the key"
             default: break
             }
             throw error

@@ -135,32 +135,58 @@ package struct RebuildPlan {
     // MARK: Foreign keys
 
     /// Added without looking at the rows, then validated: the look holds no lock that stops reads or writes.
+    ///
+    /// A partitioned table takes no foreign key that is not validated; so its partitions get theirs first, each by itself,
+    /// and the parent's takes them over without another look (PostgreSQL manual, ALTER TABLE, ATTACH PARTITION).
     private func objects(forForeignKey constraint: Constraint) -> [NewObject] {
-        guard constraint.kind == "f", constraint.parentOid == nil, !excluded.contains(constraint.tableQualifiedName),
-            let referenced = constraint.referenced, !excluded.contains(referenced)
+        guard constraint.kind == "f", !isOfReferencedPartition(constraint),
+            !excluded.contains(constraint.tableQualifiedName), let referenced = constraint.referenced,
+            !excluded.contains(referenced)
         else { return [] }
         let table = constraint.tableQualifiedName
         let isPartitioned = constraint.tableKind == "p"
         let definition = SQL(trusted: constraint.definition)
-        // A partitioned table takes no NOT VALID foreign key; its definition already says NOT VALID if it was so.
+        // Its definition already says NOT VALID if it was so.
         let suffix: SQL = isPartitioned || !constraint.isValidated ? "" : " NOT VALID"
         let addition = NewObject(
             table: table,
-            stage: .foreignKey,
+            stage: isPartitioned ? .partitionedForeignKey : .foreignKey,
             kind: "foreign key",
             name: constraint.name,
             statements: ["ALTER TABLE \(table) ADD CONSTRAINT \(Identifier(constraint.name)) \(definition)\(suffix)"],
-            bytes: 0
+            // Larger objects come first; so do the deeper ones, which their parents take over.
+            bytes: isPartitioned ? depth(of: constraint) : 0
         )
         guard constraint.isValidated, !isPartitioned else { return [addition] }
         let validation = NewObject(
             table: table,
-            stage: .validation,
+            stage: constraint.parentOid == nil ? .validation : .partitionValidation,
             kind: "foreign key validation",
             name: constraint.name,
             statements: ["ALTER TABLE \(table) VALIDATE CONSTRAINT \(Identifier(constraint.name))"],
             bytes: source.table(table)?.tableBytes ?? 0
         )
         return [addition, validation]
+    }
+
+    /// One foreign key to a partitioned table has a line in the catalog for each partition of that table as well; those come
+    /// and go with it.
+    private func isOfReferencedPartition(_ constraint: Constraint) -> Bool {
+        guard let parent = parent(of: constraint) else { return false }
+        return parent.tableOid == constraint.tableOid
+    }
+
+    private func parent(of constraint: Constraint) -> Constraint? {
+        constraint.parentOid.flatMap { oid in source.constraints.first { $0.oid == oid } }
+    }
+
+    private func depth(of constraint: Constraint) -> Int {
+        var depth = 0
+        var current = constraint
+        while let parent = parent(of: current) {
+            depth += 1
+            current = parent
+        }
+        return depth
     }
 }

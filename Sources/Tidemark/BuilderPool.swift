@@ -29,12 +29,17 @@ struct BuilderPool: Sendable {
         while mayMoreCome: @escaping @Sendable () -> Bool = { false }
     ) async throws -> Int {
         let completed = Counter()
+        let failures = BuildFailures()
         let stop = session.migration.stop
         let memory = "\(max(1 << 20, session.migration.options.indexMemoryBytes / count) / 1024)kB"
         try await onConnections(jobs ?? count, "build") { [session] connection in
-            let builder = try ObjectBuilder(connection, epoch: session.epoch, memory: memory, stop: stop) {
-                object,
-                duration in
+            let builder = try ObjectBuilder(
+                connection,
+                epoch: session.epoch,
+                memory: memory,
+                stop: stop,
+                failures: failures
+            ) { object, duration in
                 let step = object.stepsDone + 1
                 if step == object.statements.count { completed.add(1) }
                 let steps = object.statements.count == 1 ? "" : " (step \(step) of \(object.statements.count))"
@@ -44,6 +49,7 @@ struct BuilderPool: Sendable {
             }
             try builder.build(stages, settledIn: pass, while: mayMoreCome)
         }
+        try failures.throwIfAny()
         return completed.value
     }
 

@@ -116,10 +116,12 @@ struct Cutover {
     private func finishDefinitions(_ session: Session, _ postData: Definitions.PostData) async throws {
         let builders = BuilderPool(session)
         try await recorder.phase("constraints") {
-            let objects =
-                try await builders.build([.rowConstraint], jobs: 1) + builders.build([.foreignKey], jobs: 1)
-                + builders.build([.validation])
-            recorder.update { $0.transfer.objects += objects }
+            var objects = try await builders.build([.rowConstraint]) + builders.build([.foreignKey], jobs: 1)
+            let isLeft = session.omissions.contains(.foreignKeyValidation)
+            objects += try await builders.build(isLeft ? [.partitionValidation] : [.validation, .partitionValidation])
+            objects += try await builders.build([.partitionedForeignKey], jobs: 1)
+            let built = objects
+            recorder.update { $0.transfer.objects += built }
             try migration.stop.check()
         }
         try await recorder.phase("rest of the definitions") {

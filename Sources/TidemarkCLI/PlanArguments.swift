@@ -94,7 +94,20 @@ struct OmissionArguments: ParsableArguments {
     @Flag(help: "Bring over no ALTER DATABASE and ALTER ROLE IN DATABASE settings.")
     var noDatabaseSettings = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Look at the rows for foreign keys on the night (validate), or leave it to rebuild (later).",
+            valueName: "when"
+        )
+    )
+    var foreignKeys = ForeignKeyValidation.validate
+
+    enum ForeignKeyValidation: String, ExpressibleByArgument {
+        case validate, later
+    }
+
     func apply(to options: inout MigrationOptions) {
+        if foreignKeys == .later { options.omissions.insert(.foreignKeyValidation) }
         let asked: [(Bool, Omission)] = [
             (noOwner, .owners), (noPrivileges, .privileges), (noTablespaces, .tablespaces),
             (noEventTriggers, .eventTriggers), (noPublications, .publications), (noSubscriptions, .subscriptions),

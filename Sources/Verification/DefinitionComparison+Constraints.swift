@@ -1,4 +1,5 @@
 import Catalog
+import Planning
 import Postgres
 
 /// Foreign keys and checks; keys are compared with their indexes.
@@ -58,9 +59,15 @@ extension DefinitionComparison {
             )
             return
         }
-        func add(_ message: String, _ source: String, _ target: String, repair: String? = nil) {
+        func add(
+            _ message: String,
+            _ source: String,
+            _ target: String,
+            severity: Finding.Severity = .stops,
+            repair: String? = nil
+        ) {
             result.findings.append(
-                Finding(kind(ours), describe(ours), .stops, message, source: source, target: target, repair: repair)
+                Finding(kind(ours), describe(ours), severity, message, source: source, target: target, repair: repair)
             )
         }
         func plain(_ constraint: Constraint) -> String { constraint.definition.replacing(" NOT VALID", with: "") }
@@ -68,10 +75,14 @@ extension DefinitionComparison {
         if ours.isValidated != theirs.isValidated {
             let repair =
                 "ALTER TABLE \(ours.tableQualifiedName.quoted) VALIDATE CONSTRAINT \(Identifier(ours.name).quoted)"
+            let isLeft = ours.kind == "f" && ours.isValidated && omissions.contains(.foreignKeyValidation)
             add(
-                "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
+                isLeft
+                    ? "it is not validated yet, as asked: tidemark rebuild --concurrently does it"
+                    : "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
                 String(ours.isValidated),
                 String(theirs.isValidated),
+                severity: isLeft ? .note : .stops,
                 repair: ours.isValidated ? repair : nil
             )
         }

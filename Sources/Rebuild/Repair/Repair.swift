@@ -31,6 +31,12 @@ package struct Repair: Sendable {
         case blocking
     }
 
+    /// A table's constraint, by name.
+    package struct Constrained: Sendable {
+        package let table: QualifiedName
+        package let name: String
+    }
+
     package let stage: RebuildStage
     package let table: QualifiedName
     /// The object, for people: `primary key public.t_pkey on public.t`.
@@ -40,6 +46,8 @@ package struct Repair: Sendable {
     package let steps: [Step]
     /// The size of the source's index, for the order.
     package let bytes: Int
+    /// Foreign keys that are validated on the way.
+    package var constraints: [Constrained] = []
     /// Columns that must be unique, where duplicates may stand in the way.
     package let uniqueColumns: [String]
 }

@@ -247,49 +247,77 @@ private struct Maker {
             constraint.kind == "f" || constraint.isLocal, concerns(constraint.tableQualifiedName),
             constraint.referenced.map(concerns) ?? true
         else { return }
-        let there = target.constraints.first {
-            $0.kind == constraint.kind && $0.name == constraint.name
-                && $0.tableQualifiedName == constraint.tableQualifiedName
-        }
-        let table = constraint.tableQualifiedName
-        let alter: SQL = "ALTER TABLE \(table)"
-        let name = Identifier(constraint.name)
-        let plain = constraint.definition.replacing(" NOT VALID", with: "")
-        var steps: [Repair.Step] = []
-        var reason = "missing"
-        if let there {
-            guard there.definition.replacing(" NOT VALID", with: "") == plain else {
-                refused.append(
-                    "constraint \(name.quoted) of \(table) is defined otherwise on the target: \(there.definition)"
-                )
-                return
-            }
-            guard constraint.isValidated, !there.isValidated else { return }
-            reason = "not validated"
-        } else {
-            let isPartitioned = constraint.tableKind == "p" && constraint.kind == "f"
-            let suffix: SQL = isPartitioned ? "" : " NOT VALID"
-            steps.append(
-                .init(
-                    statement: "\(alter) ADD CONSTRAINT \(name) \(SQL(trusted: plain))\(suffix)",
-                    manner: isPartitioned ? .blocking : .brief
-                )
-            )
-        }
-        if constraint.isValidated {
-            steps.append(.init(statement: "\(alter) VALIDATE CONSTRAINT \(name)", manner: .scan))
-        }
+        let isMissing = counterpart(of: constraint) == nil
+        let steps = steps(for: constraint)
+        guard !steps.isEmpty else { return }
+        let (table, name) = (constraint.tableQualifiedName, Identifier(constraint.name).quoted)
         repairs.append(
             Repair(
                 stage: constraint.kind == "c" ? .rowConstraint : .foreignKey,
                 table: table,
-                object: "\(constraint.kind == "f" ? "foreign key" : "check constraint") \(name.quoted) on \(table)",
-                reason: reason,
+                object: "\(constraint.kind == "f" ? "foreign key" : "check constraint") \(name) on \(table)",
+                reason: isMissing ? "missing" : "not validated",
                 steps: steps,
                 bytes: 0,
+                constraints: family(of: constraint).map { .init(table: $0.tableQualifiedName, name: $0.name) },
                 uniqueColumns: []
             )
         )
+    }
+
+    /// A foreign key with those of its table's partitions.
+    private func family(of constraint: Constraint) -> [Constraint] {
+        guard constraint.kind == "f" else { return [] }
+        let children = source.constraints.filter {
+            $0.parentOid == constraint.oid && $0.tableOid != constraint.tableOid
+        }
+        return [constraint] + children.flatMap(family(of:))
+    }
+
+    private func counterpart(of constraint: Constraint) -> Constraint? {
+        target.constraints.first {
+            $0.kind == constraint.kind && $0.name == constraint.name
+                && $0.tableQualifiedName == constraint.tableQualifiedName
+        }
+    }
+
+    /// NOT VALID first, then validated. A partitioned table takes no foreign key that is not: its partitions get theirs
+    /// first, and the parent's takes them over without another look at the rows.
+    private mutating func steps(for constraint: Constraint) -> [Repair.Step] {
+        let table = constraint.tableQualifiedName
+        let alter: SQL = "ALTER TABLE \(table)"
+        let name = Identifier(constraint.name)
+        let plain = constraint.definition.replacing(" NOT VALID", with: "")
+        let isPartitioned = constraint.tableKind == "p" && constraint.kind == "f"
+        var steps: [Repair.Step] = []
+        if let there = counterpart(of: constraint) {
+            guard there.definition.replacing(" NOT VALID", with: "") == plain else {
+                refused.append(
+                    "constraint \(name.quoted) of \(table) is defined otherwise on the target: \(there.definition)"
+                )
+                return []
+            }
+            guard constraint.isValidated, !there.isValidated else { return [] }
+        } else {
+            if isPartitioned {
+                for child in source.constraints
+                where child.parentOid == constraint.oid && child.tableOid != constraint.tableOid {
+                    steps += self.steps(for: child)
+                }
+            }
+            let suffix: SQL = isPartitioned ? "" : " NOT VALID"
+            steps.append(
+                .init(
+                    statement: "\(alter) ADD CONSTRAINT \(name) \(SQL(trusted: plain))\(suffix)",
+                    manner: .brief
+                )
+            )
+            if isPartitioned { return steps }
+        }
+        if constraint.isValidated {
+            steps.append(.init(statement: "\(alter) VALIDATE CONSTRAINT \(name)", manner: .scan))
+        }
+        return steps
     }
 
     // MARK: Parts

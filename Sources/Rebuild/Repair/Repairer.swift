@@ -46,6 +46,8 @@ package struct Repairer {
                     try carryOut(step)
                 } catch let error as PostgresError where error.sqlState == "23505" {
                     throw try withDuplicates(error, repair)
+                } catch let error as PostgresError where error.sqlState == "23503" {
+                    throw withOrphans(error, repair)
                 }
             }
             let milliseconds = start.duration(to: clock.now) / .milliseconds(1)
@@ -82,7 +84,22 @@ package struct Repairer {
         }
     }
 
-    // MARK: Duplicates
+    // MARK: Orphans and duplicates
+
+    private func withOrphans(_ error: PostgresError, _ repair: Repair) -> PostgresError {
+        let found = repair.constraints.compactMap { constraint in
+            ForeignKeyOrphans.description(of: constraint.name, on: constraint.table, connection)
+        }
+        guard !found.isEmpty else { return error }
+        var told = PostgresError(
+            .statementFailed,
+            found.joined(separator: "\n    "),
+            sqlState: error.sqlState,
+            hint: "delete or change the rows, or bring those they refer to, then rebuild again"
+        )
+        told.context = error.context
+        return told
+    }
 
     private func withDuplicates(_ error: PostgresError, _ repair: Repair) throws -> PostgresError {
         guard !repair.uniqueColumns.isEmpty else { return error }

@@ -1,0 +1,59 @@
+import Postgres
+
+/// Rows that refer to rows which are not there.
+struct ForeignKeyOrphans {
+    private static let listed = 10
+
+    /// Finds some of them and counts all.
+    ///
+    /// - Parameters:
+    ///   - constraint: A foreign key of the target, by its name.
+    ///   - table: The table that has it.
+    ///   - connection: A connection outside a transaction.
+    /// - Returns: For people; nil where they cannot be looked for.
+    static func description(of constraint: String, on table: QualifiedName, _ connection: Connection) -> String? {
+        try? connection.transaction(.snapshot) { try find(constraint, table, connection) }
+    }
+
+    private struct Columns: Decodable {
+        let referencedSchema: String
+        let referencedTable: String
+        let columns: [String]
+        let referencedColumns: [String]
+    }
+
+    private static func find(_ constraint: String, _ table: QualifiedName, _ connection: Connection) throws -> String? {
+        let found = try connection.query(
+            Columns.self,
+            """
+            SELECT n.nspname AS referenced_schema, r.relname AS referenced_table,
+                   (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
+                    FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY AS k(number, position)
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number) AS columns,
+                   (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
+                    FROM pg_catalog.unnest(c.confkey) WITH ORDINALITY AS k(number, position)
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number) AS referenced_columns
+            FROM pg_catalog.pg_constraint c
+            JOIN pg_catalog.pg_class r ON r.oid = c.confrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+            WHERE c.contype = 'f' AND c.conname = \(literal: constraint)
+              AND c.conrelid = \(literal: table.quoted)::pg_catalog.regclass
+            """
+        ).first
+        guard let found else { return nil }
+        let referenced = QualifiedName(schema: found.referencedSchema, name: found.referencedTable)
+        let columns = found.columns.map { "c.\(Identifier($0))" as SQL }
+        let pairs = zip(columns, found.referencedColumns).map { "p.\(Identifier($1)) = \($0)" as SQL }
+        let orphans: SQL = """
+            FROM \(table) c WHERE \(columns.map { "\($0) IS NOT NULL" as SQL }.joined(separator: " AND "))
+              AND NOT EXISTS (SELECT FROM \(referenced) p WHERE \(pairs.joined(separator: " AND ")))
+            """
+        let rows = try connection.query(
+            "SELECT ROW(\(columns.joined(separator: ", ")))::text AS key, c.ctid::text AS place \(orphans) LIMIT \(listed)"
+        )
+        guard !rows.isEmpty else { return nil }
+        let count = try connection.queryOne("SELECT count(*) AS count \(orphans)").integer("count")
+        let list = try rows.map { "\(try $0.text("key")) at ctid \(try $0.text("place"))" }.joined(separator: ", ")
+        return "\(count) row(s) of \(table) refer to rows that \(referenced) does not have: \(list)"
+            + (count > rows.count ? ", …" : "")
+    }
+}

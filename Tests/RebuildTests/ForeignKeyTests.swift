@@ -1,0 +1,123 @@
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+import Verification
+
+@Suite struct `A foreign key` {
+    private static let schema = """
+        CREATE TABLE parents (a int, b text, PRIMARY KEY (a, b));
+        CREATE TABLE others (id int PRIMARY KEY);
+        CREATE TABLE children (id int PRIMARY KEY, a int, b text, other int REFERENCES others,
+                               CONSTRAINT both_columns FOREIGN KEY (a, b) REFERENCES parents);
+        CREATE TABLE late (id int PRIMARY KEY, other int);
+        INSERT INTO parents SELECT n, 'p' FROM generate_series(1, 100) n;
+        INSERT INTO others SELECT generate_series(1, 100);
+        INSERT INTO children SELECT n, n, 'p', n FROM generate_series(1, 100) n;
+        INSERT INTO late VALUES (1, 999);
+        ALTER TABLE late ADD CONSTRAINT never_looked FOREIGN KEY (other) REFERENCES others NOT VALID;
+        """
+
+    /// Rows that refer to nothing while the source's catalog says validated.
+    private static let orphans = """
+        SET session_replication_role = replica;
+        INSERT INTO children VALUES (1001, 7, 'not there', 1), (1002, 1, 'p', 5000), (1003, 2, 'p', 5001);
+        SET session_replication_role = origin
+        """
+
+    @Test func `that the source itself breaks is told with its rows, all of them at once`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await pair.source.run(Self.orphans)
+            _ = try await pair.migration().precopy()
+            let error = try #require(await #expect(throws: PostgresError.self) { try await pair.migration().cutover() })
+            #expect(error.description.contains("1 row(s) of public.children refer to rows that public.parents"))
+            #expect(error.description.contains("(7,\"not there\") at ctid"))
+            #expect(error.description.contains("2 row(s) of public.children refer to rows that public.others"))
+            #expect(error.description.contains("(5000)"))
+            // The rest goes on without them, when that is decided.
+            let later = try await pair.migration { $0.omissions = [.foreignKeyValidation] }.cutover()
+            #expect(later.outcome == .done, "\(later.text)")
+            let findings = later.verification?.findings ?? []
+            #expect(findings.count == 2)
+            #expect(findings.allSatisfy { $0.severity == .note && $0.message.contains("as asked") }, "\(findings)")
+            let rebuild = try #require(
+                await #expect(throws: PostgresError.self) { try await pair.migration().rebuild(concurrently: true) }
+            )
+            #expect(rebuild.description.contains("refer to rows that"), "\(rebuild)")
+        }
+    }
+
+    @Test func `that was never validated on the source stays so`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().cutover().outcome == .done)
+            let states =
+                "SELECT conname || ' ' || convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY 1"
+            #expect(
+                try await pair.target.column(states) == [
+                    "both_columns true", "children_other_fkey true", "never_looked false",
+                ]
+            )
+        }
+    }
+
+    @Test func `left for later is validated by rebuild while the application writes`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration { $0.omissions = [.foreignKeyValidation] }.precopy()
+            #expect(try await pair.migration().cutover().outcome == .done)
+            let unvalidated = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated"
+            #expect(try await pair.target.value(unvalidated) == "3")
+            let report = try await pair.migration().rebuild(concurrently: true)
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.target.value(unvalidated) == "1")
+        }
+    }
+
+    private static let partitioned = """
+        CREATE TABLE others (id int PRIMARY KEY) PARTITION BY HASH (id);
+        CREATE TABLE others_0 PARTITION OF others FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE others_1 PARTITION OF others FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        CREATE TABLE t (id int, other int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+        CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (1000) PARTITION BY RANGE (id);
+        CREATE TABLE t_1a PARTITION OF t_1 FOR VALUES FROM (0) TO (500);
+        CREATE TABLE t_1b PARTITION OF t_1 DEFAULT;
+        CREATE TABLE t_2 PARTITION OF t DEFAULT;
+        INSERT INTO others SELECT generate_series(1, 2000);
+        INSERT INTO t SELECT n, n FROM generate_series(1, 2000) n;
+        ALTER TABLE t ADD CONSTRAINT to_others FOREIGN KEY (other) REFERENCES others;
+        ALTER TABLE t_2 ADD CONSTRAINT own_too FOREIGN KEY (id) REFERENCES others;
+        """
+
+    /// Which tables have it, whether it was taken over by the parent's, and whether it is validated.
+    private static let family = """
+        SELECT format('%s %s %s %s', c.conrelid::regclass, c.conname, p.conrelid::regclass, c.convalidated)
+        FROM pg_constraint c LEFT JOIN pg_constraint p ON p.oid = c.conparentid
+        WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace AND c.conrelid IS DISTINCT FROM p.conrelid ORDER BY 1
+        """
+
+    @Test func `of a partitioned table is built by its partitions, and taken over`() async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            _ = try await pair.migration().precopy()
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            let (ours, theirs) = (try await pair.source.column(Self.family), try await pair.target.column(Self.family))
+            #expect(theirs == ours)
+            #expect(theirs.count == 6)
+            await #expect(throws: (any Error).self) { try await pair.target.run("INSERT INTO t VALUES (5000, 5000)") }
+        }
+    }
+
+    @Test func `of a partitioned table is rebuilt concurrently, partition by partition`() async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().cutover().outcome == .done)
+            try await pair.target.run(
+                "ALTER TABLE t DROP CONSTRAINT to_others; ALTER TABLE t_1a ADD CONSTRAINT to_others FOREIGN KEY (other) REFERENCES others NOT VALID"
+            )
+            let report = try await pair.migration().rebuild(concurrently: true)
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.target.column(Self.family) == pair.source.column(Self.family))
+        }
+    }
+}
