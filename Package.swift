@@ -135,7 +135,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["TestSupport", "Tidemark", "Report"],
+            dependencies: ["TestSupport", "Tidemark", "Report", "Planning", "Postgres"],
             exclude: ["Scenarios"],
             swiftSettings: strict
         ),

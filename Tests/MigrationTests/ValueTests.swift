@@ -53,18 +53,26 @@ import Tidemark
         CREATE TABLE plain (id int PRIMARY KEY);
         """
 
-    @Test func `of every kind arrive as they are, copied ahead, as a delta and whole`() async throws {
-        let tables = Self.values.enumerated().flatMap { index, entry in
+    /// Each type twice: copied ahead, and whole. numeric has infinities since PostgreSQL 14.
+    private static func tables(hasNumericInfinity: Bool) -> String {
+        values.enumerated().flatMap { index, entry in
             ["ahead", "whole"].map { kind in
-                let rows = entry.values.enumerated().map { "(\($0), \($1))" } + ["(1000, NULL)"]
+                let values = entry.values.filter {
+                    hasNumericInfinity || entry.type != "numeric" || !$0.contains("Infinity")
+                }
+                let rows = values.enumerated().map { "(\($0), \($1))" } + ["(1000, NULL)"]
                 return """
                     CREATE TABLE \(kind)_\(index) (id int PRIMARY KEY, v \(entry.type));
                     INSERT INTO \(kind)_\(index) VALUES \(rows.joined(separator: ", "));
 
                     """
             }
-        }
-        try await DatabasePair.with(Self.types + tables.joined()) { pair in
+        }.joined()
+    }
+
+    @Test func `of every kind arrive as they are, copied ahead, as a delta and whole`() async throws {
+        try await DatabasePair.with(Self.types) { pair in
+            try await pair.source.run(try await Self.tables(hasNumericInfinity: pair.source.majorVersion() >= 14))
             let precopy = try await pair.migration { options in
                 for index in Self.values.indices {
                     options.plan.treatments[.init(schema: "public", name: "whole_\(index)")] = .whole

@@ -30,6 +30,11 @@ package struct TestDatabase: Sendable {
         try await column(query).first ?? ""
     }
 
+    /// The server's major version.
+    package func majorVersion() async throws -> Int {
+        (Int(try await value("SELECT current_setting('server_version_num')")) ?? 0) / 10_000
+    }
+
     /// A session that stays open, so that a transaction can be held across the tool's work.
     package func session<Result: Sendable>(_ body: (TestSession) async throws -> Result) async throws -> Result {
         try await ThreadConfined.with(endpoint, purpose: "test") { connection in

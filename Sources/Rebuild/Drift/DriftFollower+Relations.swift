@@ -79,7 +79,9 @@ extension DriftFollower {
                 } ?? false
             guard !isSame else { continue }
             try connection.execute("ALTER TABLE \(parent.qualifiedName) DETACH PARTITION \(there.qualifiedName)")
-            if ours == nil { try connection.execute("DROP TABLE \(there.qualifiedName)") }
+            // What is still there as a table of its own comes as a new one.
+            let end: SQL = ours == nil ? "DROP TABLE" : "TRUNCATE TABLE"
+            try connection.execute("\(end) \(there.qualifiedName)")
         }
     }
 
