@@ -111,12 +111,14 @@ package struct Definitions: Sendable {
 
     /// The SQL that makes what comes after the rows.
     ///
+    /// - Parameter built: What the engine builds itself. Whatever else `pg_dump` tells is made by its own statement, also
+    ///   what it calls by the same name in a version to come.
     /// - Returns: Both parts of it.
     /// - Throws: ``ToolError``.
-    package func postData() async throws -> PostData {
+    package func postData(without built: BuiltObjects) async throws -> PostData {
         let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
         let lines = listing.split(separator: "\n").filter { line in
-            !line.hasPrefix(";") && !Self.isBuiltByEngine(line) && !Self.isOf(options.skippedKinds, line)
+            !line.hasPrefix(";") && !built.contains(line) && !Self.isOf(options.skippedKinds, line)
         }
         return PostData(
             late: try await script(selecting: lines.filter(Self.isLate)),
@@ -147,12 +149,8 @@ package struct Definitions: Sendable {
         return lines.joined(separator: "\n")
     }
 
-    /// A line of `pg_restore --list`: `id; class-oid oid KIND schema name owner`.
-    package static func isBuiltByEngine(_ line: Substring) -> Bool {
-        isOf(["CONSTRAINT", "INDEX", "FK CONSTRAINT"], line)
-    }
-
-    private static func isOf(_ kinds: [String], _ line: Substring) -> Bool {
+    /// Whether a line of `pg_restore --list` (`id; class-oid oid KIND schema name owner`) is of one of the kinds.
+    static func isOf(_ kinds: [String], _ line: Substring) -> Bool {
         let fields = line.split(separator: " ", maxSplits: 3)
         guard fields.count == 4, fields[0].hasSuffix(";") else { return false }
         return kinds.contains { fields[3].hasPrefix($0 + " ") }

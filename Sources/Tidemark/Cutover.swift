@@ -43,8 +43,9 @@ struct Cutover {
             patience: Self.patienceWithWriters,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
+            let built = BuiltObjects(of: session.source)
             let scripts = try await session.definitions { definitions in
-                (before: try await definitions.preDataEntries(), after: try await definitions.postData())
+                (before: try await definitions.preDataEntries(), after: try await definitions.postData(without: built))
             }
             let changes = try await session.definitionChanges(now: scripts.before)
             if session.run.step < .keysBuilt {
