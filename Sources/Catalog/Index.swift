@@ -31,6 +31,9 @@ package struct Index: Sendable, Hashable, Codable {
     package let isPartial: Bool
     package let hasExpressions: Bool
     package let accessMethod: String
+    /// What it is made of beside columns, with commas in between.
+    package let expressions: String?
+    package let predicate: String?
     /// nil: the database's default.
     package private(set) var tablespace: String?
     package let bytes: Int

@@ -1,4 +1,3 @@
-import FoundationEssentials
 package import Planning
 import Postgres
 
@@ -16,11 +15,7 @@ public struct PlanReport: Sendable {
     }
 
     /// The plan as a JSON document, chunks included.
-    public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(plan), as: UTF8.self)
-    }
+    public func json() throws -> String { try plan.document() }
 
     /// The plan as a table, the largest first.
     public var text: String {

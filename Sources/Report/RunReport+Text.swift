@@ -82,7 +82,7 @@ extension RunReport {
             ]
     }
 
-    private static func lines(of finding: Finding) -> [String] {
+    static func lines(of finding: Finding) -> [String] {
         let label =
             switch finding.severity {
             case .stops: "STOPS"

@@ -1,4 +1,3 @@
-import FoundationEssentials
 public import Verification
 
 /// What a run was asked to do, what it did, and what came of it.
@@ -88,9 +87,5 @@ public struct RunReport: Sendable, Codable {
     public var seconds: Double { phases.reduce(0) { $0 + $1.seconds } }
 
     /// The report as a JSON document.
-    public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    public func json() throws -> String { try document() }
 }

@@ -1,5 +1,4 @@
 import Catalog
-import FoundationEssentials
 package import Ledger
 
 /// Where a run stands, as its ledger has it.
@@ -51,11 +50,7 @@ public struct RunStatus: Sendable, Codable {
     }
 
     /// The status as a JSON document.
-    public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    public func json() throws -> String { try document() }
 
     /// The status as a few lines of text.
     public var text: String {

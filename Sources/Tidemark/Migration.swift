@@ -52,6 +52,14 @@ public struct Migration: Sendable {
         self.observer = observer
     }
 
+    /// Finds out what would go wrong, and writes nothing.
+    ///
+    /// - Returns: What the target's server lacks or would refuse, and what of the source will not arrive.
+    /// - Throws: ``PostgresError``.
+    public func inspect() async throws -> InspectionReport {
+        try await Inspecting(self).run()
+    }
+
     /// Decides how each table is treated, and writes nothing.
     ///
     /// - Returns: The plan: the one of the run, if one has begun.

@@ -67,8 +67,8 @@ struct Preparation {
             cutting: begun == nil || begun?.step == .begun
         )
         try refuse(source.identity, target)
-        try refuseSuperuserObjects(source.identity, target)
         let (adopts, omissions) = (migration.options.adopts, migration.options.omissions)
+        if (begun?.step ?? .begun) < .keysBuilt { try await refuseWhatWouldFail(source, control, omissions) }
         let tools = try await PostgresTools.find(
             major: target.serverVersion.major,
             in: migration.options.toolDirectory
@@ -153,24 +153,22 @@ struct Preparation {
         }
     }
 
-    /// What only a superuser may make would fail on the night, after the foreign keys: refused days ahead instead.
-    private func refuseSuperuserObjects(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {
-        guard !target.isSuperuser else { return }
-        var objects: [String] = []
-        if source.eventTriggers > 0, !migration.options.omissions.contains(.eventTriggers) {
-            objects.append("\(source.eventTriggers) event trigger(s): --no-event-triggers leaves them out")
-        }
-        if source.publicationsForAllTables > 0, !migration.options.omissions.contains(.publications) {
-            objects.append(
-                "\(source.publicationsForAllTables) publication(s) FOR ALL TABLES: --no-publications leaves publications out"
-            )
-        }
-        guard !objects.isEmpty else { return }
+    /// What the target's server would refuse in the night is refused days ahead.
+    private func refuseWhatWouldFail(
+        _ source: DatabaseCatalog,
+        _ control: ThreadConfined<Connection>,
+        _ omissions: Set<Omission>
+    ) async throws {
+        let target = try await control.run { try DatabaseCatalog(of: $0) }
+        let findings = try await Inspecting(migration).findings(source, target, omissions)
+        let stopping = findings.filter { $0.severity == .stops }
+        guard !stopping.isEmpty else { return }
+        let list = stopping.prefix(20).map { "\($0.kind) \($0.object): \($0.message)" }
         throw PlanError(
             .refused,
-            "the source has objects that only a superuser may make, and \(target.roleName) is none on the target:\n    "
-                + objects.joined(separator: "\n    "),
-            hint: "leave them out, or use a superuser on the target; nothing was written"
+            "the target's server would refuse what the source has:\n    " + list.joined(separator: "\n    ")
+                + (stopping.count > list.count ? "\n    and \(stopping.count - list.count) more" : ""),
+            hint: "tidemark inspect tells more; nothing was written"
         )
     }
 

@@ -55,6 +55,10 @@ final class Terminal: Sendable {
         return ExitStatus(report.outcome)
     }
 
+    func print(_ report: InspectionReport, json: Bool) throws {
+        print(json ? try report.json() : report.text)
+    }
+
     func print(_ text: String) {
         Self.write(text + "\n", to: STDOUT_FILENO)
     }

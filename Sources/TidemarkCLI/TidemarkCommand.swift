@@ -8,6 +8,7 @@ struct TidemarkCommand: AsyncParsableCommand {
         commandName: "tidemark",
         abstract: "Moves a PostgreSQL database in a night that depends on what changed, not on how big it is.",
         discussion: """
+            Before it all:  tidemark inspect --source URL --target URL
             Days ahead:     tidemark precopy --source URL --target URL     (again and again, if you like)
             On the night:   tidemark cutover --source URL --target URL
             Any time:       tidemark verify  --source URL --target URL
@@ -21,7 +22,8 @@ struct TidemarkCommand: AsyncParsableCommand {
             """,
         version: Versions.description,
         subcommands: [
-            PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self, RebuildCommand.self,
+            InspectCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self,
+            RebuildCommand.self,
             StatusCommand.self,
             FinishCommand.self,
         ]

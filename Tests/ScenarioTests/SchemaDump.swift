@@ -8,12 +8,16 @@ enum SchemaDump {
         try await Scenario.prepareServers()
         try await DatabasePair.with { pair in
             let version = try await pair.source.majorVersion()
-            let available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'"
-            let counts = [try await pair.source.value(available), try await pair.target.value(available)]
-            let hasExtensions = counts == ["1", "1"]
-            try await scenario.make(in: pair.source, version: version, hasExtensions: hasExtensions)
+            try await scenario.make(in: pair.source, version: version, hasExtensions: hasExtensions(pair))
             try await body(pair)
         }
+    }
+
+    /// Whether both servers have the extensions PostgreSQL is distributed with.
+    static func hasExtensions(_ pair: DatabasePair) async throws -> Bool {
+        let available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'"
+        let counts = [try await pair.source.value(available), try await pair.target.value(available)]
+        return counts == ["1", "1"]
     }
 
     /// The lines that one side has and the other has not, in order.

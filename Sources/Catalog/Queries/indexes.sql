@@ -21,6 +21,8 @@ SELECT i.indexrelid::bigint AS oid,
        i.indexprs IS NOT NULL AS has_expressions,
        am.amname AS access_method,
        ts.spcname AS tablespace,
+       pg_catalog.pg_get_expr(i.indexprs, i.indrelid) AS expressions,
+       pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
        coalesce(pg_catalog.pg_relation_size(i.indexrelid), 0) AS bytes,
        (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
         FROM pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(number, position)

@@ -1,0 +1,35 @@
+public import Verification
+
+/// What was found out about a migration before it begins.
+public struct InspectionReport: Sendable, Codable {
+    /// The source, without user or password.
+    public let source: String
+    /// The target, without user or password.
+    public let target: String
+    /// What stands in the way or will surprise, worst first.
+    public let findings: [Finding]
+
+    package init(source: String, target: String, findings: [Finding]) {
+        self.source = source
+        self.target = target
+        self.findings = findings
+    }
+
+    /// Whether nothing would be refused.
+    public var isClear: Bool { !findings.contains { $0.severity == .stops } }
+
+    /// The report as a JSON document.
+    public func json() throws -> String { try document() }
+
+    /// The report as a screen of text.
+    public var text: String {
+        let stopping = findings.count { $0.severity == .stops }
+        let headline =
+            isClear
+            ? "inspect: nothing stands in the way"
+            : "inspect: \(stopping) thing\(stopping == 1 ? "" : "s") would stop the migration"
+        var lines = [headline, "  source  \(source)", "  target  \(target)", ""]
+        for finding in findings { lines += RunReport.lines(of: finding) }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Report
+import Tidemark
+
+struct InspectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "What will go wrong, before it does; writes nothing.",
+        discussion: """
+            Names what the target's server lacks or would refuse (extensions, roles, tablespaces, objects that need a \
+            superuser), and what of the source will not arrive. Exit code 0: nothing stands in the way. 1: something \
+            would stop the migration.
+            """
+    )
+
+    @OptionGroup var source: SourceOption
+    @OptionGroup var target: TargetOption
+    @OptionGroup var omissions: OmissionArguments
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await Terminal.run(quiet: output.quiet) { terminal in
+            var options = MigrationOptions()
+            omissions.apply(to: &options)
+            let migration = try Migration(source: source.endpoint(), target: target.endpoint(), options: options)
+            let report = try await migration.inspect()
+            try terminal.print(report, json: output.json)
+            return report.isClear ? .done : .failed
+        }
+    }
+}
