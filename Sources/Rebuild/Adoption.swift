@@ -14,13 +14,26 @@ package struct Adoption {
     private let ledger: Ledger
     private let source: DatabaseCatalog
     private let plan: Plan
+    private let contents: TargetContents
+    private let keepsIndexes: Bool
 
     /// - Parameters:
     ///   - connection: The target, in a transaction.
     ///   - ledger: The ledger on the same connection.
     ///   - source: What the source contains.
     ///   - plan: How its tables are treated, cut into chunks.
-    package init(_ connection: Connection, ledger: Ledger, source: DatabaseCatalog, plan: Plan) {
+    ///   - contents: What the target holds: tables alone, or rows as well.
+    ///   - keepsIndexes: Whether empty tables keep their indexes while they are filled.
+    package init(
+        _ connection: Connection,
+        ledger: Ledger,
+        source: DatabaseCatalog,
+        plan: Plan,
+        contents: TargetContents,
+        keepsIndexes: Bool
+    ) {
+        self.contents = contents
+        self.keepsIndexes = keepsIndexes
         self.connection = connection
         self.ledger = ledger
         self.source = source
@@ -32,27 +45,55 @@ package struct Adoption {
     /// - Parameters:
     ///   - definitions: The source's definitions.
     ///   - present: The target's, told by the same tool: what they tell otherwise is a change to be followed or named.
+    ///   - ofDatabase: The source's publications, subscriptions and event triggers.
     /// - Returns: What was done, for people.
     /// - Throws: ``PlanError`` where the target is not what the source could become; ``PostgresError``.
-    package func adopt(_ definitions: [DefinitionEntry], present: [DefinitionEntry]) throws -> [String] {
+    package func adopt(
+        _ definitions: [DefinitionEntry],
+        present: [DefinitionEntry],
+        ofDatabase: Set<String>
+    ) throws -> [String] {
         let target = try DatabaseCatalog(inTransactionOf: connection)
         try refuseForeignColumns(target)
-        try refusePublications()
+        let empty = try emptyTables(of: target)
+        try dropObjectsOfDatabase(ofDatabase)
         var notes = try dropObjects()
         var adopted = 0
         for table in plan.tables {
             guard let ours = source.table(table.name), let theirs = target.table(table.name) else { continue }
             let definition = Self.definition(of: theirs, on: target, as: ours, on: source)
-            try ledger.enter(table, definition, isAdopted: table.treatment.isCopiedAhead)
-            if table.treatment.isCopiedAhead { adopted += 1 }
+            let isAdopted = table.treatment.isCopiedAhead && !empty.contains(table.name)
+            try ledger.enter(table, definition, isAdopted: isAdopted)
+            if isAdopted { adopted += 1 }
         }
         let there = Dictionary(present.map { ($0.description, $0) }, uniquingKeysWith: { first, _ in first })
         try ledger.keep(definitions.compactMap { entry in there[entry.description].map(entry.told) })
         let ours = Set(definitions.map(\.description))
         try ledger.keep(present.filter { !ours.contains($0.description) && !$0.isOfRights }.map(\.ofTarget))
-        notes.append("adopted \(adopted) tables whose rows are to be compared")
-        try adoptObjects()
+        notes.append("adopted \(empty.count) empty tables and \(adopted) whose rows are to be compared")
+        try adoptObjects(empty)
         return notes
+    }
+
+    /// Tables without rows: nothing in them has to be compared.
+    private func emptyTables(of target: DatabaseCatalog) throws -> Set<QualifiedName> {
+        var empty: Set<QualifiedName> = []
+        var filled: [QualifiedName] = []
+        for table in plan.tables where table.treatment != .excluded {
+            guard let theirs = target.table(table.name) else { continue }
+            let row = try connection.queryOne("SELECT EXISTS (SELECT FROM \(theirs.rows)) AS has_rows")
+            if try row.boolean("has_rows") { filled.append(table.name) } else { empty.insert(table.name) }
+        }
+        guard contents == .rows || filled.isEmpty else {
+            throw PlanError(
+                .refused,
+                "\(filled.count) of the target's tables hold rows: "
+                    + filled.sorted().prefix(10).map(\.description).joined(separator: ", "),
+                hint:
+                    "empty them, or use --adopt if the rows came from this source: they are compared then; nothing was written"
+            )
+        }
+        return empty
     }
 
     // MARK: Tables
@@ -93,24 +134,40 @@ package struct Adoption {
         }
     }
 
-    /// They belong to the database, come after the rows, and would be in the way there.
-    private func refusePublications() throws {
+    /// They belong to the database and come after the rows: the source's go until then, others are in the way.
+    private func dropObjectsOfDatabase(_ ofSource: Set<String>) throws {
         let found = try connection.query(
             """
-            SELECT 'publication ' || pubname AS name FROM pg_catalog.pg_publication
+            SELECT 'PUBLICATION' AS kind, pubname AS name FROM pg_catalog.pg_publication
             UNION ALL
-            SELECT 'event trigger ' || evtname FROM pg_catalog.pg_event_trigger e
+            SELECT 'SUBSCRIPTION', subname FROM pg_catalog.pg_subscription
+            WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+            UNION ALL
+            SELECT 'EVENT TRIGGER', evtname FROM pg_catalog.pg_event_trigger e
             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
                               WHERE x.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass
                                 AND x.objid = e.oid AND x.deptype = 'e')
             """
-        ).map { try $0.text("name") }
-        guard found.isEmpty else {
+        ).map { (kind: try $0.text("kind"), name: try $0.text("name")) }
+        // A list tells a name on one line, whatever is in it.
+        let strange = found.filter { !ofSource.contains("\($0.kind) \($0.name.replacing("\n", with: " "))") }
+        guard strange.isEmpty else {
             throw PlanError(
                 .refused,
-                "the target has what would be in the way of the source's: \(found.joined(separator: ", "))",
-                hint: "drop it on the target, the cutover makes it again; nothing was written"
+                "the target has what would be in the way of the source's: "
+                    + strange.map { "\($0.kind.lowercased()) \($0.name)" }.joined(separator: ", "),
+                hint: "drop it on the target; nothing was written"
             )
+        }
+        for object in found {
+            let subject: SQL = "\(SQL(trusted: object.kind)) \(Identifier(object.name))"
+            if object.kind == "SUBSCRIPTION" {
+                // Without its slot, which may be somebody else's by now, nothing is asked of its publisher.
+                try connection.execute("ALTER \(subject) DISABLE")
+                try connection.execute("ALTER \(subject) SET (slot_name = NONE)")
+            }
+            try connection.execute("DROP \(subject)")
+            try ledger.record("dropped", subject: "\(object.kind.lowercased()) \(object.name)")
         }
     }
 
@@ -132,7 +189,10 @@ package struct Adoption {
     }
 
     /// Keys and indexes that are exactly the source's need not be built again.
-    private func adoptObjects() throws {
+    ///
+    /// Where a table has no rows they are dropped all the same, unless they are to be kept: loading first and building then
+    /// is faster. What is dropped is in the ledger by the same transaction.
+    private func adoptObjects(_ empty: Set<QualifiedName>) throws {
         let keys = Dictionary(
             uniqueKeysWithValues: plan.tables.compactMap { table in table.key.map { (table.name, $0.indexName) } }
         )
@@ -151,14 +211,31 @@ package struct Adoption {
                         $0.table == index.tableQualifiedName && $0.name == index.name && $0.stage.isOfIndex
                     })
                 else { continue }
-                if Self.isSame(index, there), hasAllPartitions(index, there, target) {
-                    try ledger.complete(object)
-                } else {
+                // One whose parent was dropped a moment ago has gone with it.
+                guard try connection.isThere(there.qualifiedName) else { continue }
+                guard Self.isSame(index, there), hasAllPartitions(index, there, target) else {
                     try connection.execute(there.removal)
                     try ledger.record("dropped", subject: "index \(there.qualifiedName): it differs from the source's")
+                    continue
                 }
+                let isKept = keepsIndexes || !empty.contains(index.tableQualifiedName) || index.isOfMaterializedView
+                if try isKept || !isDropped(there) { try ledger.complete(object) }
             }
         }
+    }
+
+    /// Drops it, unless something depends on it: a view that groups by the key.
+    private func isDropped(_ index: Index) throws -> Bool {
+        try connection.execute("SAVEPOINT removal")
+        do {
+            try connection.execute(index.removal)
+        } catch let error as PostgresError where error.sqlState == "2BP01" {
+            try connection.execute("ROLLBACK TO SAVEPOINT removal")
+            return false
+        }
+        try connection.execute("RELEASE SAVEPOINT removal")
+        try ledger.record("dropped", subject: "index \(index.qualifiedName): it is built after the rows")
+        return true
     }
 
     private static func isSame(_ ours: Index, _ theirs: Index) -> Bool {

@@ -8,6 +8,11 @@ extension Connection {
         return try queryOne("SELECT \(lookup) AS is_there").boolean("is_there")
     }
 
+    /// Whether a table, view, index or sequence of that name is there.
+    func isThere(_ name: QualifiedName) throws -> Bool {
+        try queryOne("SELECT pg_catalog.to_regclass(\(value: name.quoted)) IS NOT NULL AS is_there").boolean("is_there")
+    }
+
     private static func lookup(of entry: DefinitionEntry) -> SQL? {
         let name = entry.schema == "-" ? Identifier(entry.name).quoted : entry.qualifiedName.quoted
         switch entry.kind {

@@ -90,6 +90,19 @@ package struct Definitions: Sendable {
         return DefinitionEntry.entries(listing: listing, script: try await preData().text)
     }
 
+    /// Publications, subscriptions and event triggers: they belong to no schema and come after the rows.
+    ///
+    /// - Returns: Kind and name of each, as `pg_restore --list` tells them.
+    /// - Throws: ``ToolError``.
+    package func objectsOfDatabase() async throws -> Set<String> {
+        let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
+        let kinds = ["PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER"]
+        return Set(
+            DefinitionEntry.entries(listing: listing, script: try await script(["--section=post-data"]).text)
+                .filter { kinds.contains($0.kind) }.map { "\($0.kind) \($0.name)" }
+        )
+    }
+
     /// The SQL that makes some entries only.
     ///
     /// - Parameter entries: Entries of this very file.
@@ -104,7 +117,7 @@ package struct Definitions: Sendable {
     package struct PostData: Sendable {
         /// What depends on a key (a view that groups by one, a function whose body does) and would otherwise come before
         /// the rows.
-        package let late: SQL
+        package let late: [DefinitionEntry]
         /// Triggers, rules, policies, publications, comments and the like.
         package let rest: SQL
     }
@@ -120,8 +133,12 @@ package struct Definitions: Sendable {
         let lines = listing.split(separator: "\n").filter { line in
             !line.hasPrefix(";") && !built.contains(line) && !Self.isOf(options.skippedKinds, line)
         }
+        let late = lines.filter(Self.isLate)
         return PostData(
-            late: try await script(selecting: lines.filter(Self.isLate)),
+            late: DefinitionEntry.entries(
+                listing: late.joined(separator: "\n"),
+                script: try await script(selecting: late).text
+            ),
             rest: try await script(selecting: lines.filter { !Self.isLate($0) })
         )
     }

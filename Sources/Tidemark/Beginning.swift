@@ -18,7 +18,8 @@ struct Beginning {
     /// Makes the target's tables, or takes those that are there, and enters the plan, all in one transaction.
     ///
     /// - Returns: What was done to a target that was not empty, for people.
-    func begin(_ plan: Plan, adopting: Bool) async throws -> [String] {
+    func begin(_ plan: Plan) async throws -> [String] {
+        let adopting = migration.options.targetContents != .nothing
         migration.observer(.phase("definitions"))
         let sequences = Set(source.sequences.map(\.qualifiedName))
             .subtracting(source.sequences(excluding: plan.excluded).map(\.qualifiedName))
@@ -29,7 +30,7 @@ struct Beginning {
             excluding: plan.excluded.union(sequences),
             purpose: "\(run.sessionPrefix) definitions",
             options: definitionOptions
-        ) { try await (sql: $0.preData(), entries: $0.preDataEntries()) }
+        ) { try await (sql: $0.preData(), entries: $0.preDataEntries(), ofDatabase: $0.objectsOfDatabase()) }
         let present =
             adopting
             ? try await Definitions.entries(
@@ -39,14 +40,20 @@ struct Beginning {
                 purpose: "\(run.sessionPrefix) definitions"
             ) : []
         return try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
-            try await target.run { [epoch, source] connection in
+            try await target.run { [epoch, source, migration] connection in
                 try connection.transaction(.readWrite) {
                     let ledger = Ledger(connection, epoch: epoch)
                     try ledger.fence()
                     var notes: [String] = []
                     if adopting {
-                        notes = try Adoption(connection, ledger: ledger, source: source, plan: plan)
-                            .adopt(script.entries, present: present)
+                        notes = try Adoption(
+                            connection,
+                            ledger: ledger,
+                            source: source,
+                            plan: plan,
+                            contents: migration.options.targetContents,
+                            keepsIndexes: migration.options.keepsIndexes
+                        ).adopt(script.entries, present: present, ofDatabase: script.ofDatabase)
                     } else {
                         try during("making the source's definitions on the target") {
                             try Self.make(script.sql, connection)

@@ -43,9 +43,8 @@ struct Cutover {
             patience: Self.patienceWithWriters,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
-            let built = BuiltObjects(of: session.source)
             let scripts = try await session.definitions { definitions in
-                (before: try await definitions.preDataEntries(), after: try await definitions.postData(without: built))
+                (before: try await definitions.preDataEntries(), after: try await postData(of: definitions, session))
             }
             let changes = try await session.definitionChanges(now: scripts.before)
             if session.run.step < .keysBuilt {
@@ -114,7 +113,16 @@ struct Cutover {
         try await session.ledger { try $0.setStep(.keysBuilt) }
     }
 
-    private func finishDefinitions(_ session: Session, _ postData: Definitions.PostData) async throws {
+    /// What comes after the keys: first what depends on them, unless an adopted target has it.
+    private func postData(of definitions: Definitions, _ session: Session) async throws -> (late: SQL, rest: SQL) {
+        let postData = try await definitions.postData(without: BuiltObjects(of: session.source))
+        let missing = try await session.control.run { connection in
+            try postData.late.filter { try !connection.has($0) }
+        }
+        return (try await definitions.script(of: missing), postData.rest)
+    }
+
+    private func finishDefinitions(_ session: Session, _ postData: (late: SQL, rest: SQL)) async throws {
         let builders = BuilderPool(session)
         try await recorder.phase("constraints") {
             var objects = try await builders.build([.rowConstraint]) + builders.build([.foreignKey], jobs: 1)

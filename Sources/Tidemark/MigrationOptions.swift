@@ -16,8 +16,10 @@ public struct MigrationOptions: Sendable {
     public var toolDirectory: String?
     /// A folder for the definitions while they are on their way; a private one is made in it.
     public var scratchDirectory = "/tmp"
-    /// Take a target that was filled from the source by other means: compare its rows, and copy only what differs.
-    public var adopts = false
+    /// What the target holds when the run begins.
+    public var targetContents = TargetContents.nothing
+    /// Load into the indexes that are there instead of building them after the rows; rows that were there keep theirs anyway.
+    public var keepsIndexes = false
     /// What is not brought over, beside what the ledger remembers of earlier calls.
     public var omissions: Set<Omission> = []
 

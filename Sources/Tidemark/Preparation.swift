@@ -67,7 +67,8 @@ struct Preparation {
             cutting: begun == nil || begun?.step == .begun
         )
         try refuse(source.identity, target)
-        let (adopts, omissions) = (migration.options.adopts, migration.options.omissions)
+        let omissions = migration.options.omissions
+        let adopts = migration.options.targetContents != .nothing
         if (begun?.step ?? .begun) < .keysBuilt { try await refuseWhatWouldFail(source, control, omissions) }
         let tools = try await PostgresTools.find(
             major: target.serverVersion.major,
@@ -97,7 +98,7 @@ struct Preparation {
         guard run.step == .begun else {
             return try await body(try await begin.session(for: act, warnings: plan.warnings, isFresh: false))
         }
-        let notes = try await begin.begin(plan, adopting: adopts)
+        let notes = try await begin.begin(plan)
         return try await body(try await begin.session(for: act, warnings: plan.warnings + notes, isFresh: !adopts))
     }
 

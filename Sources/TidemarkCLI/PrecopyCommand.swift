@@ -21,11 +21,27 @@ struct PrecopyCommand: AsyncParsableCommand {
     @Flag(help: "Take a target that was filled from the source by other means; compare, and copy only what differs.")
     var adopt = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Make the definitions (create), or take the empty tables that are there (existing).",
+            valueName: "how"
+        )
+    )
+    var schema = Schema.create
+
+    @Flag(help: "With --schema existing: load into the indexes that are there instead of building them after the rows.")
+    var keepIndexes = false
+
+    enum Schema: String, ExpressibleByArgument {
+        case create, existing
+    }
+
     func run() async throws {
         try await Terminal.run(quiet: output.quiet) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
-            options.adopts = adopt
+            options.targetContents = adopt ? .rows : schema == .existing ? .schema : .nothing
+            options.keepsIndexes = keepIndexes
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),

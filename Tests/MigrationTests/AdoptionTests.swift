@@ -72,7 +72,7 @@ import Tidemark
         try await DatabasePair.with(Self.schema) { pair in
             try await fill(pair)
             try await pair.source.run(Self.changes)
-            let first = try await pair.migration { $0.adopts = true }.precopy()
+            let first = try await pair.migration { $0.targetContents = .rows }.precopy()
             #expect(first.outcome == .done)
             #expect(first.transfer.rows < 6000, "small ranges only: \(first.transfer.rows)")
             #expect(first.transfer.objects == 0, "all keys and indexes were there")
@@ -97,7 +97,7 @@ import Tidemark
                 """
             )
             try await pair.source.run(Self.changes)
-            let first = try await pair.migration { $0.adopts = true }.precopy()
+            let first = try await pair.migration { $0.targetContents = .rows }.precopy()
             #expect(first.outcome == .done, "\(first.text)")
             try await expectDone(pair)
         }
@@ -107,7 +107,7 @@ import Tidemark
         try await DatabasePair.with(Self.schema) { pair in
             try await fill(pair, ["--section=pre-data", "--section=data"])
             try await pair.source.run(Self.changes)
-            let first = try await pair.migration { $0.adopts = true }.precopy()
+            let first = try await pair.migration { $0.targetContents = .rows }.precopy()
             #expect(first.transfer.objects > 4)
             try await expectDone(pair)
         }
@@ -123,7 +123,7 @@ import Tidemark
             try await pair.source.run(
                 "ALTER TABLE two ENABLE ROW LEVEL SECURITY; ALTER TABLE two FORCE ROW LEVEL SECURITY"
             )
-            _ = try await pair.migration { $0.adopts = true }.precopy()
+            _ = try await pair.migration { $0.targetContents = .rows }.precopy()
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .differs)
             let named = report.verification?.findings.filter { $0.kind == "definition" }.map(\.object) ?? []
@@ -136,7 +136,7 @@ import Tidemark
             try await fill(pair)
             try await pair.target.run("CREATE PUBLICATION pub FOR TABLE t")
             let refusal = await #expect(throws: PlanError.self) {
-                try await pair.migration { $0.adopts = true }.precopy()
+                try await pair.migration { $0.targetContents = .rows }.precopy()
             }
             #expect(refusal?.description.contains("publication pub") == true)
             let error = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }
@@ -146,7 +146,7 @@ import Tidemark
 
     @Test func `may hold nothing`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
-            #expect(try await pair.migration { $0.adopts = true }.precopy().outcome == .done)
+            #expect(try await pair.migration { $0.targetContents = .rows }.precopy().outcome == .done)
             try await expectDone(pair)
         }
     }
@@ -158,12 +158,12 @@ import Tidemark
             #expect(error?.code == .targetNotEmpty)
             try await pair.target.run("ALTER TABLE t ADD COLUMN theirs int")
             let refusal = await #expect(throws: PlanError.self) {
-                try await pair.migration { $0.adopts = true }.precopy()
+                try await pair.migration { $0.targetContents = .rows }.precopy()
             }
             #expect(refusal?.description.contains("theirs") == true)
             #expect(try await pair.target.value("SELECT count(*) FROM pg_trigger WHERE tgname = 'remember'") == "1")
             try await pair.target.run("ALTER TABLE t DROP COLUMN theirs")
-            #expect(try await pair.migration { $0.adopts = true }.precopy().outcome == .done)
+            #expect(try await pair.migration { $0.targetContents = .rows }.precopy().outcome == .done)
             try await expectDone(pair)
         }
     }

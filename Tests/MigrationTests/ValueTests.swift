@@ -149,7 +149,7 @@ import Tidemark
             try await pair.target.run(
                 "CREATE TABLE t (\(columns.reversed().joined(separator: ", ")), id int PRIMARY KEY)"
             )
-            _ = try await pair.migration { $0.adopts = true }.precopy()
+            _ = try await pair.migration { $0.targetContents = .rows }.precopy()
             try await pair.source.run("UPDATE t SET c999 = 'changed', c1000 = -1 WHERE id % 7 = 0")
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .done, "\(report.text)")

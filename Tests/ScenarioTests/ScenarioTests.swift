@@ -15,6 +15,38 @@ import Tidemark
         }
     }
 
+    /// The tables are there already, as an application's own migrations leave them.
+    @Test(arguments: Scenario.allCases, [false, true])
+    func `arrives as it was where its schema exists`(scenario: Scenario, keepsIndexes: Bool) async throws {
+        try await SchemaDump.with(scenario) { pair in
+            let outcome = try await Command.pipe(
+                ["pg_dump", "--schema-only", pair.source.conninfo],
+                into: [
+                    "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null",
+                    pair.target.conninfo,
+                ]
+            )
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            await #expect(throws: (any Error).self) { try await pair.migration().precopy() }
+            let migration = pair.migration {
+                $0.targetContents = .schema
+                $0.keepsIndexes = keepsIndexes
+            }
+            let precopy = try await migration.precopy()
+            #expect(precopy.outcome == .done)
+            #expect(precopy.warnings.contains { $0.contains("taken off the target until the cutover") })
+            #expect(!precopy.warnings.contains { $0.contains("followed a change") }, "\(precopy.warnings)")
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+            let differences = try await SchemaDump.differences(pair)
+            #expect(differences == [])
+            let kept =
+                "SELECT count(*) FROM tidemark.event WHERE kind = 'dropped' AND subject LIKE '%built after the rows'"
+            #expect((try await pair.target.value(kept) == "0") == keepsIndexes)
+        }
+    }
+
     /// The night's phases, and the days' before it.
     private static let phases: [(command: String, phases: [String])] = [
         ("precopy", ["definitions", "copy and build", "analyze"]),

@@ -1,6 +1,7 @@
 -- What hangs on the tables of a target that was filled by other means and would act on rows that are brought, or be in
--- the way of the definitions that come after the rows: foreign keys, triggers, rules, policies, statistics objects.
-SELECT n.nspname AS schema, c.relname AS table_name, x.kind, x.name, x.statement
+-- the way of the definitions that come after the rows: foreign keys, constraints that are not valid, triggers, rules, policies, statistics objects.
+SELECT * FROM (
+SELECT n.nspname AS schema, c.relname AS table_name, x.kind, x.name, x.statement, x.place
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
@@ -8,6 +9,13 @@ CROSS JOIN LATERAL (
            pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, con.conname) AS statement
     FROM pg_catalog.pg_constraint con
     WHERE con.conrelid = c.oid AND con.contype = 'f' AND con.conparentid = 0
+    UNION ALL
+    -- Rows that were there before it need not fulfil it on the source, and would be refused here.
+    SELECT 1, 'constraint that is not valid', con.conname,
+           pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, con.conname)
+    FROM pg_catalog.pg_constraint con
+    WHERE con.conrelid = c.oid AND con.contype IN ('c', 'n') AND NOT con.convalidated AND con.conislocal
+      AND con.coninhcount = 0
     UNION ALL
     SELECT 2, 'trigger', t.tgname, pg_catalog.format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname)
     FROM pg_catalog.pg_trigger t
@@ -29,4 +37,15 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm')
   AND n.nspname !~ '^pg_(toast|temp)'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                   WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype = 'e')
-ORDER BY x.place, n.nspname, c.relname, x.name
+UNION ALL
+SELECT n.nspname, t.typname, 'constraint that is not valid', con.conname,
+       pg_catalog.format('ALTER DOMAIN %I.%I DROP CONSTRAINT %I', n.nspname, t.typname, con.conname), 6
+FROM pg_catalog.pg_constraint con
+JOIN pg_catalog.pg_type t ON t.oid = con.contypid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE NOT con.convalidated
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                  WHERE e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND e.objid = t.oid AND e.deptype = 'e')
+) AS objects
+ORDER BY place, schema, table_name, name

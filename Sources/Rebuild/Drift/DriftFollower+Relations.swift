@@ -30,10 +30,7 @@ extension DriftFollower {
         }
     }
 
-    func isThere(_ name: QualifiedName) throws -> Bool {
-        try connection.queryOne("SELECT pg_catalog.to_regclass(\(value: name.quoted)) IS NOT NULL AS is_there")
-            .boolean("is_there")
-    }
+    func isThere(_ name: QualifiedName) throws -> Bool { try connection.isThere(name) }
 
     func attempt(_ body: () throws -> Void) throws {
         try connection.execute("SAVEPOINT attempt")
