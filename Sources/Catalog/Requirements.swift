@@ -40,6 +40,8 @@ package struct Requirements: Sendable, Codable {
     package let languages: [String]
     package let superuserObjects: [SuperuserObject]
     package let subscriptions: [String]
+    /// CHECK constraints with functions that may read other tables.
+    package let callingChecks: [String]
     /// User mappings whose options, passwords among them, this role may not see.
     package let hiddenUserMappings: Int
     package let replicationSlots: Int

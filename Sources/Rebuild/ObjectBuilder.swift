@@ -14,30 +14,34 @@ package struct ObjectBuilder {
     private let epoch: Int
     private let stop: StopRequest
     private let failures: BuildFailures
+    private let uniqueColumns: [QualifiedName: [String]]
     private let built: @Sendable (ObjectEntry, Duration) -> Void
 
     /// - Parameters:
     ///   - connection: A connection to the target.
     ///   - epoch: The epoch of this client.
-    ///   - memory: `maintenance_work_mem` for each build, as the server takes it.
+    ///   - budget: Memory and workers, of which the connection takes its share.
     ///   - stop: Ends the work between two statements.
     ///   - failures: Takes foreign keys that the rows do not fulfil, while others are validated.
+    ///   - uniqueColumns: By index, the columns whose duplicates are listed where they stand in the way.
     ///   - built: Told each statement that is committed: the object as it was before it, and how long it took.
     /// - Throws: ``PostgresError``.
     package init(
         _ connection: Connection,
         epoch: Int,
-        memory: String,
+        budget: BuildBudget,
         stop: StopRequest,
         failures: BuildFailures,
+        uniqueColumns: [QualifiedName: [String]],
         built: @escaping @Sendable (ObjectEntry, Duration) -> Void
     ) throws {
         self.connection = connection
         self.epoch = epoch
         self.stop = stop
         self.failures = failures
+        self.uniqueColumns = uniqueColumns
         self.built = built
-        try connection.execute("SELECT pg_catalog.set_config('maintenance_work_mem', \(value: memory), false)")
+        try budget.apply(to: connection)
     }
 
     /// Builds what may be built.
@@ -68,7 +72,7 @@ package struct ObjectBuilder {
                 claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects)
                 guard let object = claimed else { return nil }
                 let statement = SQL(trusted: object.statements[object.stepsDone])
-                try during("building \(object.description)") { try build(statement) }
+                try during("building \(object.description)") { try connection.execute(statement) }
                 try ledger.completeStep(of: object)
                 try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
                 return object
@@ -79,6 +83,8 @@ package struct ObjectBuilder {
             }
             failures.add(withOrphans(error, claimed), object: claimed.objectId)
             return true
+        } catch let error as PostgresError where error.sqlState == "23505" {
+            throw claimed.map { withDuplicates(error, $0) } ?? error
         }
         guard let object else { return false }
         built(object, start.duration(to: clock.now))
@@ -99,18 +105,20 @@ package struct ObjectBuilder {
         return told
     }
 
-    private func build(_ statement: SQL) throws {
-        do {
-            try connection.execute(statement)
-        } catch var error as PostgresError {
-            switch error.sqlState {
-            case "23505":
-                error.hint =
-                    "the source holds rows its own unique index should have refused: it is damaged; the target's log has the key"
-            default: break
-            }
-            throw error
-        }
+    private func withDuplicates(_ error: PostgresError, _ object: ObjectEntry) -> PostgresError {
+        let table = QualifiedName(schema: object.schemaName, name: object.tableName)
+        let columns = uniqueColumns[QualifiedName(schema: table.schema, name: object.objectName)] ?? []
+        let found = DuplicateRows.description(of: columns.map { Identifier($0) }, in: table, connection)
+        var told = PostgresError(
+            .statementFailed,
+            found ?? error.message,
+            sqlState: error.sqlState,
+            hint:
+                "the source holds them as well, its own unique index should have refused them and is damaged: look there "
+                + "with enable_indexscan and enable_bitmapscan off, repair the rows, and run again"
+        )
+        told.context = error.context
+        return told
     }
 
     private func retrying<Result>(_ body: () throws -> Result) throws -> Result {

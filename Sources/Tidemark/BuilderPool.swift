@@ -29,16 +29,23 @@ struct BuilderPool: Sendable {
         while mayMoreCome: @escaping @Sendable () -> Bool = { false }
     ) async throws -> Int {
         let completed = Counter()
+        let unique = Dictionary(
+            session.source.indexes.filter(\.isUnique).map { index in
+                (index.qualifiedName, (index.keyColumns ?? []).compactMap(\.self))
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
         let failures = BuildFailures()
         let stop = session.migration.stop
-        let memory = "\(max(1 << 20, session.migration.options.indexMemoryBytes / count) / 1024)kB"
+        let budget = BuildBudget(memoryBytes: session.migration.options.indexMemoryBytes, jobs: jobs ?? count)
         try await onConnections(jobs ?? count, "build") { [session] connection in
             let builder = try ObjectBuilder(
                 connection,
                 epoch: session.epoch,
-                memory: memory,
+                budget: budget,
                 stop: stop,
-                failures: failures
+                failures: failures,
+                uniqueColumns: unique
             ) { object, duration in
                 let step = object.stepsDone + 1
                 if step == object.statements.count { completed.add(1) }

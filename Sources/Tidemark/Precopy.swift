@@ -71,8 +71,33 @@ struct Precopy {
                 )
             )
         }
+        let objects = try await closingAfterDuplicates(session) {
+            try await copyAndBuild(session, pass: pass, due: due)
+        }
+        try migration.stop.check()
+        recorder.update { $0.transfer.objects = objects }
+        try await analyze(session, pass: pass)
+        try await session.ledger { ledger in
+            try ledger.closePass()
+            if session.run.step < .precopied { try ledger.setStep(.precopied) }
+        }
+    }
+
+    /// Whoever repairs such rows does it on the source: only another pass brings that over.
+    private func closingAfterDuplicates<Result>(_ session: Session, _ body: () async throws -> Result) async throws
+        -> Result
+    {
+        do {
+            return try await body()
+        } catch let error as PostgresError where error.sqlState == "23505" {
+            try await session.ledger { try $0.closePass() }
+            throw error
+        }
+    }
+
+    private func copyAndBuild(_ session: Session, pass: Int, due: Int) async throws -> Int {
         let copying = Flag()
-        let objects = try await recorder.phase("copy and build") {
+        return try await recorder.phase("copy and build") {
             try await recorder.showing(chunks: due) {
                 try await withThrowingTaskGroup(of: Int.self) { group in
                     group.addTask {
@@ -89,13 +114,6 @@ struct Precopy {
                     return try await group.reduce(0, +)
                 }
             }
-        }
-        try migration.stop.check()
-        recorder.update { $0.transfer.objects = objects }
-        try await analyze(session, pass: pass)
-        try await session.ledger { ledger in
-            try ledger.closePass()
-            if session.run.step < .precopied { try ledger.setStep(.precopied) }
         }
     }
 

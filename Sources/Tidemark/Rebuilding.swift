@@ -115,7 +115,7 @@ struct Rebuilding {
         guard !repairs.isEmpty else { return }
         let queue = RepairQueue(repairs)
         let jobs = min(migration.options.indexJobs, queue.count)
-        let memory = "\(max(1 << 20, migration.options.indexMemoryBytes / jobs) / 1024)kB"
+        let budget = BuildBudget(memoryBytes: migration.options.indexMemoryBytes, jobs: jobs)
         let done = Flag()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await watch(until: done) }
@@ -123,7 +123,7 @@ struct Rebuilding {
                 defer { done.raise() }
                 try await withThrowingTaskGroup(of: Void.self) { builders in
                     for number in 1...jobs {
-                        builders.addTask { try await work(on: queue, memory, number) }
+                        builders.addTask { try await work(on: queue, budget, number) }
                     }
                     try await builders.waitForAll()
                 }
@@ -132,10 +132,10 @@ struct Rebuilding {
         }
     }
 
-    private func work(on queue: RepairQueue, _ memory: String, _ number: Int) async throws {
+    private func work(on queue: RepairQueue, _ budget: BuildBudget, _ number: Int) async throws {
         try await ThreadConfined.with(migration.target, purpose: "\(Self.purpose) \(number)") { builder in
             try await builder.run { [migration, recorder] connection in
-                let repairer = try Repairer(connection, memory: memory, stop: migration.stop) {
+                let repairer = try Repairer(connection, budget: budget, stop: migration.stop) {
                     migration.observer(.note($0))
                 }
                 while !migration.stop.isRequested, let next = queue.next() {

@@ -222,6 +222,15 @@ private struct Inspector {
                 repair: "REINDEX INDEX CONCURRENTLY \(index.qualifiedName.quoted) -- on the source, or drop it there"
             )
         }
+        for check in requirements.callingChecks {
+            add(
+                "check constraint",
+                check,
+                .hurts,
+                "if the function reads other tables, rows may be refused while those are not complete; "
+                    + "make it NOT VALID on the source, then it comes after the rows"
+            )
+        }
         if requirements.unreadableLargeObjects > 0, !omissions.contains(.largeObjects) {
             add(
                 "large object",

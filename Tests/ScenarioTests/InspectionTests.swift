@@ -85,6 +85,8 @@ import Tidemark
                 "CREATE FUNCTION inner_one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1'",
                 "CREATE FUNCTION outer_one(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN inner_one($1); END'",
                 "CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1); CREATE INDEX by_path ON u (outer_one(id))",
+                "CREATE FUNCTION looks(int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM public.t)'",
+                "CREATE TABLE w (id int PRIMARY KEY, CONSTRAINT looking CHECK (looks(id)))",
                 "CREATE INDEX broken ON u (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass",
                 "ALTER ROLE only_on_the_source IN DATABASE \(pair.name) SET work_mem = '1MB'"
             )
@@ -97,6 +99,7 @@ import Tidemark
                 ],
                 "\(report.text)"
             )
+            #expect(report.findings.contains { $0.object == "looking on public.w calls public.looks" })
             #expect(report.findings.contains { $0.object == "public.broken" && $0.message.contains("INVALID") })
             let without = try await pair.migration {
                 $0.omissions = [.owners, .privileges, .databaseSettings]

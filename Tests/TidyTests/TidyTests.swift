@@ -71,4 +71,19 @@ import Testing
             }
         }
     }
+
+    @Test func `never drops what hangs on something else, and never takes a name for the thing`() throws {
+        for file in try files(in: "Sources") {
+            for (number, line) in file.lines.enumerated() where !line.contains("///") && !line.contains("// ") {
+                for word in [" CASCADE", "IF NOT EXISTS"] where line.contains(word) {
+                    // A temporary table is nobody else's.
+                    guard !line.contains("CREATE TEMPORARY TABLE IF NOT EXISTS"), !line.contains("never with CASCADE")
+                    else {
+                        continue
+                    }
+                    Issue.record("\(file.path):\(number + 1) has \(word)")
+                }
+            }
+        }
+    }
 }

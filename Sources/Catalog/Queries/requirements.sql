@@ -97,6 +97,18 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
        coalesce((SELECT pg_catalog.json_agg(s.subname ORDER BY s.subname) FROM pg_catalog.pg_subscription s
                  WHERE s.subdbid = (SELECT b.oid FROM pg_catalog.pg_database b
                                     WHERE b.datname = pg_catalog.current_database())), '[]'::json) AS subscriptions,
+       -- Functions that may read tables: rows are checked while other tables are still empty.
+       coalesce((SELECT pg_catalog.json_agg(DISTINCT pg_catalog.format('%I on %I.%I calls %I.%I', con.conname, n.nspname,
+                                                                       c.relname, pn.nspname, p.proname))
+                 FROM pg_catalog.pg_constraint con
+                 JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                 JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                      AND d.objid = con.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                 JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
+                 JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
+                 WHERE con.contype = 'c' AND con.convalidated AND p.provolatile <> 'i'
+                   AND pn.oid IN (SELECT oid FROM own_schemas)), '[]'::json) AS calling_checks,
        (SELECT count(*) FROM pg_catalog.pg_user_mappings u
         WHERE u.umoptions IS NULL AND NOT pg_catalog.pg_has_role(
                   (SELECT s.srvowner FROM pg_catalog.pg_foreign_server s WHERE s.oid = u.srvid), 'USAGE')) AS hidden_user_mappings,

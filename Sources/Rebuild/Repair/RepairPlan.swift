@@ -89,7 +89,9 @@ private struct Maker {
             return
         }
         if there.definition == index.definition, there.isUsable {
-            guard !there.hasSameConstraint(as: index) else { return }
+            guard !there.hasSameConstraint(as: index) else {
+                return add(index, stage: .index, reason: "without its marks", lostMarks(of: index, there))
+            }
             guard there.constraintName == nil else { return replace(index, there, reason: "its constraint differs") }
             return add(index, stage: .index, reason: "its constraint is missing", constraint(of: index))
         }
@@ -147,6 +149,14 @@ private struct Maker {
         let rest = SQL(trusted: String(index.definition.dropFirst("CREATE \(isUnique ? "UNIQUE " : "")INDEX ".count)))
         let creation: SQL = isUnique ? "CREATE UNIQUE INDEX CONCURRENTLY \(rest)" : "CREATE INDEX CONCURRENTLY \(rest)"
         return [.init(statement: creation, manner: .concurrent, tablespace: index.tablespace)]
+    }
+
+    /// CLUSTER ON, REPLICA IDENTITY, statistics targets that the target's has not.
+    private func lostMarks(of index: Index, _ there: Index) -> [Repair.Step] {
+        let has = Set(RebuildPlan.properties(of: there).map(\.text))
+        return RebuildPlan.properties(of: index).filter { !has.contains($0.text) }.map {
+            Repair.Step(statement: $0, manner: .brief)
+        }
     }
 
     private func constraint(of index: Index) -> [Repair.Step] {

@@ -9,7 +9,6 @@ package struct Repairer {
     private static let patience: SQL = "'250ms'"
     /// After so many attempts somebody holds the table for good.
     private static let attempts = 600
-    private static let listedDuplicates = 10
 
     private let connection: Connection
     private let stop: StopRequest
@@ -17,20 +16,20 @@ package struct Repairer {
 
     /// - Parameters:
     ///   - connection: A connection to the target.
-    ///   - memory: `maintenance_work_mem`, as the server takes it.
+    ///   - budget: Memory and workers, of which the connection takes its share.
     ///   - stop: Ends the work between two statements.
     ///   - observer: Told each statement that is done.
     /// - Throws: ``PostgresError``.
     package init(
         _ connection: Connection,
-        memory: String,
+        budget: BuildBudget,
         stop: StopRequest,
         observer: @escaping @Sendable (String) -> Void
     ) throws {
         self.connection = connection
         self.stop = stop
         self.observer = observer
-        try connection.execute("SELECT pg_catalog.set_config('maintenance_work_mem', \(value: memory), false)")
+        try budget.apply(to: connection)
     }
 
     /// Carries one out.
@@ -45,7 +44,7 @@ package struct Repairer {
                 do {
                     try carryOut(step)
                 } catch let error as PostgresError where error.sqlState == "23505" {
-                    throw try withDuplicates(error, repair)
+                    throw withDuplicates(error, repair)
                 } catch let error as PostgresError where error.sqlState == "23503" {
                     throw withOrphans(error, repair)
                 }
@@ -101,21 +100,12 @@ package struct Repairer {
         return told
     }
 
-    private func withDuplicates(_ error: PostgresError, _ repair: Repair) throws -> PostgresError {
-        guard !repair.uniqueColumns.isEmpty else { return error }
+    private func withDuplicates(_ error: PostgresError, _ repair: Repair) -> PostgresError {
         let columns = repair.uniqueColumns.map { Identifier($0) }
-        let groups = try connection.query(
-            """
-            SELECT ROW(\(columns.commaSeparated))::text AS key, count(*)::text AS rows,
-                   pg_catalog.string_agg(tableoid::pg_catalog.regclass::text || ' ' || ctid::text, ', ') AS places
-            FROM \(repair.table) GROUP BY \(columns.commaSeparated) HAVING count(*) > 1
-            ORDER BY count(*) DESC LIMIT \(Self.listedDuplicates)
-            """
-        )
-        let list = try groups.map { "\(try $0.text("key")) \(try $0.text("rows")) times: \(try $0.text("places"))" }
+        guard let found = DuplicateRows.description(of: columns, in: repair.table, connection) else { return error }
         var told = PostgresError(
             .statementFailed,
-            "rows of \(repair.table) have the same key:\n    " + list.joined(separator: "\n    "),
+            found,
             sqlState: error.sqlState,
             hint: "delete or change the rows that do not belong there (by ctid), then rebuild again"
         )

@@ -1,0 +1,28 @@
+import Postgres
+
+/// Rows that stand in the way of a key.
+struct DuplicateRows {
+    private static let listed = 10
+
+    /// Finds some of them, outside a transaction.
+    ///
+    /// - Parameters:
+    ///   - columns: What was to be unique.
+    ///   - table: The table.
+    ///   - connection: A connection outside a transaction.
+    /// - Returns: For people; nil where none are found.
+    static func description(of columns: [Identifier], in table: QualifiedName, _ connection: Connection) -> String? {
+        guard !columns.isEmpty else { return nil }
+        let groups = try? connection.query(
+            """
+            SELECT ROW(\(columns.commaSeparated))::text AS key, count(*)::text AS rows,
+                   pg_catalog.string_agg(tableoid::pg_catalog.regclass::text || ' ' || ctid::text, ', ') AS places
+            FROM \(table) GROUP BY \(columns.commaSeparated) HAVING count(*) > 1
+            ORDER BY count(*) DESC LIMIT \(listed)
+            """
+        )
+        let list = groups?.map { "\($0["key"] ?? "") \($0["rows"] ?? "") times: \($0["places"] ?? "")" } ?? []
+        guard !list.isEmpty else { return nil }
+        return "rows of \(table) have the same key:\n    " + list.joined(separator: "\n    ")
+    }
+}
