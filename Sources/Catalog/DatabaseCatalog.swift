@@ -1,7 +1,7 @@
 package import Postgres
 
 /// What a database contains, as far as the engine handles it itself.
-package struct DatabaseCatalog: Sendable {
+package struct DatabaseCatalog: Sendable, Codable {
     package let identity: DatabaseIdentity
     package let tables: [Table]
     package let indexes: [Index]

@@ -48,7 +48,7 @@ extension Ledger {
             )
         }
         try connection.transaction(.readWrite) {
-            for table in ["event", "object", "definition", "chunk", "relation", "run"] as [Identifier] {
+            for table in tables {
                 try connection.execute("DROP TABLE \(schema).\(table)")
             }
             try connection.execute("DROP SCHEMA \(schema)")

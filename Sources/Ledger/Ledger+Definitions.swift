@@ -16,6 +16,28 @@ extension Ledger {
         )
     }
 
+    /// Keeps what the source's catalog is now.
+    package func keep(_ catalog: DatabaseCatalog) throws {
+        try connection.execute(
+            """
+            INSERT INTO tidemark.catalog (content) VALUES (\(value: try Self.json(catalog))::jsonb)
+            ON CONFLICT (is_only) DO UPDATE SET content = excluded.content, read_at = excluded.read_at
+            """
+        )
+    }
+
+    /// What the source's catalog was when it was last read, and when that was; nil before the first time.
+    package func catalog() throws -> (catalog: DatabaseCatalog, readAt: String)? {
+        struct Kept: Decodable {
+            let content: DatabaseCatalog
+            let readAt: String
+        }
+        return try connection.query(
+            Kept.self,
+            "SELECT content, pg_catalog.to_char(read_at, 'YYYY-MM-DD HH24:MI:SS \"UTC\"') AS read_at FROM tidemark.catalog"
+        ).first.map { ($0.content, $0.readAt) }
+    }
+
     /// Forgets entries the target has no more.
     package func forget(_ definitions: [DefinitionEntry]) throws {
         for entry in definitions {

@@ -10,6 +10,8 @@ package import Postgres
 package struct Ledger {
     package static let version = 2
     package static let schema: Identifier = "tidemark"
+    /// Each before those it refers to.
+    static let tables: [Identifier] = ["event", "object", "definition", "catalog", "chunk", "relation", "run"]
 
     package let connection: Connection
     /// What this client holds; -1 for one that only reads.
@@ -26,7 +28,7 @@ package struct Ledger {
             """
             SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = 'tidemark' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-              AND c.relname NOT IN ('run', 'relation', 'chunk', 'object', 'definition', 'event')
+              AND c.relname NOT IN (\(tables.map { "\(literal: $0.name)" as SQL }.joined(separator: ", ")))
             UNION ALL
             SELECT '(a schema without a ledger)' FROM pg_catalog.pg_namespace
             WHERE nspname = 'tidemark' AND pg_catalog.to_regclass('tidemark.run') IS NULL

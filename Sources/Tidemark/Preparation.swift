@@ -83,6 +83,7 @@ struct Preparation {
                 mayAdopt: adopts
             )
             try taken.ledger.leaveOut(omissions)
+            try taken.ledger.keep(source)
             return (taken.run, taken.ledger.epoch)
         }
         let begin = Beginning(

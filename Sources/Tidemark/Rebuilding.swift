@@ -12,37 +12,83 @@ struct Rebuilding {
     /// PostgreSQL 14.0 to 14.3 may build a corrupt index concurrently (release notes of 14.4).
     private static let corrupting = 140_000..<140_004
 
-    private let migration: Migration
+    /// What the target is to be like.
+    enum Model {
+        /// The source as it is.
+        case database(Endpoint)
+        /// The source as it was when a run of ours last read it; it may be gone by now.
+        case ledger
+
+        var description: String {
+            switch self {
+            case .database(let source): source.description
+            case .ledger: "the ledger's record of the source"
+            }
+        }
+    }
+
+    private let model: Model
+    private let target: Endpoint
+    private let options: MigrationOptions
+    private let stop: StopRequest
+    private let observer: @Sendable (RunEvent) -> Void
     private let concurrently: Bool
     private let recorder: RunRecorder
 
-    init(_ migration: Migration, concurrently: Bool) {
-        self.migration = migration
+    init(
+        like model: Model,
+        _ target: Endpoint,
+        options: MigrationOptions,
+        stop: StopRequest,
+        observer: @escaping @Sendable (RunEvent) -> Void,
+        concurrently: Bool
+    ) {
+        self.model = model
+        self.target = target
+        self.options = options
+        self.stop = stop
+        self.observer = observer
         self.concurrently = concurrently
-        recorder = RunRecorder("rebuild", migration)
+        recorder = RunRecorder(
+            "rebuild",
+            source: model.description,
+            target: target.description,
+            observer: observer
+        )
+    }
+
+    init(_ migration: Migration, concurrently: Bool) {
+        self.init(
+            like: .database(migration.source),
+            migration.target,
+            options: migration.options,
+            stop: migration.stop,
+            observer: migration.observer,
+            concurrently: concurrently
+        )
     }
 
     /// What would be done, as SQL, and what cannot be.
     func statements() async throws -> (statements: [String], refused: [String]) {
-        try await ThreadConfined.with(migration.target, purpose: Self.purpose) { control in
+        try await ThreadConfined.with(target, purpose: Self.purpose) { control in
             let plan = try await plan(control)
             return (plan.repairs.flatMap { $0.steps.flatMap(\.script) }, plan.refused)
         }
     }
 
     func run() async throws -> RunReport {
-        try await ThreadConfined.with(migration.target, purpose: Self.purpose) { control in
+        try await ThreadConfined.with(target, purpose: Self.purpose) { control in
             try await control.run { connection in
                 try Ledger.lockTarget(connection)
                 try Self.endLeftovers(connection)
             }
             let plan = try await plan(control)
-            for reason in plan.refused { migration.observer(.note("cannot be rebuilt: \(reason)")) }
+            for reason in plan.refused { observer(.note("cannot be rebuilt: \(reason)")) }
             do {
                 try await recorder.phase("rebuild") {
                     for stage in RebuildStage.allCases {
                         try await carryOut(plan.repairs.filter { $0.stage == stage })
-                        try migration.stop.check()
+                        try stop.check()
                     }
                 }
             } catch is Stopped {
@@ -71,9 +117,7 @@ struct Rebuilding {
     private func catalogs(
         _ control: ThreadConfined<Connection>
     ) async throws -> (source: DatabaseCatalog, target: DatabaseCatalog, excluded: Set<QualifiedName>) {
-        let source = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
-            try await source.run { try DatabaseCatalog(of: $0) }
-        }
+        let source = try await modelCatalog(control)
         let (target, begun) = try await control.run { try (DatabaseCatalog(of: $0), Ledger.begunPlan(on: $0)) }
         guard !source.identity.isSameDatabase(as: target.identity) else {
             throw PlanError(
@@ -82,8 +126,30 @@ struct Rebuilding {
                 hint: "check --source and --target; nothing was written"
             )
         }
-        let asked = migration.options.plan.treatments.filter { $0.value == .excluded }.keys
+        let asked = options.plan.treatments.filter { $0.value == .excluded }.keys
         return (source, target, (begun?.excluded ?? []).union(asked))
+    }
+
+    private func modelCatalog(_ control: ThreadConfined<Connection>) async throws -> DatabaseCatalog {
+        switch model {
+        case .database(let source):
+            return try await ThreadConfined.with(source, purpose: Self.purpose) { source in
+                try await source.run { try DatabaseCatalog(of: $0) }
+            }
+        case .ledger:
+            let kept = try await control.run { connection in
+                try Ledger.run(on: connection).flatMap { _ in try Ledger(connection).catalog() }
+            }
+            guard let kept else {
+                throw LedgerError(
+                    .missing,
+                    "the target has no ledger that tells what the source was like",
+                    hint: "give the source: tidemark rebuild --source … --target …"
+                )
+            }
+            observer(.note("the source as it was on \(kept.readAt)"))
+            return kept.catalog
+        }
     }
 
     /// Keys, indexes and constraints; rows are for `verify`.
@@ -114,8 +180,8 @@ struct Rebuilding {
     private func carryOut(_ repairs: [Repair]) async throws {
         guard !repairs.isEmpty else { return }
         let queue = RepairQueue(repairs)
-        let jobs = min(migration.options.indexJobs, queue.count)
-        let budget = BuildBudget(memoryBytes: migration.options.indexMemoryBytes, jobs: jobs)
+        let jobs = min(options.indexJobs, queue.count)
+        let budget = BuildBudget(memoryBytes: options.indexMemoryBytes, jobs: jobs)
         let done = Flag()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await watch(until: done) }
@@ -133,14 +199,14 @@ struct Rebuilding {
     }
 
     private func work(on queue: RepairQueue, _ budget: BuildBudget, _ number: Int) async throws {
-        try await ThreadConfined.with(migration.target, purpose: "\(Self.purpose) \(number)") { builder in
-            try await builder.run { [migration, recorder] connection in
-                let repairer = try Repairer(connection, budget: budget, stop: migration.stop) {
-                    migration.observer(.note($0))
+        try await ThreadConfined.with(target, purpose: "\(Self.purpose) \(number)") { builder in
+            try await builder.run { [stop, observer, recorder] connection in
+                let repairer = try Repairer(connection, budget: budget, stop: stop) {
+                    observer(.note($0))
                 }
-                while !migration.stop.isRequested, let next = queue.next() {
+                while !stop.isRequested, let next = queue.next() {
                     for repair in next {
-                        migration.observer(.note("\(repair.object) is \(repair.reason)"))
+                        observer(.note("\(repair.object) is \(repair.reason)"))
                         try repairer.carryOut(repair)
                         recorder.update { $0.transfer.objects += 1 }
                     }
@@ -151,13 +217,13 @@ struct Rebuilding {
 
     /// Tells how far builds are, and who keeps them waiting.
     private func watch(until done: Flag) async throws {
-        try await ThreadConfined.with(migration.target, purpose: "\(Self.purpose) progress") { watcher in
+        try await ThreadConfined.with(target, purpose: "\(Self.purpose) progress") { watcher in
             var ticks = 0
             while !done.isRaised {
                 try await Task.sleep(for: .milliseconds(100))
                 ticks += 1
                 guard ticks.isMultiple(of: 30) else { continue }
-                for line in try await watcher.run({ try Self.progress($0) }) { migration.observer(.note(line)) }
+                for line in try await watcher.run({ try Self.progress($0) }) { observer(.note(line)) }
             }
         }
     }

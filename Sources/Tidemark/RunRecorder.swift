@@ -10,16 +10,24 @@ final class RunRecorder: Sendable {
     private let report: Mutex<RunReport>
     private let observer: @Sendable (RunEvent) -> Void
 
-    init(_ command: String, _ migration: Migration) {
-        let observer = migration.observer
+    convenience init(_ command: String, _ migration: Migration) {
+        self.init(
+            command,
+            source: migration.source.description,
+            target: migration.target.description,
+            observer: migration.observer
+        )
+    }
+
+    init(_ command: String, source: String, target: String, observer: @escaping @Sendable (RunEvent) -> Void) {
         self.observer = observer
         progress = TransferProgress { observer(.note($0)) }
         report = Mutex(
             RunReport(
                 command: command,
                 toolVersion: Versions.tidemark,
-                source: migration.source.description,
-                target: migration.target.description
+                source: source,
+                target: target
             )
         )
     }

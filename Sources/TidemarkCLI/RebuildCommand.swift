@@ -7,13 +7,18 @@ struct RebuildCommand: AsyncParsableCommand {
         commandName: "rebuild",
         abstract: "Builds whatever key, index or constraint the target lacks or does not enforce.",
         discussion: """
-            Compares the target with the source, whoever filled it, and needs no ledger. With --concurrently the target \
+            Compares the target with the source, whoever filled it, and needs no ledger; with --from-ledger it needs no \
+            source. With --concurrently the target \
             may be in use: readers and writers go on. Rows are not compared; that is what verify is for. Killed or \
             stopped at any moment, the same command goes on from there.
             """
     )
 
     @OptionGroup var source: SourceOption
+
+    @Flag(help: "Take the source from the target's ledger, as it was when it was last read; it may be gone.")
+    var fromLedger = false
+
     @OptionGroup var target: TargetOption
     @OptionGroup var output: OutputOptions
 
@@ -38,6 +43,22 @@ struct RebuildCommand: AsyncParsableCommand {
             for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
             if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
             if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
+            if fromLedger {
+                let ledger = try LedgerAdministration(target: target.endpoint())
+                guard dryRun else {
+                    let report = try await ledger.rebuild(
+                        concurrently: concurrently,
+                        options: options,
+                        stop: terminal.stop,
+                        observer: terminal.show
+                    )
+                    return try terminal.print(report, json: output.json)
+                }
+                return show(
+                    try await ledger.rebuildStatements(concurrently: concurrently, options: options),
+                    on: terminal
+                )
+            }
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),
@@ -48,10 +69,13 @@ struct RebuildCommand: AsyncParsableCommand {
             guard dryRun else {
                 return try terminal.print(try await migration.rebuild(concurrently: concurrently), json: output.json)
             }
-            let plan = try await migration.rebuildStatements(concurrently: concurrently)
-            for statement in plan.statements { terminal.print("\(statement);") }
-            for reason in plan.refused { terminal.print("-- cannot be rebuilt: \(reason)") }
-            return .done
+            return show(try await migration.rebuildStatements(concurrently: concurrently), on: terminal)
         }
+    }
+
+    private func show(_ plan: (statements: [String], refused: [String]), on terminal: Terminal) -> ExitStatus {
+        for statement in plan.statements { terminal.print("\(statement);") }
+        for reason in plan.refused { terminal.print("-- cannot be rebuilt: \(reason)") }
+        return .done
     }
 }

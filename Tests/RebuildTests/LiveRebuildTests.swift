@@ -152,6 +152,34 @@ import Verification
             #expect(try await objects(pair.target) == wanted)
         }
     }
+
+    @Test func `is repaired by what the ledger tells when the source is gone`() async throws {
+        try await migrated { pair in
+            let wanted = try await objects(pair.target)
+            try await pair.target.run(
+                """
+                ALTER TABLE jobs DROP CONSTRAINT jobs_pkey; DROP INDEX jobs_at; ALTER TABLE jobs DROP CONSTRAINT jobs_owner_fkey;
+                DROP INDEX visits_day
+                """
+            )
+            try await TestDatabase(TestServers.source(database: "postgres"), side: .source).run(
+                "ALTER DATABASE \(pair.name) RENAME TO \(pair.name)_gone"
+            )
+            let command = Command(environment: ["TIDEMARK_TARGET": pair.target.conninfo])
+            let plan = try await command.run("rebuild", "--from-ledger", "--concurrently", "--dry-run")
+            #expect(
+                plan.code == 0 && plan.output.contains("CREATE UNIQUE INDEX CONCURRENTLY jobs_pkey"),
+                "\(plan.errors)"
+            )
+            let outcome = try await command.run("rebuild", "--from-ledger", "--concurrently")
+            #expect(outcome.code == 0, "\(outcome.output)\(outcome.errors)")
+            let rebuilt = try await objects(pair.target)
+            #expect(rebuilt == wanted)
+            #expect(try await command.run("finish").code == 0)
+            let without = try await command.run("rebuild", "--from-ledger")
+            #expect(without.code == 1 && without.errors.contains("no ledger"), "\(without.errors)")
+        }
+    }
 }
 
 /// An application that goes on writing, with little patience.

@@ -45,6 +45,13 @@ CREATE TABLE tidemark.definition (
     statement text NOT NULL
 );
 
+-- One row: what the source's catalog was when it was last read, so that keys can be rebuilt when the source is gone.
+CREATE TABLE tidemark.catalog (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    content jsonb NOT NULL,
+    read_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- One row per chunk: a half-open range of its table's key. A bound that is NULL is no bound.
 -- mark: the snapshot in which the chunk was last read, and which database that was. NULL until the base is there.
 -- rows: how many rows of the chunk the target holds.
