@@ -24,7 +24,8 @@ extension Ledger {
             SELECT o.object_id FROM tidemark.object o
             WHERE o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
               AND \(pass.map(isReady(in:)) ?? "true") \(others)
-            ORDER BY o.stage, o.bytes DESC, o.object_id
+            -- Builds before take-overs, which would wait for the other builds of their table.
+            ORDER BY o.steps_done > 0, o.stage, o.bytes DESC, o.object_id
             FOR UPDATE OF o SKIP LOCKED LIMIT 1
             """
         )

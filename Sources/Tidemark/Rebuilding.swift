@@ -87,7 +87,10 @@ struct Rebuilding {
             do {
                 try await recorder.phase("rebuild") {
                     for stage in RebuildStage.allCases {
-                        try await carryOut(plan.repairs.filter { $0.stage == stage })
+                        let repairs = plan.repairs.filter { $0.stage == stage }
+                        let parts = concurrently ? [] : repairs.map(\.parts)
+                        try await carryOut(parts.compactMap(\.build), byTable: false)
+                        try await carryOut(concurrently ? repairs : parts.compactMap(\.rest), byTable: true)
                         try stop.check()
                     }
                 }
@@ -177,9 +180,9 @@ struct Rebuilding {
 
     // MARK: Repairing
 
-    private func carryOut(_ repairs: [Repair]) async throws {
+    private func carryOut(_ repairs: [Repair], byTable: Bool) async throws {
         guard !repairs.isEmpty else { return }
-        let queue = RepairQueue(repairs)
+        let queue = RepairQueue(repairs, byTable: byTable)
         let jobs = min(options.indexJobs, queue.count)
         let budget = BuildBudget(memoryBytes: options.indexMemoryBytes, jobs: jobs)
         let done = Flag()

@@ -43,11 +43,25 @@ package struct Repair: Sendable {
     package let object: String
     /// What is wrong with it, for people.
     package let reason: String
-    package let steps: [Step]
+    package private(set) var steps: [Step]
     /// The size of the source's index, for the order.
     package let bytes: Int
     /// Foreign keys that are validated on the way.
     package var constraints: [Constrained] = []
     /// Columns that must be unique, where duplicates may stand in the way.
     package let uniqueColumns: [String]
+
+    /// The same in two parts: up to its last build that keeps writers out, and what is a moment's work after it.
+    ///
+    /// All builds first: a take-over of a finished index would wait for the others of its table, and they for it.
+    package var parts: (build: Repair?, rest: Repair?) {
+        let end = steps.lastIndex { $0.manner == .blocking }.map { $0 + 1 } ?? 0
+        func part(_ range: Range<Int>) -> Repair? {
+            guard !range.isEmpty else { return nil }
+            var part = self
+            part.steps = Array(steps[range])
+            return part
+        }
+        return (part(0..<end), part(end..<steps.count))
+    }
 }

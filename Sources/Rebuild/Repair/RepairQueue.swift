@@ -2,23 +2,25 @@ import DequeModule
 import Postgres
 import Synchronization
 
-/// Repairs taken by several connections, a table's all by the same one.
-///
-/// Concurrent builds on one table would only wait for each other.
+/// Repairs taken by several connections.
 package final class RepairQueue: Sendable {
-    private let tables: Mutex<Deque<[Repair]>>
-    /// How many tables there are.
+    private let groups: Mutex<Deque<[Repair]>>
+    /// How many can be taken.
     package let count: Int
 
-    /// - Parameter repairs: Repairs whose order matters within a table only.
-    package init(_ repairs: [Repair]) {
-        let tables = Dictionary(grouping: repairs, by: \.table).values.sorted { one, other in
+    /// - Parameters:
+    ///   - repairs: Repairs whose order matters within a table only.
+    ///   - byTable: Whether a table's are all taken by the same connection: builds that are concurrent to writers, and
+    ///     statements that need a strong lock, would only wait for each other on one table. Plain builds do not.
+    package init(_ repairs: [Repair], byTable: Bool) {
+        let groups = byTable ? Array(Dictionary(grouping: repairs, by: \.table).values) : repairs.map { [$0] }
+        let largestFirst = groups.sorted { one, other in
             one.reduce(0) { $0 + $1.bytes } > other.reduce(0) { $0 + $1.bytes }
         }
-        count = tables.count
-        self.tables = Mutex(Deque(tables))
+        count = groups.count
+        self.groups = Mutex(Deque(largestFirst))
     }
 
-    /// Takes the next table's repairs, the largest first.
-    package func next() -> [Repair]? { tables.withLock { $0.popFirst() } }
+    /// Takes the next, the largest first.
+    package func next() -> [Repair]? { groups.withLock { $0.popFirst() } }
 }
