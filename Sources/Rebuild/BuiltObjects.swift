@@ -16,6 +16,7 @@ package struct BuiltObjects: Sendable {
     /// Whether a line of `pg_restore --list` is about one of them; told by the object's id, not by what kind it is called.
     ///
     /// - Parameter line: `id; class-oid oid KIND schema name owner`.
+    /// - Returns: True for what need not be made by its own statement.
     package func contains(_ line: Substring) -> Bool {
         let fields = line.split(separator: " ", maxSplits: 3)
         guard fields.count == 4, fields[0].hasSuffix(";") else { return false }

@@ -53,7 +53,9 @@ import Tidemark
         CREATE TABLE plain (id int PRIMARY KEY);
         """
 
-    /// Each type twice: copied ahead, and whole. numeric has infinities since PostgreSQL 14.
+    /// Each type twice: copied ahead, and whole.
+    ///
+    /// numeric has infinities since PostgreSQL 14.
     private static func tables(hasNumericInfinity: Bool) -> String {
         values.enumerated().flatMap { index, entry in
             ["ahead", "whole"].map { kind in

@@ -20,6 +20,7 @@ enum Scenario: String, CaseIterable, Sendable {
     ///   - database: An empty one.
     ///   - version: The server's major version.
     ///   - hasExtensions: Whether both servers have the extensions PostgreSQL is distributed with.
+    /// - Throws: ``Failure`` with what psql said.
     func make(in database: TestDatabase, version: Int, hasExtensions: Bool) async throws {
         var scripts = [rawValue]
         if self == .everything { scripts += [14, 15, 18].filter { $0 <= version }.map { "\(rawValue)-\($0)" } }
@@ -36,7 +37,9 @@ enum Scenario: String, CaseIterable, Sendable {
         }
     }
 
-    /// What the scenarios expect of a server: roles, a tablespace. Both have it before the first test.
+    /// What the scenarios expect of a server: roles, a tablespace.
+    ///
+    /// Both have it before the first test.
     static func prepareServers() async throws {
         try await servers.value
     }

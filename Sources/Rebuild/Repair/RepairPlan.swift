@@ -291,7 +291,9 @@ private struct Maker {
         }
     }
 
-    /// NOT VALID first, then validated. A partitioned table takes no foreign key that is not: its partitions get theirs
+    /// NOT VALID first, then validated.
+    ///
+    /// A partitioned table takes no foreign key that is not: its partitions get theirs
     /// first, and the parent's takes them over without another look at the rows.
     private mutating func steps(for constraint: Constraint) -> [Repair.Step] {
         let table = constraint.tableQualifiedName
