@@ -23,10 +23,6 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
     package let mayReadControlData: Bool
     /// How the default collation sorts: `C`, or locale and C library version; nil where it cannot be told.
     package let defaultSortOrder: String?
-    package let largeObjects: Int
-    package let isSuperuser: Bool
-    package let eventTriggers: Int
-    package let publicationsForAllTables: Int
     package let preparedTransactions: Int
     /// Since when the counters of written rows count, as far as can be told.
     package let statisticsSince: String?

@@ -92,11 +92,11 @@ package struct Definitions: Sendable {
 
     /// Publications, subscriptions and event triggers: they belong to no schema and come after the rows.
     ///
-    /// - Returns: Kind and name of each, as `pg_restore --list` tells them.
+    /// - Returns: Kind and name of each that is brought over, as `pg_restore --list` tells them.
     /// - Throws: ``ToolError``.
     package func objectsOfDatabase() async throws -> Set<String> {
         let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
-        let kinds = ["PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER"]
+        let kinds = Set(["PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER"]).subtracting(options.skippedKinds)
         return Set(
             DefinitionEntry.entries(listing: listing, script: try await script(["--section=post-data"]).text)
                 .filter { kinds.contains($0.kind) }.map { "\($0.kind) \($0.name)" }

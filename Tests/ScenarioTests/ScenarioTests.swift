@@ -1,3 +1,4 @@
+import Planning
 import TestSupport
 import Testing
 import Tidemark
@@ -44,6 +45,19 @@ import Tidemark
             let kept =
                 "SELECT count(*) FROM tidemark.event WHERE kind = 'dropped' AND subject LIKE '%built after the rows'"
             #expect((try await pair.target.value(kept) == "0") == keepsIndexes)
+        }
+    }
+
+    @Test func `that has a publication already keeps it where publications are left out`() async throws {
+        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t") { pair in
+            try await pair.target.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t")
+            let migration = pair.migration {
+                $0.targetContents = .schema
+                $0.omissions = [.publications]
+            }
+            let refused = await #expect(throws: PlanError.self) { try await migration.precopy() }
+            #expect(refused?.description.contains("publication p") == true)
+            #expect(try await pair.target.value("SELECT count(*) FROM pg_publication") == "1")
         }
     }
 

@@ -32,9 +32,6 @@ package struct Command: Sendable {
     ///
     /// - Returns: How it ended; an exit code if it ended before that phase, or so soon after that nobody was left to kill.
     package func run(_ arguments: [String], killInPhase phase: String, after delay: Duration) async throws -> Outcome {
-        let variables = Dictionary(
-            uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
-        )
         let result = try await Subprocess.run(
             .path(FilePath(Self.path)),
             arguments: Arguments(arguments),
@@ -57,9 +54,7 @@ package struct Command: Sendable {
             }
             return errors
         }
-        var code: Int32?
-        if case .exited(let status) = result.terminationStatus { code = status }
-        return Outcome(code: code, output: "", errors: result.closureResult)
+        return Outcome(code: result.terminationStatus.code, output: "", errors: result.closureResult)
     }
 
     /// Runs it and, when it has not ended by then, sends it SIGINT, as Ctrl-C does.
@@ -67,10 +62,13 @@ package struct Command: Sendable {
         try await run(arguments, sending: .interrupt, after: delay)
     }
 
-    private func run(_ arguments: [String], sending signal: Signal, after delay: Duration?) async throws -> Outcome {
-        let variables = Dictionary(
+    private var variables: [Environment.Key: String?] {
+        Dictionary(
             uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
         )
+    }
+
+    private func run(_ arguments: [String], sending signal: Signal, after delay: Duration?) async throws -> Outcome {
         let result = try await Subprocess.run(
             .path(FilePath(Self.path)),
             arguments: Arguments(arguments),
@@ -84,9 +82,7 @@ package struct Command: Sendable {
             // It may have ended by itself: then there is nobody to kill.
             try? execution.send(signal: signal)
         }
-        var code: Int32?
-        if case .exited(let status) = result.terminationStatus { code = status }
-        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
     /// Runs a script of the tests that needs servers of its own; it gets the command's path.
@@ -98,9 +94,7 @@ package struct Command: Sendable {
             output: .string(limit: 64 << 20),
             error: .string(limit: 64 << 20)
         )
-        var code: Int32?
-        if case .exited(let status) = result.terminationStatus { code = status }
-        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
     /// Runs one of PostgreSQL's own tools.
@@ -113,9 +107,7 @@ package struct Command: Sendable {
             output: .string(limit: 64 << 20),
             error: .string(limit: 1 << 20)
         )
-        var code: Int32?
-        if case .exited(let status) = result.terminationStatus { code = status }
-        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
     /// Runs one tool of PostgreSQL's with its output into another one's input.
@@ -133,9 +125,7 @@ package struct Command: Sendable {
             output: .string(limit: 1 << 20),
             error: .string(limit: 1 << 20)
         )
-        var code: Int32?
-        if case .exited(let status) = result.terminationStatus { code = status }
-        return Outcome(code: code, output: result.standardOutput, errors: result.standardError)
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
     /// Beside the test bundle, where SwiftPM puts all products of one build.
@@ -144,5 +134,13 @@ package struct Command: Sendable {
         let folder = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         let beside = folder + "/tidemark"
         return FileManager.default.fileExists(atPath: beside) ? beside : ".build/debug/tidemark"
+    }
+}
+
+extension TerminationStatus {
+    /// nil if a signal ended it.
+    fileprivate var code: Int32? {
+        guard case .exited(let status) = self else { return nil }
+        return status
     }
 }

@@ -18,13 +18,6 @@ SELECT d.oid::bigint AS database_oid,
                  (SELECT pg_catalog.pg_collation_actual_version(co.oid) FROM pg_catalog.pg_collation co
                   WHERE co.collprovider = 'c' AND pg_catalog.pg_collation_actual_version(co.oid) IS NOT NULL LIMIT 1)
             END AS default_sort_order,
-       (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata) AS large_objects,
-       (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS is_superuser,
-       (SELECT count(*) FROM pg_catalog.pg_event_trigger e
-        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
-                          WHERE x.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass
-                            AND x.objid = e.oid AND x.deptype = 'e')) AS event_triggers,
-       (SELECT count(*) FROM pg_catalog.pg_publication WHERE puballtables) AS publications_for_all_tables,
        (SELECT pg_catalog.to_char(coalesce(s.stats_reset, pg_catalog.pg_postmaster_start_time()), 'YYYY-MM-DD HH24:MI "UTC"')
         FROM pg_catalog.pg_stat_database s WHERE s.datid = d.oid) AS statistics_since,
        (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname) AS prepared_transactions
