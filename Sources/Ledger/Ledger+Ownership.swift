@@ -34,6 +34,7 @@ extension Ledger {
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
             try create(on: connection, source: source, toolVersion: toolVersion)
         }
+        try refuseOtherRole(connection)
         guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
         guard found.source.databaseOid == source.databaseOid, found.source.databaseName == source.databaseName else {
             throw LedgerError(
@@ -43,7 +44,7 @@ extension Ledger {
                 hint: "check --source; a target takes one source until: tidemark finish --target …"
             )
         }
-        try endLeftovers(of: found, on: connection)
+        try connection.endSessions(named: found.sessionPrefix)
         let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
             "epoch"
         )
@@ -76,6 +77,24 @@ extension Ledger {
         )
     }
 
+    /// What a run makes belongs to the role that makes it: a run gone on with as another would leave two owners, and the
+    /// first object that is not its own would stop it in the night.
+    private static func refuseOtherRole(_ connection: Connection) throws {
+        let roles = try connection.queryOne(
+            """
+            SELECT pg_catalog.pg_get_userbyid(nspowner) AS owner, current_user AS us FROM pg_catalog.pg_namespace
+            WHERE nspname = 'tidemark'
+            """
+        )
+        let (owner, us) = (try roles.text("owner"), try roles.text("us"))
+        guard owner != us else { return }
+        throw LedgerError(
+            .otherRole,
+            "the run was begun as role \(Identifier(owner).quoted), and this is \(Identifier(us).quoted)",
+            hint: "connect as it, or add --role '\(owner)'"
+        )
+    }
+
     private static func refuseForeignTarget(_ connection: Connection, mayCreate: Bool, mayAdopt: Bool) throws {
         guard mayCreate else {
             throw LedgerError(
@@ -97,24 +116,5 @@ extension Ledger {
                     "give an empty database (createdb -T template0 …), or --adopt if it was filled from this source by other means; nothing was written"
             )
         }
-    }
-
-    private static func endLeftovers(of run: RunEntry, on connection: Connection) throws {
-        let leftovers: SQL = """
-            FROM pg_catalog.pg_stat_activity
-            WHERE pg_catalog.starts_with(application_name, \(value: run.sessionPrefix))
-              AND datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()
-            """
-        for attempt in 0..<300 {
-            let left = try connection.query("SELECT pid \(leftovers)")
-            if left.isEmpty { return }
-            if attempt == 0 { try connection.execute("SELECT pg_catalog.pg_terminate_backend(pid) \(leftovers)") }
-            usleep(100_000)
-        }
-        throw LedgerError(
-            .busy,
-            "sessions of an earlier client of this run do not end",
-            hint: "look at pg_stat_activity for application_name '\(run.sessionPrefix) …' and end them"
-        )
     }
 }

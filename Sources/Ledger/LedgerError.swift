@@ -14,6 +14,8 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
         case fenced
         /// The ledger was written by a version of the tool that this one does not know.
         case unknownVersion
+        /// The run was begun as another role.
+        case otherRole
         /// The run is past the point at which this can be done.
         case tooLate
     }

@@ -29,6 +29,7 @@ package final class Connection {
         PQsetNoticeProcessor(connection, { _, _ in }, nil)
         interrupter.attach(handle)
         try SessionSettings.pin(on: self, side: endpoint.side)
+        try takeOnRole()
     }
 
     deinit {

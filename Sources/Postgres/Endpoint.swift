@@ -18,20 +18,36 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     package let connectionString: String
     /// Host, port and database, without user or password.
     public let description: String
+    /// The role every session takes on once it is connected (`SET ROLE`); nil: the one it connects as.
+    ///
+    /// Whoever connects must be a member of it.
+    package let role: String?
 
     /// Takes a connection string apart to see that libpq understands it; opens nothing.
     ///
     /// - Parameters:
     ///   - connectionString: A URI (`postgres://…`) or `keyword=value` pairs, as libpq takes them.
     ///   - side: Source or target.
+    ///   - role: The role every session takes on (`SET ROLE`), as `--role` of pg_restore.
     /// - Throws: ``PostgresError`` with `.connectionFailed` when libpq cannot parse it.
-    public init(_ connectionString: String, side: Side) throws {
+    public init(_ connectionString: String, side: Side, role: String? = nil) throws {
         let given = try Self.parse(connectionString, side: side)
         self.side = side
         self.connectionString = connectionString
+        self.role = role
         let host = given["host"] ?? given["hostaddr"] ?? given["service"].map { "service \($0)" } ?? "default host"
         description = "\(host)\(given["port"].map { ":" + $0 } ?? "")/\(given["dbname"] ?? "default database")"
     }
+
+    private init(_ other: Endpoint, role: String?) {
+        side = other.side
+        connectionString = other.connectionString
+        description = other.description
+        self.role = role
+    }
+
+    /// The same database, as whoever connects.
+    package var asSessionUser: Endpoint { Endpoint(self, role: nil) }
 
     private static func parse(_ text: String, side: Side) throws -> [String: String] {
         // A bare name would be taken by libpq for a database on the default server: far too easy to hit by a typo.

@@ -12,6 +12,7 @@ package struct ObjectBuilder {
 
     private let connection: Connection
     private let epoch: Int
+    private let share: BuildShare
     private let stop: StopRequest
     private let failures: BuildFailures
     private let uniqueColumns: [QualifiedName: [String]]
@@ -41,7 +42,7 @@ package struct ObjectBuilder {
         self.failures = failures
         self.uniqueColumns = uniqueColumns
         self.built = built
-        try budget.apply(to: connection)
+        share = try budget.share(on: connection)
     }
 
     /// Builds what may be built.
@@ -72,6 +73,7 @@ package struct ObjectBuilder {
                 claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects)
                 guard let object = claimed else { return nil }
                 let statement = SQL(trusted: object.statements[object.stepsDone])
+                try share.apply(to: connection, for: statement, bytes: object.bytes)
                 try during("building \(object.description)") { try connection.execute(statement) }
                 try ledger.completeStep(of: object)
                 try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))

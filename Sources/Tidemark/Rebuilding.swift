@@ -9,8 +9,6 @@ import Verification
 /// Builds whatever key, index or constraint the target lacks, while it may be in use, and proves that they are there.
 struct Rebuilding {
     private static let purpose = "tidemark rebuild"
-    /// PostgreSQL 14.0 to 14.3 may build a corrupt index concurrently (release notes of 14.4).
-    private static let corrupting = 140_000..<140_004
 
     /// What the target is to be like.
     enum Model {
@@ -80,7 +78,8 @@ struct Rebuilding {
         try await ThreadConfined.with(target, purpose: Self.purpose) { control in
             try await control.run { connection in
                 try Ledger.lockTarget(connection)
-                try Self.endLeftovers(connection)
+                // What a killed client has left at work on the server would build the same index beside us.
+                try connection.endSessions(named: Self.purpose)
             }
             let plan = try await plan(control)
             for reason in plan.refused { observer(.note("cannot be rebuilt: \(reason)")) }
@@ -107,7 +106,7 @@ struct Rebuilding {
 
     private func plan(_ control: ThreadConfined<Connection>) async throws -> RepairPlan {
         let (source, target, excluded) = try await catalogs(control)
-        if concurrently, Self.corrupting.contains(target.identity.serverVersionNumber) {
+        if concurrently, ServerVersion(number: target.identity.serverVersionNumber).corruptsConcurrentBuilds {
             throw PlanError(
                 .refused,
                 "PostgreSQL \(target.identity.serverVersion) may build corrupt indexes concurrently",
@@ -167,17 +166,6 @@ struct Rebuilding {
         ).result()
     }
 
-    /// What a killed client has left at work on the server would build the same index beside us.
-    private static func endLeftovers(_ connection: Connection) throws {
-        try connection.execute(
-            """
-            SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-            WHERE application_name LIKE \(literal: "\(purpose)%") AND datname = pg_catalog.current_database()
-              AND pid <> pg_catalog.pg_backend_pid()
-            """
-        )
-    }
-
     // MARK: Repairing
 
     private func carryOut(_ repairs: [Repair], byTable: Bool) async throws {
@@ -185,19 +173,14 @@ struct Rebuilding {
         let queue = RepairQueue(repairs, byTable: byTable)
         let jobs = min(options.indexJobs, queue.count)
         let budget = BuildBudget(memoryBytes: options.indexMemoryBytes, jobs: jobs)
-        let done = Flag()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await watch(until: done) }
-            group.addTask {
-                defer { done.raise() }
-                try await withThrowingTaskGroup(of: Void.self) { builders in
-                    for number in 1...jobs {
-                        builders.addTask { try await work(on: queue, budget, number) }
-                    }
-                    try await builders.waitForAll()
-                }
+        let watching = Task { try await watch() }
+        // Waiting for its next look would cost a short build more than the build.
+        defer { watching.cancel() }
+        try await withThrowingTaskGroup(of: Void.self) { builders in
+            for number in 1...jobs {
+                builders.addTask { try await work(on: queue, budget, number) }
             }
-            try await group.waitForAll()
+            try await builders.waitForAll()
         }
     }
 
@@ -219,14 +202,14 @@ struct Rebuilding {
     }
 
     /// Tells how far builds are, and who keeps them waiting.
-    private func watch(until done: Flag) async throws {
-        try await ThreadConfined.with(target, purpose: "\(Self.purpose) progress") { watcher in
-            var ticks = 0
-            while !done.isRaised {
-                try await Task.sleep(for: .milliseconds(100))
-                ticks += 1
-                guard ticks.isMultiple(of: 30) else { continue }
+    private func watch() async throws {
+        let interval = Duration.seconds(3)
+        try await Task.sleep(for: interval)
+        // The server shows a session's progress to whoever it belongs to, which --role does not change.
+        try await ThreadConfined.with(target.asSessionUser, purpose: "\(Self.purpose) progress") { watcher in
+            while true {
                 for line in try await watcher.run({ try Self.progress($0) }) { observer(.note(line)) }
+                try await Task.sleep(for: interval)
             }
         }
     }

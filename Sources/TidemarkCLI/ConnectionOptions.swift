@@ -11,13 +11,13 @@ struct SourceOption: ParsableArguments {
         try Self.endpoint(source, side: .source)
     }
 
-    static func endpoint(_ given: String?, side: Endpoint.Side) throws -> Endpoint {
+    static func endpoint(_ given: String?, side: Endpoint.Side, role: String? = nil) throws -> Endpoint {
         let variable = "TIDEMARK_\(side.rawValue.uppercased())"
         guard let text = given ?? ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
             throw UsageError(description: "no \(side.rawValue): give --\(side.rawValue) URL, or set \(variable)")
         }
         do {
-            return try Endpoint(text, side: side)
+            return try Endpoint(text, side: side, role: role)
         } catch {
             throw UsageError(description: "\(error)")
         }
@@ -29,8 +29,11 @@ struct TargetOption: ParsableArguments {
     @Option(help: ArgumentHelp("The database being filled (else TIDEMARK_TARGET).", valueName: "url"))
     var target: String?
 
+    @Option(help: ArgumentHelp("Do everything on the target as this role (SET ROLE).", valueName: "name"))
+    var role: String?
+
     func endpoint() throws -> Endpoint {
-        try SourceOption.endpoint(target, side: .target)
+        try SourceOption.endpoint(target, side: .target, role: role)
     }
 }
 

@@ -82,3 +82,12 @@ import Testing
         #expect(error.description == "public.people chunk 3: COPY: duplicate key (SQLSTATE 23505)\nHINT: look")
     }
 }
+
+@Suite struct `A server's version` {
+    @Test(arguments: [
+        (130_021, false), (140_000, true), (140_003, true), (140_004, false), (140_019, false), (150_018, false),
+    ])
+    func `knows whether it builds corrupt indexes concurrently`(number: Int, corrupts: Bool) {
+        #expect(ServerVersion(number: number).corruptsConcurrentBuilds == corrupts)
+    }
+}

@@ -11,6 +11,7 @@ package struct Repairer {
     private static let attempts = 600
 
     private let connection: Connection
+    private let share: BuildShare
     private let stop: StopRequest
     private let observer: @Sendable (String) -> Void
 
@@ -29,7 +30,7 @@ package struct Repairer {
         self.connection = connection
         self.stop = stop
         self.observer = observer
-        try budget.apply(to: connection)
+        share = try budget.share(on: connection)
     }
 
     /// Carries one out.
@@ -42,7 +43,7 @@ package struct Repairer {
             let start = clock.now
             try during("rebuilding \(repair.object)") {
                 do {
-                    try carryOut(step)
+                    try carryOut(step, bytes: repair.bytes)
                 } catch let error as PostgresError where error.sqlState == "23505" {
                     throw withDuplicates(error, repair)
                 } catch let error as PostgresError where error.sqlState == "23503" {
@@ -54,12 +55,14 @@ package struct Repairer {
         }
     }
 
-    private func carryOut(_ step: Repair.Step) throws {
+    private func carryOut(_ step: Repair.Step, bytes: Int) throws {
         if let tablespace = step.tablespace {
             try connection.execute("SET default_tablespace = \(Identifier(tablespace))")
         }
         switch step.manner {
-        case .concurrent, .scan, .blocking: try connection.execute(step.statement)
+        case .concurrent, .scan, .blocking:
+            try share.apply(to: connection, for: step.statement, bytes: bytes)
+            try connection.execute(step.statement)
         case .brief: try briefly(step.statement)
         }
         if step.tablespace != nil { try connection.execute("RESET default_tablespace") }
