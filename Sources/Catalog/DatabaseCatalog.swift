@@ -124,6 +124,21 @@ package enum CatalogQuery {
     package static let largeObjects = sql(PackageResources.large_objects_sql)
     package static let userRelations = sql(PackageResources.user_relations_sql)
 
+    /// What the proof compares, kind by kind.
+    package static let compared = [
+        PackageResources.compared_schemas_sql, PackageResources.compared_extensions_sql,
+        PackageResources.compared_types_sql,
+        PackageResources.compared_collations_sql, PackageResources.compared_functions_sql,
+        PackageResources.compared_operators_sql, PackageResources.compared_languages_sql,
+        PackageResources.compared_text_search_sql, PackageResources.compared_foreign_sql,
+        PackageResources.compared_relations_sql, PackageResources.compared_columns_sql,
+        PackageResources.compared_sequences_sql, PackageResources.compared_triggers_sql,
+        PackageResources.compared_policies_sql, PackageResources.compared_statistics_sql,
+        PackageResources.compared_event_triggers_sql, PackageResources.compared_publications_sql,
+        PackageResources.compared_comments_sql, PackageResources.compared_owners_sql,
+        PackageResources.compared_privileges_sql,
+    ].map(sql)
+
     /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its columns.
     package static func tableState(_ name: QualifiedName) -> SQL {
         "\(sql(PackageResources.table_state_sql)) WHERE c.oid = \(literal: name.quoted)::pg_catalog.regclass"

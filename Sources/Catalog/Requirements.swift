@@ -35,6 +35,8 @@ package struct Requirements: Sendable, Codable {
     /// The role that made the cluster is not among the others, whatever belongs to it.
     package let hasObjectsOfBootstrap: Bool
     package let bootstrapRole: String
+    /// As it is before PostgreSQL 15; from then on it is no default any more, and `pg_dump` tells it.
+    package let bootstrapOwnsPublic: Bool
     package let tablespaces: [String]
     package let collations: [String]
     package let languages: [String]

@@ -110,21 +110,48 @@ struct Verify {
                 target: theirs.identifier,
                 purpose: purpose
             )
+            let objects = try await compareObjects(here, there, excluded, omissions, purpose)
             let rows = try await compareRows(comparable(plan, here.catalog, there.catalog), pairs)
             let largeObjects = try await compareLargeObjects(here.largeObjects, omissions, pairs)
-            return rows.merged(with: definitions).merged(with: largeObjects).merged(with: sequences)
+            return rows.merged(with: objects).merged(with: definitions).merged(with: largeObjects).merged(
+                with: sequences
+            )
         }
+    }
+
+    private func compareObjects(
+        _ here: Side,
+        _ there: Side,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let comparison = ObjectComparison(
+            source: here.objects,
+            target: there.objects,
+            excluding: excluded,
+            omissions: omissions
+        )
+        let doubts = comparison.doubts
+        let versions = (here.catalog.identity.serverVersion.major, there.catalog.identity.serverVersion.major)
+        guard versions.0 != versions.1, !doubts.isEmpty else { return comparison.result() }
+        let agreeing = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
+            try await target.run { try Reparsing($0).agreeing(doubts) }
+        }
+        return comparison.result(agreeing: agreeing)
     }
 
     private struct Side: Sendable {
         let catalog: DatabaseCatalog
         let positions: [QualifiedName: SequencePosition]
         let largeObjects: [LargeObjectRange]
+        let objects: [CatalogObject]
 
         init(of connection: Connection, without omissions: Set<Omission>) throws {
             let all = try DatabaseCatalog(inTransactionOf: connection)
             catalog = omissions.contains(.tablespaces) ? all.withoutTablespaces : all
             largeObjects = try LargeObjectRange.all(of: connection)
+            objects = try CatalogObject.all(of: connection)
             positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
         }
 

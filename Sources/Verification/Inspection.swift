@@ -107,7 +107,8 @@ private struct Inspector {
     mutating func inspectRoles() {
         let there = Dictionary(uniqueKeysWithValues: provisions.roles.map { ($0.name, $0) })
         var wanted = requirements.roles
-        if requirements.hasObjectsOfBootstrap {
+        let isPublicTold = requirements.bootstrapOwnsPublic && target.identity.serverVersionNumber >= 150_000
+        if requirements.hasObjectsOfBootstrap || isPublicTold {
             wanted.append(.init(name: requirements.bootstrapRole, isOwner: true, ownsInPublic: false))
         }
         for role in wanted {

@@ -1,9 +1,7 @@
 package import Catalog
 package import Postgres
 
-/// Compares sequences.
-///
-/// Their definitions, and whether the target's next value is at or beyond the source's. Pure.
+/// Compares where sequences stand: whether the target's next value is at or beyond the source's. Pure.
 ///
 /// Equality is not asked for: a standby and a crashed server show positions up to 32 values ahead.
 package struct SequenceComparison {
@@ -21,56 +19,13 @@ package struct SequenceComparison {
     /// Compares both sides.
     package static func result(source: Side, target: Side) -> VerificationResult {
         var result = VerificationResult(method: "catalog")
-        result.examined.append(
-            VerificationResult.Examined(
-                kind: "sequence",
-                source: source.definitions.count,
-                target: target.definitions.count
-            )
-        )
-        let theirs = Dictionary(
-            target.definitions.map { ($0.qualifiedName, $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
-        for sequence in source.definitions {
-            guard let there = theirs[sequence.qualifiedName] else {
-                result.findings.append(
-                    Finding(
-                        "sequence",
-                        sequence.qualifiedName.description,
-                        .stops,
-                        "the sequence is missing on the target"
-                    )
-                )
-                continue
-            }
-            result.findings += differences(sequence, there)
+        let there = Set(target.definitions.map(\.qualifiedName))
+        for sequence in source.definitions where there.contains(sequence.qualifiedName) {
             if let position = positionFinding(sequence, source.positions, target.positions) {
                 result.findings.append(position)
             }
         }
         return result
-    }
-
-    private static func differences(_ ours: SequenceDefinition, _ theirs: SequenceDefinition) -> [Finding] {
-        let attributes: [(String, String, String)] = [
-            ("type", ours.type, theirs.type), ("start", "\(ours.startValue)", "\(theirs.startValue)"),
-            ("increment", "\(ours.increment)", "\(theirs.increment)"),
-            ("minimum", "\(ours.minValue)", "\(theirs.minValue)"),
-            ("maximum", "\(ours.maxValue)", "\(theirs.maxValue)"),
-            ("cache", "\(ours.cacheSize)", "\(theirs.cacheSize)"),
-            ("cycling", "\(ours.isCycling)", "\(theirs.isCycling)"),
-        ]
-        return attributes.filter { $0.1 != $0.2 }.map { what, mine, its in
-            Finding(
-                "sequence",
-                ours.qualifiedName.description,
-                .stops,
-                "its \(what) differs",
-                source: mine,
-                target: its
-            )
-        }
     }
 
     private static func positionFinding(

@@ -76,11 +76,19 @@ import Verification
         }
     }
 
-    @Test func `is no finding where only owners and grants have changed`() async throws {
+    @Test func `in owners and grants alone is named with the statements that make it`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run("GRANT SELECT ON t TO PUBLIC; ALTER TABLE t OWNER TO pg_monitor")
-            #expect(try await pair.migration().cutover().outcome == .done)
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .differs)
+            let findings = report.verification?.findings ?? []
+            #expect(findings.map(\.kind).sorted() == ["owner", "privileges"], "\(report.text)")
+            for finding in findings {
+                #expect(finding.object == "table public.t")
+                try await pair.target.run(try #require(finding.repair))
+            }
+            #expect(try await pair.migration().verify().outcome == .done)
         }
     }
 

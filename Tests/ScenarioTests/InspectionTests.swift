@@ -8,7 +8,10 @@ import Tidemark
 @Suite struct `An inspection` {
     /// A migration by roles that are no superusers: the owner of everything on the source, a member of it on the target.
     private static func ordinary(_ pair: DatabasePair) async throws -> Migration {
-        try await pair.source.run("ALTER DATABASE \(pair.name) OWNER TO seller")
+        // Before PostgreSQL 15 the schema public belongs to who made the cluster: an obstacle of its own, named by another test.
+        try await pair.source.run(
+            "ALTER DATABASE \(pair.name) OWNER TO seller; ALTER SCHEMA public OWNER TO seller"
+        )
         try await pair.target.run(
             "GRANT seller TO mover; ALTER DATABASE \(pair.name) OWNER TO seller"
         )
@@ -42,6 +45,22 @@ import Tidemark
             #expect(try await pair.differingTables() == [])
             let differences = try await SchemaDump.differences(pair)
             #expect(differences == [])
+        }
+    }
+
+    @Test func `names the owner of the schema public where the target's role cannot make it that`() async throws {
+        try await Scenario.prepareServers()
+        try await DatabasePair.with { pair in
+            let migration = try await Self.ordinary(pair)
+            try await pair.source.run("ALTER SCHEMA public OWNER TO postgres")
+            guard try await pair.target.majorVersion() >= 15 else { return }
+            let report = try await migration.inspect()
+            #expect(report.findings.contains { $0.severity == .stops && $0.kind == "role" && $0.object == "postgres" })
+            var options = migration.options
+            options.omissions = [.owners]
+            let without = Migration(source: migration.source, target: migration.target, options: options)
+            #expect(try await without.inspect().isClear)
+            #expect(try await without.precopy().outcome == .done)
         }
     }
 

@@ -80,6 +80,7 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
        -- Everything that belongs to the bootstrap superuser is not in pg_shdepend.
        EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = 10 AND c.relnamespace IN (SELECT oid FROM own_schemas)) AS has_objects_of_bootstrap,
        pg_catalog.pg_get_userbyid(10)::text AS bootstrap_role,
+       EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public' AND n.nspowner = 10) AS bootstrap_owns_public,
        coalesce((SELECT pg_catalog.json_agg(DISTINCT t.spcname)
                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
                  WHERE c.relnamespace IN (SELECT oid FROM own_schemas)), '[]'::json) AS tablespaces,

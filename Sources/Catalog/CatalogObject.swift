@@ -1,0 +1,112 @@
+package import Postgres
+
+/// One object of a database, told by its attributes so that it can be compared with its counterpart.
+///
+/// The queries of the proof, one file for each kind of object, tell all of them in the same manner; they share nothing with
+/// those that copying and building go by.
+package struct CatalogObject: Sendable, Hashable, Codable {
+    /// What can be told, in the order of a report.
+    package static let kinds = [
+        "schema", "extension", "language", "access method", "enum", "domain", "composite type", "range type",
+        "base type",
+        "collation", "conversion", "cast", "transform", "function", "procedure", "aggregate", "operator",
+        "operator class",
+        "operator family", "text search configuration", "text search dictionary", "text search parser",
+        "text search template", "foreign-data wrapper", "server", "user mapping", "foreign table", "table", "column",
+        "view",
+        "materialized view", "sequence", "trigger", "rule", "policy", "statistics object", "event trigger",
+        "publication",
+        "published table", "subscription", "owner", "privileges", "default privileges", "comment", "security label",
+    ]
+
+    /// One of ``kinds``.
+    package let kind: String
+    /// Its full name, quoted where SQL wants it.
+    package let object: String
+    /// The table it is, or hangs on.
+    package let table: QualifiedName?
+    /// What decides over how it works; what is not set is not there.
+    package let attributes: [String: String]
+    /// For some attributes, the SQL that makes the other side's like this one's.
+    package let statements: [String: String]
+    /// The SQL that makes it, where that is a single statement.
+    package let creation: String?
+    /// The SQL that removes it.
+    package let removal: String?
+
+    package init(
+        kind: String,
+        object: String,
+        table: QualifiedName?,
+        attributes: [String: String],
+        statements: [String: String] = [:],
+        creation: String? = nil,
+        removal: String? = nil
+    ) {
+        self.kind = kind
+        self.object = object
+        self.table = table
+        self.attributes = attributes
+        self.statements = statements
+        self.creation = creation
+        self.removal = removal
+    }
+
+    /// Reads all objects of the database the connection is to, but those of extensions, of the system and of the ledger.
+    ///
+    /// - Parameter connection: A connection with an open transaction.
+    /// - Returns: The objects, in no order.
+    /// - Throws: ``PostgresError``.
+    package static func all(of connection: Connection) throws -> [CatalogObject] {
+        try CatalogQuery.compared.flatMap { query in
+            try connection.query(Answer.self, own(query)).map(\.told)
+        }
+    }
+
+    /// The rows of a query that belong to nobody but the database's users.
+    private static func own(_ query: SQL) -> SQL {
+        """
+        SELECT q.class AS kind, q.object, tn.nspname AS table_schema, t.relname AS table_name,
+               coalesce(q.attributes, '{}') AS attributes, coalesce(q.statements, '{}') AS statements, q.creation, q.removal
+        FROM (\(query)) q
+        LEFT JOIN pg_catalog.pg_class t ON t.oid = q.table_oid
+        LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+        WHERE (q.schema IS NULL OR q.schema NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+                                   AND q.schema !~ '^pg_(toast|temp)')
+          AND (tn.nspname IS NULL OR tn.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+                                     AND tn.nspname !~ '^pg_(toast|temp)')
+          -- The schema itself is told without one.
+          AND NOT (q.class IN ('schema', 'owner', 'privileges', 'comment')
+                   AND q.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                   AND (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = q.objid) ~ '^(pg_|tidemark$)')
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                          WHERE x.classid = q.classid AND x.objid = q.objid AND x.deptype = 'e')
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                          WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = q.table_oid
+                            AND x.deptype = 'e')
+        """
+    }
+
+    private struct Answer: Codable {
+        let kind: String
+        let object: String
+        let tableSchema: String?
+        let tableName: String?
+        let attributes: [String: String?]
+        let statements: [String: String?]
+        let creation: String?
+        let removal: String?
+
+        var told: CatalogObject {
+            CatalogObject(
+                kind: kind,
+                object: object,
+                table: tableSchema.flatMap { schema in tableName.map { QualifiedName(schema: schema, name: $0) } },
+                attributes: attributes.compactMapValues(\.self),
+                statements: statements.compactMapValues(\.self),
+                creation: creation,
+                removal: removal
+            )
+        }
+    }
+}

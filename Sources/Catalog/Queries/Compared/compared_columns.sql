@@ -1,0 +1,37 @@
+-- Columns of tables and foreign tables; those of views follow from the view.
+SELECT 'column' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid, c.oid AS objid, n.nspname AS schema,
+       pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname) AS object, c.oid AS table_oid,
+       pg_catalog.json_build_object(
+           'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+           'NOT NULL', a.attnotnull::text,
+           'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+           'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
+           'generation', CASE a.attgenerated WHEN 's' THEN 'stored' WHEN 'v' THEN 'virtual' END,
+           'collation', pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname),
+           'storage', CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END,
+           'compression', nullif(x.j ->> 'attcompression', ''),
+           'statistics target', nullif(coalesce(x.j ->> 'attstattarget', '-1'), '-1'),
+           'options', pg_catalog.array_to_string(a.attoptions, ', '),
+           'foreign options', pg_catalog.array_to_string(a.attfdwoptions, ', ')) AS attributes,
+       pg_catalog.json_build_object(
+           'NOT NULL', t.alter || CASE WHEN a.attnotnull THEN 'SET' ELSE 'DROP' END || ' NOT NULL',
+           'default', t.alter || coalesce('SET DEFAULT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid), 'DROP DEFAULT'),
+           'storage', t.alter || 'SET STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN'
+                                                                     ELSE 'EXTENDED' END,
+           'compression', t.alter || 'SET COMPRESSION '
+                          || CASE x.j ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'default' END,
+           'statistics target', t.alter || 'SET STATISTICS ' || coalesce(x.j ->> 'attstattarget', '-1'),
+           'options', CASE WHEN a.attoptions IS NOT NULL
+                           THEN t.alter || 'SET (' || pg_catalog.array_to_string(a.attoptions, ', ') || ')' END) AS statements,
+       pg_catalog.format('ALTER TABLE %I.%I ADD COLUMN %I %s', n.nspname, c.relname, a.attname,
+                         pg_catalog.format_type(a.atttypid, a.atttypmod)) AS creation,
+       pg_catalog.format('ALTER TABLE %I.%I DROP COLUMN %I', n.nspname, c.relname, a.attname) AS removal
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
+CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(a) AS j) x
+CROSS JOIN LATERAL (SELECT pg_catalog.format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I ', n.nspname, c.relname, a.attname) AS alter) t
+WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped

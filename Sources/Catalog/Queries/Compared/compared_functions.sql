@@ -1,0 +1,54 @@
+-- Functions, procedures, window functions and aggregates.
+SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE 'function' END AS class,
+       'pg_catalog.pg_proc'::pg_catalog.regclass AS classid, p.oid AS objid, n.nspname AS schema,
+       pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object,
+       NULL::oid AS table_oid,
+       (SELECT pg_catalog.json_object_agg(a.name, a.value) FROM (
+           SELECT v.name, v.value
+           FROM (VALUES ('arguments', pg_catalog.pg_get_function_arguments(p.oid)),
+                        ('result', pg_catalog.pg_get_function_result(p.oid)),
+                        ('language', (SELECT l.lanname::text FROM pg_catalog.pg_language l WHERE l.oid = p.prolang)),
+                        ('kind', p.prokind::text), ('volatility', p.provolatile::text), ('STRICT', p.proisstrict::text),
+                        ('LEAKPROOF', p.proleakproof::text), ('SECURITY DEFINER', p.prosecdef::text),
+                        ('PARALLEL', p.proparallel::text), ('cost', p.procost::text), ('rows', p.prorows::text),
+                        ('support function', nullif(p.prosupport::oid, 0)::pg_catalog.regprocedure::text),
+                        ('settings', pg_catalog.array_to_string(p.proconfig, ', ')),
+                        ('body', CASE WHEN p.prokind = 'a' THEN NULL
+                                      WHEN pg_catalog.to_jsonb(p) ->> 'prosqlbody' IS NOT NULL
+                                      THEN pg_catalog.pg_get_functiondef(p.oid) ELSE p.prosrc END),
+                        ('library', p.probin),
+                        ('transforms', (SELECT pg_catalog.string_agg(pg_catalog.format_type(u.t, NULL), ', ' ORDER BY u.i)
+                                        FROM pg_catalog.unnest(p.protrftypes) WITH ORDINALITY u(t, i)))) AS v(name, value)
+           UNION ALL
+           SELECT v.name, v.value
+           FROM pg_catalog.pg_aggregate g
+           CROSS JOIN LATERAL (VALUES
+               ('state function', g.aggtransfn::pg_catalog.regprocedure::text),
+               ('state type', pg_catalog.format_type(g.aggtranstype, NULL)),
+               ('state size', g.aggtransspace::text),
+               ('final function', nullif(g.aggfinalfn::oid, 0)::pg_catalog.regprocedure::text),
+               ('final extra arguments', g.aggfinalextra::text), ('final modifies', g.aggfinalmodify::text),
+               ('combine function', nullif(g.aggcombinefn::oid, 0)::pg_catalog.regprocedure::text),
+               ('serial function', nullif(g.aggserialfn::oid, 0)::pg_catalog.regprocedure::text),
+               ('deserial function', nullif(g.aggdeserialfn::oid, 0)::pg_catalog.regprocedure::text),
+               ('moving state function', nullif(g.aggmtransfn::oid, 0)::pg_catalog.regprocedure::text),
+               ('moving inverse function', nullif(g.aggminvtransfn::oid, 0)::pg_catalog.regprocedure::text),
+               ('moving final function', nullif(g.aggmfinalfn::oid, 0)::pg_catalog.regprocedure::text),
+               ('initial value', g.agginitval), ('moving initial value', g.aggminitval),
+               ('aggregate kind', g.aggkind::text),
+               ('sort operator', nullif(g.aggsortop, 0)::pg_catalog.regoperator::text)) AS v(name, value)
+           WHERE g.aggfnoid = p.oid) a) AS attributes,
+       CASE WHEN p.prokind = 'a' THEN '{}'::json ELSE (
+           SELECT pg_catalog.json_object_agg(v.name, pg_catalog.pg_get_functiondef(p.oid))
+           FROM (VALUES ('body'), ('volatility'), ('STRICT'), ('LEAKPROOF'), ('SECURITY DEFINER'), ('PARALLEL'), ('cost'),
+                        ('rows'), ('settings'), ('arguments'), ('language')) AS v(name)) END AS statements,
+       CASE WHEN p.prokind <> 'a' THEN pg_catalog.pg_get_functiondef(p.oid) END AS creation,
+       pg_catalog.format('DROP %s %I.%I(%s)',
+                         CASE p.prokind WHEN 'a' THEN 'AGGREGATE' WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
+                         n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS removal
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+  -- Constructors of range types come and go with the type.
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'i')

@@ -1,0 +1,64 @@
+-- What whom is granted on what: one attribute for each role, an asterisk where it may be handed on.
+--
+-- Where nothing was ever granted or revoked the owner has everything, and PUBLIC what the manual says (ddl-priv): the same as
+-- if that had been granted. The owner is called so, whoever it is.
+SELECT 'privileges' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.identity AS object, o.table_oid,
+       (SELECT pg_catalog.json_object_agg(g.role, g.privileges)
+        FROM (SELECT x.role, pg_catalog.string_agg(x.privilege, ', ' ORDER BY x.privilege COLLATE "C") AS privileges
+              FROM (SELECT DISTINCT CASE WHEN a.grantee = o.owner THEN 'the owner' WHEN a.grantee = 0 THEN 'PUBLIC'
+                                         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS role,
+                           a.privilege_type || CASE WHEN a.is_grantable AND a.grantee <> o.owner THEN '*' ELSE '' END AS privilege
+                    FROM pg_catalog.aclexplode(o.acl) a) x
+              GROUP BY x.role) g) AS attributes,
+       (SELECT pg_catalog.json_object_agg(g.role, pg_catalog.format('GRANT %s ON %s TO %s', g.privileges, o.subject || i.identity,
+                                                                    g.role))
+        FROM (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END
+                         AS role,
+                     pg_catalog.string_agg(DISTINCT a.privilege_type, ', ') AS privileges
+              FROM pg_catalog.aclexplode(o.acl) a
+              WHERE a.grantee <> o.owner AND o.subject IS NOT NULL GROUP BY 1) g) AS statements,
+       NULL::text AS creation, NULL::text AS removal
+FROM (
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, c.oid AS objid, 0 AS number, c.oid AS table_oid,
+           c.relowner AS owner, coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl,
+           CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END AS subject
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid, a.attnum, a.attrelid, c.relowner, a.attacl, NULL
+              FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+              WHERE a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped AND a.attrelid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, 0, NULL, nspowner,
+                     coalesce(nspacl, pg_catalog.acldefault('n', nspowner)), 'SCHEMA '
+              FROM pg_catalog.pg_namespace WHERE oid >= 16384 OR nspname = 'public'
+    UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, 0, NULL, proowner,
+                     coalesce(proacl, pg_catalog.acldefault('f', proowner)), 'ROUTINE '
+              FROM pg_catalog.pg_proc WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, 0, NULL, typowner,
+                     coalesce(typacl, pg_catalog.acldefault('T', typowner)), 'TYPE '
+              FROM pg_catalog.pg_type
+              WHERE oid >= 16384 AND typrelid = 0 AND typtype <> 'm' AND NOT (typelem <> 0 AND typlen = -1 AND typname ~ '^_')
+    UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, 0, NULL, lanowner,
+                     coalesce(lanacl, pg_catalog.acldefault('l', lanowner)), 'LANGUAGE '
+              FROM pg_catalog.pg_language WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, 0, NULL, fdwowner,
+                     coalesce(fdwacl, pg_catalog.acldefault('F', fdwowner)), 'FOREIGN DATA WRAPPER '
+              FROM pg_catalog.pg_foreign_data_wrapper
+    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, 0, NULL, srvowner,
+                     coalesce(srvacl, pg_catalog.acldefault('S', srvowner)), 'FOREIGN SERVER '
+              FROM pg_catalog.pg_foreign_server
+) o
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, o.number) i
+UNION ALL
+SELECT 'default privileges', 'pg_catalog.pg_default_acl'::pg_catalog.regclass, d.oid, n.nspname,
+       pg_catalog.format('of role %I on %s%s', pg_catalog.pg_get_userbyid(d.defaclrole),
+                         CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
+                                              WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' ELSE 'large objects' END,
+                         ' in schema ' || pg_catalog.quote_ident(n.nspname)), NULL,
+       coalesce((SELECT pg_catalog.json_object_agg(g.role, g.privileges)
+        FROM (SELECT CASE WHEN a.grantee = d.defaclrole THEN 'the role itself' WHEN a.grantee = 0 THEN 'PUBLIC'
+                          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS role,
+                     pg_catalog.string_agg(DISTINCT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ', ') AS privileges
+              FROM pg_catalog.aclexplode(d.defaclacl) a GROUP BY 1) g), '{}'::json),
+       '{}', NULL, NULL
+FROM pg_catalog.pg_default_acl d
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace

@@ -1,0 +1,27 @@
+-- Publications, what they publish, and this database's subscriptions, which arrive disabled.
+SELECT 'publication' AS class, 'pg_catalog.pg_publication'::pg_catalog.regclass AS classid, p.oid AS objid, NULL::text AS schema,
+       pg_catalog.quote_ident(p.pubname) AS object, NULL::oid AS table_oid,
+       pg_catalog.json_build_object(
+           'all tables', p.puballtables::text, 'inserts', p.pubinsert::text, 'updates', p.pubupdate::text,
+           'deletes', p.pubdelete::text, 'truncations', p.pubtruncate::text, 'through the root', p.pubviaroot::text) AS attributes,
+       '{}'::json AS statements, NULL::text AS creation, pg_catalog.format('DROP PUBLICATION %I', p.pubname) AS removal
+FROM pg_catalog.pg_publication p
+UNION ALL
+SELECT 'published table', 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid, NULL,
+       pg_catalog.format('%I.%I in %I', t.schemaname, t.tablename, p.pubname), c.oid,
+       pg_catalog.json_build_object('row filter', pg_catalog.to_jsonb(t) ->> 'rowfilter',
+                                    'columns', pg_catalog.to_jsonb(t) ->> 'attnames'),
+       '{}', pg_catalog.format('ALTER PUBLICATION %I ADD TABLE %I.%I', p.pubname, t.schemaname, t.tablename),
+       pg_catalog.format('ALTER PUBLICATION %I DROP TABLE %I.%I', p.pubname, t.schemaname, t.tablename)
+FROM pg_catalog.pg_publication_tables t
+JOIN pg_catalog.pg_publication p ON p.pubname = t.pubname
+JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+WHERE n.nspname <> 'tidemark'
+UNION ALL
+SELECT 'subscription', 'pg_catalog.pg_subscription'::pg_catalog.regclass, s.oid, NULL, pg_catalog.quote_ident(s.subname), NULL,
+       pg_catalog.json_build_object('publications', pg_catalog.array_to_string(s.subpublications, ', '),
+                                    'synchronous commit', s.subsynccommit),
+       '{}', NULL, pg_catalog.format('DROP SUBSCRIPTION %I', s.subname)
+FROM pg_catalog.pg_subscription s
+WHERE s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())

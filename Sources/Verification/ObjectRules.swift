@@ -1,0 +1,89 @@
+import Planning
+
+/// How bad a difference is, kind by kind and attribute by attribute.
+struct ObjectRules {
+    let omissions: Set<Omission>
+
+    /// Whether a kind was to be brought over at all.
+    func compares(_ kind: String) -> Bool {
+        switch kind {
+        case "owner": !omissions.contains(.owners)
+        case "privileges", "default privileges": !omissions.contains(.privileges)
+        case "event trigger": !omissions.contains(.eventTriggers)
+        case "publication", "published table": !omissions.contains(.publications)
+        case "subscription": !omissions.contains(.subscriptions)
+        default: true
+        }
+    }
+
+    /// Attributes that the server prints from what it has parsed: other major versions print them otherwise.
+    func printed(_ kind: String) -> [String] {
+        switch kind {
+        case "view", "materialized view", "rule", "trigger": ["definition"]
+        case "policy": ["USING", "WITH CHECK"]
+        case "function", "procedure": ["body"]
+        case "column": ["default"]
+        default: []
+        }
+    }
+
+    // MARK: Severities
+
+    /// nil: it is told with something else.
+    func severity(ofMissing kind: String) -> Finding.Severity? {
+        switch kind {
+        // With the object itself.
+        case "owner", "privileges": nil
+        case "comment", "security label", "statistics object", "default privileges", "event trigger", "publication",
+            "published table", "subscription":
+            .hurts
+        default: .stops
+        }
+    }
+
+    /// What the target has beside the source's stands in nobody's way, but nobody asked for it either.
+    func severity(ofExtra kind: String) -> Finding.Severity? {
+        switch kind {
+        case "owner", "privileges": nil
+        // What a host puts into every database of its own.
+        case "extension", "schema", "comment", "security label", "language", "event trigger", "default privileges":
+            .note
+        default: .hurts
+        }
+    }
+
+    /// nil: it may differ.
+    func severity(of attribute: String, of kind: String) -> Finding.Severity? {
+        switch (kind, attribute) {
+        case (_, "tablespace"): omissions.contains(.tablespaces) ? nil : .note
+        case ("extension", "version"): .note
+        case ("extension", _): .stops
+        case ("comment", _), ("security label", _), ("owner", _), ("default privileges", _), ("statistics object", _),
+            ("event trigger", _), ("publication", _), ("published table", _), ("subscription", _):
+            .hurts
+        // Whoever names columns, as the tool does itself, notices nothing.
+        case ("collation", "order"), ("table", "order of columns"): .note
+        case ("column", "storage"), ("column", "compression"), ("column", "statistics target"), ("column", "options"):
+            .hurts
+        case ("table", "options"), ("table", "TOAST options"), ("table", "access method"),
+            ("table", "replica identity"):
+            .hurts
+        case ("view", "columns"), ("materialized view", "columns"): nil
+        case ("materialized view", "populated"), ("materialized view", "access method"): .hurts
+        case ("function", "cost"), ("function", "rows"), ("procedure", "cost"): .hurts
+        default: .stops
+        }
+    }
+
+    func message(_ attribute: String, of kind: String) -> String {
+        switch kind {
+        case "privileges", "default privileges":
+            attribute.hasPrefix("the ")
+                ? "the privileges of \(attribute) differ" : "the privileges of role \(attribute) differ"
+        case "owner": "it belongs to another role"
+        case "comment": "it differs"
+        case "security label": "it differs"
+        default: "its \(attribute) differs"
+        }
+    }
+}
