@@ -113,6 +113,14 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "ProofTests",
+            dependencies: [
+                "TestSupport", "Tidemark", "Report", "Verification", "Planning", "Postgres",
+            ],
+            exclude: ["Planted"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "RebuildTests",
             dependencies: [
                 "TestSupport", "Tidemark", "Report", "Verification", "Rebuild", "Planning", "Catalog", "Postgres",

@@ -18,6 +18,8 @@ enum SessionSettings {
         ("row_security", "off"),
         ("search_path", ""),
         ("synchronize_seqscans", "off"),
+        // Compiling a look at the catalog takes longer than the look, and some servers lack the compiler's library.
+        ("jit", "off"),
         ("session_replication_role", "origin"),
         // A night's statement outlives every default.
         ("statement_timeout", "0"),

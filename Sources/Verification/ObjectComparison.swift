@@ -27,6 +27,8 @@ package struct ObjectComparison {
         uniqueKeysWithValues: CatalogObject.kinds.enumerated().map { ($0.element, $0.offset) }
     )
 
+    private static let relations: Set = ["table", "foreign table", "view", "materialized view"]
+
     private let source: [Name: CatalogObject]
     private let target: [Name: CatalogObject]
     private let rules: ObjectRules
@@ -85,25 +87,25 @@ package struct ObjectComparison {
                 )
             )
         }
-        let here = Set(source.values.compactMap { $0.kind == "table" ? $0.table : nil })
-        let there = Set(target.values.compactMap { $0.kind == "table" ? $0.table : nil })
+        let here = Set(source.values.compactMap { Self.relations.contains($0.kind) ? $0.table : nil })
+        let there = Set(target.values.compactMap { Self.relations.contains($0.kind) ? $0.table : nil })
         for (name, object) in source.sorted(by: { $0.key < $1.key }) {
             if let other = target[name] {
                 result.findings += differences(object, other, agreeing)
-            } else if object.kind == "table" || !isPart(object, ofOneOf: here.subtracting(there)) {
+            } else if !isPart(object, ofOneOf: here.subtracting(there)) {
                 result.findings += missing(object)
             }
         }
         for (name, object) in target.sorted(by: { $0.key < $1.key }) where source[name] == nil {
-            guard object.kind == "table" || !isPart(object, ofOneOf: there.subtracting(here)) else { continue }
+            guard !isPart(object, ofOneOf: there.subtracting(here)) else { continue }
             result.findings += extra(object)
         }
         return result
     }
 
-    /// With a table everything of it is missing: one finding says so.
+    /// With a table or view everything of it is missing: one finding says so.
     private func isPart(_ object: CatalogObject, ofOneOf tables: Set<QualifiedName>) -> Bool {
-        object.table.map(tables.contains) ?? false
+        !Self.relations.contains(object.kind) && (object.table.map(tables.contains) ?? false)
     }
 
     // MARK: Findings

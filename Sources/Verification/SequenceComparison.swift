@@ -1,7 +1,9 @@
 package import Catalog
 package import Postgres
 
-/// Compares where sequences stand: whether the target's next value is at or beyond the source's. Pure.
+/// Compares where sequences stand: whether the target's next value is at or beyond the source's.
+///
+/// Pure.
 ///
 /// Equality is not asked for: a standby and a crashed server show positions up to 32 values ahead.
 package struct SequenceComparison {

@@ -6,48 +6,55 @@ SELECT 'privileges' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.i
        (SELECT pg_catalog.json_object_agg(g.role, g.privileges)
         FROM (SELECT x.role, pg_catalog.string_agg(x.privilege, ', ' ORDER BY x.privilege COLLATE "C") AS privileges
               FROM (SELECT DISTINCT CASE WHEN a.grantee = o.owner THEN 'the owner' WHEN a.grantee = 0 THEN 'PUBLIC'
-                                         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS role,
+                                         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END || a.place AS role,
                            a.privilege_type || CASE WHEN a.is_grantable AND a.grantee <> o.owner THEN '*' ELSE '' END AS privilege
-                    FROM pg_catalog.aclexplode(o.acl) a) x
+                    FROM (SELECT '' AS place, w.* FROM pg_catalog.aclexplode(o.acl) w
+                          UNION ALL
+                          SELECT ' on column ' || pg_catalog.quote_ident(c.attname), w.*
+                          FROM pg_catalog.pg_attribute c CROSS JOIN LATERAL pg_catalog.aclexplode(c.attacl) w
+                          WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.attrelid = o.objid
+                            AND c.attnum > 0 AND NOT c.attisdropped) a) x
               GROUP BY x.role) g) AS attributes,
-       (SELECT pg_catalog.json_object_agg(g.role, pg_catalog.format('GRANT %s ON %s TO %s', g.privileges, o.subject || i.identity,
-                                                                    g.role))
+       (SELECT pg_catalog.json_object_agg(g.role || g.place, pg_catalog.format('GRANT %s ON %s TO %s', g.privileges,
+                                                                               o.subject || i.identity, g.role))
         FROM (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END
-                         AS role,
-                     pg_catalog.string_agg(DISTINCT a.privilege_type, ', ') AS privileges
-              FROM pg_catalog.aclexplode(o.acl) a
-              WHERE a.grantee <> o.owner AND o.subject IS NOT NULL GROUP BY 1) g) AS statements,
+                         AS role, a.place,
+                     pg_catalog.string_agg(DISTINCT a.privilege_type || a.columns, ', ') AS privileges
+              FROM (SELECT '' AS place, '' AS columns, w.* FROM pg_catalog.aclexplode(o.acl) w
+                    UNION ALL
+                    SELECT ' on column ' || pg_catalog.quote_ident(c.attname), pg_catalog.format(' (%I)', c.attname), w.*
+                    FROM pg_catalog.pg_attribute c CROSS JOIN LATERAL pg_catalog.aclexplode(c.attacl) w
+                    WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.attrelid = o.objid
+                      AND c.attnum > 0 AND NOT c.attisdropped) a
+              WHERE a.grantee <> o.owner GROUP BY 1, 2) g) AS statements,
        NULL::text AS creation, NULL::text AS removal
 FROM (
-    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, c.oid AS objid, 0 AS number, c.oid AS table_oid,
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, c.oid AS objid, c.oid AS table_oid,
            c.relowner AS owner, coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl,
            CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END AS subject
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid, a.attnum, a.attrelid, c.relowner, a.attacl, NULL
-              FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-              WHERE a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped AND a.attrelid >= 16384
-    UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, 0, NULL, nspowner,
+    UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, NULL, nspowner,
                      coalesce(nspacl, pg_catalog.acldefault('n', nspowner)), 'SCHEMA '
               FROM pg_catalog.pg_namespace WHERE oid >= 16384 OR nspname = 'public'
-    UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, 0, NULL, proowner,
+    UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, NULL, proowner,
                      coalesce(proacl, pg_catalog.acldefault('f', proowner)), 'ROUTINE '
               FROM pg_catalog.pg_proc WHERE oid >= 16384
-    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, 0, NULL, typowner,
+    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, NULL, typowner,
                      coalesce(typacl, pg_catalog.acldefault('T', typowner)), 'TYPE '
               FROM pg_catalog.pg_type
               WHERE oid >= 16384 AND typrelid = 0 AND typtype <> 'm' AND NOT (typelem <> 0 AND typlen = -1 AND typname ~ '^_')
-    UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, 0, NULL, lanowner,
+    UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, NULL, lanowner,
                      coalesce(lanacl, pg_catalog.acldefault('l', lanowner)), 'LANGUAGE '
               FROM pg_catalog.pg_language WHERE oid >= 16384
-    UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, 0, NULL, fdwowner,
+    UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, NULL, fdwowner,
                      coalesce(fdwacl, pg_catalog.acldefault('F', fdwowner)), 'FOREIGN DATA WRAPPER '
               FROM pg_catalog.pg_foreign_data_wrapper
-    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, 0, NULL, srvowner,
+    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, NULL, srvowner,
                      coalesce(srvacl, pg_catalog.acldefault('S', srvowner)), 'FOREIGN SERVER '
               FROM pg_catalog.pg_foreign_server
 ) o
-CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, o.number) i
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, 0) i
 UNION ALL
 SELECT 'default privileges', 'pg_catalog.pg_default_acl'::pg_catalog.regclass, d.oid, n.nspname,
        pg_catalog.format('of role %I on %s%s', pg_catalog.pg_get_userbyid(d.defaclrole),

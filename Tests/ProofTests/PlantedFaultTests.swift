@@ -1,0 +1,70 @@
+import FoundationEssentials
+import Report
+import TestSupport
+import Testing
+import Tidemark
+import Verification
+
+@Suite struct `The proof` {
+    /// So many copies of the target; each takes every so many-th fault, so that none meets another of the same object.
+    private static let copies = 16
+
+    @Test func `names every fault that is planted, at the right object, and nothing else`() async throws {
+        let faults = try PlantedFault.all()
+        #expect(faults.count >= 150)
+        let schema = try String(contentsOfFile: "Tests/ProofTests/Planted/schema.sql", encoding: .utf8)
+        try await DatabasePair.with(schema) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            let clean = try await pair.migration().cutover()
+            #expect(clean.outcome == .done, "\(clean.text)")
+            #expect(clean.verification?.findings == [], "\(clean.text)")
+            let administration = try TestDatabase(TestServers.target(database: "postgres"), side: .target)
+            for copy in 0..<Self.copies {
+                let planted = faults.indices.filter { $0 % Self.copies == copy }.map { faults[$0] }
+                let name = "\(pair.name)_copy\(copy)"
+                try await administration.run("CREATE DATABASE \(name) TEMPLATE \(pair.name)")
+                let target = try TestDatabase(
+                    pair.target.conninfo.replacing("dbname=\(pair.name)", with: "dbname=\(name)"),
+                    side: .target
+                )
+                // What belongs to the database itself is no part of a copy of it.
+                for fault in planted {
+                    do {
+                        try await target.run(fault.sql)
+                    } catch {
+                        Issue.record("\(fault): \(error)")
+                    }
+                }
+                let migration = Migration(
+                    source: pair.source.endpoint,
+                    target: target.endpoint,
+                    options: pair.migration().options
+                )
+                let report = try await migration.verify()
+                #expect(report.outcome == .differs)
+                expect(planted, in: report.verification?.findings ?? [])
+            }
+        }
+    }
+
+    private func expect(_ planted: [PlantedFault], in findings: [Finding]) {
+        for fault in planted {
+            for expectation in fault.expectations {
+                #expect(
+                    findings.contains { names($0, expectation) },
+                    "\(fault) is not named as \(expectation.kind) \(expectation.object)"
+                )
+            }
+        }
+        for finding in findings {
+            #expect(
+                planted.contains { $0.expectations.contains { names(finding, $0) } },
+                "nobody planted \(finding.kind) \(finding.object): \(finding.message) (\(finding.source ?? ""), \(finding.target ?? ""))"
+            )
+        }
+    }
+
+    private func names(_ finding: Finding, _ expectation: PlantedFault.Expectation) -> Bool {
+        finding.kind == expectation.kind && finding.object.hasPrefix(expectation.object)
+    }
+}
