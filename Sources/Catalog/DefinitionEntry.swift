@@ -40,6 +40,20 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         )
     }
 
+    /// A table without the names of its NOT NULL constraints: since PostgreSQL 18 they have one, which is told where it is
+    /// not the one the server would choose.
+    package var withoutNamesOfNotNull: DefinitionEntry {
+        guard kind == "TABLE" else { return self }
+        return DefinitionEntry(
+            identity: identity,
+            kind: kind,
+            schema: schema,
+            name: name,
+            statement: statement.replacing(#/ CONSTRAINT (?:"(?:[^"]|"")*"|[^ "]+) NOT NULL/#, with: " NOT NULL"),
+            line: line
+        )
+    }
+
     /// An object the source does not have: its object id must not be taken for one of the source's.
     package var ofTarget: DefinitionEntry {
         DefinitionEntry(

@@ -72,7 +72,10 @@ package struct Adoption {
         let speaksAlike = source.identity.serverVersion.major == target.identity.serverVersion.major
         try ledger.keep(
             definitions.compactMap { entry in
-                there[entry.description].map { speaksAlike || entry.isOfTable ? entry.told(by: $0) : entry }
+                there[entry.description].map { theirs in
+                    if speaksAlike { return entry.told(by: theirs) }
+                    return entry.isOfTable ? entry.told(by: theirs.withoutNamesOfNotNull) : entry
+                }
             }
         )
         let ours = Set(definitions.map(\.description))

@@ -126,15 +126,16 @@ struct Verify {
         _ omissions: Set<Omission>,
         _ purpose: String
     ) async throws -> VerificationResult {
+        let versions = (here.catalog.identity.serverVersion, there.catalog.identity.serverVersion)
         let comparison = ObjectComparison(
             source: here.objects,
             target: there.objects,
+            versions: versions,
             excluding: excluded,
             omissions: omissions
         )
         let doubts = comparison.doubts
-        let versions = (here.catalog.identity.serverVersion.major, there.catalog.identity.serverVersion.major)
-        guard versions.0 != versions.1, !doubts.isEmpty else { return comparison.result() }
+        guard versions.0.major != versions.1.major, !doubts.isEmpty else { return comparison.result() }
         let agreeing = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
             try await target.run { try Reparsing($0).agreeing(doubts) }
         }

@@ -36,21 +36,23 @@ package struct ObjectComparison {
     /// - Parameters:
     ///   - source: What the source contains.
     ///   - target: What the target contains.
+    ///   - versions: Of the two servers.
     ///   - excluded: Tables that were not to be brought over.
     ///   - omissions: What else was not.
     package init(
         source: [CatalogObject],
         target: [CatalogObject],
+        versions: (source: ServerVersion, target: ServerVersion),
         excluding excluded: Set<QualifiedName>,
         omissions: Set<Omission>
     ) {
-        let rules = ObjectRules(omissions: omissions)
+        let rules = ObjectRules(omissions: omissions, versions: versions)
         func named(_ objects: [CatalogObject]) -> [Name: CatalogObject] {
             let wanted = objects.filter { object in
                 rules.compares(object.kind) && !(object.table.map(excluded.contains) ?? false)
             }
             return Dictionary(
-                wanted.map { (Name(kind: Self.order[$0.kind] ?? 0, object: $0.object), $0) },
+                wanted.map { (Name(kind: Self.order[$0.kind] ?? 0, object: $0.object), rules.comparable($0)) },
                 uniquingKeysWith: { first, _ in first }
             )
         }

@@ -1,8 +1,11 @@
+import Catalog
 import Planning
+import Postgres
 
 /// How bad a difference is, kind by kind and attribute by attribute.
 struct ObjectRules {
     let omissions: Set<Omission>
+    let versions: (source: ServerVersion, target: ServerVersion)
 
     /// Whether a kind was to be brought over at all.
     func compares(_ kind: String) -> Bool {
@@ -25,6 +28,27 @@ struct ObjectRules {
         case "column": ["default"]
         default: []
         }
+    }
+
+    /// The object without what only one of the servers can know.
+    func comparable(_ object: CatalogObject) -> CatalogObject {
+        // Whoever may do everything with a table may also maintain it, since PostgreSQL 17.
+        let isMaintained = (versions.source.major >= 17, versions.target.major >= 17)
+        guard isMaintained.0 != isMaintained.1, ["privileges", "default privileges"].contains(object.kind) else {
+            return object
+        }
+        return CatalogObject(
+            kind: object.kind,
+            object: object.object,
+            table: object.table,
+            attributes: object.attributes.mapValues { privileges in
+                privileges.replacing(", MAINTAIN*", with: "").replacing("MAINTAIN*, ", with: "")
+                    .replacing(", MAINTAIN", with: "").replacing("MAINTAIN, ", with: "")
+            },
+            statements: object.statements,
+            creation: object.creation,
+            removal: object.removal
+        )
     }
 
     // MARK: Severities

@@ -103,7 +103,7 @@ import Tidemark
                 "CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO only_on_the_source",
                 "CREATE FUNCTION inner_one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1'",
                 "CREATE FUNCTION outer_one(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN inner_one($1); END'",
-                "CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1); CREATE INDEX by_path ON u (outer_one(id))",
+                "CREATE TABLE u (id int PRIMARY KEY); CREATE INDEX by_path ON u (outer_one(id)); INSERT INTO u VALUES (1)",
                 "CREATE FUNCTION looks(int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM public.t)'",
                 "CREATE TABLE w (id int PRIMARY KEY, CONSTRAINT looking CHECK (looks(id)))",
                 "CREATE INDEX broken ON u (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass",

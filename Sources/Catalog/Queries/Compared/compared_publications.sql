@@ -10,7 +10,10 @@ UNION ALL
 SELECT 'published table', 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid, NULL,
        pg_catalog.format('%I.%I in %I', t.schemaname, t.tablename, p.pubname), c.oid,
        pg_catalog.json_build_object('row filter', pg_catalog.to_jsonb(t) ->> 'rowfilter',
-                                    'columns', pg_catalog.to_jsonb(t) ->> 'attnames'),
+                                    -- Only where they were listed; else they are all there are.
+                                    'columns', (SELECT pg_catalog.to_jsonb(t) ->> 'attnames' FROM pg_catalog.pg_publication_rel r
+                                                WHERE r.prpubid = p.oid AND r.prrelid = c.oid
+                                                  AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NOT NULL)),
        '{}', pg_catalog.format('ALTER PUBLICATION %I ADD TABLE %I.%I', p.pubname, t.schemaname, t.tablename),
        pg_catalog.format('ALTER PUBLICATION %I DROP TABLE %I.%I', p.pubname, t.schemaname, t.tablename)
 FROM pg_catalog.pg_publication_tables t
