@@ -57,9 +57,7 @@ struct Cutover {
                 try await finishDefinitions(session, scripts.after)
             }
             try await refreshAndAnalyze(session)
-            let verification = try await recorder.phase("verify") {
-                try await Verify(session.migration).compare(session, shared, holder)
-            }
+            let verification = try await Verify(session.migration, recorder: recorder).compare(session, shared, holder)
             return try await judge(session, verification.merged(with: changes), before, shared.snapshot)
         }
     }

@@ -10,25 +10,27 @@ import Verification
 /// The proof: rows by fingerprints, definitions by their attributes, sequences by their positions.
 struct Verify {
     private let migration: Migration
+    private let recorder: RunRecorder
 
-    init(_ migration: Migration) {
+    /// - Parameters:
+    ///   - migration: The two databases.
+    ///   - recorder: Takes the phases; nil: one of its own.
+    init(_ migration: Migration, recorder: RunRecorder? = nil) {
         self.migration = migration
+        self.recorder = recorder ?? RunRecorder("verify", migration)
     }
 
     /// Compares the two databases as they are; needs no ledger, and uses its ranges where there is one.
     func run() async throws -> RunReport {
-        let recorder = RunRecorder("verify", migration)
         let (plan, omissions) = try await plan()
         let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
-        let result = try await recorder.phase("verify") {
-            try await SnapshotHolder.with(
-                migration.source,
-                tables: copied,
-                lock: .definitions,
-                purpose: "tidemark verify"
-            ) { shared, source in
-                try await compare(plan, omissions, shared, source, purpose: "tidemark verify")
-            }
+        let result = try await SnapshotHolder.with(
+            migration.source,
+            tables: copied,
+            lock: .definitions,
+            purpose: "tidemark verify"
+        ) { shared, source in
+            try await compare(plan, omissions, shared, source, purpose: "tidemark verify")
         }
         recorder.update { $0.verification = result }
         return recorder.finish(RunReport.Outcome(result.verdict), warnings: plan.warnings)
@@ -91,32 +93,48 @@ struct Verify {
         try await SnapshotHolder.with(migration.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,
             target in
-            let here = try await source.run { try Side(of: $0, without: omissions) }
-            let there = try await target.run { try Side(of: $0, without: omissions) }
-            let excluded = plan.excluded
-            let definitions = DefinitionComparison(
-                source: here.catalog,
-                target: there.catalog,
-                excluding: excluded,
-                omissions: omissions
-            ).result()
-            let sequences = SequenceComparison.result(
-                source: here.sequences(excluding: excluded),
-                target: there.sequences(excluding: excluded)
-            )
+            let (here, there, definitions) = try await recorder.phase("verify definitions") {
+                async let ours = source.run { try Side(of: $0, without: omissions) }
+                async let theirs = target.run { try Side(of: $0, without: omissions) }
+                let (here, there) = try await (ours, theirs)
+                return (here, there, try await compareDefinitions(here, there, plan.excluded, omissions, purpose))
+            }
             let pairs = Pairs(
                 migration: migration,
                 source: shared.identifier,
                 target: theirs.identifier,
                 purpose: purpose
             )
-            let objects = try await compareObjects(here, there, excluded, omissions, purpose)
-            let rows = try await compareRows(comparable(plan, here.catalog, there.catalog), pairs)
-            let largeObjects = try await compareLargeObjects(here.largeObjects, omissions, pairs)
-            return rows.merged(with: objects).merged(with: definitions).merged(with: largeObjects).merged(
-                with: sequences
-            )
+            let rows = try await recorder.phase("verify rows") {
+                try await compareRows(comparable(plan, here.catalog, there.catalog), pairs)
+            }
+            let largeObjects = try await recorder.phase("verify large objects") {
+                try await compareLargeObjects(here.largeObjects, omissions, pairs)
+            }
+            return rows.merged(with: definitions).merged(with: largeObjects)
         }
+    }
+
+    private func compareDefinitions(
+        _ here: Side,
+        _ there: Side,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let keys = DefinitionComparison(
+            source: here.catalog,
+            target: there.catalog,
+            excluding: excluded,
+            omissions: omissions
+        ).result()
+        let positions = SequenceComparison.result(
+            source: here.sequences(excluding: excluded),
+            target: there.sequences(excluding: excluded)
+        )
+        return try await compareObjects(here, there, excluded, omissions, purpose).merged(with: keys).merged(
+            with: positions
+        )
     }
 
     private func compareObjects(

@@ -48,6 +48,7 @@ package final class DataComparison: Sendable {
     /// - Throws: ``PostgresError``.
     package func compare(with pair: VerificationPair) throws {
         while !isStopped(), let range = state.withLock({ $0.open.popLast() }) {
+            try pair.turnToNext()
             try during("comparing \(range.table) \(range.range)") { try compare(range, pair) }
         }
     }
@@ -57,19 +58,26 @@ package final class DataComparison: Sendable {
     /// - Parameter pair: The connections to ask.
     /// - Throws: ``PostgresError``.
     package func count(with pair: VerificationPair) throws {
-        for connection in [pair.source, pair.target] {
-            try connection.execute(
-                "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
-            )
-        }
+        var isWithoutIndexes = false
         while !isStopped(), let range = state.withLock({ $0.uncounted.popLast() }) {
             // One range without bounds was read from end to end already.
             guard let tally = state.withLock({ $0.tallies[range.table] }), tally.ranges > 1 else { continue }
+            if try pair.turnToNext() || !isWithoutIndexes {
+                for connection in [pair.source, pair.target] { try Self.doWithoutIndexes(connection) }
+                isWithoutIndexes = true
+            }
             try during("counting \(range.table)") {
                 try report(range, .source, tally.sourceRows, on: pair.source)
                 try report(range, .target, tally.targetRows, on: pair.target)
             }
         }
+    }
+
+    /// Until the transaction ends.
+    private static func doWithoutIndexes(_ connection: Connection) throws {
+        try connection.execute(
+            "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
+        )
     }
 
     /// What came of it, when all is compared and counted.

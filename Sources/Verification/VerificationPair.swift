@@ -2,8 +2,14 @@ package import Postgres
 
 /// A verifier's two connections, each reading the snapshot its side is judged by.
 package final class VerificationPair {
+    /// After so many tables a transaction is ended: it keeps a lock on each of them, with all its indexes, and the server
+    /// has room for 64 in a transaction (PostgreSQL manual, max_locks_per_transaction).
+    private static let tablesOfTransaction = 8
+
     package let source: Connection
     package let target: Connection
+    private let beginnings: (source: SQL, target: SQL)
+    private var tables = 0
 
     /// Opens both connections and imports the snapshots.
     ///
@@ -19,13 +25,28 @@ package final class VerificationPair {
         purpose: String,
         interrupter: Interrupter
     ) throws {
-        func open(_ side: (endpoint: Endpoint, snapshot: String)) throws -> Connection {
-            let connection = try Connection(to: side.endpoint, purpose: purpose, interrupter: interrupter)
-            try connection.execute(Connection.TransactionMode.snapshot.begin)
-            try connection.execute("SET TRANSACTION SNAPSHOT \(literal: side.snapshot)")
-            return connection
+        func beginning(_ snapshot: String) -> SQL {
+            "\(Connection.TransactionMode.snapshot.begin); SET TRANSACTION SNAPSHOT \(literal: snapshot)"
         }
-        self.source = try open(source)
-        self.target = try open(target)
+        beginnings = (beginning(source.snapshot), beginning(target.snapshot))
+        self.source = try Connection(to: source.endpoint, purpose: purpose, interrupter: interrupter)
+        self.target = try Connection(to: target.endpoint, purpose: purpose, interrupter: interrupter)
+        try self.source.execute(beginnings.source)
+        try self.target.execute(beginnings.target)
+    }
+
+    /// Says that another table, or another part of one, is looked at from now on: the same snapshots, perhaps in new
+    /// transactions.
+    ///
+    /// - Returns: Whether the transactions are new.
+    /// - Throws: ``PostgresError``.
+    @discardableResult
+    func turnToNext() throws -> Bool {
+        tables += 1
+        guard tables > Self.tablesOfTransaction else { return false }
+        tables = 1
+        try source.execute("COMMIT; \(beginnings.source)")
+        try target.execute("COMMIT; \(beginnings.target)")
+        return true
     }
 }

@@ -147,7 +147,7 @@ import Verification
             let source = pair.source
             let late = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 event in
-                guard case .phase("verify") = event else { return }
+                guard case .phase("verify definitions") = event else { return }
                 Self.write(to: source, "INSERT INTO public.t VALUES (1000)")
             }
             let report = try await late.cutover()
@@ -165,7 +165,7 @@ import Verification
             let refused = Flag()
             let fenced = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 event in
-                guard case .phase("verify") = event else { return }
+                guard case .phase("verify definitions") = event else { return }
                 if !Self.write(to: source, "SET lock_timeout = '200ms'; INSERT INTO public.t VALUES (1000)") {
                     refused.raise()
                 }

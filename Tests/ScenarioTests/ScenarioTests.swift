@@ -68,7 +68,7 @@ import Tidemark
             "cutover",
             [
                 "delta and whole tables", "large objects", "sequences", "keys and indexes", "constraints",
-                "rest of the definitions", "materialized views", "analyze", "verify",
+                "rest of the definitions", "materialized views", "analyze", "verify definitions", "verify rows",
             ]
         ),
     ]

@@ -10,6 +10,9 @@ SELECT 'cast' AS class, 'pg_catalog.pg_cast'::pg_catalog.regclass AS classid, c.
                          pg_catalog.format_type(c.casttarget, NULL)) AS removal
 FROM pg_catalog.pg_cast c
 WHERE c.oid >= 16384
+  -- That of a range to its multirange comes and goes with the type.
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'i')
 UNION ALL
 SELECT 'conversion', 'pg_catalog.pg_conversion'::pg_catalog.regclass, c.oid, n.nspname,
        pg_catalog.format('%I.%I', n.nspname, c.conname), NULL,

@@ -22,9 +22,9 @@ JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
 WHERE n.nspname <> 'tidemark'
 UNION ALL
-SELECT 'subscription', 'pg_catalog.pg_subscription'::pg_catalog.regclass, s.oid, NULL, pg_catalog.quote_ident(s.subname), NULL,
-       pg_catalog.json_build_object('publications', pg_catalog.array_to_string(s.subpublications, ', '),
-                                    'synchronous commit', s.subsynccommit),
+-- Only what every role may read on every version.
+SELECT 'subscription', 'pg_catalog.pg_subscription'::pg_catalog.regclass, 0, NULL, pg_catalog.quote_ident(s.subname), NULL,
+       pg_catalog.json_build_object('publications', pg_catalog.array_to_string(s.subpublications, ', ')),
        '{}', NULL, pg_catalog.format('DROP SUBSCRIPTION %I', s.subname)
 FROM pg_catalog.pg_subscription s
 WHERE s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
