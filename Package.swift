@@ -24,6 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // Without its Foundation trait: the engine hands over bytes and strings only.
@@ -73,7 +74,11 @@ let package = Package(
         ),
         .target(
             name: "Report",
-            dependencies: ["Verification", "Ledger", "Planning", "Catalog", "Postgres"],
+            dependencies: [
+                "Verification", "Ledger", "Planning", "Catalog", "Postgres",
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            resources: [.embedInCode("Templates")],
             swiftSettings: strict
         ),
         .target(

@@ -7,6 +7,7 @@ extension RunReport {
     /// The report as a screen of text, the verdict first.
     public var text: String {
         var lines = ["\(command): \(headline)", "  source  \(source)", "  target  \(target)", ""]
+        if let failure { lines += [failure, ""] }
         lines += transferLines
         if let verification { lines += Self.lines(of: verification) }
         if let quiet { lines += ["Quiet: \(quiet)", ""] }
@@ -15,7 +16,7 @@ extension RunReport {
         return lines.joined(separator: "\n")
     }
 
-    private var headline: String {
+    var headline: String {
         switch outcome {
         case .done where verification == nil: "DONE"
         case .done where command == "rebuild":
@@ -23,6 +24,7 @@ extension RunReport {
         case .done: "PROVEN: source and target are equal"
         case .differs: "DIFFERS: source and target are not equal"
         case .notProven: "NOT PROVEN: something could not be examined"
+        case .failed: "FAILED: what was committed stays, and the same command goes on from there"
         case .stopped: "STOPPED at a point of safe return; run the same command again to go on"
         }
     }
@@ -82,6 +84,12 @@ extension RunReport {
             ]
     }
 
+    /// A terminal shows no novels; the files have all of it.
+    private static func shortened(_ text: String) -> String {
+        let limit = 600
+        return text.count <= limit ? text : "\(text.prefix(limit))… (\(text.count - limit) characters more)"
+    }
+
     static func lines(of finding: Finding) -> [String] {
         let label =
             switch finding.severity {
@@ -90,9 +98,9 @@ extension RunReport {
             case .note: "NOTE "
             }
         var lines = ["\(label)  \(finding.kind) \(finding.object): \(finding.message)"]
-        if let source = finding.source { lines.append("         source: \(source)") }
-        if let target = finding.target { lines.append("         target: \(target)") }
-        if let repair = finding.repair { lines.append("         repair: \(repair);") }
+        if let source = finding.source { lines.append("         source: \(shortened(source))") }
+        if let target = finding.target { lines.append("         target: \(shortened(target))") }
+        if let repair = finding.repair { lines.append("         repair: \(shortened(repair));") }
         return lines
     }
 }

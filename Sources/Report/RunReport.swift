@@ -14,17 +14,22 @@ public struct RunReport: Sendable, Codable {
         case notProven
         /// Stopped at a point of safe return; the same command goes on from there.
         case stopped
+        /// Ended by an error; what was committed stays.
+        case failed
     }
 
     /// One stretch of the run and how long it took.
     public struct Phase: Sendable, Codable {
         /// Its name.
         public let name: String
+        /// When it began, in seconds since the run did.
+        public let start: Double
         /// Its duration.
         public let seconds: Double
 
-        package init(name: String, seconds: Double) {
+        package init(name: String, start: Double, seconds: Double) {
             self.name = name
+            self.start = start
             self.seconds = seconds
         }
     }
@@ -55,6 +60,11 @@ public struct RunReport: Sendable, Codable {
         package init() {}
     }
 
+    /// Raised whenever a field changes its meaning or goes; new ones may come at any time.
+    public static let formatVersion = 1
+
+    /// ``formatVersion`` of the tool that wrote it.
+    public private(set) var format = formatVersion
     /// The command.
     public let command: String
     /// The version of the tool.
@@ -63,6 +73,10 @@ public struct RunReport: Sendable, Codable {
     public let source: String
     /// The target, without user or password.
     public let target: String
+    /// When the run began, ISO 8601 in UTC.
+    public let startedAt: String
+    /// The error that ended it, where one did.
+    public var failure: String?
     /// How it ended.
     public var outcome: Outcome = .done
     /// The phases in order.
@@ -76,7 +90,8 @@ public struct RunReport: Sendable, Codable {
     /// Whether the source was quiet while it was read for the last time; nil where it was not to be.
     public var quiet: String?
 
-    package init(command: String, toolVersion: String, source: String, target: String) {
+    package init(command: String, toolVersion: String, source: String, target: String, startedAt: String) {
+        self.startedAt = startedAt
         self.command = command
         self.toolVersion = toolVersion
         self.source = source

@@ -25,11 +25,13 @@ struct Cutover {
 
     func run() async throws -> RunReport {
         let recorder = recorder
-        return try await Preparation(migration).withSession(for: "cutover", mayCreate: false) { session in
-            do {
-                return try await work(session)
-            } catch is Stopped {
-                return recorder.finish(.stopped, warnings: session.warnings)
+        return try await recorder.recording {
+            try await Preparation(migration).withSession(for: "cutover", mayCreate: false) { session in
+                do {
+                    return try await work(session)
+                } catch is Stopped {
+                    return recorder.finish(.stopped, warnings: session.warnings)
+                }
             }
         }
     }

@@ -22,14 +22,16 @@ struct Precopy {
 
     func run() async throws -> RunReport {
         let recorder = recorder
-        return try await Preparation(migration).withSession(for: "precopy", mayCreate: true) { session in
-            try refuseTooLate(session)
-            do {
-                let changes = try await definitionChanges(session)
-                try await work(session)
-                return recorder.finish(.done, warnings: session.warnings + changes)
-            } catch is Stopped {
-                return recorder.finish(.stopped, warnings: session.warnings)
+        return try await recorder.recording {
+            try await Preparation(migration).withSession(for: "precopy", mayCreate: true) { session in
+                try refuseTooLate(session)
+                do {
+                    let changes = try await definitionChanges(session)
+                    try await work(session)
+                    return recorder.finish(.done, warnings: session.warnings + changes)
+                } catch is Stopped {
+                    return recorder.finish(.stopped, warnings: session.warnings)
+                }
             }
         }
     }

@@ -75,6 +75,10 @@ struct Rebuilding {
     }
 
     func run() async throws -> RunReport {
+        try await recorder.recording { try await work() }
+    }
+
+    private func work() async throws -> RunReport {
         try await ThreadConfined.with(target, purpose: Self.purpose) { control in
             try await control.run { connection in
                 try Ledger.lockTarget(connection)

@@ -1,3 +1,5 @@
+public import Report
+
 /// What a run tells while it works.
 ///
 /// May come from any thread.
@@ -8,6 +10,8 @@ public enum RunEvent: Sendable {
     case note(String)
     /// How far the copying is; told about once a second.
     case progress(RunProgress)
+    /// The run ended with an error; what it had done until then.
+    case failed(RunReport)
 }
 
 /// How far the copying is.

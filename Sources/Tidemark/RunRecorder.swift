@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Planning
 import Postgres
 import Report
@@ -9,6 +10,7 @@ final class RunRecorder: Sendable {
     let progress: TransferProgress
     private let report: Mutex<RunReport>
     private let observer: @Sendable (RunEvent) -> Void
+    private let beginning = ContinuousClock.now
 
     convenience init(_ command: String, _ migration: Migration) {
         self.init(
@@ -27,9 +29,21 @@ final class RunRecorder: Sendable {
                 command: command,
                 toolVersion: Versions.tidemark,
                 source: source,
-                target: target
+                target: target,
+                startedAt: Date.now.formatted(.iso8601)
             )
         )
+    }
+
+    /// Runs the whole, and tells how far it came when it fails.
+    func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
+        do {
+            return try await body()
+        } catch {
+            report.withLock { $0.failure = "\(error)" }
+            observer(.failed(finish(.failed, warnings: [])))
+            throw error
+        }
     }
 
     /// Runs a phase, tells it and times it, also when it fails.
@@ -40,8 +54,12 @@ final class RunRecorder: Sendable {
         let clock = ContinuousClock()
         let start = clock.now
         defer {
-            let seconds = Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
-            report.withLock { $0.phases.append(RunReport.Phase(name: name, seconds: seconds)) }
+            let phase = RunReport.Phase(
+                name: name,
+                start: Double(beginning.duration(to: start).wholeMicroseconds) / 1e6,
+                seconds: Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
+            )
+            report.withLock { $0.phases.append(phase) }
         }
         return try await body()
     }

@@ -22,6 +22,10 @@ struct Verify {
 
     /// Compares the two databases as they are; needs no ledger, and uses its ranges where there is one.
     func run() async throws -> RunReport {
+        try await recorder.recording { try await work() }
+    }
+
+    private func work() async throws -> RunReport {
         let (plan, omissions) = try await plan()
         let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
         let result = try await SnapshotHolder.with(

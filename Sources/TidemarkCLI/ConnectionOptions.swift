@@ -37,6 +37,17 @@ struct TargetOption: ParsableArguments {
     }
 }
 
+/// The report as files.
+struct ReportOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Write report.html, report.json, report.md and junit.xml into this folder, also when the run fails.",
+            valueName: "dir"
+        )
+    )
+    var report: String?
+}
+
 /// What comes out, and how.
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print the report as JSON.")

@@ -17,6 +17,7 @@ struct CutoverCommand: AsyncParsableCommand {
     @OptionGroup var plan: PlanArguments
     @OptionGroup var build: BuildArguments
     @OptionGroup var output: OutputOptions
+    @OptionGroup var files: ReportOption
 
     @Option(
         help: "What keeps the source still: trust (maintenance mode), or lock (SHARE locks; needs more than SELECT).",
@@ -28,7 +29,7 @@ struct CutoverCommand: AsyncParsableCommand {
     var fence = Fence.trust
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet) { terminal in
+        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
             options.fence = fence

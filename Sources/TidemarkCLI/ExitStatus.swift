@@ -19,6 +19,7 @@ enum ExitStatus: Int32 {
         case .differs: self = .differs
         case .notProven: self = .notProven
         case .stopped: self = .stopped
+        case .failed: self = .failed
         }
     }
 

@@ -17,6 +17,7 @@ struct PrecopyCommand: AsyncParsableCommand {
     @OptionGroup var plan: PlanArguments
     @OptionGroup var build: BuildArguments
     @OptionGroup var output: OutputOptions
+    @OptionGroup var files: ReportOption
 
     @Flag(help: "Take a target that was filled from the source by other means; compare, and copy only what differs.")
     var adopt = false
@@ -37,7 +38,7 @@ struct PrecopyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet) { terminal in
+        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
             options.targetContents = adopt ? .rows : schema == .existing ? .schema : .nothing

@@ -21,6 +21,7 @@ struct RebuildCommand: AsyncParsableCommand {
 
     @OptionGroup var target: TargetOption
     @OptionGroup var output: OutputOptions
+    @OptionGroup var files: ReportOption
 
     @Flag(help: "Keep nobody from writing, at the price of longer builds.")
     var concurrently = false
@@ -38,7 +39,7 @@ struct RebuildCommand: AsyncParsableCommand {
     var indexMemory: ByteSize?
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet) { terminal in
+        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = MigrationOptions()
             for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
             if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }

@@ -20,6 +20,7 @@ struct RunLog: Sendable {
         switch event {
         case .phase(let name): logger.info("\(name)")
         case .note(let text): logger.info("  \(text)")
+        case .failed: break
         case .progress(let progress):
             guard lastProgress.isDue(progress.seconds, every: Self.interval) else { return }
             let rate = progress.seconds > 0 ? Int(Double(progress.bytes) / progress.seconds) : 0

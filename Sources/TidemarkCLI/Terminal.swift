@@ -12,8 +12,11 @@ final class Terminal: Sendable {
     private let isQuiet: Bool
     private let log: RunLog
 
-    private init(quiet: Bool) {
+    private let directory: ReportDirectory?
+
+    private init(quiet: Bool, directory: ReportDirectory?) {
         isQuiet = quiet
+        self.directory = directory
         log = RunLog()
     }
 
@@ -21,8 +24,25 @@ final class Terminal: Sendable {
     ///
     /// The first SIGINT or SIGTERM asks the run to stop at a point of safe return, the second cancels what is running;
     /// either way everything committed stays and the same command goes on from there.
-    static func run(quiet: Bool, _ body: @escaping @Sendable (Terminal) async throws -> ExitStatus) async throws {
-        let terminal = Terminal(quiet: quiet)
+    ///
+    /// - Parameters:
+    ///   - quiet: Whether nothing but reports and errors is said.
+    ///   - report: The folder reports are written to as well; checked before anything else begins.
+    ///   - body: The command.
+    /// - Throws: `ExitCode`, unless it is 0.
+    static func run(
+        quiet: Bool,
+        report: String? = nil,
+        _ body: @escaping @Sendable (Terminal) async throws -> ExitStatus
+    ) async throws {
+        let directory: ReportDirectory?
+        do {
+            directory = try report.map { try ReportDirectory($0) }
+        } catch {
+            write("tidemark: \(error)\n", to: STDERR_FILENO)
+            throw ExitStatus.usage.code
+        }
+        let terminal = Terminal(quiet: quiet, directory: directory)
         let work = Task { try await body(terminal) }
         let signals = Task {
             var count = 0
@@ -51,6 +71,7 @@ final class Terminal: Sendable {
     ///
     /// - Returns: The exit status it stands for.
     func print(_ report: RunReport, json: Bool) throws -> ExitStatus {
+        try directory?.write(report)
         print(json ? try report.json() : report.text)
         return ExitStatus(report.outcome)
     }
@@ -69,6 +90,13 @@ final class Terminal: Sendable {
 
     /// Shows what a run tells.
     func show(_ event: RunEvent) {
+        if case .failed(let report) = event {
+            do {
+                try directory?.write(report)
+            } catch {
+                complain("\(error)")
+            }
+        }
         guard !isQuiet else { return }
         log.show(event)
     }

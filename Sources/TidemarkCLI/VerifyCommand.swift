@@ -14,9 +14,10 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var target: TargetOption
     @OptionGroup var plan: PlanArguments
     @OptionGroup var output: OutputOptions
+    @OptionGroup var files: ReportOption
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet) { terminal in
+        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),
