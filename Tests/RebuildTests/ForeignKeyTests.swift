@@ -108,6 +108,41 @@ import Verification
         }
     }
 
+    @Test func `of a partitioned table is refused as a whole where a partition has it otherwise`() async throws {
+        try await DatabasePair.with(
+            """
+            CREATE TABLE others (id int PRIMARY KEY); INSERT INTO others SELECT generate_series(1, 100);
+            CREATE TABLE parts (id int, other int CONSTRAINT to_others REFERENCES others, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+            CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (50);
+            CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (50) TO (101);
+            INSERT INTO parts SELECT n, n FROM generate_series(1, 100) n;
+            """
+        ) { pair in
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().cutover().outcome == .done)
+            try await pair.target.run(
+                """
+                ALTER TABLE parts DROP CONSTRAINT to_others;
+                ALTER TABLE parts_2 ADD CONSTRAINT to_others FOREIGN KEY (other) REFERENCES others ON DELETE CASCADE
+                """
+            )
+            for concurrently in [false, true] {
+                let report = try await pair.migration().rebuild(concurrently: concurrently)
+                #expect(report.outcome == .differs)
+                #expect(
+                    report.warnings.contains { $0.contains("defined otherwise on the target") },
+                    "\(report.warnings)"
+                )
+            }
+            let keys =
+                "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text LIKE 'parts%'"
+            #expect(try await pair.target.value(keys) == "1")
+            try await pair.target.run("ALTER TABLE parts_2 DROP CONSTRAINT to_others")
+            #expect(try await pair.migration().rebuild(concurrently: true).outcome == .done)
+            #expect(try await pair.target.value(keys) == "3")
+        }
+    }
+
     @Test func `of a partitioned table is rebuilt concurrently, partition by partition`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             _ = try await pair.migration().precopy()

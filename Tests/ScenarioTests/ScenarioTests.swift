@@ -16,18 +16,23 @@ import Tidemark
         }
     }
 
+    /// As an application's own migrations leave it.
+    private static func makeSchema(_ pair: DatabasePair) async throws {
+        let outcome = try await Command.pipe(
+            ["pg_dump", "--schema-only", pair.source.conninfo],
+            into: [
+                "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null",
+                pair.target.conninfo,
+            ]
+        )
+        #expect(outcome.code == 0, "\(outcome.errors)")
+    }
+
     /// The tables are there already, as an application's own migrations leave them.
     @Test(arguments: Scenario.allCases, [false, true])
     func `arrives as it was where its schema exists`(scenario: Scenario, keepsIndexes: Bool) async throws {
         try await SchemaDump.with(scenario) { pair in
-            let outcome = try await Command.pipe(
-                ["pg_dump", "--schema-only", pair.source.conninfo],
-                into: [
-                    "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null",
-                    pair.target.conninfo,
-                ]
-            )
-            #expect(outcome.code == 0, "\(outcome.errors)")
+            try await Self.makeSchema(pair)
             await #expect(throws: (any Error).self) { try await pair.migration().precopy() }
             let migration = pair.migration {
                 $0.targetContents = .schema
@@ -73,9 +78,10 @@ import Tidemark
         ),
     ]
 
-    @Test(arguments: Scenario.allCases)
-    func `arrives as it was when every phase is killed`(scenario: Scenario) async throws {
+    @Test(arguments: Scenario.allCases.map { ($0, false) } + [(.ordinary, true)])
+    func `arrives as it was when every phase is killed`(scenario: Scenario, exists: Bool) async throws {
         try await SchemaDump.with(scenario) { pair in
+            if exists { try await Self.makeSchema(pair) }
             let command = Command(
                 environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
             )
@@ -83,7 +89,8 @@ import Tidemark
             for (act, phases) in Self.phases {
                 for phase in phases {
                     for delay in [0, 15] {
-                        let arguments = [act, "--whole-below", "0kB", "--chunk-size", "64kB"]
+                        var arguments = [act, "--whole-below", "0kB", "--chunk-size", "64kB"]
+                        if exists, act == "precopy" { arguments += ["--schema", "existing"] }
                         let outcome = try await command.run(
                             arguments,
                             killInPhase: phase,

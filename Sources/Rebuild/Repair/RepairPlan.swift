@@ -312,10 +312,13 @@ private struct Maker {
             guard constraint.isValidated, !there.isValidated else { return [] }
         } else {
             if isPartitioned {
+                let refusedBefore = refused.count
                 for child in source.constraints
                 where child.parentOid == constraint.oid && child.tableOid != constraint.tableOid {
                     steps += self.steps(for: child)
                 }
+                // Beside a partition's that is defined otherwise the parent's would make a second one.
+                guard refused.count == refusedBefore else { return [] }
             }
             let suffix: SQL = isPartitioned ? "" : " NOT VALID"
             steps.append(
