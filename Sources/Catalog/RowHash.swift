@@ -2,17 +2,31 @@ package import Postgres
 
 /// How a row becomes a number that is the same on both servers.
 ///
-/// Over the row's text, every column by name and with pinned settings: equality of text, not `=`, for which 1.0 is 1.00.
-/// Hashes are added up, not XORed, since a row that is there twice would cancel itself; the sum is exact (numeric).
+/// Every column by name and with pinned settings: equality of text, not `=`, for which 1.0 is 1.00. Hashes are added up, not
+/// XORed, since a row that is there twice would cancel itself; the sum is exact (numeric).
 package enum RowHash: String, Sendable {
-    /// 64 bits, fast; its outcome is not promised to stay the same across versions, so it is probed first.
+    /// 64 bits over each value, mixed: by the type's own hash where equal values are the same bytes, over its text elsewhere.
+    case hashesOfColumns = "hashes of columns"
+    /// 64 bits over the row's text.
     case hashtextextended
-    /// The first 64 bits of md5.
+    /// The first 64 bits of md5 over the row's text.
     case md5
     /// The same over the text in UTF-8: the two databases keep text in different encodings.
     case md5OfUTF8
 
-    private static let probe: SQL = """
+    // The outcome of a server's own hashes is not promised to stay the same across versions, so it is asked for first.
+
+    private static let columnsProbe: SQL = """
+        SELECT pg_catalog.string_agg(pg_catalog.hashint8extended(
+                   pg_catalog.hashint2extended(n::smallint, 1) # pg_catalog.hashint4extended(n, 2)
+                   # pg_catalog.hashint8extended(n::bigint * 1234567890123, 3)
+                   # pg_catalog.uuid_hash_extended(pg_catalog.md5(n::text)::uuid, 4)
+                   # pg_catalog.time_hash_extended(time '12:00' + n * interval '1.000001 s', 5)
+                   # pg_catalog.timestamp_hash_extended(timestamp '2024-02-29' + n * interval '1.000001 s', 6)
+                   # pg_catalog.hashtextextended(pg_catalog.repeat('tidemark ', n), 7), 0)::text, ',') AS h
+        FROM pg_catalog.generate_series(0, 40) AS n
+        """
+    private static let textProbe: SQL = """
         SELECT pg_catalog.string_agg(pg_catalog.hashtextextended(pg_catalog.repeat('tidemark ', n), 0)::text, ',') AS h
         FROM pg_catalog.generate_series(0, 40) AS n
         """
@@ -27,23 +41,75 @@ package enum RowHash: String, Sendable {
     package static func common(to source: Connection, and target: Connection) throws -> RowHash {
         let encoding: SQL = "SELECT pg_catalog.current_setting('server_encoding') AS e"
         guard try source.queryOne(encoding).text("e") == target.queryOne(encoding).text("e") else { return .md5OfUTF8 }
-        return try source.queryOne(probe).text("h") == target.queryOne(probe).text("h") ? .hashtextextended : .md5
+        func agree(_ probe: SQL) throws -> Bool {
+            try source.queryOne(probe).text("h") == target.queryOne(probe).text("h")
+        }
+        if try agree(columnsProbe) { return .hashesOfColumns }
+        return try agree(textProbe) ? .hashtextextended : .md5
     }
 
     /// The hash of a row of columns, as bigint.
-    package func expression(_ columns: [Column]) -> SQL {
-        let values = columns.map { column -> SQL in
-            // As text bytes are twice as long, and a row's text ends at 1 GB.
-            column.isBytes ? "pg_catalog.md5(\(column.identifier))" : "\(column.identifier)"
-        }
-        let row: SQL = "ROW(\(values.joined(separator: ", ")))::text"
+    ///
+    /// - Parameters:
+    ///   - columns: The columns, of the same names on both sides.
+    ///   - others: Those that are of another type on the other side: their text is what can be compared.
+    /// - Returns: The expression.
+    package func expression(_ columns: [Column], ofOtherType others: Set<String> = []) -> SQL {
+        let row = Self.text(of: columns)
         return switch self {
+        case .hashesOfColumns: Self.mixed(columns, others)
         case .hashtextextended: "pg_catalog.hashtextextended(\(row), 0)"
         case .md5OfUTF8:
             """
             ('x' || pg_catalog.substr(pg_catalog.md5(pg_catalog.convert_to(\(row), 'UTF8')), 1, 16))::pg_catalog.bit(64)::bigint
             """
         case .md5: "('x' || pg_catalog.substr(pg_catalog.md5(\(row)), 1, 16))::pg_catalog.bit(64)::bigint"
+        }
+    }
+
+    private static func text(of columns: [Column]) -> SQL {
+        let values = columns.map { column -> SQL in
+            // As text bytes are twice as long, and a row's text ends at 1 GB.
+            column.isBytes ? "pg_catalog.md5(\(column.identifier))" : "\(column.identifier)"
+        }
+        return "ROW(\(values.joined(separator: ", ")))::text"
+    }
+
+    /// Each column with a seed of its own, or two columns that swapped their values would not be noticed; and mixed once more,
+    /// or two rows that did would add up to the same.
+    private static func mixed(_ columns: [Column], _ others: Set<String>) -> SQL {
+        var parts: [SQL] = []
+        for (number, column) in columns.enumerated() {
+            guard !others.contains(column.name), let hash = column.hash(seed: number + 1) else { continue }
+            parts.append(column.isNotNull ? hash : "coalesce(\(hash), \(number + 1))")
+        }
+        let printed = columns.filter { others.contains($0.name) || $0.hash(seed: 0) == nil }
+        if !printed.isEmpty { parts.append("pg_catalog.hashtextextended(\(text(of: printed)), 0)") }
+        guard !parts.isEmpty else { return "0::bigint" }
+        return "pg_catalog.hashint8extended(\(parts.joined(separator: " OPERATOR(pg_catalog.#) ")), 0)"
+    }
+}
+
+extension Column {
+    /// The hash of one value, the same for the same bytes; nil: only as a part of the row's text.
+    fileprivate func hash(seed: Int) -> SQL? {
+        let name = identifier
+        // Another type may have a cast to text of its own, which need not tell all of it.
+        guard typeSchema == "pg_catalog", typeKind == "b", !isDomain, typeName != "bpchar" else { return nil }
+        guard !type.hasSuffix("[]") else { return "pg_catalog.hashtextextended(\(name)::text, \(seed))" }
+        return switch typeName {
+        case "bool": "pg_catalog.hashint4extended(\(name)::integer, \(seed))"
+        case "int2": "pg_catalog.hashint2extended(\(name), \(seed))"
+        case "int4": "pg_catalog.hashint4extended(\(name), \(seed))"
+        case "int8": "pg_catalog.hashint8extended(\(name), \(seed))"
+        case "uuid": "pg_catalog.uuid_hash_extended(\(name), \(seed))"
+        case "time": "pg_catalog.time_hash_extended(\(name), \(seed))"
+        case "timestamp": "pg_catalog.timestamp_hash_extended(\(name), \(seed))"
+        case "timestamptz": "pg_catalog.timestamp_hash_extended(\(name) AT TIME ZONE 'UTC', \(seed))"
+        case "bytea": "pg_catalog.hashtextextended(pg_catalog.md5(\(name)), \(seed))"
+        case "text", "varchar": "pg_catalog.hashtextextended(\(name) COLLATE pg_catalog.\"C\", \(seed))"
+        // Equal numbers (1.0 and 1.00), floats (0 and -0), intervals, documents may be different bytes: their text tells.
+        default: "pg_catalog.hashtextextended(\(name)::text, \(seed))"
         }
     }
 }

@@ -245,11 +245,13 @@ struct Verify {
             guard let here = ours[table.name], let there = theirs[table.name],
                 Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
             else { return [] }
+            let others = Set(here.columns.filter { there.column($0.name)?.type != $0.type }.map(\.name))
             return table.ranges.map { range in
                 ComparedRange(
                     table: table.name,
                     rows: here.rows,
                     columns: here.columns,
+                    ofOtherType: others,
                     key: table.key,
                     range: range,
                     filter: table.filter,

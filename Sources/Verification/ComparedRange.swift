@@ -7,6 +7,7 @@ package struct ComparedRange: Sendable, Hashable {
     let table: QualifiedName
     let rows: SQL
     let columns: [Column]
+    let ofOtherType: Set<String>
     let key: Key?
     let range: KeyRange
     let filter: String?
@@ -16,6 +17,7 @@ package struct ComparedRange: Sendable, Hashable {
     ///   - table: The table, of the same name on both sides.
     ///   - rows: The table as FROM takes it.
     ///   - columns: All columns, generated ones included; named the same on both sides.
+    ///   - others: Columns that are of another type on the target.
     ///   - key: What identifies its rows; nil where nothing does.
     ///   - range: The range of the key.
     ///   - filter: What rows of the source fulfil to be on the target; nil: all of them are.
@@ -24,6 +26,7 @@ package struct ComparedRange: Sendable, Hashable {
         table: QualifiedName,
         rows: SQL,
         columns: [Column],
+        ofOtherType others: Set<String>,
         key: Key?,
         range: KeyRange,
         filter: String?,
@@ -32,6 +35,7 @@ package struct ComparedRange: Sendable, Hashable {
         self.table = table
         self.rows = rows
         self.columns = columns
+        ofOtherType = others
         self.key = key
         self.range = range
         self.filter = filter
@@ -57,7 +61,7 @@ package struct ComparedRange: Sendable, Hashable {
     /// Count and sum of hashes.
     func fingerprint(_ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
-        SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns))), 0)::text AS fingerprint
+        SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))), 0)::text AS fingerprint
         FROM \(rows) WHERE \(condition(side))
         """
     }
@@ -68,7 +72,7 @@ package struct ComparedRange: Sendable, Hashable {
         return """
             COPY (SELECT q.k, q.h
                   FROM (SELECT pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex') AS k,
-                               \(hash.expression(columns)) AS h
+                               \(hash.expression(columns, ofOtherType: ofOtherType)) AS h
                         FROM \(rows) WHERE \(condition(side))) AS q
                   ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
             """

@@ -442,6 +442,34 @@ UPDATE rows_b SET id = 4000 WHERE id = 1;
 -- rows: public.rows_c (id) = (30)
 -- rows: public.rows_c (id) = (31)
 UPDATE rows_c SET f = '-0' WHERE id = 30; UPDATE rows_c SET f = 'NaN' WHERE id = 31;
+-- rows: public.rows_e (id) = (1)
+UPDATE rows_e SET i = '1 day' WHERE id = 1;
+-- rows: public.rows_e (id) = (2)
+UPDATE rows_e SET b = NULL WHERE id = 2;
+-- rows: public.rows_e (id) = (3)
+UPDATE rows_e SET u = gen_random_uuid() WHERE id = 3;
+-- rows: public.rows_e (id) = (4)
+UPDATE rows_e SET m = '12:00:00.000001' WHERE id = 4;
+-- rows: public.rows_e (id) = (5)
+UPDATE rows_e SET d = '2024-03-01' WHERE id = 5;
+-- rows: public.rows_e (id) = (6)
+UPDATE rows_e SET s = -7 WHERE id = 6;
+-- rows: public.rows_e (id) = (7)
+UPDATE rows_e SET c = 'abd' WHERE id = 7;
+-- rows: public.rows_e (id) = (8)
+UPDATE rows_e SET l = '[0:1]={1,2}' WHERE id = 8;
+-- rows: public.rows_e (id) = (9)
+UPDATE rows_e SET e = 'sad' WHERE id = 9;
+-- rows: public.rows_e (id) = (10)
+UPDATE rows_e SET v = 'v ' WHERE id = 10;
+-- rows: public.rows_e (id) = (11)
+UPDATE rows_e SET k = -5 WHERE id = 11;
+-- rows: public.rows_e (id) = (12)
+UPDATE rows_e SET r = '[1,6)' WHERE id = 12;
+-- rows: public.rows_e (id) = (13)
+UPDATE rows_e SET z = '13:00+01' WHERE id = 13;
+-- rows: public.rows_e (id) = (14)
+UPDATE rows_e SET h = '{"n": 1.00}' WHERE id = 14;
 -- rows: public.rows_d
 TRUNCATE rows_d;
 -- rows: public.bag

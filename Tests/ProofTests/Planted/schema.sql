@@ -160,6 +160,10 @@ FROM generate_series(1, 3000) n;
 CREATE TABLE rows_b (LIKE rows_a INCLUDING ALL); INSERT INTO rows_b SELECT * FROM rows_a;
 CREATE TABLE rows_c (LIKE rows_a INCLUDING ALL); INSERT INTO rows_c SELECT * FROM rows_a;
 CREATE TABLE rows_d (LIKE rows_a INCLUDING ALL); INSERT INTO rows_d SELECT * FROM rows_a;
+CREATE TABLE rows_e (id int PRIMARY KEY, i interval, b bool, u uuid, m time, d date, s smallint, c char(5), l int[], e mood, v varchar,
+                     k bigint, r int4range, z timetz, h jsonb);
+INSERT INTO rows_e SELECT n, '24 hours', true, md5(n::text)::uuid, '12:00', '2024-02-29', 7, 'abc', '{1,2}', 'ok', 'v', 5, '[1,5)', '12:00+00', '{"n": 1.0}'
+FROM generate_series(1, 20) n;
 CREATE TABLE bag (a int, t text); INSERT INTO bag SELECT n % 5, 'x' FROM generate_series(1, 100) n; ALTER TABLE bag REPLICA IDENTITY FULL;
 SELECT lo_from_bytea(4711, 'a large one'); SELECT lo_from_bytea(4712, 'another');
 ANALYZE;
