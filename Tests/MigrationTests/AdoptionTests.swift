@@ -85,9 +85,10 @@ import Tidemark
         }
     }
 
-    @Test func `may lack and differ in objects, and gets what it lacks`() async throws {
+    @Test(arguments: [TargetContents.rows, .schema])
+    func `may lack and differ in objects, and gets what it lacks`(contents: TargetContents) async throws {
         try await DatabasePair.with(Self.schema) { pair in
-            try await fill(pair)
+            try await fill(pair, contents == .schema ? ["--schema-only"] : [])
             try await pair.target.run(
                 """
                 DROP TABLE child; DROP VIEW v; DROP INDEX t_a; CREATE INDEX t_a ON t (n);
@@ -97,7 +98,7 @@ import Tidemark
                 """
             )
             try await pair.source.run(Self.changes)
-            let first = try await pair.migration { $0.targetContents = .rows }.precopy()
+            let first = try await pair.migration { $0.targetContents = contents }.precopy()
             #expect(first.outcome == .done, "\(first.text)")
             try await expectDone(pair)
         }
