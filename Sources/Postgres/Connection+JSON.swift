@@ -1,6 +1,8 @@
 import FoundationEssentials
 
 extension Connection {
+    private static let rowsOfDocument = 500
+
     /// Runs a query whose rows are decoded, each by its column names.
     ///
     /// Columns are named in `snake_case`; arrays and composite values arrive as they are.
@@ -12,14 +14,20 @@ extension Connection {
     /// - Throws: ``PostgresError``; `.unexpectedAnswer` if a row cannot be decoded.
     package func query<Value: Decodable>(_ type: Value.Type, _ sql: SQL) throws -> [Value] {
         let rows = try query("SELECT pg_catalog.row_to_json(q)::text AS j FROM (\(sql)) AS q")
-        // One document is decoded several times faster than one per row.
-        let document = "[" + (try rows.map { try $0.text("j") }).joined(separator: ",") + "]"
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        do {
-            return try decoder.decode([Value].self, from: Data(document.utf8))
-        } catch {
-            throw PostgresError(.unexpectedAnswer, "the answer is no list of \(type): \(error)")
+        var values: [Value] = []
+        values.reserveCapacity(rows.count)
+        // One document is decoded several times faster than one per row, and takes many times its size while it is.
+        for start in stride(from: 0, to: rows.count, by: Self.rowsOfDocument) {
+            let batch = rows[start..<min(start + Self.rowsOfDocument, rows.count)]
+            let document = "[" + (try batch.map { try $0.text("j") }).joined(separator: ",") + "]"
+            do {
+                values += try decoder.decode([Value].self, from: Data(document.utf8))
+            } catch {
+                throw PostgresError(.unexpectedAnswer, "the answer is no list of \(type): \(error)")
+            }
         }
+        return values
     }
 }
