@@ -13,9 +13,7 @@ package struct DatabasePair: Sendable {
     package let source: TestDatabase
     package let target: TestDatabase
 
-    /// Makes a pair, hands it to `body`, and lets the servers' end take it down.
-    ///
-    /// Databases are not dropped: DROP DATABASE waits for every session of the server, those of other tests included.
+    /// Makes a pair, hands it to `body`, and drops it.
     ///
     /// - Parameters:
     ///   - schema: SQL run on the source.
@@ -29,11 +27,34 @@ package struct DatabasePair: Sendable {
     ) async throws {
         await room.enter()
         do {
-            try await body(try await make(schema, sourceOptions))
+            let pair = try await make(schema, sourceOptions)
+            do {
+                try await body(pair)
+                pair.drop()
+            } catch {
+                pair.drop()
+                throw error
+            }
             await room.leave()
         } catch {
             await room.leave()
             throw error
+        }
+    }
+
+    /// Begins to drop both databases, which lie in memory: hundreds of them would fill it.
+    ///
+    /// Nobody waits for it: DROP DATABASE itself waits for every session of the server, those of other tests included.
+    private func drop() {
+        for (side, conninfo) in [
+            (Endpoint.Side.source, try? TestServers.source(database: "postgres")),
+            (.target, try? TestServers.target(database: "postgres")),
+        ] {
+            guard let conninfo else { continue }
+            Task.detached {
+                // What cannot be dropped, such as a database with a prepared transaction, goes with its server.
+                try? await TestDatabase(conninfo, side: side).run("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+            }
         }
     }
 

@@ -37,22 +37,46 @@ free_port() {
 # servers_begin: makes the folder and arranges for everything to be taken down.
 servers_begin() {
     local base=/dev/shm
-    # Memory makes tests fast; a folder on disk serves larger data.
-    [ "${SERVERS_ON_DISK:-}" = 1 ] || [ ! -w "$base" ] && base=${TMPDIR:-/tmp}
+    servers_sweep "$base" "${TMPDIR:-/tmp}"
+    # Memory makes tests fast; a folder on disk serves larger data, and a machine that has little to spare.
+    [ "${SERVERS_ON_DISK:-}" = 1 ] || [ ! -w "$base" ] || ! memory_spares 8 && base=${TMPDIR:-/tmp}
     SERVERS_DIR=$(mktemp -d "$base/tidemark-servers-XXXXXX")
     chmod 755 "$SERVERS_DIR"
+    echo $$ >"$SERVERS_DIR/owner"
     trap servers_end EXIT
     trap 'exit 130' INT TERM HUP
 }
 
 servers_end() {
+    servers_remove "$SERVERS_DIR"
+}
+
+# servers_remove FOLDER: stops the servers in it and removes it.
+servers_remove() {
     local data
-    for data in "$SERVERS_DIR"/*/data; do
+    for data in "$1"/*/data; do
         if [ -f "$data/postmaster.pid" ]; then
             as_postgres "$(pg_bin)/pg_ctl" --silent --mode=immediate --pgdata="$data" stop || true
         fi
     done
-    rm -rf "$SERVERS_DIR"
+    rm -rf "$1"
+}
+
+# servers_sweep FOLDER...: removes what killed scripts have left there; in memory it would take the next ones' room.
+servers_sweep() {
+    local base left owner
+    for base in "$@"; do
+        for left in "$base"/tidemark-servers-*; do
+            if [ -O "$left" ] && owner=$(cat "$left/owner" 2>/dev/null) && ! kill -0 "$owner" 2>/dev/null; then
+                servers_remove "$left" >/dev/null 2>&1
+            fi
+        done
+    done
+}
+
+# memory_spares GIGABYTES: whether the machine says that it has as much free.
+memory_spares() {
+    [ "$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || echo 0)" -ge "$1" ]
 }
 
 # server_start NAME PORT [SETTING=VALUE...]: a server with the superuser postgres, reached by the loopback interface.
@@ -62,7 +86,7 @@ server_start() {
     bin=$(pg_bin)
     dir=$SERVERS_DIR/$name
     options="-p $port -k $dir -c listen_addresses=127.0.0.1"
-    for setting in fsync=off max_connections=100 shared_buffers=256MB max_wal_size=4GB max_prepared_transactions=10 "$@"; do
+    for setting in fsync=off max_connections=100 shared_buffers=256MB max_wal_size=1GB max_prepared_transactions=10 "$@"; do
         options="$options -c $setting"
     done
     mkdir "$dir"
