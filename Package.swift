@@ -69,7 +69,7 @@ let package = Package(
         ),
         .target(
             name: "Verification",
-            dependencies: ["Planning", "Catalog", "Postgres"],
+            dependencies: ["Ledger", "Planning", "Catalog", "Postgres"],
             swiftSettings: strict
         ),
         .target(

@@ -39,13 +39,30 @@ package enum RowHash: String, Sendable {
     /// - Returns: The hash to use.
     /// - Throws: ``PostgresError``.
     package static func common(to source: Connection, and target: Connection) throws -> RowHash {
-        let encoding: SQL = "SELECT pg_catalog.current_setting('server_encoding') AS e"
-        guard try source.queryOne(encoding).text("e") == target.queryOne(encoding).text("e") else { return .md5OfUTF8 }
-        func agree(_ probe: SQL) throws -> Bool {
-            try source.queryOne(probe).text("h") == target.queryOne(probe).text("h")
+        common(to: try Answers(of: source), and: try Answers(of: target))
+    }
+
+    /// The fastest hash for two servers that answer so.
+    package static func common(to source: Answers, and target: Answers) -> RowHash {
+        guard source.encoding == target.encoding else { return .md5OfUTF8 }
+        if source.columns == target.columns { return .hashesOfColumns }
+        return source.text == target.text ? .hashtextextended : .md5
+    }
+
+    /// What a server's own hash functions make of certain values.
+    package struct Answers: Sendable {
+        let encoding: String
+        let columns: String
+        let text: String
+
+        /// Asks the server.
+        ///
+        /// - Throws: ``PostgresError``.
+        package init(of connection: Connection) throws {
+            encoding = try connection.queryOne("SELECT pg_catalog.current_setting('server_encoding') AS e").text("e")
+            columns = try connection.queryOne(columnsProbe).text("h")
+            text = try connection.queryOne(textProbe).text("h")
         }
-        if try agree(columnsProbe) { return .hashesOfColumns }
-        return try agree(textProbe) ? .hashtextextended : .md5
     }
 
     /// The hash of a row of columns, as bigint.

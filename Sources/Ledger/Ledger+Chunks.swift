@@ -9,13 +9,16 @@ extension Ledger {
     /// - Parameter stage: What is to be done.
     /// - Returns: The chunk; nil when none is left that nobody has taken.
     /// - Throws: ``PostgresError``.
-    package func claim(_ stage: ChunkStage) throws -> ChunkEntry? {
+    package func claim(_ stage: ChunkStage) throws -> ChunkEntry? { try claim(where: stage.isDue) }
+
+    /// The same for chunks on a condition on `tidemark.chunk c` and `tidemark.relation r`.
+    func claim(where isDue: SQL) throws -> ChunkEntry? {
         try fence()
         // The locking clause cannot stand in a subquery that is aggregated, hence decoded from a subselect by key.
         let claimed = try connection.query(
             """
             SELECT c.relation_id, c.chunk_number FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
-            WHERE \(stage.isDue)
+            WHERE \(isDue)
             ORDER BY r.table_bytes DESC, c.relation_id, c.chunk_number
             FOR UPDATE OF c SKIP LOCKED LIMIT 1
             """
@@ -39,13 +42,17 @@ extension Ledger {
     ///   - pass: The pass this counts for.
     ///   - rows: How many rows of the chunk the target holds now.
     ///   - bytes: How many bytes were copied for it, all passes together.
+    ///   - isUnchanged: Whether no row came or went: what was proven stays proven.
     /// - Throws: ``PostgresError``.
-    package func complete(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int) throws {
+    package func complete(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, isUnchanged: Bool)
+        throws
+    {
         try connection.execute(
             """
             UPDATE tidemark.chunk
             SET mark = \(value: try Self.json(mark))::jsonb, is_adopted = false, pass = \(value: pass), rows = \(value: rows),
                 bytes = \(value: bytes), shed_snapshot = NULL, written_rows = NULL,
+                proof = CASE WHEN \(value: String(isUnchanged))::boolean THEN proof END,
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
             """
@@ -60,6 +67,7 @@ extension Ledger {
             """
             UPDATE tidemark.chunk
             SET rows = \(value: rows), written_rows = \(value: written), shed_snapshot = \(value: snapshot.description),
+                proof = CASE WHEN \(value: String(rows == chunk.rows))::boolean THEN proof END,
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
             """
@@ -73,7 +81,7 @@ extension Ledger {
         try connection.execute(
             """
             UPDATE tidemark.chunk
-            SET mark = NULL, is_adopted = true, rows = \(value: rows), written_rows = NULL,
+            SET mark = NULL, is_adopted = true, rows = \(value: rows), written_rows = NULL, proof = NULL,
                 shed_snapshot = \(value: snapshot.description),
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
@@ -113,7 +121,8 @@ extension Ledger {
                 index == 0
                     ? """
                     UPDATE tidemark.chunk
-                    SET range = \(value: range)::jsonb, rows = \(value: part.rows), shed_snapshot = NULL, written_rows = NULL
+                    SET range = \(value: range)::jsonb, rows = \(value: part.rows), shed_snapshot = NULL, written_rows = NULL,
+                        proof = NULL
                     WHERE \(isChunk(chunk))
                     """
                     : """
@@ -152,7 +161,7 @@ extension Ledger {
         return true
     }
 
-    private func isChunk(_ chunk: ChunkEntry) -> SQL {
+    func isChunk(_ chunk: ChunkEntry) -> SQL {
         "relation_id = \(value: chunk.relationId) AND chunk_number = \(value: chunk.chunkNumber)"
     }
 }

@@ -46,6 +46,10 @@ extension Ledger {
             WHERE relation_id = \(value: id)::integer
             """
         )
+        // What rows hold may have changed without a trace in them.
+        try connection.execute(
+            "UPDATE tidemark.chunk SET proof = NULL WHERE relation_id = \(value: id)::integer"
+        )
         guard isCopiedAgain else { return }
         try connection.execute("DELETE FROM tidemark.chunk WHERE relation_id = \(value: id)::integer")
         try enterChunks(of: id, plan)
@@ -109,7 +113,7 @@ extension Ledger {
         try connection.execute(
             """
             UPDATE tidemark.chunk
-            SET mark = NULL, is_adopted = false, rows = 0, pass = 0, shed_snapshot = NULL, written_rows = NULL
+            SET mark = NULL, is_adopted = false, rows = 0, pass = 0, shed_snapshot = NULL, written_rows = NULL, proof = NULL
             WHERE relation_id = \(value: relation.relationId)::integer
             """
         )

@@ -116,6 +116,7 @@ extension Ledger {
     }
 
     static let chunkColumns: SQL = """
-        c.relation_id, c.chunk_number, c.range, c.is_immutable, c.is_adopted, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows
+        c.relation_id, c.chunk_number, c.range, c.is_immutable, c.is_adopted, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows,
+        c.proof
         """
 }

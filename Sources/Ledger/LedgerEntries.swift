@@ -51,6 +51,7 @@ package struct ChunkEntry: Sendable, Codable {
     package let bytes: Int
     package let shedSnapshot: String?
     package let writtenRows: Int?
+    package let proof: ChunkProof?
 }
 
 /// A key, index or constraint to rebuild.

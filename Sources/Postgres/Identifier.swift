@@ -1,7 +1,7 @@
 /// The name of one database object, exactly as the catalog spells it.
 ///
 /// Its only way into SQL is quoted.
-package struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiteral {
+package struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiteral, CustomStringConvertible {
     package let name: String
 
     package init(_ name: String) {
@@ -25,6 +25,29 @@ package struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiter
     package var quoted: String {
         "\"" + name.replacing("\"", with: "\"\"") + "\""
     }
+
+    /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a log.
+    package var description: String {
+        let isPlain =
+            !name.isEmpty
+            && name.unicodeScalars.allSatisfy { scalar in
+                scalar == "_" || scalar == "$" || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+            }
+        return isPlain ? name : "\"" + name.replacing("\"", with: "\"\"").visible + "\""
+    }
+}
+
+extension String {
+    /// With control characters escaped: what users have put into a database is told on one line, and forges none.
+    package var visible: String {
+        unicodeScalars.map { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                "\\u{" + String(scalar.value, radix: 16) + "}"
+            default: String(scalar)
+            }
+        }.joined()
+    }
 }
 
 /// A schema-qualified name.
@@ -45,27 +68,10 @@ public struct QualifiedName: Sendable, Hashable, Codable, Comparable, CustomStri
     package var quoted: String { Identifier(schema).quoted + "." + Identifier(name).quoted }
 
     /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a log.
-    public var description: String { Self.readable(schema) + "." + Self.readable(name) }
+    public var description: String { "\(Identifier(schema).description).\(Identifier(name).description)" }
 
     /// Orders by schema, then by name.
     public static func < (left: Self, right: Self) -> Bool {
         (left.schema, left.name) < (right.schema, right.name)
-    }
-
-    private static func readable(_ part: String) -> String {
-        let isPlain =
-            !part.isEmpty
-            && part.unicodeScalars.allSatisfy { scalar in
-                scalar == "_" || scalar == "$" || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
-            }
-        if isPlain { return part }
-        let visible = part.unicodeScalars.map { scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator:
-                "\\u{" + String(scalar.value, radix: 16) + "}"
-            default: scalar == "\"" ? "\"\"" : String(scalar)
-            }
-        }
-        return "\"" + visible.joined() + "\""
     }
 }

@@ -77,9 +77,11 @@ extension RunReport {
             )
         }
         let ranges = verification.tables.reduce(0) { $0 + $1.ranges }
+        let standing = verification.tables.reduce(0) { $0 + $1.standingRanges }
         return lines + table.lines
             + [
-                "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)",
+                "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)"
+                    + (standing > 0 ? "; \(standing) of them were proven before and have not changed" : ""),
                 "",
             ]
     }

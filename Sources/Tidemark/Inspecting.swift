@@ -33,6 +33,7 @@ struct Inspecting {
                 Finding(
                     "server",
                     "version",
+                    "older-target",
                     .stops,
                     "definitions only move to the same or a newer major version",
                     source: "\(source.identity.serverVersion)",
@@ -46,7 +47,7 @@ struct Inspecting {
                 in: migration.options.toolDirectory
             )
         } catch let error as ToolError {
-            findings.append(Finding("client", "pg_dump", .stops, error.description))
+            findings.append(Finding("client", "pg_dump", .missing, .stops, error.description))
         }
         return InspectionReport(
             source: migration.source.description,
@@ -96,6 +97,7 @@ struct Inspecting {
                     Finding(
                         "index",
                         index.qualifiedName.description,
+                        "needs-search-path",
                         .stops,
                         "its expressions fail without a search path, as it will be built: \(error.message)"
                     )

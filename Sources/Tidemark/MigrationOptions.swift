@@ -10,6 +10,12 @@ public struct MigrationOptions: Sendable {
     public var indexJobs = 2
     /// Memory for all index builds together, in bytes; each gets its share as `maintenance_work_mem`.
     public var indexMemoryBytes = 512 << 20
+    /// Compare what was copied ahead right away, so that the night need only compare what changed since.
+    public var provesAhead = true
+    /// Compare every row again, whatever was proven before.
+    public var verifiesInFull = false
+    /// Let the proof tell what differing rows hold, not only where they differ.
+    public var showsValues = false
     /// What keeps the source from changing during the cutover.
     public var fence = Fence.trust
     /// Where `pg_dump` and `pg_restore` are; nil: PATH and the usual folders.

@@ -27,8 +27,8 @@ struct Precopy {
                 try refuseTooLate(session)
                 do {
                     let changes = try await definitionChanges(session)
-                    try await work(session)
-                    return recorder.finish(.done, warnings: session.warnings + changes)
+                    let doubts = try await work(session)
+                    return recorder.finish(.done, warnings: session.warnings + changes + doubts)
                 } catch is Stopped {
                     return recorder.finish(.stopped, warnings: session.warnings)
                 }
@@ -54,7 +54,8 @@ struct Precopy {
         )
     }
 
-    private func work(_ session: Session) async throws {
+    /// - Returns: What the operator should know.
+    private func work(_ session: Session) async throws -> [String] {
         try await Growth(session: session).cutOpenChunks()
         let pass = try await session.ledger { ledger in
             try ledger.enter(
@@ -83,6 +84,12 @@ struct Precopy {
             try ledger.closePass()
             if session.run.step < .precopied { try ledger.setStep(.precopied) }
         }
+        guard migration.options.provesAhead, !session.deltaRelations.isEmpty else { return [] }
+        let doubts = try await recorder.phase("prove ahead") {
+            try await ProvingAhead(session: session).run(pass: pass)
+        }
+        try migration.stop.check()
+        return doubts
     }
 
     /// Whoever repairs such rows does it on the source: only another pass brings that over.

@@ -42,12 +42,7 @@ struct Session: Sendable {
 
     /// The part of every mark that tells the source.
     var markIdentity: MarkIdentity {
-        MarkIdentity(
-            systemIdentifier: source.identity.systemIdentifier,
-            timeline: source.identity.timeline,
-            serverStartedAt: source.identity.serverStartedAt,
-            databaseOid: source.identity.databaseOid
-        )
+        MarkIdentity(source.identity)
     }
 
     func context(pass: Int, snapshot: SharedSnapshot?) -> PassContext {

@@ -9,6 +9,8 @@ import Verification
 
 /// The proof: rows by fingerprints, definitions by their attributes, sequences by their positions.
 struct Verify {
+    typealias Proofs = [QualifiedName: [KeyRange: ChunkProof]]
+
     private let migration: Migration
     private let recorder: RunRecorder
 
@@ -26,7 +28,7 @@ struct Verify {
     }
 
     private func work() async throws -> RunReport {
-        let (plan, omissions) = try await plan()
+        let (plan, omissions, proofs) = try await plan()
         let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
         let result = try await SnapshotHolder.with(
             migration.source,
@@ -34,7 +36,7 @@ struct Verify {
             lock: .definitions,
             purpose: "tidemark verify"
         ) { shared, source in
-            try await compare(plan, omissions, shared, source, purpose: "tidemark verify")
+            try await compare(plan, omissions, proofs, shared, source, purpose: "tidemark verify")
         }
         recorder.update { $0.verification = result }
         return recorder.finish(RunReport.Outcome(result.verdict), warnings: plan.warnings)
@@ -46,8 +48,12 @@ struct Verify {
         _ shared: SharedSnapshot,
         _ source: ThreadConfined<Connection>
     ) async throws -> VerificationResult {
-        let plan = try await session.control.run { try Ledger($0).plan() }
-        return try await compare(plan, session.omissions, shared, source, purpose: session.purpose("verify"))
+        let isInFull = migration.options.verifiesInFull
+        let (plan, proofs) = try await session.control.run { connection in
+            let ledger = Ledger(connection)
+            return (try ledger.plan(), isInFull ? [:] : try ledger.proofs())
+        }
+        return try await compare(plan, session.omissions, proofs, shared, source, purpose: session.purpose("verify"))
     }
 
     // MARK: Steps
@@ -64,10 +70,15 @@ struct Verify {
     }
 
     /// What the run's ledger tells, or a plan of its own where there is none: any two databases can be compared.
-    private func plan() async throws -> (plan: Plan, omissions: Set<Omission>) {
-        let (target, begun, run) = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") {
+    private func plan() async throws -> (plan: Plan, omissions: Set<Omission>, proofs: Proofs) {
+        let isInFull = migration.options.verifiesInFull
+        let (target, begun, run, proofs) = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") {
             target in
-            try await target.run { try (DatabaseIdentity(of: $0), Ledger.begunPlan(on: $0), Ledger.run(on: $0)) }
+            try await target.run { connection in
+                let begun = try Ledger.begunPlan(on: connection)
+                let proofs = begun == nil || isInFull ? [:] : try Ledger(connection).proofs()
+                return (try DatabaseIdentity(of: connection), begun, try Ledger.run(on: connection), proofs)
+            }
         }
         let omissions = migration.options.omissions.union(run?.omissions ?? [])
         let options = migration.options.plan
@@ -80,9 +91,9 @@ struct Verify {
                         hint: "check --source and --target"
                     )
                 }
-                if let begun { return (begun, omissions) }
+                if let begun { return (begun, omissions, proofs) }
                 let plan = try Planner(source: DatabaseCatalog(of: connection), target: target, options: options).plan()
-                return (try KeyDistribution(connection).cut(plan), omissions)
+                return (try KeyDistribution(connection).cut(plan), omissions, [:])
             }
         }
     }
@@ -90,6 +101,7 @@ struct Verify {
     private func compare(
         _ plan: Plan,
         _ omissions: Set<Omission>,
+        _ proofs: Proofs,
         _ shared: SharedSnapshot,
         _ source: ThreadConfined<Connection>,
         purpose: String
@@ -105,12 +117,15 @@ struct Verify {
             }
             let pairs = Pairs(
                 migration: migration,
-                source: shared.identifier,
-                target: theirs.identifier,
+                source: (shared.identifier, MarkIdentity(here.catalog.identity)),
+                target: (theirs.identifier, MarkIdentity(there.catalog.identity)),
                 purpose: purpose
             )
             let rows = try await recorder.phase("verify rows") {
-                try await compareRows(comparable(plan, here.catalog, there.catalog), pairs)
+                try await compareRows(
+                    ComparedRange.all(of: plan, source: here.catalog, target: there.catalog, provenBy: proofs),
+                    pairs
+                )
             }
             let largeObjects = try await recorder.phase("verify large objects") {
                 try await compareLargeObjects(here.largeObjects, omissions, pairs)
@@ -186,16 +201,16 @@ struct Verify {
     /// As many pairs of connections as there are jobs, each reading both snapshots.
     private struct Pairs {
         let migration: Migration
-        let source: String
-        let target: String
+        let source: (snapshot: String, identity: MarkIdentity)
+        let target: (snapshot: String, identity: MarkIdentity)
         let purpose: String
 
         private var make: @Sendable (Interrupter) throws -> VerificationPair {
-            let (endpoints, snapshots) = ((migration.source, migration.target), (source, target))
-            return { [purpose] interrupter in
+            let endpoints = (migration.source, migration.target)
+            return { [purpose, source, target] interrupter in
                 try VerificationPair(
-                    source: (endpoints.0, snapshots.0),
-                    target: (endpoints.1, snapshots.1),
+                    source: (endpoints.0, source.snapshot, source.identity),
+                    target: (endpoints.1, target.snapshot, target.identity),
                     purpose: purpose,
                     interrupter: interrupter
                 )
@@ -219,7 +234,12 @@ struct Verify {
 
     private func compareRows(_ ranges: [ComparedRange], _ pairs: Pairs) async throws -> VerificationResult {
         let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
-        let comparison = DataComparison(ranges, hash: hash) { [stop = migration.stop] in stop.isRequested }
+        let comparison = DataComparison(
+            ranges,
+            hash: hash,
+            showsValues: migration.options.showsValues,
+            isStopped: { [stop = migration.stop] in stop.isRequested }
+        )
         try await pairs.all { try comparison.compare(with: $0) }
         try await pairs.all { try comparison.count(with: $0) }
         return comparison.result()
@@ -235,29 +255,5 @@ struct Verify {
         let comparison = LargeObjectComparison(ranges, omissions: omissions) { stop.isRequested }
         try await pairs.all { try comparison.compare(with: $0) }
         return comparison.result()
-    }
-
-    /// Tables both sides have with the same columns; what is missing or otherwise is found by the catalogs' comparison.
-    private func comparable(_ plan: Plan, _ source: DatabaseCatalog, _ target: DatabaseCatalog) -> [ComparedRange] {
-        let theirs = Dictionary(target.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
-        let ours = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
-        return plan.tables.filter(\.treatment.bringsRows).flatMap { table -> [ComparedRange] in
-            guard let here = ours[table.name], let there = theirs[table.name],
-                Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
-            else { return [] }
-            let others = Set(here.columns.filter { there.column($0.name)?.type != $0.type }.map(\.name))
-            return table.ranges.map { range in
-                ComparedRange(
-                    table: table.name,
-                    rows: here.rows,
-                    columns: here.columns,
-                    ofOtherType: others,
-                    key: table.key,
-                    range: range,
-                    filter: table.filter,
-                    bytes: table.tableBytes / max(1, table.ranges.count)
-                )
-            }
-        }
     }
 }

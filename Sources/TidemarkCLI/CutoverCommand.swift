@@ -16,6 +16,7 @@ struct CutoverCommand: AsyncParsableCommand {
     @OptionGroup var target: TargetOption
     @OptionGroup var plan: PlanArguments
     @OptionGroup var build: BuildArguments
+    @OptionGroup var proof: ProofArguments
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
@@ -32,6 +33,7 @@ struct CutoverCommand: AsyncParsableCommand {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
+            proof.apply(to: &options)
             options.fence = fence
             let migration = try Migration(
                 source: source.endpoint(),

@@ -33,6 +33,9 @@ struct PrecopyCommand: AsyncParsableCommand {
     @Flag(help: "With --schema existing: load into the indexes that are there instead of building them after the rows.")
     var keepIndexes = false
 
+    @Flag(help: "Do not compare what was copied right away: the night then compares all of it.")
+    var noProof = false
+
     enum Schema: String, ExpressibleByArgument {
         case create, existing
     }
@@ -43,6 +46,7 @@ struct PrecopyCommand: AsyncParsableCommand {
             try build.apply(to: &options)
             options.targetContents = adopt ? .rows : schema == .existing ? .schema : .nothing
             options.keepsIndexes = keepIndexes
+            options.provesAhead = !noProof
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),

@@ -13,15 +13,18 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var source: SourceOption
     @OptionGroup var target: TargetOption
     @OptionGroup var plan: PlanArguments
+    @OptionGroup var proof: ProofArguments
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
+            var options = try plan.options()
+            proof.apply(to: &options)
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),
-                options: plan.options(),
+                options: options,
                 stop: terminal.stop,
                 observer: terminal.show
             )

@@ -99,12 +99,8 @@ extension Lane {
     func takeMark(of relation: RelationEntry, identity: MarkIdentity) throws -> Mark {
         try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
         try source.execute("LOCK TABLE \(relation.rows) IN ACCESS SHARE MODE")
-        let row = try source.queryOne(CatalogQuery.tableState(relation.name))
-        guard let snapshot = Snapshot(try row.text("snapshot")) else {
-            throw PostgresError(.unexpectedAnswer, "the source's snapshot cannot be read: \(try row.text("snapshot"))")
-        }
-        guard try row.integer("oid") == Int(relation.definition.oid), try row.text("kind") == relation.definition.kind
-        else {
+        let state = try TableState(of: relation.name, on: source, identity)
+        guard state.mark.tableOid == relation.definition.oid, state.kind == relation.definition.kind else {
             throw PostgresError(
                 .unexpectedAnswer,
                 "\(relation.name) is not the table it was a moment ago: it was dropped, swapped or renamed",
@@ -112,8 +108,8 @@ extension Lane {
             )
         }
         // Rows read after a change of the columns would get a mark that hides what the change did to them.
-        guard try row.text("columns_digest") == relation.definition.columnsDigest,
-            row["partitions_digest"] == relation.definition.partitionsDigest
+        guard state.columnsDigest == relation.definition.columnsDigest,
+            state.partitionsDigest == relation.definition.partitionsDigest
         else {
             throw PostgresError(
                 .unexpectedAnswer,
@@ -121,35 +117,6 @@ extension Lane {
                 hint: "run the same command again: it follows the change, or says why it cannot"
             )
         }
-        return Mark(
-            snapshot: snapshot,
-            systemIdentifier: identity.systemIdentifier,
-            timeline: identity.timeline,
-            serverStartedAt: identity.serverStartedAt,
-            databaseOid: identity.databaseOid,
-            tableOid: relation.definition.oid,
-            fileNode: UInt32(try row.integer("file_node"))
-        )
-    }
-}
-
-/// The part of a mark that is the same for all chunks read from one source.
-package struct MarkIdentity: Sendable, Hashable {
-    let systemIdentifier: String?
-    let timeline: Int?
-    let serverStartedAt: String?
-    let databaseOid: UInt32
-
-    /// - Parameters:
-    ///   - systemIdentifier: `pg_control_system()`; nil where it is not granted.
-    ///   - timeline: `pg_control_checkpoint()`; nil where it is not granted.
-    ///   - serverStartedAt: Stands in for the two where they are missing: a server that was failed over to, or restored,
-    ///     has been started at another time.
-    ///   - databaseOid: The database.
-    package init(systemIdentifier: String?, timeline: Int?, serverStartedAt: String, databaseOid: UInt32) {
-        self.systemIdentifier = systemIdentifier
-        self.timeline = timeline
-        self.serverStartedAt = systemIdentifier == nil ? serverStartedAt : nil
-        self.databaseOid = databaseOid
+        return state.mark
     }
 }

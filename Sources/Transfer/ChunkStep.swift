@@ -100,8 +100,14 @@ struct ChunkStep {
         let removed = chunk.rows - probe.untouched
         // Where only rows were counted nothing was read: the old mark stays, and a later probe still sees everything.
         let rows = probe.untouched + copied.rows
-        try complete(rows: rows, copied: copied, pass: context.pass, mark: counted == nil ? now : mark)
         let isUnchanged = removed == 0 && copied.rows == 0
+        try complete(
+            rows: rows,
+            copied: copied,
+            pass: context.pass,
+            mark: counted == nil ? now : mark,
+            isUnchanged: isUnchanged
+        )
         return ChunkOutcome(kind: isUnchanged ? .unchanged : .delta, copied: copied, removed: removed)
     }
 
@@ -138,7 +144,20 @@ struct ChunkStep {
         )
     }
 
-    private func complete(rows: Int, copied: CopyCount, pass: Int, mark: Mark? = nil) throws {
-        try ledger.complete(chunk, mark: mark ?? now, pass: pass, rows: rows, bytes: chunk.bytes + copied.bytes)
+    private func complete(
+        rows: Int,
+        copied: CopyCount,
+        pass: Int,
+        mark: Mark? = nil,
+        isUnchanged: Bool = false
+    ) throws {
+        try ledger.complete(
+            chunk,
+            mark: mark ?? now,
+            pass: pass,
+            rows: rows,
+            bytes: chunk.bytes + copied.bytes,
+            isUnchanged: isUnchanged
+        )
     }
 }

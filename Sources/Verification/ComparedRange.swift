@@ -1,4 +1,5 @@
 package import Catalog
+package import Ledger
 package import Planning
 package import Postgres
 
@@ -8,41 +9,96 @@ package struct ComparedRange: Sendable, Hashable {
     let rows: SQL
     let columns: [Column]
     let ofOtherType: Set<String>
+    /// What the ranges are cut by.
     let key: Key?
+    /// What tells one row from another, in a table that is not cut as well.
+    let identity: Key?
     let range: KeyRange
     let filter: String?
     let bytes: Int
+    let proof: ChunkProof?
 
     /// - Parameters:
     ///   - table: The table, of the same name on both sides.
     ///   - rows: The table as FROM takes it.
     ///   - columns: All columns, generated ones included; named the same on both sides.
     ///   - others: Columns that are of another type on the target.
-    ///   - key: What identifies its rows; nil where nothing does.
+    ///   - key: What its ranges are cut by; nil where there is only one.
+    ///   - identity: What tells its rows from one another, where that is not the key.
     ///   - range: The range of the key.
     ///   - filter: What rows of the source fulfil to be on the target; nil: all of them are.
     ///   - bytes: How much there is to read, roughly.
+    ///   - proof: That its rows were the same before; nil: nobody has compared them.
     package init(
         table: QualifiedName,
         rows: SQL,
         columns: [Column],
         ofOtherType others: Set<String>,
         key: Key?,
+        identity: Key?,
         range: KeyRange,
         filter: String?,
-        bytes: Int
+        bytes: Int,
+        proof: ChunkProof?
     ) {
         self.table = table
         self.rows = rows
         self.columns = columns
         ofOtherType = others
         self.key = key
+        self.identity = identity ?? key
         self.range = range
         self.filter = filter
         self.bytes = bytes
+        self.proof = proof
     }
 
-    private func condition(_ side: Endpoint.Side) -> SQL {
+    /// The ranges of all tables that both sides have with the same columns.
+    ///
+    /// What is missing or otherwise is found by the comparison of the definitions.
+    ///
+    /// - Parameters:
+    ///   - plan: Which tables, and how they are cut.
+    ///   - source: What the source has.
+    ///   - target: What the target has.
+    ///   - proofs: What was proven ahead.
+    /// - Returns: The ranges; those of one table leave nothing out.
+    package static func all(
+        of plan: Plan,
+        source: DatabaseCatalog,
+        target: DatabaseCatalog,
+        provenBy proofs: [QualifiedName: [KeyRange: ChunkProof]]
+    ) -> [ComparedRange] {
+        let theirs = Dictionary(target.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let ours = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let indexes = Dictionary(grouping: source.indexes, by: \.tableQualifiedName)
+        let sortsAlike = source.identity.defaultSortOrder.map { $0 == target.identity.defaultSortOrder } ?? false
+        let identities = ours.mapValues { table in
+            Key.choose(for: table, among: indexes[table.qualifiedName] ?? [], sortsAlike: sortsAlike)
+        }
+        return plan.tables.filter(\.treatment.bringsRows).flatMap { table -> [ComparedRange] in
+            guard let here = ours[table.name], let there = theirs[table.name],
+                Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
+            else { return [] }
+            let others = Set(here.columns.filter { there.column($0.name)?.type != $0.type }.map(\.name))
+            return table.ranges.map { range in
+                ComparedRange(
+                    table: table.name,
+                    rows: here.rows,
+                    columns: here.columns,
+                    ofOtherType: others,
+                    key: table.key,
+                    identity: table.key ?? identities[table.name] ?? nil,
+                    range: range,
+                    filter: table.filter,
+                    bytes: table.tableBytes / max(1, table.ranges.count),
+                    proof: proofs[table.name]?[range]
+                )
+            }
+        }
+    }
+
+    func condition(_ side: Endpoint.Side) -> SQL {
         let inRange = key.map(range.condition(on:)) ?? "true"
         return "\(inRange) AND \(filterCondition(side))"
     }
@@ -58,6 +114,29 @@ package struct ComparedRange: Sendable, Hashable {
         "SELECT count(*) AS rows FROM \(rows) WHERE \(filterCondition(side))"
     }
 
+    /// How many rows there are, and how many of them were written since a mark.
+    ///
+    /// The rule of the delta again, in words of its own: what the copier overlooks must not be overlooked here.
+    func rowsWritten(since mark: Mark, _ side: Endpoint.Side) -> SQL {
+        "SELECT count(*) AS rows, \(Self.written(since: mark)) AS written FROM \(rows) WHERE \(condition(side))"
+    }
+
+    /// The same together with the fingerprint, in one look at the rows.
+    func fingerprint(_ hash: RowHash, writtenSince mark: Mark, _ side: Endpoint.Side) -> SQL {
+        """
+        SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
+               coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))), 0)::text AS fingerprint
+        FROM \(rows) WHERE \(condition(side))
+        """
+    }
+
+    /// Rows of transactions that the mark's snapshot may not have seen: those at or beyond its oldest open one on the circle
+    /// of 32-bit ids (PostgreSQL manual 25.1.5).
+    private static func written(since mark: Mark) -> SQL {
+        let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
+        return "count(*) FILTER (WHERE NOT pg_catalog.age(xmin) > pg_catalog.age('\(Int(oldest))'::pg_catalog.xid))"
+    }
+
     /// Count and sum of hashes.
     func fingerprint(_ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
@@ -68,14 +147,18 @@ package struct ComparedRange: Sendable, Hashable {
 
     /// Every key with the hash of its row, in an order that depends on no collation.
     func keysAndHashes(_ key: Key, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
+        """
+        COPY (SELECT q.k, q.h
+              FROM (SELECT \(hexKey(key)) AS k, \(hash.expression(columns, ofOtherType: ofOtherType)) AS h
+                    FROM \(rows) WHERE \(condition(side))) AS q
+              ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
+        """
+    }
+
+    /// A row's key as text, in hexadecimal: sorts by its bytes, and needs no escapes.
+    func hexKey(_ key: Key) -> SQL {
         let text: SQL = "ROW(\(key.columns.commaSeparated))::text"
-        return """
-            COPY (SELECT q.k, q.h
-                  FROM (SELECT pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex') AS k,
-                               \(hash.expression(columns, ofOtherType: ofOtherType)) AS h
-                        FROM \(rows) WHERE \(condition(side))) AS q
-                  ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
-            """
+        return "pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex')"
     }
 }
 

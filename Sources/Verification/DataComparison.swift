@@ -1,4 +1,5 @@
 package import Catalog
+import Ledger
 import Postgres
 import Synchronization
 
@@ -9,6 +10,8 @@ import Synchronization
 package final class DataComparison: Sendable {
     private struct Tally {
         var ranges = 0
+        /// Those of them that were proven before and in which nothing was written since.
+        var standing = 0
         var differing: [ComparedRange] = []
         var sourceRows = 0
         var targetRows = 0
@@ -26,6 +29,7 @@ package final class DataComparison: Sendable {
     private static let namedKeys = 100
 
     private let hash: RowHash
+    private let showsValues: Bool
     private let tables: [QualifiedName]
     private let state: Mutex<State>
     private let isStopped: @Sendable () -> Bool
@@ -33,9 +37,16 @@ package final class DataComparison: Sendable {
     /// - Parameters:
     ///   - ranges: What is to be compared; the ranges of one table leave nothing out.
     ///   - hash: How rows become numbers.
+    ///   - showsValues: Whether findings may tell what rows hold; else only where they differ.
     ///   - isStopped: Ends the work between two ranges.
-    package init(_ ranges: [ComparedRange], hash: RowHash, isStopped: @escaping @Sendable () -> Bool) {
+    package init(
+        _ ranges: [ComparedRange],
+        hash: RowHash,
+        showsValues: Bool,
+        isStopped: @escaping @Sendable () -> Bool
+    ) {
         self.hash = hash
+        self.showsValues = showsValues
         self.isStopped = isStopped
         let byTable = Dictionary(ranges.map { ($0.table, $0) }, uniquingKeysWith: { first, _ in first })
         tables = byTable.keys.sorted()
@@ -92,6 +103,7 @@ package final class DataComparison: Sendable {
                         name: name.description,
                         ranges: tally.ranges,
                         differingRanges: tally.differing.count,
+                        standingRanges: tally.standing,
                         sourceRows: tally.sourceRows,
                         targetRows: tally.targetRows
                     )
@@ -108,6 +120,14 @@ package final class DataComparison: Sendable {
     }
 
     private func compare(_ range: ComparedRange, _ pair: VerificationPair) throws {
+        if let proof = range.proof, try stands(proof, of: range, pair) {
+            return state.withLock { state in
+                state.tallies[range.table, default: Tally()].ranges += 1
+                state.tallies[range.table, default: Tally()].standing += 1
+                state.tallies[range.table, default: Tally()].sourceRows += proof.rows
+                state.tallies[range.table, default: Tally()].targetRows += proof.rows
+            }
+        }
         let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash, .source)))
         let target = try Fingerprint(pair.target.queryOne(range.fingerprint(hash, .target)))
         let isDifferent = source != target
@@ -118,18 +138,24 @@ package final class DataComparison: Sendable {
             tally.targetRows += target.rows
             if isDifferent { tally.differing.append(range) }
             state.tallies[range.table] = tally
-            return Self.namedKeys - (state.described[range.table] ?? 0)
+            guard isDifferent else { return 0 }
+            // All that is left, until it is known how much was needed: others may be at ranges of the same table.
+            let room = Self.namedKeys - (state.described[range.table] ?? 0)
+            state.described[range.table, default: 0] += room
+            return room
         }
         guard isDifferent else { return }
         var found: [Finding] = []
-        if let key = range.key, room > 0 {
-            found = try RowDifferences(range: range, key: key, hash: hash, limit: room).findings(pair)
+        if let key = range.identity, room > 0 {
+            found = try RowDifferences(range: range, key: key, hash: hash, limit: room, showsValues: showsValues)
+                .findings(pair)
         }
         if found.isEmpty {
             found = [
                 Finding(
                     "rows",
                     range.table.description,
+                    "differ",
                     .stops,
                     "rows differ in \(range.range)",
                     source: "\(source.rows) rows, fingerprint \(source.sum)",
@@ -139,8 +165,23 @@ package final class DataComparison: Sendable {
         }
         state.withLock { state in
             state.findings += found
-            state.described[range.table, default: 0] += found.count
+            state.described[range.table, default: 0] -= max(0, room - found.count)
         }
+    }
+
+    /// Whether no row of the range was written or removed on either side since it was proven.
+    ///
+    /// The untouched rows are a subset of those that were there then: as many as then means all of them.
+    private func stands(_ proof: ChunkProof, of range: ComparedRange, _ pair: VerificationPair) throws -> Bool {
+        let now = try pair.states(of: range.table)
+        guard proof.canStand(source: now.source, target: now.target) else { return false }
+        for (side, connection, mark) in [
+            (Endpoint.Side.source, pair.source, proof.source.mark), (.target, pair.target, proof.target.mark),
+        ] {
+            let row = try connection.queryOne(range.rowsWritten(since: mark, side))
+            guard try row.integer("written") == 0, try row.integer("rows") == proof.rows else { return false }
+        }
+        return true
     }
 
     private func report(
@@ -154,6 +195,7 @@ package final class DataComparison: Sendable {
         let finding = Finding(
             "rows",
             range.table.description,
+            "hidden-by-index",
             .stops,
             "the \(side.rawValue) has \(rows) rows, but its key's ranges hold \(rowsByRanges): "
                 + "an index is damaged or sorts otherwise"

@@ -12,6 +12,7 @@ extension DefinitionChanges {
             Finding(
                 "definition",
                 entry.description,
+                .missing,
                 .stops,
                 "it is new on the source since the run began",
                 source: entry.statement,
@@ -23,6 +24,7 @@ extension DefinitionChanges {
             Finding(
                 "definition",
                 entry.description,
+                "changed",
                 .stops,
                 "it has changed on the source since the run began",
                 source: entry.statement,
@@ -33,6 +35,7 @@ extension DefinitionChanges {
             Finding(
                 "definition",
                 entry.description,
+                .extra,
                 .hurts,
                 "the source has it no more since the run began",
                 target: entry.statement

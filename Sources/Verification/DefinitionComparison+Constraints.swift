@@ -34,6 +34,7 @@ extension DefinitionComparison {
                 Finding(
                     kind(constraint),
                     describe(constraint),
+                    .extra,
                     .hurts,
                     "the source has no such \(kind(constraint))",
                     target: constraint.definition,
@@ -49,6 +50,7 @@ extension DefinitionComparison {
                 Finding(
                     kind(ours),
                     describe(ours),
+                    .missing,
                     .stops,
                     "the \(kind(ours)) is missing on the target",
                     source: ours.definition,
@@ -60,6 +62,7 @@ extension DefinitionComparison {
             return
         }
         func add(
+            _ problem: Finding.Problem,
             _ message: String,
             _ source: String,
             _ target: String,
@@ -67,16 +70,28 @@ extension DefinitionComparison {
             repair: String? = nil
         ) {
             result.findings.append(
-                Finding(kind(ours), describe(ours), severity, message, source: source, target: target, repair: repair)
+                Finding(
+                    kind(ours),
+                    describe(ours),
+                    problem,
+                    severity,
+                    message,
+                    source: source,
+                    target: target,
+                    repair: repair
+                )
             )
         }
         func plain(_ constraint: Constraint) -> String { constraint.definition.replacing(" NOT VALID", with: "") }
-        if plain(ours) != plain(theirs) { add("its definition differs", ours.definition, theirs.definition) }
+        if plain(ours) != plain(theirs) {
+            add("definition", "its definition differs", ours.definition, theirs.definition)
+        }
         if ours.isValidated != theirs.isValidated {
             let repair =
                 "ALTER TABLE \(ours.tableQualifiedName.quoted) VALIDATE CONSTRAINT \(Identifier(ours.name).quoted)"
             let isLeft = ours.kind == "f" && ours.isValidated && omissions.contains(.foreignKeyValidation)
             add(
+                "validated",
                 isLeft
                     ? "it is not validated yet, as asked: tidemark rebuild --concurrently does it"
                     : "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
@@ -91,7 +106,7 @@ extension DefinitionComparison {
             ("deferred", ours.isDeferred, theirs.isDeferred), ("NO INHERIT", ours.isNoInherit, theirs.isNoInherit),
         ]
         for (what, mine, its) in flags where mine != its {
-            add("it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
+            add(.attribute(what), "it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
         }
     }
 

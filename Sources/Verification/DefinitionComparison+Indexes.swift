@@ -26,6 +26,7 @@ extension DefinitionComparison {
                 Finding(
                     kind(index),
                     describe(index),
+                    .extra,
                     .hurts,
                     "the source has no such \(kind(index))",
                     target: index.definition,
@@ -43,6 +44,7 @@ extension DefinitionComparison {
                 Finding(
                     kind(ours),
                     describe(ours),
+                    .missing,
                     ours.isUnique || ours.isExclusion ? .stops : .hurts,
                     "the \(kind(ours)) is missing on the target",
                     source: ours.constraintDefinition ?? ours.definition,
@@ -52,18 +54,26 @@ extension DefinitionComparison {
             return
         }
         let severity: Finding.Severity = ours.isUnique || ours.isExclusion ? .stops : .hurts
-        func add(_ message: String, _ source: String?, _ target: String?) {
+        func add(_ problem: Finding.Problem, _ message: String, _ source: String?, _ target: String?) {
             result.findings.append(
-                Finding(kind(ours), describe(ours), severity, message, source: source, target: target)
+                Finding(kind(ours), describe(ours), problem, severity, message, source: source, target: target)
             )
         }
         // A partitioned index on the source may wait for its partitions for good reason.
         if ours.isUsable, !theirs.isUsable {
-            add("it is in the catalog and not enforced (invalid, not ready or not live)", "valid", "invalid")
+            add(
+                "not-enforced",
+                "it is in the catalog and not enforced (invalid, not ready or not live)",
+                "valid",
+                "invalid"
+            )
         }
-        if ours.definition != theirs.definition { add("its definition differs", ours.definition, theirs.definition) }
+        if ours.definition != theirs.definition {
+            add("definition", "its definition differs", ours.definition, theirs.definition)
+        }
         if ours.constraintType != theirs.constraintType || ours.constraintDefinition != theirs.constraintDefinition {
             add(
+                "constraint",
                 "its constraint differs",
                 ours.constraintDefinition ?? "no constraint",
                 theirs.constraintDefinition ?? "no constraint"
@@ -78,7 +88,7 @@ extension DefinitionComparison {
             ("attached to a partitioned index", ours.parentOid != nil, theirs.parentOid != nil),
         ]
         for (what, mine, its) in flags where mine != its {
-            add("it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
+            add(.attribute(what), "it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
         }
         // These decide over no row and no INSERT.
         let marks: [(String, Bool, Bool, String)] = [
@@ -96,6 +106,7 @@ extension DefinitionComparison {
                 Finding(
                     kind(ours),
                     describe(ours),
+                    "tablespace",
                     .note,
                     "it lies in another tablespace",
                     source: ours.tablespace ?? "the database's",
@@ -108,6 +119,7 @@ extension DefinitionComparison {
                 Finding(
                     kind(ours),
                     describe(ours),
+                    .attribute(what),
                     .hurts,
                     "it \(mine ? "should be" : "should not be") \(what)",
                     source: String(mine),

@@ -8,36 +8,57 @@ extension DefinitionComparison {
         guard !omissions.contains(.databaseSettings) else { return }
         let (ours, theirs) = (source.settings, target.settings)
         note("database setting", ours.settings.count, theirs.settings.count, &result)
-        func add(_ severity: Finding.Severity, _ object: String, _ message: String, _ mine: String?, _ its: String?) {
+        func add(
+            _ problem: Finding.Problem,
+            _ severity: Finding.Severity,
+            _ object: String,
+            _ message: String,
+            _ mine: String?,
+            _ its: String?
+        ) {
             result.findings.append(
-                Finding("database setting", object, severity, message, source: mine, target: its)
+                Finding("database setting", object, problem, severity, message, source: mine, target: its)
             )
         }
         for setting in ours.settings where !theirs.settings.contains(setting) {
             let there = theirs.settings.first { $0.role == setting.role && $0.name == setting.name }
             if !theirs.knows(setting) {
-                add(.note, setting.subject, "the target's server does not know the parameter", setting.value, nil)
+                add(
+                    "unknown",
+                    .note,
+                    setting.subject,
+                    "the target's server does not know the parameter",
+                    setting.value,
+                    nil
+                )
             } else if let there {
-                add(.hurts, setting.subject, "it is set otherwise", setting.value, there.value)
+                add("value", .hurts, setting.subject, "it is set otherwise", setting.value, there.value)
             } else {
-                add(.hurts, setting.subject, "it is not set on the target", setting.value, nil)
+                add(.missing, .hurts, setting.subject, "it is not set on the target", setting.value, nil)
             }
         }
         for setting in theirs.settings
         where !ours.settings.contains(where: { $0.role == setting.role && $0.name == setting.name }) {
-            add(.note, setting.subject, "the source does not set it", nil, setting.value)
+            add(.extra, .note, setting.subject, "the source does not set it", nil, setting.value)
         }
         if let comment = ours.comment, comment != theirs.comment {
-            add(.note, "comment", "the database's comment differs", comment, theirs.comment)
+            add("comment", .note, "comment", "the database's comment differs", comment, theirs.comment)
         }
         if ours.connectionLimit != theirs.connectionLimit {
             let told = (String(ours.connectionLimit), String(theirs.connectionLimit))
-            add(.hurts, "connection limit", "it differs", told.0, told.1)
+            add("connection-limit", .hurts, "connection limit", "it differs", told.0, told.1)
         }
         guard !omissions.contains(.privileges), let grants = ours.grants else { return }
         for grant in grants where !(theirs.grants ?? []).contains(grant) {
             let role = grant.role ?? "PUBLIC"
-            add(.hurts, "\(grant.privilege) for \(role)", "the right on the database is missing", "granted", nil)
+            add(
+                "privileges",
+                .hurts,
+                "\(grant.privilege) for \(role)",
+                "the right on the database is missing",
+                "granted",
+                nil
+            )
         }
     }
 }

@@ -15,6 +15,10 @@ public struct Finding: Sendable, Hashable, Codable {
         }
     }
 
+    /// What is wrong, as one word behind the class of object: `index.missing`.
+    ///
+    /// All of them are explained in docs/FINDINGS.md, and stay what they are from version to version.
+    public let code: String
     /// The class of object: table, column, rows, index, primary key, foreign key, sequence and so on.
     public let kind: String
     /// The object, by its full name.
@@ -33,12 +37,14 @@ public struct Finding: Sendable, Hashable, Codable {
     package init(
         _ kind: String,
         _ object: String,
+        _ problem: Problem,
         _ severity: Severity,
         _ message: String,
         source: String? = nil,
         target: String? = nil,
         repair: String? = nil
     ) {
+        code = "\(Self.word(kind)).\(problem.word)"
         self.kind = kind
         self.object = object
         self.severity = severity
@@ -46,6 +52,27 @@ public struct Finding: Sendable, Hashable, Codable {
         self.source = source
         self.target = target
         self.repair = repair
+    }
+
+    /// What can be wrong with an object of any class.
+    package struct Problem: Sendable, Hashable, ExpressibleByStringLiteral {
+        /// The target does not have it.
+        package static let missing: Problem = "missing"
+        /// The source does not have it.
+        package static let extra: Problem = "extra"
+
+        let word: String
+
+        package init(stringLiteral word: String) {
+            self.word = word
+        }
+
+        /// An attribute of it differs.
+        package static func attribute(_ name: String) -> Problem { Problem(stringLiteral: Finding.word(name)) }
+    }
+
+    private static func word(_ words: String) -> String {
+        words.lowercased().replacing(" ", with: "-")
     }
 }
 

@@ -48,11 +48,12 @@ private struct Inspector {
     private mutating func add(
         _ kind: String,
         _ object: String,
+        _ problem: Finding.Problem,
         _ severity: Finding.Severity,
         _ message: String,
         repair: String? = nil
     ) {
-        findings.append(Finding(kind, object, severity, message, repair: repair))
+        findings.append(Finding(kind, object, problem, severity, message, repair: repair))
     }
 
     // MARK: What the server has
@@ -62,13 +63,14 @@ private struct Inspector {
         for wanted in requirements.extensions {
             let offers = available[wanted.name] ?? []
             guard let offer = offers.first(where: \.isDefault) ?? offers.first else {
-                add("extension", wanted.name, .stops, "it is not available on the target's server")
+                add("extension", wanted.name, "unavailable", .stops, "it is not available on the target's server")
                 continue
             }
             if let schema = offer.installedIn, schema != wanted.schema {
                 add(
                     "extension",
                     wanted.name,
+                    "schema",
                     .stops,
                     "it is in schema \(schema) on the target, in \(wanted.schema) on the source",
                     repair: "DROP EXTENSION \(Identifier(wanted.name).quoted)"
@@ -77,6 +79,7 @@ private struct Inspector {
                 add(
                     "extension",
                     wanted.name,
+                    "needs-superuser",
                     .stops,
                     "only a superuser may make it on the target",
                     repair:
@@ -87,20 +90,33 @@ private struct Inspector {
                 add(
                     "extension",
                     wanted.name,
+                    "version",
                     .note,
                     "the source has version \(wanted.version), the target will have \(offer.version)"
                 )
             }
         }
         for language in requirements.languages where !provisions.languages.contains(language) {
-            add("language", language, .hurts, "it is not on the target yet; it comes with its extension, if at all")
+            add(
+                "language",
+                language,
+                "unavailable",
+                .hurts,
+                "it is not on the target yet; it comes with its extension, if at all"
+            )
         }
         for collation in requirements.collations where !provisions.collations.contains(collation) {
-            add("collation", collation, .stops, "the target's server does not have it")
+            add("collation", collation, "unavailable", .stops, "the target's server does not have it")
         }
         guard !omissions.contains(.tablespaces) else { return }
         for tablespace in requirements.tablespaces where !provisions.tablespaces.contains(tablespace) {
-            add("tablespace", tablespace, .stops, "it is not on the target; \(Omission.tablespaces.flag) does without")
+            add(
+                "tablespace",
+                tablespace,
+                "unavailable",
+                .stops,
+                "it is not on the target; \(Omission.tablespaces.flag) does without"
+            )
         }
     }
 
@@ -121,6 +137,7 @@ private struct Inspector {
                 add(
                     "role",
                     role.name,
+                    .missing,
                     .stops,
                     "it is not on the target; \(Omission.owners.flag) \(Omission.privileges.flag) do without",
                     repair: "CREATE ROLE \(Identifier(role.name).quoted)"
@@ -132,6 +149,7 @@ private struct Inspector {
                 add(
                     "role",
                     role.name,
+                    "may-not-create",
                     .stops,
                     "it owns tables in the schema public, where it may not create on the target; "
                         + "\(Omission.owners.flag) does without",
@@ -142,6 +160,7 @@ private struct Inspector {
                 add(
                     "role",
                     role.name,
+                    "not-a-member",
                     .stops,
                     "it owns objects, and \(target.identity.roleName) is no member of it on the target; "
                         + "\(Omission.owners.flag) does without",
@@ -162,6 +181,7 @@ private struct Inspector {
                 add(
                     object.kind,
                     object.name,
+                    "needs-superuser",
                     .stops,
                     "only a superuser may make it on the target"
                         + (omission.map { "; \($0.flag) leaves it out" } ?? "")
@@ -172,13 +192,26 @@ private struct Inspector {
         for subscription in requirements.subscriptions {
             let leave = "\(Omission.subscriptions.flag) leaves it out"
             if !requirements.isSuperuser {
-                add("subscription", subscription, .stops, "only a superuser may read it on the source; \(leave)")
+                add(
+                    "subscription",
+                    subscription,
+                    "unreadable",
+                    .stops,
+                    "only a superuser may read it on the source; \(leave)"
+                )
             } else if !provisions.isSuperuser, !provisions.mayCreateSubscriptions {
-                add("subscription", subscription, .stops, "only a superuser may make it on the target; \(leave)")
+                add(
+                    "subscription",
+                    subscription,
+                    "needs-superuser",
+                    .stops,
+                    "only a superuser may make it on the target; \(leave)"
+                )
             } else {
                 add(
                     "subscription",
                     subscription,
+                    "arrives-disabled",
                     .note,
                     "it arrives disabled and without touching its slot",
                     repair: "ALTER SUBSCRIPTION \(Identifier(subscription).quoted) ENABLE"
@@ -193,20 +226,44 @@ private struct Inspector {
         let carries = !settings.settings.isEmpty || settings.comment != nil || settings.connectionLimit != -1
         let leave = "\(Omission.databaseSettings.flag) leaves it out"
         if carries, !provisions.ownsDatabase {
-            add("database setting", "all", .stops, "only the target database's owner may make them; \(leave)")
+            add(
+                "database setting",
+                "all",
+                "needs-owner",
+                .stops,
+                "only the target database's owner may make them; \(leave)"
+            )
         }
         for setting in settings.settings {
             let subject = setting.role.map { "\(setting.name) for role \($0)" } ?? setting.name
             if !target.settings.knows(setting) {
-                add("database setting", subject, .note, "the target's server does not know it: it is left out")
+                add(
+                    "database setting",
+                    subject,
+                    "unknown",
+                    .note,
+                    "the target's server does not know it: it is left out"
+                )
             } else if !provisions.isSuperuser, provisions.superuserParameters.contains(setting.name) {
-                add("database setting", subject, .stops, "only a superuser may set it on the target; \(leave)")
+                add(
+                    "database setting",
+                    subject,
+                    "needs-superuser",
+                    .stops,
+                    "only a superuser may set it on the target; \(leave)"
+                )
             }
             guard let role = setting.role else { continue }
             if !provisions.roles.contains(where: { $0.name == role }) {
-                add("database setting", subject, .stops, "the role is not on the target; \(leave)")
+                add("database setting", subject, "role-missing", .stops, "the role is not on the target; \(leave)")
             } else if !provisions.isSuperuser, !provisions.mayCreateRoles, role != target.identity.roleName {
-                add("database setting", subject, .stops, "another role's settings need CREATEROLE; \(leave)")
+                add(
+                    "database setting",
+                    subject,
+                    "needs-createrole",
+                    .stops,
+                    "another role's settings need CREATEROLE; \(leave)"
+                )
             }
         }
     }
@@ -218,6 +275,7 @@ private struct Inspector {
             add(
                 "index",
                 index.qualifiedName.description,
+                "invalid-on-source",
                 index.isUnique ? .hurts : .note,
                 "it is INVALID on the source and is not brought over (\(index.bytes) bytes)",
                 repair: "REINDEX INDEX CONCURRENTLY \(index.qualifiedName.quoted) -- on the source, or drop it there"
@@ -227,6 +285,7 @@ private struct Inspector {
             add(
                 "check constraint",
                 check,
+                "calls-function",
                 .hurts,
                 "if the function reads other tables, rows may be refused while those are not complete; "
                     + "make it NOT VALID on the source, then it comes after the rows"
@@ -236,6 +295,7 @@ private struct Inspector {
             add(
                 "large object",
                 "\(requirements.unreadableLargeObjects) of them",
+                "unreadable",
                 .stops,
                 "role \(source.identity.roleName) may not read them; \(Omission.largeObjects.flag) leaves all of them out"
             )
@@ -244,6 +304,7 @@ private struct Inspector {
             add(
                 "user mapping",
                 "\(requirements.hiddenUserMappings) of them",
+                "unreadable",
                 .hurts,
                 "\(source.identity.roleName) may not see their options, passwords among them: they arrive without"
             )
@@ -252,6 +313,7 @@ private struct Inspector {
             add(
                 "replication slot",
                 "\(requirements.replicationSlots) of them",
+                "left-behind",
                 .hurts,
                 "slots stay behind: whoever reads them needs a new one, and a new first copy, on the target"
             )
@@ -260,6 +322,7 @@ private struct Inspector {
             add(
                 "prepared transaction",
                 "\(source.identity.preparedTransactions) of them",
+                "left-behind",
                 .hurts,
                 "COMMIT PREPARED or ROLLBACK PREPARED them before the night: nothing carries them over"
             )

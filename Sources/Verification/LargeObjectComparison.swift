@@ -72,28 +72,36 @@ package final class LargeObjectComparison: Sendable {
     private func compare(_ ours: Side, _ theirs: Side) {
         var findings: [Finding] = []
         for (oid, object) in ours.objects.sorted(by: { $0.key < $1.key }) {
-            func add(_ severity: Finding.Severity, _ message: String, _ source: String?, _ target: String?) {
+            func add(
+                _ problem: Finding.Problem,
+                _ severity: Finding.Severity,
+                _ message: String,
+                _ source: String?,
+                _ target: String?
+            ) {
                 findings.append(
-                    Finding("large object", "\(oid)", severity, message, source: source, target: target)
+                    Finding("large object", "\(oid)", problem, severity, message, source: source, target: target)
                 )
             }
             guard let there = theirs.objects[oid] else {
-                add(.stops, "the large object is missing on the target", nil, nil)
+                add(.missing, .stops, "the large object is missing on the target", nil, nil)
                 continue
             }
             if let mine = ours.contents[oid], let its = theirs.contents[oid], mine != its {
-                add(.stops, "its content differs", "\(mine.bytes) bytes", "\(its.bytes) bytes")
+                add("content", .stops, "its content differs", "\(mine.bytes) bytes", "\(its.bytes) bytes")
             }
             if !omissions.contains(.owners), object.owner != there.owner {
-                add(.hurts, "it belongs to somebody else", object.owner, there.owner)
+                add("owner", .hurts, "it belongs to somebody else", object.owner, there.owner)
             }
             if !omissions.contains(.privileges), object.grants != there.grants {
-                add(.hurts, "others may use it", object.told, there.told)
+                add("privileges", .hurts, "others may use it", object.told, there.told)
             }
-            if object.comment != there.comment { add(.note, "its comment differs", object.comment, there.comment) }
+            if object.comment != there.comment {
+                add("comment", .note, "its comment differs", object.comment, there.comment)
+            }
         }
         for oid in theirs.objects.keys.sorted() where ours.objects[oid] == nil {
-            findings.append(Finding("large object", "\(oid)", .hurts, "the source has no such large object"))
+            findings.append(Finding("large object", "\(oid)", .extra, .hurts, "the source has no such large object"))
         }
         let found = findings
         state.withLock { state in

@@ -118,6 +118,7 @@ package struct ObjectComparison {
             Finding(
                 object.kind,
                 object.object,
+                .missing,
                 severity,
                 "the \(object.kind) is missing on the target",
                 source: object.creation ?? object.attributes["definition"],
@@ -132,6 +133,7 @@ package struct ObjectComparison {
             Finding(
                 object.kind,
                 object.object,
+                .extra,
                 severity,
                 "the source has no such \(object.kind)",
                 target: object.attributes["definition"],
@@ -150,6 +152,7 @@ package struct ObjectComparison {
             return Finding(
                 ours.kind,
                 ours.object,
+                rules.problem(attribute, of: ours.kind),
                 severity,
                 rules.message(attribute, of: ours.kind),
                 source: mine ?? "none",

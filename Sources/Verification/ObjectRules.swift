@@ -99,6 +99,14 @@ struct ObjectRules {
         }
     }
 
+    /// The attributes of some kinds are names of roles, and of some there is only one.
+    func problem(_ attribute: String, of kind: String) -> Finding.Problem {
+        switch kind {
+        case "privileges", "default privileges", "owner", "comment", "security label": "differs"
+        default: .attribute(attribute)
+        }
+    }
+
     func message(_ attribute: String, of kind: String) -> String {
         switch kind {
         case "privileges", "default privileges":

@@ -8,6 +8,7 @@ struct RowDifferences {
     let key: Key
     let hash: RowHash
     let limit: Int
+    let showsValues: Bool
 
     private struct Entry {
         /// The key's text, in hexadecimal: sorts like its bytes.
@@ -16,7 +17,13 @@ struct RowDifferences {
     }
 
     func findings(_ pair: VerificationPair) throws -> [Finding] {
+        var differing: [String] = []
         var findings: [Finding] = []
+        var rest = 0
+        func add(_ entry: Entry, _ problem: Finding.Problem, _ message: String) {
+            guard findings.count + differing.count < limit else { return rest += 1 }
+            findings.append(finding(entry.key, problem, message))
+        }
         try pair.source.beginCopyOut(range.keysAndHashes(key, hash, .source))
         try pair.target.beginCopyOut(range.keysAndHashes(key, hash, .target))
         var source = try next(pair.source)
@@ -24,33 +31,65 @@ struct RowDifferences {
         while source != nil || target != nil {
             switch (source, target) {
             case (let here?, let there?) where here.key == there.key:
-                if here.hash != there.hash { findings.append(finding(here.key, "the row differs")) }
+                if here.hash != there.hash {
+                    if findings.count + differing.count < limit { differing.append(here.key) } else { rest += 1 }
+                }
                 source = try next(pair.source)
                 target = try next(pair.target)
             case (let here?, let there) where there.map({ here.key < $0.key }) ?? true:
-                findings.append(finding(here.key, "the row is missing on the target"))
+                add(here, .missing, "the row is missing on the target")
                 source = try next(pair.source)
             default:
                 if let there = target {
-                    findings.append(finding(there.key, "the target has a row the source does not have"))
+                    add(there, .extra, "the target has a row the source does not have")
                 }
                 target = try next(pair.target)
             }
         }
         try pair.source.endCopyOut()
         try pair.target.endCopyOut()
-        return findings.count <= limit ? findings : shortened(findings)
+        findings += try changed(differing, pair)
+        guard rest > 0 else { return findings }
+        let message = "\(rest) more rows differ in \(range.range)"
+        return findings + [Finding("rows", range.table.description, "more", .stops, message)]
     }
 
-    private func shortened(_ findings: [Finding]) -> [Finding] {
-        let rest = findings.count - limit
-        return findings.prefix(limit)
-            + [Finding("rows", range.table.description, .stops, "\(rest) more rows differ in \(range.range)")]
+    /// Which columns of the rows differ.
+    private func changed(_ keys: [String], _ pair: VerificationPair) throws -> [Finding] {
+        guard !keys.isEmpty else { return [] }
+        let ours = try RowValues(range: range, key: key, showsValues: showsValues).read(keys, .source, pair.source)
+        let theirs = try RowValues(range: range, key: key, showsValues: showsValues).read(keys, .target, pair.target)
+        return keys.map { hexKey in
+            guard let here = ours[hexKey], let there = theirs[hexKey] else {
+                return finding(hexKey, "differ", "the row differs")
+            }
+            let columns = range.columns.map(\.name).indices.filter { here.digests[$0] != there.digests[$0] }
+            guard !columns.isEmpty else { return finding(hexKey, "differ", "the row differs") }
+            let names = columns.map { range.columns[$0].identifier.description }.joined(separator: ", ")
+            func told(_ row: RowValues.Told) -> String {
+                columns.map { "\(range.columns[$0].identifier.description) = \(row.shown[$0]?.visible ?? "NULL")" }
+                    .joined(separator: ", ")
+            }
+            return finding(
+                hexKey,
+                "value",
+                "its \(names) \(columns.count == 1 ? "differs" : "differ")",
+                told(here),
+                told(there)
+            )
+        }
     }
 
-    private func finding(_ hexKey: String, _ message: String) -> Finding {
-        let names = key.parts.map(\.name).joined(separator: ", ")
-        return Finding("rows", "\(range.table) (\(names)) = \(Self.text(ofHex: hexKey))", .stops, message)
+    private func finding(
+        _ hexKey: String,
+        _ problem: Finding.Problem,
+        _ message: String,
+        _ source: String? = nil,
+        _ target: String? = nil
+    ) -> Finding {
+        let names = key.columns.map(\.description).joined(separator: ", ")
+        let object = "\(range.table) (\(names)) = \(Self.text(ofHex: hexKey))"
+        return Finding("rows", object, problem, .stops, message, source: source, target: target)
     }
 
     private func next(_ connection: Connection) throws -> Entry? {
@@ -73,6 +112,6 @@ struct RowDifferences {
         let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap { index in
             UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16)
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return String(decoding: bytes, as: UTF8.self).visible
     }
 }

@@ -43,6 +43,7 @@ package struct SequenceComparison {
         return Finding(
             "sequence",
             name.description,
+            "behind",
             .stops,
             "it stands behind the source's: the next INSERT may meet a key that is taken",
             source: "next \(sourceNext)",

@@ -1,3 +1,5 @@
+package import Ledger
+import Planning
 package import Postgres
 
 /// A verifier's two connections, each reading the snapshot its side is judged by.
@@ -9,19 +11,21 @@ package final class VerificationPair {
     package let source: Connection
     package let target: Connection
     private let beginnings: (source: SQL, target: SQL)
+    private let identities: (source: MarkIdentity, target: MarkIdentity)
+    private var states: [QualifiedName: (source: TableState, target: TableState)] = [:]
     private var tables = 0
 
     /// Opens both connections and imports the snapshots.
     ///
     /// - Parameters:
-    ///   - source: The source, and the identifier of a snapshot exported there.
-    ///   - target: The target, and the identifier of a snapshot exported there.
+    ///   - source: The source, the identifier of a snapshot exported there, and which database it is.
+    ///   - target: The target, the identifier of a snapshot exported there, and which database it is.
     ///   - purpose: What `pg_stat_activity` shows.
     ///   - interrupter: Cancels both.
     /// - Throws: ``PostgresError``.
     package init(
-        source: (endpoint: Endpoint, snapshot: String),
-        target: (endpoint: Endpoint, snapshot: String),
+        source: (endpoint: Endpoint, snapshot: String, identity: MarkIdentity),
+        target: (endpoint: Endpoint, snapshot: String, identity: MarkIdentity),
         purpose: String,
         interrupter: Interrupter
     ) throws {
@@ -29,10 +33,22 @@ package final class VerificationPair {
             "\(Connection.TransactionMode.snapshot.begin); SET TRANSACTION SNAPSHOT \(literal: snapshot)"
         }
         beginnings = (beginning(source.snapshot), beginning(target.snapshot))
+        identities = (source.identity, target.identity)
         self.source = try Connection(to: source.endpoint, purpose: purpose, interrupter: interrupter)
         self.target = try Connection(to: target.endpoint, purpose: purpose, interrupter: interrupter)
         try self.source.execute(beginnings.source)
         try self.target.execute(beginnings.target)
+    }
+
+    /// What a table is on both sides.
+    func states(of table: QualifiedName) throws -> (source: TableState, target: TableState) {
+        if let known = states[table] { return known }
+        let found = (
+            source: try TableState(of: table, on: source, identities.source),
+            target: try TableState(of: table, on: target, identities.target)
+        )
+        states[table] = found
+        return found
     }
 
     /// Says that another table, or another part of one, is looked at from now on: the same snapshots, perhaps in new

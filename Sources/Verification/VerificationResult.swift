@@ -18,6 +18,8 @@ public struct VerificationResult: Sendable, Codable {
         public let ranges: Int
         /// Ranges that differ.
         public let differingRanges: Int
+        /// Ranges that were proven before, and in which no row was written or removed on either side since.
+        public let standingRanges: Int
         /// Rows on the source.
         public let sourceRows: Int
         /// Rows on the target.

@@ -17,6 +17,40 @@ import Verification
         }
     }
 
+    @Test func `names the rows and columns that differ, and their values only when asked to`() async throws {
+        try await DatabasePair.with(
+            """
+            CREATE TABLE t ("Id" int, part text, v text, n numeric, b bytea, PRIMARY KEY ("Id", part));
+            INSERT INTO t SELECT n, 'p ' || n % 3, 'secret ' || n, n, '\\x00ff' FROM generate_series(1, 300) n;
+            CREATE TABLE nameless (v text); INSERT INTO nameless VALUES ('secret'), ('secret');
+            CREATE TABLE big (id int PRIMARY KEY, v text); INSERT INTO big SELECT n, n FROM generate_series(1, 4000) n
+            """
+        ) { pair in
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().cutover().outcome == .done)
+            try await pair.target.run(
+                "UPDATE t SET v = NULL, b = '\\x01' WHERE \"Id\" = 5; DELETE FROM t WHERE \"Id\" = 6",
+                "INSERT INTO t VALUES (7, 'p 9', 'secret', 1, NULL); UPDATE nameless SET v = 'other secret'",
+                "UPDATE big SET v = 'x'"
+            )
+            let silent = try await pair.migration().verify().verification?.findings ?? []
+            func of(_ findings: [Finding], _ object: String) -> Finding? { findings.first { $0.object == object } }
+            let changed = try #require(of(silent, "public.t (Id, part) = (5,\"p 2\")"))
+            #expect(changed.code == "rows.value" && changed.message == "its v, b differ")
+            #expect(changed.source == "v = ..., b = ..." && changed.target == "v = NULL, b = ...")
+            #expect(of(silent, "public.t (Id, part) = (6,\"p 0\")")?.code == "rows.missing")
+            #expect(of(silent, "public.t (Id, part) = (7,\"p 9\")")?.code == "rows.extra")
+            #expect(of(silent, "public.nameless")?.code == "rows.differ")
+            #expect(!silent.contains { "\($0)".contains("secret") })
+            #expect(silent.count { $0.object.hasPrefix("public.big (id)") } == 100)
+            #expect(silent.contains { $0.code == "rows.more" && $0.object == "public.big" })
+
+            let open = try await pair.migration { $0.showsValues = true }.verify().verification?.findings ?? []
+            let shown = try #require(of(open, "public.t (Id, part) = (5,\"p 2\")"))
+            #expect(shown.source == "v = secret 5, b = \\x00ff" && shown.target == "v = NULL, b = \\x01")
+        }
+    }
+
     @Test func `counts each table once more without any index`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('x', 100) FROM generate_series(1, 3000) n; ANALYZE t"

@@ -70,6 +70,10 @@ CREATE TABLE tidemark.chunk (
     -- The chunk has shed what changed up to this snapshot and waits for that many written rows to be loaded.
     shed_snapshot text,
     written_rows bigint,
+    -- That its rows were found equal on both sides, and when; NULL again as soon as rows of it are brought or shed.
+    proof jsonb,
+    -- The last pass that tried to prove it.
+    proof_pass bigint NOT NULL DEFAULT 0,
     transaction_id bigint,
     changed_at timestamptz,
     PRIMARY KEY (relation_id, chunk_number)

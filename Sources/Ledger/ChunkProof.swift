@@ -1,0 +1,36 @@
+/// That the rows of a chunk were found to be the same on both sides, and when.
+///
+/// They still are while no row of the chunk was written or removed on either side since: the rule of the delta tells, on
+/// the source as on the target.
+package struct ChunkProof: Sendable, Hashable, Codable {
+    /// The source's table when its rows were read.
+    package let source: TableState
+    /// The target's.
+    package let target: TableState
+    /// How many rows there were.
+    package let rows: Int
+    /// How they were hashed.
+    package let method: String
+    /// The sum of their hashes.
+    package let sum: String
+
+    package init(source: TableState, target: TableState, rows: Int, method: String, sum: String) {
+        self.source = source
+        self.target = target
+        self.rows = rows
+        self.method = method
+        self.sum = sum
+    }
+
+    /// Whether the rows of both tables can be asked what was written since; else they have to be read again.
+    ///
+    /// A table whose file was written anew is read again whatever its rows tell.
+    package func canStand(source here: TableState, target there: TableState) -> Bool {
+        Self.isComparable(source, here) && Self.isComparable(target, there)
+    }
+
+    private static func isComparable(_ then: TableState, _ now: TableState) -> Bool {
+        then.mark.voidReason(at: now.mark) == nil && then.mark.fileNode == now.mark.fileNode
+            && then.columnsDigest == now.columnsDigest && then.partitionsDigest == now.partitionsDigest
+    }
+}

@@ -1,0 +1,52 @@
+package import Planning
+package import Postgres
+
+/// What is proven ahead.
+extension Ledger {
+    /// Chunks whose rows were found equal, with the proof of each.
+    package func proofs() throws -> [QualifiedName: [KeyRange: ChunkProof]] {
+        let names = Dictionary(uniqueKeysWithValues: try relations().map { ($0.relationId, $0.name) })
+        var proofs: [QualifiedName: [KeyRange: ChunkProof]] = [:]
+        for chunk in try chunks() {
+            guard let name = names[chunk.relationId], let proof = chunk.proof else { continue }
+            proofs[name, default: [:]][chunk.range] = proof
+        }
+        return proofs
+    }
+
+    /// Takes the next chunk that is not proven and was not tried in this pass; it stays taken until the open transaction ends.
+    package func claimForProof(pass: Int) throws -> ChunkEntry? {
+        try claim(
+            where: """
+                \(ChunkStage.isCopiedAhead) AND c.mark IS NOT NULL AND c.written_rows IS NULL
+                AND c.proof IS NULL AND c.proof_pass < \(pass)
+                """
+        )
+    }
+
+    /// Enters that a chunk's rows are the same on both sides.
+    package func prove(_ chunk: ChunkEntry, by proof: ChunkProof, pass: Int) throws {
+        try connection.execute(
+            """
+            UPDATE tidemark.chunk SET proof = \(value: try Self.json(proof))::jsonb, proof_pass = \(value: pass)
+            WHERE \(isChunk(chunk))
+            """
+        )
+    }
+
+    /// Enters that a chunk cannot be proven in this pass.
+    package func passOverProof(of chunk: ChunkEntry, pass: Int) throws {
+        try connection.execute("UPDATE tidemark.chunk SET proof_pass = \(value: pass) WHERE \(isChunk(chunk))")
+    }
+
+    /// Enters that nobody knows what the target holds of a chunk: the next pass compares it.
+    package func distrust(_ chunk: ChunkEntry, pass: Int) throws {
+        try connection.execute(
+            """
+            UPDATE tidemark.chunk
+            SET mark = NULL, is_adopted = true, proof = NULL, proof_pass = \(value: pass), shed_snapshot = NULL, written_rows = NULL
+            WHERE \(isChunk(chunk))
+            """
+        )
+    }
+}

@@ -1,0 +1,39 @@
+import Catalog
+package import Postgres
+
+/// What a table is at the moment in which rows of it are read.
+package struct TableState: Sendable, Hashable, Codable {
+    /// The mark that what is read in this transaction gets.
+    package let mark: Mark
+    package let kind: String
+    /// What its columns are; equal: nothing changed what rows hold without leaving a trace in them.
+    package let columnsDigest: String
+    /// Which tables hold the rows of a partitioned one.
+    package let partitionsDigest: String?
+
+    /// Reads it, in the transaction in which the rows are read.
+    ///
+    /// - Parameters:
+    ///   - name: The table.
+    ///   - connection: The side that is read.
+    ///   - identity: Which database that is.
+    /// - Throws: ``PostgresError``, where there is no such table too.
+    package init(of name: QualifiedName, on connection: Connection, _ identity: MarkIdentity) throws {
+        let row = try connection.queryOne(CatalogQuery.tableState(name))
+        guard let snapshot = Snapshot(try row.text("snapshot")) else {
+            throw PostgresError(.unexpectedAnswer, "the server's snapshot cannot be read: \(try row.text("snapshot"))")
+        }
+        mark = Mark(
+            snapshot: snapshot,
+            systemIdentifier: identity.systemIdentifier,
+            timeline: identity.timeline,
+            serverStartedAt: identity.serverStartedAt,
+            databaseOid: identity.databaseOid,
+            tableOid: UInt32(try row.integer("oid")),
+            fileNode: UInt32(try row.integer("file_node"))
+        )
+        kind = try row.text("kind")
+        columnsDigest = try row.text("columns_digest")
+        partitionsDigest = row["partitions_digest"]
+    }
+}

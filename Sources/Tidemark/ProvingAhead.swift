@@ -1,0 +1,66 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Synchronization
+import Verification
+
+/// Compares what was copied ahead with the source, so that the night need only compare what has changed since.
+struct ProvingAhead {
+    let session: Session
+
+    /// Proves what can be proven.
+    ///
+    /// - Parameter pass: The pass that brought the chunks.
+    /// - Returns: What the operator should know: chunks that are not what was copied.
+    /// - Throws: ``PostgresError``, ``LedgerError``. What was proven stays.
+    func run(pass: Int) async throws -> [String] {
+        let told = Mutex<[String]>([])
+        let context = try await context(pass: pass) { message in told.withLock { $0.append(message) } }
+        let (source, target) = (session.migration.source, session.migration.target)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<max(1, session.migration.options.jobs) {
+                group.addTask { [purpose = session.purpose("prove \(number + 1)")] in
+                    try await ThreadConfined.with({ interrupter in
+                        try RangeProver(
+                            source: source,
+                            target: target,
+                            purpose: purpose,
+                            interrupter: interrupter,
+                            context: context
+                        )
+                    }) { prover in
+                        try await prover.run { try $0.work() }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        return told.withLock { $0 }
+    }
+
+    private func context(pass: Int, _ tell: @escaping @Sendable (String) -> Void) async throws -> RangeProver.Context {
+        let migration = session.migration
+        let there = try await session.control.run { try DatabaseCatalog(of: $0) }
+        let plan = try await session.control.run { try Ledger($0).plan() }
+        let ahead = Plan(tables: plan.tables.filter(\.treatment.isCopiedAhead), warnings: [])
+        let hash = try await ThreadConfined.with(migration.source, purpose: session.purpose("prove")) { source in
+            try await ThreadConfined.with(migration.target, purpose: session.purpose("prove")) { target in
+                let ours = try await source.run { try RowHash.Answers(of: $0) }
+                let theirs = try await target.run { try RowHash.Answers(of: $0) }
+                return RowHash.common(to: ours, and: theirs)
+            }
+        }
+        return RangeProver.Context(
+            pass: pass,
+            epoch: session.epoch,
+            relations: session.deltaRelations,
+            ranges: ComparedRange.all(of: ahead, source: session.source, target: there, provenBy: [:]),
+            source: session.markIdentity,
+            target: MarkIdentity(there.identity),
+            hash: hash,
+            isStopped: { [stop = migration.stop] in stop.isRequested },
+            tell: tell
+        )
+    }
+}

@@ -1,0 +1,59 @@
+import Catalog
+import Planning
+import Postgres
+
+/// Reads certain rows column by column, to find out in which of them two sides differ.
+struct RowValues {
+    /// So many characters of a value are shown.
+    private static let shownCharacters = 200
+
+    let range: ComparedRange
+    let key: Key
+    let showsValues: Bool
+
+    /// One row, its columns in the order of ``ComparedRange/columns``.
+    struct Told: Decodable {
+        let key: String
+        /// md5 of each value's text; nil: NULL.
+        let digests: [String?]
+        /// Each value as it may be shown; nil: NULL.
+        let shown: [String?]
+    }
+
+    /// - Parameters:
+    ///   - keys: The rows, by their keys' text in hexadecimal.
+    ///   - side: The side to be read.
+    ///   - connection: A connection to it.
+    /// - Returns: The rows that are there, by their keys.
+    /// - Throws: ``PostgresError``.
+    func read(_ keys: [String], _ side: Endpoint.Side, _ connection: Connection) throws -> [String: Told] {
+        let wanted = keys.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
+        // Arrays, since a table may have more columns than a query may return.
+        let digests = range.columns.map { column -> SQL in
+            column.isBytes
+                ? "pg_catalog.md5(\(column.identifier))" : "pg_catalog.md5(\(column.identifier)::pg_catalog.text)"
+        }
+        let values = range.columns.map { column -> SQL in
+            guard showsValues else { return "CASE WHEN \(column.identifier) IS NOT NULL THEN '...' END" }
+            // No more of a long value than is shown: it may be a gigabyte.
+            let text: SQL =
+                column.isBytes
+                ? """
+                '\\x' || pg_catalog.encode(pg_catalog.substr(\(column.identifier), 1, \(Self.shownCharacters / 2)), 'hex')
+                """ : "\(column.identifier)::pg_catalog.text"
+            return "pg_catalog.left(\(text), \(Self.shownCharacters))"
+        }
+        let rows = try connection.query(
+            Told.self,
+            """
+            SELECT q.key, q.digests, q.shown
+            FROM (SELECT \(range.hexKey(key)) AS key,
+                         ARRAY[\(digests.joined(separator: ", "))]::pg_catalog.text[] AS digests,
+                         ARRAY[\(values.joined(separator: ", "))]::pg_catalog.text[] AS shown
+                  FROM \(range.rows) WHERE \(range.condition(side))) AS q
+            WHERE q.key IN (\(wanted))
+            """
+        )
+        return Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+}

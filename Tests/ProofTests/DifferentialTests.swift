@@ -1,0 +1,122 @@
+import Report
+import TestSupport
+import Testing
+import Tidemark
+import Verification
+
+@Suite struct `What was proven ahead` {
+    private static let table = """
+        CREATE TABLE t (id int PRIMARY KEY, a int NOT NULL, v text NOT NULL);
+        INSERT INTO t SELECT n, n, repeat('x', 100) FROM generate_series(1, 5000) n; ANALYZE t
+        """
+
+    /// Proven ahead, then changed by `change`, then cut over.
+    private static func cutover(
+        _ pair: DatabasePair,
+        _ change: () async throws -> Void = {}
+    ) async throws -> (report: RunReport, table: VerificationResult.ComparedTable) {
+        let precopy = try await pair.migration().precopy()
+        #expect(precopy.outcome == .done && precopy.warnings == [], "\(precopy.text)")
+        try await change()
+        let report = try await pair.migration().cutover()
+        return (report, try #require(report.verification?.tables.first { $0.name == "public.t" }))
+    }
+
+    @Test func `stands where nothing changed, and is compared again where something did`() async throws {
+        try await DatabasePair.with(Self.table) { pair in
+            let (report, table) = try await Self.cutover(pair) {
+                try await pair.source.run("UPDATE t SET a = 0 WHERE id = 2500; DELETE FROM t WHERE id = 4000")
+            }
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(table.sourceRows == 4999 && table.targetRows == 4999)
+            #expect(table.ranges > 5)
+            #expect(table.standingRanges == table.ranges - 2)
+
+            let again = try await pair.migration().verify()
+            #expect(again.verification?.tables.first?.standingRanges == table.ranges - 2)
+            let full = try await pair.migration { $0.verifiesInFull = true }.verify()
+            #expect(full.outcome == .done)
+            #expect(full.verification?.tables.first?.standingRanges == 0)
+        }
+    }
+
+    @Test(arguments: [
+        "UPDATE t SET v = 'y' WHERE id = 2500", "DELETE FROM t WHERE id = 2500",
+        "INSERT INTO t VALUES (100000, 1, '')",
+        // As many rows, and as many untouched as before but one.
+        "DELETE FROM t WHERE id = 2500; INSERT INTO t VALUES (2500, 2500, 'z')",
+        // No row was written: all of them have another value.
+        "ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 7; ALTER TABLE t ALTER a DROP DEFAULT",
+        // Every row is written anew, and looks the same to whoever counts.
+        "ALTER TABLE t ALTER COLUMN v TYPE text USING v || 'y'",
+        "BEGIN; SAVEPOINT s; UPDATE t SET v = 'y' WHERE id = 2500; RELEASE s; COMMIT; VACUUM FREEZE t",
+        "CREATE TABLE copy AS SELECT * FROM t; TRUNCATE t; INSERT INTO t SELECT * FROM copy WHERE id <> 7; DROP TABLE copy",
+    ])
+    func `falls when somebody writes on the target`(_ change: String) async throws {
+        try await DatabasePair.with(Self.table) { pair in
+            let (clean, _) = try await Self.cutover(pair)
+            #expect(clean.outcome == .done, "\(clean.text)")
+            for statement in change.split(separator: "; ") where !change.hasPrefix("BEGIN") {
+                try await pair.target.run(String(statement))
+            }
+            if change.hasPrefix("BEGIN") {
+                let parts = change.split(separator: "; VACUUM")
+                try await pair.target.run(String(parts[0]))
+                try await pair.target.run("VACUUM\(parts[1])")
+            }
+            let report = try await pair.migration().verify()
+            #expect(report.outcome == .differs, "\(report.text)")
+            #expect(
+                report.verification?.findings.contains { $0.kind == "rows" && $0.object.hasPrefix("public.t") } == true
+            )
+        }
+    }
+
+    @Test func `falls when a source's transaction was open at the time`() async throws {
+        try await DatabasePair.with(Self.table) { pair in
+            try await pair.source.session { open in
+                try await open.run("BEGIN; UPDATE t SET a = -1 WHERE id = 10")
+                #expect(try await pair.migration().precopy().outcome == .done)
+                try await open.run("COMMIT")
+            }
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.target.value("SELECT a FROM t WHERE id = 10") == "-1")
+            let table = try #require(report.verification?.tables.first)
+            #expect(table.standingRanges < table.ranges)
+        }
+    }
+
+    @Test func `tells days ahead that somebody writes on the target, and the next pass mends it`() async throws {
+        try await DatabasePair.with(Self.table) { pair in
+            #expect(try await pair.migration { $0.provesAhead = false }.precopy().outcome == .done)
+            try await pair.target.run("UPDATE t SET v = 'foreign' WHERE id = 2500")
+            let told = try await pair.migration().precopy()
+            #expect(told.warnings.count == 1 && told.warnings[0].contains("somebody writes on the target"))
+            let mended = try await pair.migration().precopy()
+            #expect(mended.warnings == [] && mended.transfer.reconciledChunks == 1)
+            #expect(try await pair.migration().cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `is not taken for another database's`() async throws {
+        try await DatabasePair.with(Self.table) { pair in
+            _ = try await Self.cutover(pair)
+            let administration = try TestDatabase(TestServers.source(database: "postgres"), side: .source)
+            try await administration.run("CREATE DATABASE \(pair.name)_twin TEMPLATE \(pair.name)")
+            let twin = try TestDatabase(
+                pair.source.conninfo.replacing("dbname=\(pair.name)", with: "dbname=\(pair.name)_twin"),
+                side: .source
+            )
+            let migration = Migration(
+                source: twin.endpoint,
+                target: pair.target.endpoint,
+                options: pair.migration().options
+            )
+            let report = try await migration.verify()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(report.verification?.tables.first?.standingRanges == 0)
+        }
+    }
+}
