@@ -207,7 +207,14 @@ package final class Connection {
             sqlState == "22021"
             ? "the \(side) holds text that is not valid in UTF-8 (a SQL_ASCII database allows any bytes); repair it there"
             : field("H")
-        return PostgresError(code, "\(side): \(message)", sqlState: sqlState, detail: field("D"), hint: hint)
+        return PostgresError(
+            code,
+            "\(side): \(message)",
+            sqlState: sqlState,
+            detail: field("D"),
+            constraintName: field("n"),
+            hint: hint
+        )
     }
 
     func affectedRows(of result: borrowing Answer) throws -> Int {

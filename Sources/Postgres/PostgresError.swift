@@ -29,16 +29,26 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
     ///
     /// It may hold row data and is therefore not part of `description`.
     public let detail: String?
+    /// The constraint, or unique index, that refused a row.
+    package let constraintName: String?
     /// What the operator can do.
     public var hint: String?
     /// What was being done, innermost first.
     public var context: [String] = []
 
-    package init(_ code: Code, _ message: String, sqlState: String? = nil, detail: String? = nil, hint: String? = nil) {
+    package init(
+        _ code: Code,
+        _ message: String,
+        sqlState: String? = nil,
+        detail: String? = nil,
+        constraintName: String? = nil,
+        hint: String? = nil
+    ) {
         self.code = code
         self.message = message
         self.sqlState = sqlState
         self.detail = detail
+        self.constraintName = constraintName
         self.hint = hint
     }
 

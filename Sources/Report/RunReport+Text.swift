@@ -81,9 +81,16 @@ extension RunReport {
         return lines + table.lines
             + [
                 "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)"
-                    + (standing > 0 ? "; \(standing) of them were proven before and have not changed" : ""),
-                "",
-            ]
+                    + (standing > 0 ? "; \(standing) of them were proven before and have not changed" : "")
+            ] + usedIndexes(verification) + [""]
+    }
+
+    private static func usedIndexes(_ verification: VerificationResult) -> [String] {
+        let used = verification.mostUsedIndexes
+        guard !used.isEmpty else { return [] }
+        let gone = used.filter { !$0.isOnTarget }
+        guard !gone.isEmpty else { return ["The \(used.count) indexes the source uses most are all there"] }
+        return gone.map { "NOT THERE: index \($0.name), used \(Quantity.count($0.scans)) times on the source" }
     }
 
     /// A terminal shows no novels; the files have all of it.

@@ -59,7 +59,8 @@ struct Cutover {
                 try await finishDefinitions(session, scripts.after)
             }
             try await refreshAndAnalyze(session)
-            let verification = try await Verify(session.migration, recorder: recorder).compare(session, shared, holder)
+            let verification = try await Verify(session.migration, recorder: recorder, triesInserts: true)
+                .compare(session, shared, holder)
             return try await judge(session, verification.merged(with: changes), before, shared.snapshot)
         }
     }
@@ -191,9 +192,9 @@ struct Cutover {
             }
         }
         let tables = session.source.tables.filter { !session.excluded.contains($0.qualifiedName) }
-        let items = tables.sorted { $0.tableBytes > $1.tableBytes }.map { table in
-            StatementQueue.Item(name: "ANALYZE \(table.qualifiedName)", sql: "ANALYZE \(table.qualifiedName)")
-        }
+        let names =
+            tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)
+        let items = names.map { StatementQueue.Item(name: "ANALYZE \($0)", sql: "ANALYZE \($0)") }
         try await recorder.phase("analyze") { try await builders.run(items) }
     }
 

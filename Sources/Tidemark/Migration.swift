@@ -90,7 +90,7 @@ public struct Migration: Sendable {
     /// - Returns: What was examined and found.
     /// - Throws: ``PlanError``, ``PostgresError``.
     public func verify() async throws -> RunReport {
-        try await Verify(self).run()
+        try await Verify(self, triesInserts: options.triesInserts).run()
     }
 
     /// Builds whatever key, index or constraint the target lacks, does not enforce, or has otherwise than the source.

@@ -14,6 +14,8 @@ public struct MigrationOptions: Sendable {
     public var provesAhead = true
     /// Compare every row again, whatever was proven before.
     public var verifiesInFull = false
+    /// Let ``Migration/verify()`` try an INSERT into every table of the target and take it back; a cutover always does.
+    public var triesInserts = false
     /// Let the proof tell what differing rows hold, not only where they differ.
     public var showsValues = false
     /// What keeps the source from changing during the cutover.

@@ -13,12 +13,15 @@ struct Verify {
 
     private let migration: Migration
     private let recorder: RunRecorder
+    private let triesInserts: Bool
 
     /// - Parameters:
     ///   - migration: The two databases.
     ///   - recorder: Takes the phases; nil: one of its own.
-    init(_ migration: Migration, recorder: RunRecorder? = nil) {
+    ///   - triesInserts: Whether an INSERT into each table is tried and taken back.
+    init(_ migration: Migration, recorder: RunRecorder? = nil, triesInserts: Bool = false) {
         self.migration = migration
+        self.triesInserts = triesInserts
         self.recorder = recorder ?? RunRecorder("verify", migration)
     }
 
@@ -130,7 +133,10 @@ struct Verify {
             let largeObjects = try await recorder.phase("verify large objects") {
                 try await compareLargeObjects(here.largeObjects, omissions, pairs)
             }
-            return rows.merged(with: definitions).merged(with: largeObjects)
+            let readiness = try await recorder.phase("verify readiness") {
+                try await judgeReadiness(here, there, plan.excluded, omissions, purpose)
+            }
+            return rows.merged(with: definitions).merged(with: largeObjects).merged(with: readiness)
         }
     }
 
@@ -179,17 +185,43 @@ struct Verify {
         return comparison.result(agreeing: agreeing)
     }
 
+    private func judgeReadiness(
+        _ here: Side,
+        _ there: Side,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let readiness = Readiness(
+            source: .init(catalog: here.catalog, objects: here.objects, facts: here.facts),
+            target: .init(catalog: there.catalog, objects: there.objects, facts: there.facts),
+            excluding: excluded,
+            omissions: omissions
+        ).result()
+        guard triesInserts else { return readiness }
+        let stop = migration.stop
+        return try await ThreadConfined.with(migration.target, purpose: purpose) { target in
+            try await target.run { connection in
+                try InsertProbe(connection, catalog: there.catalog, facts: there.facts).run(excluding: excluded) {
+                    stop.isRequested
+                }
+            }
+        }.merged(with: readiness)
+    }
+
     private struct Side: Sendable {
         let catalog: DatabaseCatalog
         let positions: [QualifiedName: SequencePosition]
         let largeObjects: [LargeObjectRange]
         let objects: [CatalogObject]
+        let facts: ReadinessFacts
 
         init(of connection: Connection, without omissions: Set<Omission>) throws {
             let all = try DatabaseCatalog(inTransactionOf: connection)
             catalog = omissions.contains(.tablespaces) ? all.withoutTablespaces : all
             largeObjects = try LargeObjectRange.all(of: connection)
             objects = try CatalogObject.all(of: connection)
+            facts = try ReadinessFacts(of: connection)
             positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
         }
 

@@ -14,6 +14,8 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var target: TargetOption
     @OptionGroup var plan: PlanArguments
     @OptionGroup var proof: ProofArguments
+    @Flag(help: "Try an INSERT into every table of the target, and take it back; a cutover always does.")
+    var tryInserts = false
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
@@ -21,6 +23,7 @@ struct VerifyCommand: AsyncParsableCommand {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = try plan.options()
             proof.apply(to: &options)
+            options.triesInserts = tryInserts
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),

@@ -138,34 +138,41 @@ package final class DataComparison: Sendable {
             tally.targetRows += target.rows
             if isDifferent { tally.differing.append(range) }
             state.tallies[range.table] = tally
-            guard isDifferent else { return 0 }
-            // All that is left, until it is known how much was needed: others may be at ranges of the same table.
-            let room = Self.namedKeys - (state.described[range.table] ?? 0)
-            state.described[range.table, default: 0] += room
-            return room
+            return Self.namedKeys - (state.described[range.table] ?? 0)
         }
         guard isDifferent else { return }
-        var found: [Finding] = []
+        var (named, rest): ([Finding], Int) = ([], 0)
         if let key = range.identity, room > 0 {
-            found = try RowDifferences(range: range, key: key, hash: hash, limit: room, showsValues: showsValues)
-                .findings(pair)
-        }
-        if found.isEmpty {
-            found = [
-                Finding(
-                    "rows",
-                    range.table.description,
-                    "differ",
-                    .stops,
-                    "rows differ in \(range.range)",
-                    source: "\(source.rows) rows, fingerprint \(source.sum)",
-                    target: "\(target.rows) rows, fingerprint \(target.sum)"
-                )
-            ]
+            (named, rest) = try RowDifferences(
+                range: range,
+                key: key,
+                hash: hash,
+                limit: room,
+                showsValues: showsValues
+            ).findings(pair)
         }
         state.withLock { state in
-            state.findings += found
-            state.described[range.table, default: 0] -= max(0, room - found.count)
+            // Others may have named rows of the same table meanwhile.
+            let kept = named.prefix(Self.namedKeys - (state.described[range.table] ?? 0))
+            rest += named.count - kept.count
+            state.described[range.table, default: 0] += kept.count
+            state.findings += kept
+            if kept.isEmpty {
+                state.findings.append(
+                    Finding(
+                        "rows",
+                        range.table.description,
+                        "differ",
+                        .stops,
+                        "rows differ in \(range.range)",
+                        source: "\(source.rows) rows, fingerprint \(source.sum)",
+                        target: "\(target.rows) rows, fingerprint \(target.sum)"
+                    )
+                )
+            } else if rest > 0 {
+                let message = "\(rest) more rows differ in \(range.range)"
+                state.findings.append(Finding("rows", range.table.description, "more", .stops, message))
+            }
         }
     }
 

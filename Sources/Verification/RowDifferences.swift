@@ -16,7 +16,8 @@ struct RowDifferences {
         let hash: String
     }
 
-    func findings(_ pair: VerificationPair) throws -> [Finding] {
+    /// - Returns: A finding for each of the first rows, and how many more differ.
+    func findings(_ pair: VerificationPair) throws -> (named: [Finding], rest: Int) {
         var differing: [String] = []
         var findings: [Finding] = []
         var rest = 0
@@ -48,10 +49,7 @@ struct RowDifferences {
         }
         try pair.source.endCopyOut()
         try pair.target.endCopyOut()
-        findings += try changed(differing, pair)
-        guard rest > 0 else { return findings }
-        let message = "\(rest) more rows differ in \(range.range)"
-        return findings + [Finding("rows", range.table.description, "more", .stops, message)]
+        return (findings + (try changed(differing, pair)), rest)
     }
 
     /// Which columns of the rows differ.

@@ -26,10 +26,24 @@ public struct VerificationResult: Sendable, Codable {
         public let targetRows: Int
     }
 
+    /// An index the source uses much.
+    public struct UsedIndex: Sendable, Codable, Hashable {
+        /// Its full name.
+        public let name: String
+        /// Its table.
+        public let table: String
+        /// How often it was used since the source's statistics began.
+        public let scans: Int
+        /// Whether the target has a usable index of that name.
+        public let isOnTarget: Bool
+    }
+
     /// The classes examined.
     public var examined: [Examined] = []
     /// The tables whose rows were compared.
     public var tables: [ComparedTable] = []
+    /// The indexes the source uses most, ten at most.
+    public var mostUsedIndexes: [UsedIndex] = []
     /// What is not as it should be, worst first.
     public var findings: [Finding] = []
     /// What could not be examined, and why.
@@ -52,6 +66,7 @@ public struct VerificationResult: Sendable, Codable {
         var merged = self
         merged.examined += other.examined
         merged.tables += other.tables
+        merged.mostUsedIndexes += other.mostUsedIndexes
         merged.findings = (findings + other.findings).sorted {
             ($1.severity, $0.kind, $0.object) < ($0.severity, $1.kind, $1.object)
         }

@@ -278,8 +278,10 @@ CREATE VIEW v_extra AS SELECT 1 AS one;
 -- materialized view: public.mv_populated
 REFRESH MATERIALIZED VIEW mv_populated WITH NO DATA;
 -- materialized view: public.mv_idle
+-- statistics: public.mv_idle
 REFRESH MATERIALIZED VIEW mv_idle;
 -- materialized view: public.mv_definition
+-- statistics: public.mv_definition
 DROP MATERIALIZED VIEW mv_definition; CREATE MATERIALIZED VIEW mv_definition AS SELECT 2 AS n;
 -- rule: r_a on public.ruled
 DROP RULE r_a ON ruled;
@@ -480,3 +482,5 @@ DELETE FROM parts_1 WHERE id = 55;
 SELECT lo_put(4711, 2, 'L');
 -- large object: 4712
 SELECT lo_unlink(4712);
+-- statistics: public.keys_c
+DELETE FROM pg_statistic WHERE starelid = 'keys_c'::regclass;

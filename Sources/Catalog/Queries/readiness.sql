@@ -1,0 +1,61 @@
+-- What decides over how a database works once it is open, beside its definitions and rows.
+SELECT
+    -- Tables with rows and without statistics. Of those under row security pg_stats tells nothing.
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
+                                         ORDER BY n.nspname, c.relname), '[]')
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'm') AND c.reltuples <> 0 AND pg_catalog.pg_relation_size(c.oid) > 0
+       AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
+       AND NOT pg_catalog.row_security_active(c.oid)
+       AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget IS DISTINCT FROM 0)
+       AND (n.nspname, c.relname) NOT IN (SELECT s.schemaname, s.tablename FROM pg_catalog.pg_stats s)
+    ) AS without_statistics,
+    -- Larger tables whose visibility map is mostly empty: index-only scans read the table as well.
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
+                                         ORDER BY c.relpages DESC), '[]')
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'm') AND c.relpages > 1000 AND c.relallvisible < c.relpages / 2
+       AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
+    ) AS not_vacuumed,
+    -- Tables whose rows must be frozen soon (PostgreSQL manual 25.1.5).
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
+                                         ORDER BY pg_catalog.age(c.relfrozenxid) DESC), '[]')
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'm') AND pg_catalog.age(c.relfrozenxid) > 1000000000
+       AND n.nspname NOT IN ('tidemark')
+    ) AS near_wraparound,
+    -- An INSERT into these runs code of the application's.
+    (SELECT coalesce(pg_catalog.json_agg(x.oid), '[]')
+     FROM (SELECT t.tgrelid::bigint AS oid FROM pg_catalog.pg_trigger t
+           WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 4 <> 0
+           UNION
+           SELECT r.ev_class::bigint FROM pg_catalog.pg_rewrite r WHERE r.ev_type = '3' AND r.ev_enabled <> 'D') x
+    ) AS with_insert_code,
+    -- What is sometimes turned off to load faster, and must not stay so. As every new session gets it.
+    (SELECT coalesce(pg_catalog.json_object_agg(s.name, s.reset_val), '{}')
+     FROM pg_catalog.pg_settings s
+     WHERE s.name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'autovacuum', 'track_counts',
+                      'session_replication_role', 'default_transaction_read_only', 'zero_damaged_pages',
+                      'ignore_checksum_failure', 'ignore_system_indexes')
+    ) AS settings,
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+                'name', r.rolname,
+                'may_connect', r.rolcanlogin AND r.rolconnlimit <> 0
+                               AND coalesce(r.rolvaliduntil > pg_catalog.now(), true)
+                               AND pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT'),
+                'groups', (SELECT coalesce(pg_catalog.json_agg(g.rolname), '[]')
+                           FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+                           WHERE m.member = r.oid))), '[]')
+     FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+     WHERE d.datname = pg_catalog.current_database() AND r.rolname !~ '^pg_'
+    ) AS roles,
+    -- Since the statistics were reset.
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+                'schema', u.schemaname, 'name', u.indexrelname, 'table', u.relname, 'scans', u.idx_scan)
+                ORDER BY u.idx_scan DESC), '[]')
+     FROM (SELECT s.schemaname, s.indexrelname, s.relname, s.idx_scan
+           FROM pg_catalog.pg_stat_user_indexes s
+           WHERE s.idx_scan > 0 AND s.schemaname <> 'tidemark'
+           ORDER BY s.idx_scan DESC, s.indexrelid LIMIT 10) u
+    ) AS most_used_indexes
