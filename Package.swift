@@ -120,7 +120,7 @@ let package = Package(
         .testTarget(
             name: "ProofTests",
             dependencies: [
-                "TestSupport", "Tidemark", "Report", "Verification", "Planning", "Postgres",
+                "TestSupport", "Tidemark", "Report", "Verification", "Planning", "Catalog", "Postgres",
             ],
             exclude: ["Planted"],
             swiftSettings: strict

@@ -3,8 +3,12 @@ import Verification
 
 /// A run's report as it is laid out for people and for build servers.
 struct ReportPage {
-    /// How many tables the plot shows.
+    /// How many tables a plot shows.
     private static let plottedTables = 25
+    /// How many findings of one code are shown before the rest is folded.
+    private static let shownOfCode = 5
+    /// How many statements are listed; all of them are in the JSON.
+    private static let listedStatements = 100
 
     private let report: RunReport
 
@@ -35,11 +39,15 @@ struct ReportPage {
             "verdict": advice.verdict, "tone": advice.tone, "explanation": advice.explanation,
             "steps": advice.steps,
             "hasFindings": !findings.isEmpty, "findings": findings.map(Self.content), "findingsHeadline": headline,
+            "groups": groups, "nothingToExamine": nothingToExamine, "hasNothing": !nothingToExamine.isEmpty,
             "hasNotProven": !notProven.isEmpty, "notProven": notProven,
             "hasNumbers": !numbers.isEmpty, "numbers": numbers,
             "hasPhases": !report.phases.isEmpty, "phases": phases,
             "hasExamined": report.verification != nil, "examined": examined,
             "hasTables": !tables.isEmpty, "tables": tables, "tablesHeadline": tablesHeadline,
+            "hasCopied": !copied.isEmpty, "copied": copied,
+            "hasStatements": !statements.isEmpty, "statements": statements, "statementsHeadline": statementsHeadline,
+            "hasUsedIndexes": !usedIndexes.isEmpty, "usedIndexes": usedIndexes,
             "hasWarnings": !report.warnings.isEmpty, "warnings": report.warnings,
         ]
         content["failure"] = report.failure
@@ -47,6 +55,29 @@ struct ReportPage {
         content["method"] = report.verification?.method
         content.merge(tests) { first, _ in first }
         return content
+    }
+
+    /// Findings of one code, of which the first are shown and the others folded: a hundred rows of one table must not hide the
+    /// index below them.
+    private var groups: [[String: Any]] {
+        var codes: [String] = []
+        var byCode: [String: [Finding]] = [:]
+        for finding in findings {
+            if byCode[finding.code] == nil { codes.append(finding.code) }
+            byCode[finding.code, default: []].append(finding)
+        }
+        return codes.map { code in
+            let all = byCode[code] ?? []
+            let shown = all.count <= Self.shownOfCode + 2 ? all.count : Self.shownOfCode
+            return [
+                "shown": all.prefix(shown).map(Self.content), "folded": all.dropFirst(shown).map(Self.content),
+                "isFolded": all.count > shown, "foldedCount": Quantity.count(all.count - shown), "groupCode": code,
+            ]
+        }
+    }
+
+    private var nothingToExamine: String {
+        (report.verification?.examined ?? []).filter(\.isEmpty).map(\.kind).joined(separator: ", ")
     }
 
     private var headline: String {
@@ -71,7 +102,7 @@ struct ReportPage {
             }
         var content: [String: Any] = [
             "kind": finding.kind, "object": finding.object, "message": finding.message, "severity": label,
-            "tone": finding.severity.rawValue, "code": code(finding.object),
+            "tone": finding.severity.rawValue, "code": code(finding.object), "id": finding.code,
             "hasSides": finding.source != nil || finding.target != nil,
         ]
         // A template looks outside for what is not here: these are named otherwise than the run's.
@@ -114,33 +145,69 @@ struct ReportPage {
     }
 
     private var examined: [[String: String]] {
-        (report.verification?.examined ?? []).map { kind in
+        (report.verification?.examined ?? []).filter { !$0.isEmpty }.map { kind in
             let count = findings.count { $0.kind == kind.kind }
-            let isEmpty = kind.source == 0 && kind.target == 0
+            let isBad = findings.contains { $0.kind == kind.kind && $0.severity > .note }
             return [
-                "kind": kind.kind, "source": isEmpty ? "nothing to examine" : Quantity.count(kind.source),
-                "target": isEmpty ? "" : Quantity.count(kind.target), "findings": count == 0 ? "" : String(count),
-                "tone": count > 0 ? "differs" : isEmpty ? "empty" : "",
+                "kind": kind.kind, "source": Quantity.count(kind.source), "target": Quantity.count(kind.target),
+                "findings": count == 0 ? "" : String(count), "tone": isBad ? "differs" : "",
             ]
         }
     }
 
     private var largest: [VerificationResult.ComparedTable] {
-        (report.verification?.tables ?? []).filter { $0.sourceRows > 0 }.sorted { $0.sourceRows > $1.sourceRows }
+        (report.verification?.tables ?? []).filter { $0.sourceRows > 0 }.sorted { $0.sourceBytes > $1.sourceBytes }
     }
 
     private var tablesHeadline: String {
         let count = report.verification?.tables.count ?? 0
         return count > Self.plottedTables
-            ? "Rows compared, the largest \(Self.plottedTables) of \(count) tables" : "Rows compared"
+            ? "The largest \(Self.plottedTables) of \(count) tables compared" : "Tables compared"
     }
 
     private var tables: [[String: String]] {
-        let most = Double(largest.first?.sourceRows ?? 0)
+        let most = Double(largest.map { max($0.sourceBytes, $0.targetBytes) }.max() ?? 0)
         return largest.prefix(Self.plottedTables).map { table in
             [
-                "name": table.name, "value": Quantity.count(table.sourceRows),
-                "width": Self.percent(Double(table.sourceRows), of: most),
+                "name": table.name, "rows": Quantity.count(table.sourceRows),
+                "source": Quantity.bytes(table.sourceBytes), "target": Quantity.bytes(table.targetBytes),
+                "width": Self.percent(Double(table.sourceBytes), of: most),
+                "targetWidth": Self.percent(Double(table.targetBytes), of: most),
+            ]
+        }
+    }
+
+    /// What took longest, with the rate at which a worker copied it.
+    private var copied: [[String: String]] {
+        let tables = report.tables.filter { $0.bytes > 0 && $0.seconds > 0 }.prefix(Self.plottedTables)
+        let rates = tables.map { Double($0.bytes) / $0.seconds }
+        let most = rates.max() ?? 0
+        return zip(tables, rates).map { table, rate in
+            [
+                "name": table.name, "bytes": Quantity.bytes(table.bytes), "rows": Quantity.count(table.rows),
+                "seconds": Quantity.seconds(table.seconds), "rate": Quantity.bytes(Int(rate)),
+                "width": Self.percent(rate, of: most),
+            ]
+        }
+    }
+
+    private var statementsHeadline: String {
+        let count = report.statements.count
+        return count > Self.listedStatements
+            ? "The \(Self.listedStatements) slowest of \(count) statements" : "\(count) statements, the slowest first"
+    }
+
+    private var statements: [[String: String]] {
+        report.statements.sorted { $0.seconds > $1.seconds }.prefix(Self.listedStatements).map { statement in
+            ["sql": statement.sql, "seconds": Quantity.seconds(statement.seconds)]
+        }
+    }
+
+    private var usedIndexes: [[String: String]] {
+        (report.verification?.mostUsedIndexes ?? []).map { index in
+            [
+                "name": index.name, "scans": Quantity.count(index.scans),
+                "state": index.isOnTarget ? "there" : "NOT THERE", "tone": index.isOnTarget ? "" : "differs",
             ]
         }
     }
@@ -158,7 +225,7 @@ struct ReportPage {
         let ofNoClass = Set(findings.map(\.kind)).subtracting(classes.map(\.kind)).sorted()
         var cases: [[String: Any]] = (classes.map(\.kind) + ofNoClass).map { kind in
             let failures = findings.filter { $0.kind == kind && $0.severity > .note }
-            let isEmpty = classes.contains { $0.kind == kind && $0.source == 0 && $0.target == 0 }
+            let isEmpty = classes.contains { $0.kind == kind && $0.isEmpty }
             return [
                 "name": kind, "isSkipped": isEmpty && failures.isEmpty,
                 "failures": failures.map { finding in

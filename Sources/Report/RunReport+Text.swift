@@ -18,6 +18,8 @@ extension RunReport {
 
     var headline: String {
         switch outcome {
+        case .done where command == "precopy":
+            "DONE: what was copied ahead stands at its mark; the source may go on changing"
         case .done where verification == nil: "DONE"
         case .done where command == "rebuild":
             "PROVEN: keys, indexes and constraints are the source's; rows were not compared"
@@ -68,21 +70,33 @@ extension RunReport {
         for reason in verification.notProven { lines.append("NOT PROVEN: \(reason)") }
         if !lines.isEmpty { lines.append("") }
         var table = TextTable([("Examined", .left), ("source", .right), ("target", .right)])
-        for class_ in verification.examined {
-            let isEmpty = class_.source == 0 && class_.target == 0
-            table.append(
-                class_.kind,
-                isEmpty ? "nothing to examine" : Quantity.count(class_.source),
-                isEmpty ? "" : Quantity.count(class_.target)
-            )
+        for kind in verification.examined where !kind.isEmpty {
+            table.append(kind.kind, Quantity.count(kind.source), Quantity.count(kind.target))
         }
+        let empty = verification.examined.filter(\.isEmpty).map(\.kind)
         let ranges = verification.tables.reduce(0) { $0 + $1.ranges }
         let standing = verification.tables.reduce(0) { $0 + $1.standingRanges }
         return lines + table.lines
+            + (empty.isEmpty ? [] : wrapped("Nothing to examine: " + empty.joined(separator: ", ")))
             + [
                 "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)"
                     + (standing > 0 ? "; \(standing) of them were proven before and have not changed" : "")
             ] + usedIndexes(verification) + [""]
+    }
+
+    /// Cut at blanks, so that it fits a terminal.
+    private static func wrapped(_ text: String) -> [String] {
+        let width = 100
+        return text.split(separator: " ").reduce(into: [""]) { lines, word in
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + word.count < width {
+                lines[lines.count - 1] += " \(word)"
+            } else {
+                lines.append("  \(word)")
+            }
+        }
     }
 
     private static func usedIndexes(_ verification: VerificationResult) -> [String] {

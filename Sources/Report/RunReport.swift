@@ -60,6 +60,41 @@ public struct RunReport: Sendable, Codable {
         package init() {}
     }
 
+    /// What was done for one table.
+    public struct TableWork: Sendable, Codable {
+        /// The table's full name.
+        public let name: String
+        /// Chunks brought to a newer mark.
+        public let chunks: Int
+        /// Rows copied.
+        public let rows: Int
+        /// Bytes copied.
+        public let bytes: Int
+        /// Seconds, of all workers together.
+        public let seconds: Double
+
+        package init(name: String, chunks: Int, rows: Int, bytes: Int, seconds: Double) {
+            self.name = name
+            self.chunks = chunks
+            self.rows = rows
+            self.bytes = bytes
+            self.seconds = seconds
+        }
+    }
+
+    /// A statement that built something on the target.
+    public struct Statement: Sendable, Codable {
+        /// As it was run.
+        public let sql: String
+        /// How long it took.
+        public let seconds: Double
+
+        package init(sql: String, seconds: Double) {
+            self.sql = sql
+            self.seconds = seconds
+        }
+    }
+
     /// Raised whenever a field changes its meaning or goes; new ones may come at any time.
     public static let formatVersion = 1
 
@@ -83,6 +118,10 @@ public struct RunReport: Sendable, Codable {
     public var phases: [Phase] = []
     /// What was moved.
     public var transfer = Transfer()
+    /// What was done table by table, what took longest first.
+    public var tables: [TableWork] = []
+    /// The statements that built keys, indexes and constraints, in order.
+    public var statements: [Statement] = []
     /// What the operator should know.
     public var warnings: [String] = []
     /// What the verification found, if there was one.
@@ -98,8 +137,8 @@ public struct RunReport: Sendable, Codable {
         self.target = target
     }
 
-    /// The whole run's duration.
-    public var seconds: Double { phases.reduce(0) { $0 + $1.seconds } }
+    /// From the run's beginning to the end of its last phase.
+    public var seconds: Double { phases.map { $0.start + $0.seconds }.max() ?? 0 }
 
     /// The report as a JSON document.
     public func json() throws -> String { try document() }

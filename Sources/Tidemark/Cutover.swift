@@ -30,7 +30,11 @@ struct Cutover {
                 do {
                     return try await work(session)
                 } catch is Stopped {
+                    await recorder.collect(from: session)
                     return recorder.finish(.stopped, warnings: session.warnings)
+                } catch {
+                    await recorder.collect(from: session)
+                    throw error
                 }
             }
         }
@@ -209,12 +213,14 @@ struct Cutover {
         let quiet =
             migration.options.fence == .lock
             ? Quiet(isProven: true, description: "SHARE locks kept every writer out since before the last snapshot")
-            : try await Quiet.evidence(
-                since: before,
-                snapshot,
-                on: migration.source,
-                session: session.run.sessionPrefix
-            )
+            : try await recorder.phase("quiet") {
+                try await Quiet.evidence(
+                    since: before,
+                    snapshot,
+                    on: migration.source,
+                    session: session.run.sessionPrefix
+                )
+            }
         var verification = verification
         if !quiet.isProven { verification.notProven.append(quiet.description) }
         let judged = verification
@@ -223,6 +229,7 @@ struct Cutover {
             report.verification = judged
             report.quiet = quiet.description
         }
+        await recorder.collect(from: session)
         return recorder.finish(RunReport.Outcome(judged.verdict), warnings: session.warnings)
     }
 }

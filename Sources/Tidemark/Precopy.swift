@@ -28,9 +28,14 @@ struct Precopy {
                 do {
                     let changes = try await definitionChanges(session)
                     let doubts = try await work(session)
+                    await recorder.collect(from: session)
                     return recorder.finish(.done, warnings: session.warnings + changes + doubts)
                 } catch is Stopped {
+                    await recorder.collect(from: session)
                     return recorder.finish(.stopped, warnings: session.warnings)
+                } catch {
+                    await recorder.collect(from: session)
+                    throw error
                 }
             }
         }

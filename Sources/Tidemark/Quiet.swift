@@ -57,16 +57,21 @@ struct Quiet: Sendable {
                         + "compare the target with the primary: tidemark verify"
                 )
             }
+            let company = try await connection.run { try Self.company($0, except: session) }
             let writing = try await connection.run { try writers($0) }
             guard writing == 0 else {
                 return Quiet(
                     isProven: false,
-                    description: "\(writing) transactions on the source have written and may still commit"
+                    description: "\(writing) transactions on the source have written and may still commit; \(company)"
                 )
             }
             let now = try await connection.run { try current($0) }
             if snapshot.inFlight.isEmpty, now.xmax == snapshot.xmax {
-                return Quiet(isProven: true, description: "no transaction wrote on the source since the last snapshot")
+                return Quiet(
+                    isProven: true,
+                    description: "no transaction wrote on the source since the last snapshot "
+                        + "(no id was handed out since \(snapshot.xmax), none was in flight); \(company)"
+                )
             }
             try await settle(connection, session)
             let after = try await connection.run { try writes($0) }
@@ -75,16 +80,42 @@ struct Quiet: Sendable {
                 return Quiet(
                     isProven: true,
                     description:
-                        "transaction ids were handed out on the source since the last snapshot, but no row was "
-                        + "written in any table of this database (counters)"
+                        "\(now.xmax - snapshot.xmax) transaction ids were handed out on the source since the last snapshot, "
+                        + "but no row was written in any table of this database (counters); \(company)"
                 )
             }
             let shown = written.prefix(5).joined(separator: ", ") + (written.count > 5 ? ", …" : "")
             return Quiet(
                 isProven: false,
-                description: "the source was written after the last snapshot, and the target does not have it: \(shown)"
+                description:
+                    "the source was written after the last snapshot, and the target does not have it: \(shown); \(company)"
             )
         }
+    }
+
+    /// Who else is connected, and what was prepared: whoever is there may write again.
+    private static func company(_ connection: Connection, except prefix: String) throws -> String {
+        let rows = try connection.query(
+            """
+            SELECT coalesce(nullif(application_name, ''), usename, 'unnamed') AS name, count(*) AS n
+            FROM pg_catalog.pg_stat_activity
+            WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
+              AND NOT pg_catalog.starts_with(application_name, \(value: prefix))
+            GROUP BY 1 ORDER BY 2 DESC, 1
+            """
+        )
+        let sessions = try rows.reduce(0) { $0 + (try $1.integer("n")) }
+        let prepared = try connection.queryOne(
+            """
+            SELECT count(*) AS n FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()
+            """
+        ).integer("n")
+        let names = try rows.prefix(5).map { "\(try $0.text("name").visible) × \(try $0.integer("n"))" }
+        let more = rows.count > 5 ? ", …" : ""
+        let told =
+            sessions == 0
+            ? "nobody else is connected" : "\(sessions) other sessions: \(names.joined(separator: ", "))\(more)"
+        return prepared == 0 ? told : "\(told); \(prepared) prepared transactions"
     }
 
     /// How many transactions of this database, prepared ones included, hold a lock that only writers take.

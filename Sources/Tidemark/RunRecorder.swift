@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Ledger
 import Planning
 import Postgres
 import Report
@@ -53,10 +54,15 @@ final class RunRecorder: Sendable {
         observer(.phase(name))
         let clock = ContinuousClock()
         let start = clock.now
+        let waited = Double(beginning.duration(to: start).wholeMicroseconds) / 1e6
+        // Reading catalogs and definitions takes its time as well.
+        report.withLock { report in
+            if report.phases.isEmpty { report.phases.append(.init(name: "preparation", start: 0, seconds: waited)) }
+        }
         defer {
             let phase = RunReport.Phase(
                 name: name,
-                start: Double(beginning.duration(to: start).wholeMicroseconds) / 1e6,
+                start: waited,
                 seconds: Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
             )
             report.withLock { $0.phases.append(phase) }
@@ -81,6 +87,29 @@ final class RunRecorder: Sendable {
         }
         defer { ticker.cancel() }
         return try await body()
+    }
+
+    /// Adds what the ledger tells of this run; a report without it is better than none.
+    func collect(from session: Session) async {
+        let work = try? await session.control.run { [epoch = session.epoch] connection in
+            let ledger = Ledger(connection, epoch: epoch)
+            return (tables: try ledger.tableWork(), statements: try ledger.statementWork())
+        }
+        guard let work else { return }
+        update { report in
+            report.tables = work.tables.map { table in
+                RunReport.TableWork(
+                    name: QualifiedName(schema: table.schemaName, name: table.tableName).description,
+                    chunks: table.chunks,
+                    rows: table.rows,
+                    bytes: table.bytes,
+                    seconds: Double(table.milliseconds) / 1000
+                )
+            }
+            report.statements = work.statements.map { statement in
+                RunReport.Statement(sql: statement.statement, seconds: Double(statement.milliseconds) / 1000)
+            }
+        }
     }
 
     func update(_ change: @Sendable (inout RunReport) -> Void) {

@@ -4,7 +4,7 @@ package import Planning
 package import Postgres
 
 /// A part of a table whose rows are compared: a range of its key, or all of it.
-package struct ComparedRange: Sendable, Hashable {
+package struct ComparedRange: Sendable {
     let table: QualifiedName
     let rows: SQL
     let columns: [Column]
@@ -17,6 +17,8 @@ package struct ComparedRange: Sendable, Hashable {
     let filter: String?
     let bytes: Int
     let proof: ChunkProof?
+    /// Of the whole table, without indexes.
+    let tableBytes: (source: Int, target: Int)
 
     /// - Parameters:
     ///   - table: The table, of the same name on both sides.
@@ -29,6 +31,7 @@ package struct ComparedRange: Sendable, Hashable {
     ///   - filter: What rows of the source fulfil to be on the target; nil: all of them are.
     ///   - bytes: How much there is to read, roughly.
     ///   - proof: That its rows were the same before; nil: nobody has compared them.
+    ///   - tableBytes: How large the table is on either side.
     package init(
         table: QualifiedName,
         rows: SQL,
@@ -39,7 +42,8 @@ package struct ComparedRange: Sendable, Hashable {
         range: KeyRange,
         filter: String?,
         bytes: Int,
-        proof: ChunkProof?
+        proof: ChunkProof?,
+        tableBytes: (source: Int, target: Int)
     ) {
         self.table = table
         self.rows = rows
@@ -51,6 +55,7 @@ package struct ComparedRange: Sendable, Hashable {
         self.filter = filter
         self.bytes = bytes
         self.proof = proof
+        self.tableBytes = tableBytes
     }
 
     /// The ranges of all tables that both sides have with the same columns.
@@ -92,7 +97,8 @@ package struct ComparedRange: Sendable, Hashable {
                     range: range,
                     filter: table.filter,
                     bytes: table.tableBytes / max(1, table.ranges.count),
-                    proof: proofs[table.name]?[range]
+                    proof: proofs[table.name]?[range],
+                    tableBytes: (here.tableBytes, there.tableBytes)
                 )
             }
         }

@@ -30,7 +30,7 @@ package final class DataComparison: Sendable {
 
     private let hash: RowHash
     private let showsValues: Bool
-    private let tables: [QualifiedName]
+    private let tables: [ComparedRange]
     private let state: Mutex<State>
     private let isStopped: @Sendable () -> Bool
 
@@ -49,7 +49,7 @@ package final class DataComparison: Sendable {
         self.showsValues = showsValues
         self.isStopped = isStopped
         let byTable = Dictionary(ranges.map { ($0.table, $0) }, uniquingKeysWith: { first, _ in first })
-        tables = byTable.keys.sorted()
+        tables = byTable.values.sorted { $0.table < $1.table }
         state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, uncounted: Array(byTable.values)))
     }
 
@@ -96,14 +96,16 @@ package final class DataComparison: Sendable {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
             result.findings = state.findings
-            for name in tables {
-                let tally = state.tallies[name] ?? Tally()
+            for table in tables {
+                let tally = state.tallies[table.table] ?? Tally()
                 result.tables.append(
                     VerificationResult.ComparedTable(
-                        name: name.description,
+                        name: table.table.description,
                         ranges: tally.ranges,
                         differingRanges: tally.differing.count,
                         standingRanges: tally.standing,
+                        sourceBytes: table.tableBytes.source,
+                        targetBytes: table.tableBytes.target,
                         sourceRows: tally.sourceRows,
                         targetRows: tally.targetRows
                     )

@@ -64,8 +64,12 @@ struct RowDifferences {
             let columns = range.columns.map(\.name).indices.filter { here.digests[$0] != there.digests[$0] }
             guard !columns.isEmpty else { return finding(hexKey, "differ", "the row differs") }
             let names = columns.map { range.columns[$0].identifier.description }.joined(separator: ", ")
-            func told(_ row: RowValues.Told) -> String {
-                columns.map { "\(range.columns[$0].identifier.description) = \(row.shown[$0]?.visible ?? "NULL")" }
+            // That nothing may be shown is no news; that there is nothing may be.
+            let tells = showsValues || columns.contains { here.shown[$0] == nil || there.shown[$0] == nil }
+            func told(_ row: RowValues.Told) -> String? {
+                guard tells else { return nil }
+                return
+                    columns.map { "\(range.columns[$0].identifier.description) = \(row.shown[$0]?.visible ?? "NULL")" }
                     .joined(separator: ", ")
             }
             return finding(

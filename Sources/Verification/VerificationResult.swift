@@ -8,6 +8,8 @@ public struct VerificationResult: Sendable, Codable {
         public let source: Int
         /// How many on the target.
         public let target: Int
+
+        package var isEmpty: Bool { source == 0 && target == 0 }
     }
 
     /// One table whose rows were compared.
@@ -20,6 +22,10 @@ public struct VerificationResult: Sendable, Codable {
         public let differingRanges: Int
         /// Ranges that were proven before, and in which no row was written or removed on either side since.
         public let standingRanges: Int
+        /// Bytes on the source, without indexes.
+        public let sourceBytes: Int
+        /// Bytes on the target, without indexes.
+        public let targetBytes: Int
         /// Rows on the source.
         public let sourceRows: Int
         /// Rows on the target.

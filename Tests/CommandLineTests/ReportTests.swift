@@ -13,6 +13,15 @@ import Testing
         try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
     }
 
+    /// A validator that knows nothing of the tool.
+    private static func expectValid(_ folder: String) async throws {
+        let outcome = try await Command.program(
+            "/usr/bin/jsonschema",
+            ["--instance", "\(folder)/report.json", "docs/report.schema.json"]
+        )
+        #expect(outcome.code == 0, "\(outcome.output)\(outcome.errors)")
+    }
+
     private static func json(_ folder: String) throws -> [String: JSONValue] {
         try JSONDecoder().decode([String: JSONValue].self, from: Data(read(folder, "report.json").utf8))
     }
@@ -33,16 +42,19 @@ import Testing
             let precopy = try await command.run("precopy", "--report", folder)
             #expect(precopy.code == 0, "\(precopy.errors)")
             #expect(try Self.read(folder, "report.html").contains("<h1>Done</h1>"))
+            try await Self.expectValid(folder)
             let cutover = try await command.run("cutover", "--report", folder)
             #expect(cutover.code == 0, "\(cutover.errors)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == Self.names)
             #expect(try Self.json(folder)["outcome"]?.text == "done")
+            try await Self.expectValid(folder)
             #expect(try Self.json(folder)["format"]?.number == 1)
             #expect(try Self.read(folder, "report.html").contains("<h1>Proven</h1>"))
             #expect(try Self.read(folder, "junit.xml").contains("failures=\"0\" errors=\"0\""))
 
             try await pair.target.run("DROP INDEX \"</pre><script>alert(1)</script>\"; DELETE FROM t WHERE id = 5")
             #expect(try await command.run("verify", "--report", folder).code == 2)
+            try await Self.expectValid(folder)
             let page = try Self.read(folder, "report.html")
             #expect(page.contains("<h1>Differs: do not open yet</h1>"))
             #expect(page.contains("&lt;/pre&gt;&lt;script&gt;alert(1)") && !page.contains("<script"))
@@ -67,6 +79,7 @@ import Testing
             let failed = try await command.run("cutover", "--report", folder)
             #expect(failed.code == 1)
             #expect(try Self.json(folder)["outcome"]?.text == "failed")
+            try await Self.expectValid(folder)
             #expect(try Self.json(folder)["failure"]?.text?.contains("no ledger") == true)
             #expect(try Self.read(folder, "report.html").contains("<h1>Failed</h1>"))
             #expect(try Self.read(folder, "junit.xml").contains("errors=\"1\""))

@@ -56,7 +56,7 @@ import Tidemark
     }
 
     private static func write(_ pair: DatabasePair, seed: UInt64, writer: Int, until done: Flag) async throws {
-        var random = SplitMix(state: seed &* 31 &+ UInt64(writer))
+        var random = SplitMix(seed: seed &* 31 &+ UInt64(writer))
         try await pair.source.session { session in
             while !done.isRaised {
                 do {
@@ -119,18 +119,5 @@ import Tidemark
             #expect(report.outcome == .done, "seed \(seed)\n\(report.text)")
             #expect(try await pair.differingTables() == [], "seed \(seed)")
         }
-    }
-}
-
-/// A generator whose seed repeats a failure (SplitMix64, Steele, Lea and Flood 2014).
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next(upTo bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Int((z ^ (z >> 31)) % UInt64(bound))
     }
 }

@@ -1,4 +1,6 @@
+import Catalog
 import FoundationEssentials
+import Postgres
 import Report
 import TestSupport
 import Testing
@@ -21,6 +23,8 @@ import Verification
             let clean = try await pair.migration().cutover()
             #expect(clean.outcome == .done, "\(clean.text)")
             #expect(clean.verification?.findings == [], "\(clean.text)")
+            let page = try FindingsPage()
+            try await expectAttributes(of: pair.source, explainedBy: page)
             let administration = try TestDatabase(TestServers.target(database: "postgres"), side: .target)
             for copy in 0..<Self.copies {
                 let planted = faults.indices.filter { $0 % Self.copies == copy }.map { faults[$0] }
@@ -45,12 +49,25 @@ import Verification
                 )
                 let report = try await migration.verify()
                 #expect(report.outcome == .differs)
-                expect(planted, in: report.verification?.findings ?? [])
+                expect(planted, in: report.verification?.findings ?? [], page)
             }
         }
     }
 
-    private func expect(_ planted: [PlantedFault], in findings: [Finding]) {
+    /// Whatever can differ has a code that is explained.
+    private func expectAttributes(of database: TestDatabase, explainedBy page: FindingsPage) async throws {
+        let objects = try await ThreadConfined.with(database.endpoint, purpose: "test") { connection in
+            try await connection.run { try CatalogObject.all(of: $0) }
+        }
+        #expect(Set(objects.map(\.kind)).count >= 35)
+        for object in objects where !["privileges", "default privileges", "owner"].contains(object.kind) {
+            for attribute in object.attributes.keys {
+                #expect(page.explains(attribute, of: object.kind), "\(object.kind): \(attribute) is not explained")
+            }
+        }
+    }
+
+    private func expect(_ planted: [PlantedFault], in findings: [Finding], _ page: FindingsPage) {
         for fault in planted {
             for expectation in fault.expectations {
                 #expect(
@@ -60,6 +77,7 @@ import Verification
             }
         }
         for finding in findings {
+            #expect(page.explains(finding.code), "docs/FINDINGS.md does not explain \(finding.code)")
             #expect(
                 planted.contains { $0.expectations.contains { names(finding, $0) } },
                 "nobody planted \(finding.kind) \(finding.object): \(finding.message) (\(finding.source ?? ""), \(finding.target ?? ""))"

@@ -38,6 +38,9 @@ import Verification
             let changed = try #require(of(silent, "public.t (Id, part) = (5,\"p 2\")"))
             #expect(changed.code == "rows.value" && changed.message == "its v, b differ")
             #expect(changed.source == "v = ..., b = ..." && changed.target == "v = NULL, b = ...")
+            #expect(
+                of(silent, "public.big (id) = (1)").map { $0.source == nil && $0.message == "its v differs" } != false
+            )
             #expect(of(silent, "public.t (Id, part) = (6,\"p 0\")")?.code == "rows.missing")
             #expect(of(silent, "public.t (Id, part) = (7,\"p 9\")")?.code == "rows.extra")
             #expect(of(silent, "public.nameless")?.code == "rows.differ")

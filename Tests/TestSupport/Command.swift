@@ -100,8 +100,13 @@ package struct Command: Sendable {
     /// Runs one of PostgreSQL's own tools.
     package static func tool(_ name: String, _ arguments: [String]) async throws -> Outcome {
         let folder = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"]
+        return try await program(folder.map { "\($0)/\(name)" } ?? name, arguments)
+    }
+
+    /// Runs another program, by its path or its name.
+    package static func program(_ program: String, _ arguments: [String]) async throws -> Outcome {
         let result = try await Subprocess.run(
-            folder.map { .path(FilePath($0).appending(name)) } ?? .name(name),
+            program.contains("/") ? .path(FilePath(program)) : .name(program),
             arguments: Arguments(arguments),
             input: .none,
             output: .string(limit: 64 << 20),

@@ -1,9 +1,10 @@
 # What Debian has to have before anything can be built or tested: sourced by the scripts beside it.
 
-# need_packages: installs what is missing, as root or by sudo; says so where neither is possible.
+# need_packages [PACKAGE...]: installs what is missing, as root or by sudo; says so where neither is possible. What building
+# and running takes is always among them.
 need_packages() {
     local missing=() package run=
-    for package in libpq-dev libzstd-dev pkg-config postgresql zstd; do
+    for package in libpq-dev libzstd-dev pkg-config postgresql zstd "$@"; do
         dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0

@@ -1,0 +1,46 @@
+import Postgres
+
+/// What one client's run has done for a table.
+package struct TableWork: Sendable, Codable {
+    package let schemaName: String
+    package let tableName: String
+    package let chunks: Int
+    package let rows: Int
+    package let bytes: Int
+    package let milliseconds: Int
+}
+
+/// A statement a run has executed, and how long it took.
+package struct StatementWork: Sendable, Codable {
+    package let statement: String
+    package let milliseconds: Int
+}
+
+/// What the audit trail tells of this client's run.
+extension Ledger {
+    /// Chunks brought, by table; the time is that of all workers together.
+    package func tableWork() throws -> [TableWork] {
+        try connection.query(
+            TableWork.self,
+            """
+            SELECT r.schema_name, r.table_name, count(*) AS chunks, coalesce(sum(e.rows), 0)::bigint AS rows,
+                   coalesce(sum(e.bytes), 0)::bigint AS bytes, coalesce(sum(e.milliseconds), 0)::bigint AS milliseconds
+            FROM tidemark.event e JOIN tidemark.relation r USING (relation_id)
+            WHERE e.epoch = \(value: epoch) AND e.chunk_number IS NOT NULL AND e.kind <> 'distrusted'
+            GROUP BY r.schema_name, r.table_name
+            ORDER BY 6 DESC, 1, 2
+            """
+        )
+    }
+
+    /// Statements that built something, in the order in which they ended.
+    package func statementWork() throws -> [StatementWork] {
+        try connection.query(
+            StatementWork.self,
+            """
+            SELECT subject AS statement, coalesce(milliseconds, 0) AS milliseconds FROM tidemark.event
+            WHERE epoch = \(value: epoch) AND kind = 'build' AND subject IS NOT NULL ORDER BY event_id
+            """
+        )
+    }
+}
