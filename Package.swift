@@ -22,6 +22,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -54,8 +55,17 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "Archive",
+            dependencies: [
+                "Ledger", "Planning", "Catalog", "Postgres", "CZstd",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Transfer",
-            dependencies: ["Ledger", "Planning", "Catalog", "Postgres"],
+            dependencies: ["Archive", "Ledger", "Planning", "Catalog", "Postgres"],
             swiftSettings: strict
         ),
         .target(
@@ -69,7 +79,7 @@ let package = Package(
         ),
         .target(
             name: "Verification",
-            dependencies: ["Ledger", "Planning", "Catalog", "Postgres"],
+            dependencies: ["Archive", "Ledger", "Planning", "Catalog", "Postgres"],
             swiftSettings: strict
         ),
         .target(
@@ -84,7 +94,8 @@ let package = Package(
         .target(
             name: "Tidemark",
             dependencies: [
-                "Report", "Verification", "Rebuild", "Transfer", "Ledger", "Planning", "Catalog", "Postgres", "CZstd",
+                "Report", "Verification", "Rebuild", "Transfer", "Archive", "Ledger", "Planning", "Catalog", "Postgres",
+                "CZstd",
             ],
             swiftSettings: strict
         ),

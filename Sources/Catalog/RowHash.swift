@@ -4,7 +4,7 @@ package import Postgres
 ///
 /// Every column by name and with pinned settings: equality of text, not `=`, for which 1.0 is 1.00. Hashes are added up, not
 /// XORed, since a row that is there twice would cancel itself; the sum is exact (numeric).
-package enum RowHash: String, Sendable {
+package enum RowHash: String, Sendable, Codable {
     /// 64 bits over each value, mixed: by the type's own hash where equal values are the same bytes, over its text elsewhere.
     case hashesOfColumns = "hashes of columns"
     /// 64 bits over the row's text.
@@ -50,7 +50,7 @@ package enum RowHash: String, Sendable {
     }
 
     /// What a server's own hash functions make of certain values.
-    package struct Answers: Sendable {
+    package struct Answers: Sendable, Codable, Hashable {
         let encoding: String
         let columns: String
         let text: String

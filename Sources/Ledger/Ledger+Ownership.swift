@@ -16,6 +16,7 @@ extension Ledger {
     ///   - connection: The control connection to the target.
     ///   - source: Which database is being copied.
     ///   - toolVersion: Who writes the ledger.
+    ///   - archive: The archive the rows come from; nil: from the source itself.
     ///   - mayCreate: Whether an empty target may become ours.
     ///   - mayAdopt: Whether one that is not empty may.
     /// - Returns: The run and the ledger, with the new epoch.
@@ -24,6 +25,7 @@ extension Ledger {
         _ connection: Connection,
         source: DatabaseIdentity,
         toolVersion: String,
+        archive: String? = nil,
         mayCreate: Bool,
         mayAdopt: Bool = false
     ) throws -> (run: RunEntry, ledger: Ledger) {
@@ -33,6 +35,7 @@ extension Ledger {
         if begun == nil {
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
             try create(on: connection, source: source, toolVersion: toolVersion)
+            try connection.execute("UPDATE tidemark.run SET archive = \(value: archive)")
         }
         try refuseOtherRole(connection)
         guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
@@ -44,6 +47,17 @@ extension Ledger {
                 hint: "check --source; a target takes one source until: tidemark finish --target …"
             )
         }
+        if let archive, found.archive != archive {
+            throw LedgerError(
+                .otherSource,
+                "the target is being filled "
+                    + (found.archive.map { "from archive \($0)" } ?? "from its source itself")
+                    + ", not from archive \(archive)",
+                hint: "check --archive, or restore into an empty database"
+            )
+        }
+        // What an archive has brought stands at marks of the source: the source itself may bring the rest.
+        if archive == nil, found.archive != nil { try connection.execute("UPDATE tidemark.run SET archive = NULL") }
         try connection.endSessions(named: found.sessionPrefix)
         let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
             "epoch"

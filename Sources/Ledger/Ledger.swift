@@ -56,7 +56,7 @@ package struct Ledger {
         return try connection.query(
             RunEntry.self,
             """
-            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot
+            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot, archive
             FROM tidemark.run
             """
         ).first

@@ -13,6 +13,8 @@ package struct RunEntry: Sendable, Codable {
     package let source: DatabaseIdentity
     package let omissions: Set<Omission>
     package let cutoverSnapshot: Snapshot?
+    /// The archive the rows come from; nil: from the source itself.
+    package let archive: String?
 
     /// What the run's sessions are called, so that leftovers of a killed client are found.
     package var sessionPrefix: String { "tidemark \(runId.prefix(8))" }
@@ -30,6 +32,20 @@ package struct RelationEntry: Sendable, Codable {
     package let hasOtherUniqueKeys: Bool
     package let tableBytes: Int
     package let rowFilter: String?
+
+    /// A table that no ledger holds: of an archive.
+    package init(_ plan: TablePlan, _ definition: Table) {
+        relationId = 0
+        schemaName = plan.name.schema
+        tableName = plan.name.name
+        self.definition = definition
+        treatment = plan.treatment
+        key = plan.key
+        format = .text
+        hasOtherUniqueKeys = plan.hasOtherUniqueKeys
+        tableBytes = plan.tableBytes
+        rowFilter = plan.filter
+    }
 
     package var name: QualifiedName { QualifiedName(schema: schemaName, name: tableName) }
     /// As FROM and DELETE take it.

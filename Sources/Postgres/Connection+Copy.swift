@@ -75,6 +75,35 @@ extension Connection {
         return CopyCount(rows: sent, bytes: moved.bytes)
     }
 
+    /// Streams bytes from somewhere else into `COPY … FROM STDIN`.
+    ///
+    /// - Parameters:
+    ///   - copyIn: The COPY statement.
+    ///   - feed: Hands over the bytes, in pieces; what it throws ends the COPY without a row.
+    /// - Returns: The rows the server took.
+    /// - Throws: ``PostgresError`` with `.copyFailed`, and what `feed` throws.
+    package func load(
+        _ copyIn: SQL,
+        _ feed: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws -> Int {
+        try begin(copyIn, expecting: PGRES_COPY_IN)
+        do {
+            try feed { bytes in
+                try putCopyData(bytes)
+                if hasAnswerWaiting { throw PostgresError(.copyFailed, "the target stopped taking rows") }
+            }
+        } catch {
+            _ = PQputCopyEnd(pointer, "the other end failed")
+            do {
+                _ = try takeCopyResult()
+            } catch let failure as PostgresError where failure.sqlState != "57014" {
+                throw failure
+            } catch {}
+            throw error
+        }
+        return try endCopyIn()
+    }
+
     /// Starts a `COPY … TO STDOUT` whose messages are then fetched one at a time.
     package func beginCopyOut(_ sql: SQL) throws {
         try begin(sql, expecting: PGRES_COPY_OUT)

@@ -33,10 +33,11 @@ package struct Definitions: Sendable {
     }
 
     private let tools: PostgresTools
+    /// For what is made on the way.
     private let directory: URL
+    /// The file, in `pg_dump`'s custom format.
+    private let archive: String
     private let options: Options
-
-    private var archive: String { directory.appendingPathComponent("definitions.dump").path }
 
     /// Dumps the source's definitions and hands them to `body`; the file is gone afterwards.
     ///
@@ -61,16 +62,66 @@ package struct Definitions: Sendable {
     ) async throws -> Result {
         let directory = try privateDirectory(in: scratch)
         defer { try? FileManager.default.removeItem(at: directory) }
-        let definitions = Definitions(tools: tools, directory: directory, options: options)
-        var arguments = [
-            "--format=custom", "--schema-only", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=30000",
-            "--no-sync",
-            "--exclude-schema=tidemark", "--file=\(definitions.archive)",
-        ]
-        // Within double quotes a pattern's characters stand for themselves.
-        arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
-        try await definitions.dump(arguments, from: source, purpose: purpose)
+        let definitions = Definitions(
+            tools: tools,
+            directory: directory,
+            archive: directory.appendingPathComponent("definitions.dump").path,
+            options: options
+        )
+        try await definitions.dump(source, excluding: excluded, snapshot: nil, purpose: purpose)
         return try await body(definitions)
+    }
+
+    /// Dumps the source's definitions into a file that stays.
+    ///
+    /// - Parameters:
+    ///   - source: How to reach the source.
+    ///   - path: The file, which may be there.
+    ///   - tools: Tools of the source's major or a newer one.
+    ///   - scratch: The folder in which a private one is made.
+    ///   - excluded: Tables whose definitions are left out.
+    ///   - snapshot: An exported snapshot to read; nil: one of its own.
+    ///   - purpose: Becomes `application_name`.
+    /// - Throws: ``ToolError``.
+    package static func write(
+        of source: Access,
+        to path: String,
+        tools: PostgresTools,
+        scratch: String,
+        excluding excluded: Set<QualifiedName>,
+        snapshot: String?,
+        purpose: String
+    ) async throws {
+        let directory = try privateDirectory(in: scratch)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        // What is left out is decided by who restores.
+        let all = Options(skipsOwners: false, skipsPrivileges: false, skipsTablespaces: false, skippedKinds: [])
+        try await Definitions(tools: tools, directory: directory, archive: path, options: all)
+            .dump(source, excluding: excluded, snapshot: snapshot, purpose: purpose)
+    }
+
+    /// Hands definitions that were written earlier to `body`.
+    ///
+    /// - Parameters:
+    ///   - tools: Tools of the target's major.
+    ///   - scratch: The folder in which a private one is made.
+    ///   - options: Ownership and rights.
+    ///   - copy: Writes the file, under the path it is given: nobody else can change it there.
+    ///   - body: What is done with them.
+    /// - Returns: What `body` returns.
+    /// - Throws: ``ToolError``, and what `copy` and `body` throw.
+    package static func with<Result: Sendable>(
+        tools: PostgresTools,
+        scratch: String,
+        options: Options,
+        copy: (String) throws -> Void,
+        _ body: (Definitions) async throws -> Result
+    ) async throws -> Result {
+        let directory = try privateDirectory(in: scratch)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let path = directory.appendingPathComponent("definitions.dump").path
+        try copy(path)
+        return try await body(Definitions(tools: tools, directory: directory, archive: path, options: options))
     }
 
     /// The SQL that makes schemas, types, functions, tables and views.
@@ -189,7 +240,19 @@ package struct Definitions: Sendable {
         return SQL(trusted: Self.withoutFrame(script))
     }
 
-    private func dump(_ arguments: [String], from source: Access, purpose: String) async throws {
+    private func dump(
+        _ source: Access,
+        excluding excluded: Set<QualifiedName>,
+        snapshot: String?,
+        purpose: String
+    ) async throws {
+        var arguments = [
+            "--format=custom", "--schema-only", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=30000",
+            "--no-sync", "--exclude-schema=tidemark", "--file=\(archive)",
+        ]
+        // Within double quotes a pattern's characters stand for themselves.
+        arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
+        if let snapshot { arguments.append("--snapshot=\(snapshot)") }
         // A password in the arguments or the environment could be read in /proc; a private file cannot.
         let passwordFile = directory.appendingPathComponent("password")
         if let password = source.password {

@@ -8,23 +8,20 @@ package import Postgres
 package struct SequenceSetter {
     private static let batch = 200
 
-    private let source: Connection
     private let target: Connection
 
-    /// - Parameters:
-    ///   - source: A connection to the source.
-    ///   - target: A connection to the target, used by the same thread.
-    package init(source: Connection, target: Connection) {
-        self.source = source
+    /// - Parameter target: A connection to the target.
+    package init(_ target: Connection) {
         self.target = target
     }
 
     /// Sets every sequence.
     ///
-    /// - Parameter sequences: The source's.
+    /// - Parameters:
+    ///   - sequences: The source's.
+    ///   - positions: Where they stand there.
     /// - Throws: ``PostgresError``.
-    package func set(_ sequences: [SequenceDefinition]) throws {
-        let positions = try Self.positions(of: sequences.map(\.qualifiedName), on: source)
+    package func set(_ sequences: [SequenceDefinition], to positions: [QualifiedName: SequencePosition]) throws {
         for sequence in sequences where try isOnTarget(sequence.qualifiedName) {
             guard let position = positions[sequence.qualifiedName] else { continue }
             let safe = try beyondColumns(of: sequence, position)

@@ -125,7 +125,8 @@ struct Beginning {
 
     private var definitionOptions: Definitions.Options { Definitions.Options(migration.options) }
 
-    private static func make(_ script: SQL, _ connection: Connection) throws {
+    /// Makes definitions, and says what would help where that fails.
+    static func make(_ script: SQL, _ connection: Connection) throws {
         do {
             try connection.execute(script)
         } catch var error as PostgresError {
@@ -147,7 +148,7 @@ struct Beginning {
     }
 
     /// Binary rows say nothing about their types: the columns must be the same before the first row is sent.
-    private static func compare(_ source: DatabaseCatalog, with connection: Connection, _ plan: Plan) throws {
+    static func compare(_ source: DatabaseCatalog, with connection: Connection, _ plan: Plan) throws {
         let made = Dictionary(
             uniqueKeysWithValues: try connection.query(Table.self, CatalogQuery.tables).map { ($0.qualifiedName, $0) }
         )

@@ -49,20 +49,21 @@ struct Cutover {
             patience: Self.patienceWithWriters,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
+            let completion = Completion(session: session, recorder: recorder)
             let scripts = try await session.definitions { definitions in
-                (before: try await definitions.preDataEntries(), after: try await postData(of: definitions, session))
+                (before: try await definitions.preDataEntries(), after: try await completion.postData(of: definitions))
             }
             let changes = try await session.definitionChanges(now: scripts.before)
             if session.run.step < .keysBuilt {
                 try await bringData(session, shared)
-                try await buildKeys(session)
+                try await completion.buildKeys()
             } else {
                 migration.observer(.note("the rows are in since an earlier cutover; going on after them"))
             }
             if session.run.step < .postData {
-                try await finishDefinitions(session, scripts.after)
+                try await completion.finishDefinitions(scripts.after)
             }
-            try await refreshAndAnalyze(session)
+            try await completion.refreshAndAnalyze()
             let verification = try await Verify(session.migration, recorder: recorder, triesInserts: true)
                 .compare(session, shared, holder)
             return try await judge(session, verification.merged(with: changes), before, shared.snapshot)
@@ -94,7 +95,9 @@ struct Cutover {
             try await recorder.phase("sequences") {
                 let sequences = session.sequences
                 try await lanes.withOne { lane in
-                    try SequenceSetter(source: lane.source, target: lane.target).set(sequences)
+                    let names = sequences.map(\.qualifiedName)
+                    let positions = try SequenceSetter.positions(of: names, on: lane.source)
+                    try SequenceSetter(lane.target).set(sequences, to: positions)
                 }
             }
         }
@@ -103,103 +106,6 @@ struct Cutover {
             try ledger.setStep(.dataComplete)
             try ledger.record("data complete", subject: shared.snapshot.description)
         }
-    }
-
-    // MARK: Definitions
-
-    private func buildKeys(_ session: Session) async throws {
-        let builders = BuilderPool(session)
-        try await recorder.phase("keys and indexes") {
-            let objects = try await builders.build([.key, .index]) + builders.build([.partitionedIndex], jobs: 1)
-            recorder.update { $0.transfer.objects += objects }
-            try migration.stop.check()
-        }
-        // From here on rows cannot be brought any more: a delta under foreign keys would fire cascades.
-        try await session.ledger { try $0.setStep(.keysBuilt) }
-    }
-
-    /// What comes after the keys: first what depends on them, unless an adopted target has it.
-    private func postData(of definitions: Definitions, _ session: Session) async throws -> (late: SQL, rest: SQL) {
-        let postData = try await definitions.postData(without: BuiltObjects(of: session.source))
-        let missing = try await session.control.run { connection in
-            try postData.late.filter { try !connection.has($0) }
-        }
-        return (try await definitions.script(of: missing), postData.rest)
-    }
-
-    private func finishDefinitions(_ session: Session, _ postData: (late: SQL, rest: SQL)) async throws {
-        let builders = BuilderPool(session)
-        try await recorder.phase("constraints") {
-            var objects = try await builders.build([.rowConstraint]) + builders.build([.foreignKey], jobs: 1)
-            let isLeft = session.omissions.contains(.foreignKeyValidation)
-            objects += try await builders.build(isLeft ? [.partitionValidation] : [.validation, .partitionValidation])
-            objects += try await builders.build([.partitionedForeignKey], jobs: 1)
-            let built = objects
-            recorder.update { $0.transfer.objects += built }
-            try migration.stop.check()
-        }
-        try await recorder.phase("rest of the definitions") {
-            if session.run.step < .lateDefinitions {
-                try await make("definitions that depend on keys", postData.late, .lateDefinitions, session)
-            }
-            let objects = try await builders.build([.viewIndex])
-            recorder.update { $0.transfer.objects += objects }
-            try migration.stop.check()
-            try await make("rest of the definitions", postData.rest, .postData, session) { connection in
-                let plan = try DatabaseSettingsPlan(
-                    source: session.source.settings,
-                    target: DatabaseSettings(of: connection),
-                    name: DatabaseIdentity(of: connection).databaseName,
-                    omissions: session.omissions
-                )
-                for statement in plan.statements {
-                    try during("setting what the database carries itself") { try connection.execute(statement) }
-                }
-            }
-        }
-        try migration.stop.check()
-    }
-
-    /// Runs a script and enters the step it leads to, in one transaction.
-    private func make(
-        _ what: String,
-        _ script: SQL,
-        _ step: RunStep,
-        _ session: Session,
-        _ more: @escaping @Sendable (Connection) throws -> Void = { _ in }
-    ) async throws {
-        try await ThreadConfined.with(migration.target, purpose: session.purpose("definitions")) { target in
-            try await target.run { connection in
-                try connection.transaction(.readWrite) {
-                    let ledger = Ledger(connection, epoch: session.epoch)
-                    try ledger.fence()
-                    try during("making the \(what)") { try connection.execute(script) }
-                    try more(connection)
-                    try ledger.setStep(step)
-                    try ledger.record(what)
-                }
-            }
-        }
-    }
-
-    private func refreshAndAnalyze(_ session: Session) async throws {
-        let builders = BuilderPool(session)
-        let views = session.source.materializedViews.filter(\.isPopulated)
-        if !views.isEmpty {
-            try await recorder.phase("materialized views") {
-                // One after the other: a view may be made of others.
-                for view in views {
-                    let name = view.qualifiedName
-                    try await builders.run([.init(name: "refreshing \(name)", sql: "REFRESH MATERIALIZED VIEW \(name)")]
-                    )
-                }
-            }
-        }
-        let tables = session.source.tables.filter { !session.excluded.contains($0.qualifiedName) }
-        let names =
-            tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)
-        let items = names.map { StatementQueue.Item(name: "ANALYZE \($0)", sql: "ANALYZE \($0)") }
-        try await recorder.phase("analyze") { try await builders.run(items) }
     }
 
     // MARK: Judgement

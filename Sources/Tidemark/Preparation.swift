@@ -4,6 +4,7 @@ import Planning
 import Postgres
 import Rebuild
 import Report
+import Verification
 
 /// What comes before any work.
 ///
@@ -163,7 +164,11 @@ struct Preparation {
     ) async throws {
         let target = try await control.run { try DatabaseCatalog(of: $0) }
         let findings = try await Inspecting(migration).findings(source, target, omissions)
-        let stopping = findings.filter { $0.severity == .stops }
+        try Self.refuse(findings.filter { $0.severity == .stops })
+    }
+
+    /// Refuses what the target's server would refuse.
+    static func refuse(_ stopping: [Finding]) throws {
         guard !stopping.isEmpty else { return }
         let list = stopping.prefix(20).map { "\($0.kind) \($0.object): \($0.message)" }
         throw PlanError(
@@ -174,7 +179,7 @@ struct Preparation {
         )
     }
 
-    private static func refuseUnfit(_ target: DatabaseIdentity, _ connection: Connection) throws {
+    static func refuseUnfit(_ target: DatabaseIdentity, _ connection: Connection) throws {
         guard !target.isInRecovery else {
             throw PlanError(.refused, "the target is a standby: it takes no writes", hint: "connect to its primary")
         }

@@ -61,6 +61,8 @@ struct Verify {
 
     // MARK: Steps
 
+    private var catalogProof: CatalogProof { CatalogProof(migration: migration, triesInserts: triesInserts) }
+
     /// Those tables that are still there: one that has gone is a finding, not an error.
     private func present(_ planned: [TablePlan]) async throws -> [SQL] {
         try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
@@ -113,10 +115,13 @@ struct Verify {
             theirs,
             target in
             let (here, there, definitions) = try await recorder.phase("verify definitions") {
-                async let ours = source.run { try Side(of: $0, without: omissions) }
-                async let theirs = target.run { try Side(of: $0, without: omissions) }
+                async let ours = source.run { try VerifiedSide(of: $0, without: omissions) }
+                async let theirs = target.run { try VerifiedSide(of: $0, without: omissions) }
                 let (here, there) = try await (ours, theirs)
-                return (here, there, try await compareDefinitions(here, there, plan.excluded, omissions, purpose))
+                return (
+                    here, there,
+                    try await catalogProof.compareDefinitions(here, there, plan.excluded, omissions, purpose)
+                )
             }
             let pairs = Pairs(
                 migration: migration,
@@ -134,99 +139,9 @@ struct Verify {
                 try await compareLargeObjects(here.largeObjects, omissions, pairs)
             }
             let readiness = try await recorder.phase("verify readiness") {
-                try await judgeReadiness(here, there, plan.excluded, omissions, purpose)
+                try await catalogProof.judgeReadiness(here, there, plan.excluded, omissions, purpose)
             }
             return rows.merged(with: definitions).merged(with: largeObjects).merged(with: readiness)
-        }
-    }
-
-    private func compareDefinitions(
-        _ here: Side,
-        _ there: Side,
-        _ excluded: Set<QualifiedName>,
-        _ omissions: Set<Omission>,
-        _ purpose: String
-    ) async throws -> VerificationResult {
-        let keys = DefinitionComparison(
-            source: here.catalog,
-            target: there.catalog,
-            excluding: excluded,
-            omissions: omissions
-        ).result()
-        let positions = SequenceComparison.result(
-            source: here.sequences(excluding: excluded),
-            target: there.sequences(excluding: excluded)
-        )
-        return try await compareObjects(here, there, excluded, omissions, purpose).merged(with: keys).merged(
-            with: positions
-        )
-    }
-
-    private func compareObjects(
-        _ here: Side,
-        _ there: Side,
-        _ excluded: Set<QualifiedName>,
-        _ omissions: Set<Omission>,
-        _ purpose: String
-    ) async throws -> VerificationResult {
-        let versions = (here.catalog.identity.serverVersion, there.catalog.identity.serverVersion)
-        let comparison = ObjectComparison(
-            source: here.objects,
-            target: there.objects,
-            versions: versions,
-            excluding: excluded,
-            omissions: omissions
-        )
-        let doubts = comparison.doubts
-        guard versions.0.major != versions.1.major, !doubts.isEmpty else { return comparison.result() }
-        let agreeing = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
-            try await target.run { try Reparsing($0).agreeing(doubts) }
-        }
-        return comparison.result(agreeing: agreeing)
-    }
-
-    private func judgeReadiness(
-        _ here: Side,
-        _ there: Side,
-        _ excluded: Set<QualifiedName>,
-        _ omissions: Set<Omission>,
-        _ purpose: String
-    ) async throws -> VerificationResult {
-        let readiness = Readiness(
-            source: .init(catalog: here.catalog, objects: here.objects, facts: here.facts),
-            target: .init(catalog: there.catalog, objects: there.objects, facts: there.facts),
-            excluding: excluded,
-            omissions: omissions
-        ).result()
-        guard triesInserts else { return readiness }
-        let stop = migration.stop
-        return try await ThreadConfined.with(migration.target, purpose: purpose) { target in
-            try await target.run { connection in
-                try InsertProbe(connection, catalog: there.catalog, facts: there.facts).run(excluding: excluded) {
-                    stop.isRequested
-                }
-            }
-        }.merged(with: readiness)
-    }
-
-    private struct Side: Sendable {
-        let catalog: DatabaseCatalog
-        let positions: [QualifiedName: SequencePosition]
-        let largeObjects: [LargeObjectRange]
-        let objects: [CatalogObject]
-        let facts: ReadinessFacts
-
-        init(of connection: Connection, without omissions: Set<Omission>) throws {
-            let all = try DatabaseCatalog(inTransactionOf: connection)
-            catalog = omissions.contains(.tablespaces) ? all.withoutTablespaces : all
-            largeObjects = try LargeObjectRange.all(of: connection)
-            objects = try CatalogObject.all(of: connection)
-            facts = try ReadinessFacts(of: connection)
-            positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
-        }
-
-        func sequences(excluding excluded: Set<QualifiedName>) -> SequenceComparison.Side {
-            SequenceComparison.Side(definitions: catalog.sequences(excluding: excluded), positions: positions)
         }
     }
 

@@ -52,6 +52,17 @@ struct ChunkSource {
         """
     }
 
+    /// Count and sum of the rows' hashes.
+    func fingerprint(_ hash: RowHash) throws -> (rows: Int, sum: String) {
+        let row = try connection.queryOne(
+            """
+            SELECT count(*) AS rows, coalesce(sum(\(hash.expression(relation.definition.columns))), 0)::text AS sum
+            FROM \(relation.rows) WHERE \(inRange)
+            """
+        )
+        return (try row.integer("rows"), try row.text("sum"))
+    }
+
     /// COPY of the keys of the rows written since a mark, or of those that were not.
     func keys(_ key: Key, written: Bool, since mark: Mark) -> SQL {
         let isWanted = written ? Self.isWritten(since: mark) : "NOT (\(Self.isWritten(since: mark)))"
@@ -84,7 +95,7 @@ struct ChunkSource {
     }
 }
 
-extension Lane {
+extension RelationEntry {
     /// How long a chunk may wait for its table's lock.
     ///
     /// Waiting in the lock queue makes everybody behind us wait as well.
@@ -95,25 +106,28 @@ extension Lane {
     /// In this order, else a change could slip in between. Checks that the name still means the table the ledger
     /// knows.
     ///
+    /// - Parameters:
+    ///   - source: A connection to the source, in a transaction.
+    ///   - identity: Which database that is.
     /// - Returns: The mark a chunk read in this transaction gets.
-    func takeMark(of relation: RelationEntry, identity: MarkIdentity) throws -> Mark {
+    /// - Throws: ``PostgresError``.
+    func takeMark(on source: Connection, _ identity: MarkIdentity) throws -> Mark {
         try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
-        try source.execute("LOCK TABLE \(relation.rows) IN ACCESS SHARE MODE")
-        let state = try TableState(of: relation.name, on: source, identity)
-        guard state.mark.tableOid == relation.definition.oid, state.kind == relation.definition.kind else {
+        try source.execute("LOCK TABLE \(rows) IN ACCESS SHARE MODE")
+        let state = try TableState(of: name, on: source, identity)
+        guard state.mark.tableOid == definition.oid, state.kind == definition.kind else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "\(relation.name) is not the table it was a moment ago: it was dropped, swapped or renamed",
+                "\(name) is not the table it was a moment ago: it was dropped, swapped or renamed",
                 hint: "run the same command again: it follows the change, or says why it cannot"
             )
         }
         // Rows read after a change of the columns would get a mark that hides what the change did to them.
-        guard state.columnsDigest == relation.definition.columnsDigest,
-            state.partitionsDigest == relation.definition.partitionsDigest
+        guard state.columnsDigest == definition.columnsDigest, state.partitionsDigest == definition.partitionsDigest
         else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "the columns or partitions of \(relation.name) have changed a moment ago",
+                "the columns or partitions of \(name) have changed a moment ago",
                 hint: "run the same command again: it follows the change, or says why it cannot"
             )
         }

@@ -56,7 +56,7 @@ package struct ChunkWorker {
             }
             return try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
                 let outcome = try lane.reading(in: context.snapshot) {
-                    let mark = try lane.takeMark(of: relation, identity: context.identity)
+                    let mark = try relation.takeMark(on: lane.source, context.identity)
                     let step = ChunkStep(
                         lane: lane,
                         ledger: ledger,

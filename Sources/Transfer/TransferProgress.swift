@@ -26,11 +26,11 @@ package final class TransferProgress: Sendable {
 
     package var counts: Counts { state.withLock { $0 } }
 
-    func addBytes(_ bytes: Int) {
+    package func addBytes(_ bytes: Int) {
         state.withLock { $0.bytes += bytes }
     }
 
-    func finishChunk(_ outcome: ChunkOutcome) {
+    package func finishChunk(_ outcome: ChunkOutcome) {
         state.withLock { counts in
             counts.chunks += 1
             counts.rows += outcome.copied.rows
@@ -52,7 +52,7 @@ package final class TransferProgress: Sendable {
         say("trying again: \(error)")
     }
 
-    func note(_ message: String) {
+    package func note(_ message: String) {
         say(message)
     }
 }

@@ -17,6 +17,8 @@ CREATE TABLE tidemark.run (
     -- What was asked not to be brought over.
     omissions jsonb NOT NULL DEFAULT '[]',
     cutover_snapshot text,
+    -- The archive the rows come from, and then `pass` counts its generations; NULL: from the source itself.
+    archive text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 

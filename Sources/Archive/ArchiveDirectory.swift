@@ -1,0 +1,268 @@
+import Crypto
+import FoundationEssentials
+import Glibc
+import SystemPackage
+
+/// An archive on disk: its generations, each known by the hash of its manifest.
+package struct ArchiveDirectory: Sendable {
+    /// Which archive it is.
+    package struct Header: Sendable, Codable, Hashable {
+        package let format: Int
+        package let archive: String
+        package let createdAt: String
+    }
+
+    /// A generation that is whole.
+    package struct Generation: Sendable {
+        /// Copies its definitions, and sees that they are what was written.
+        ///
+        /// - Parameter path: Where to; there is nothing yet.
+        /// - Throws: ``ArchiveError``.
+        package func copyDefinitions(to path: String) throws {
+            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+            let file = try NewFile(String(parts.last ?? ""), in: parts.dropLast().joined(separator: "/"))
+            try KnownFile(manifest.definitions, in: folder).read { try file.write($0) }
+            _ = try file.close()
+        }
+
+        package let manifest: Manifest
+        package let folder: String
+        /// Of the manifest's file.
+        package let sha256: String
+    }
+
+    private static let headerName = "archive.json"
+    private static let manifestName = "manifest.json"
+    /// Far more than the manifest of a million chunks takes.
+    private static let longestDocument = 2 << 30
+
+    package let path: String
+    package let header: Header
+
+    private init(path: String, header: Header) {
+        self.path = path
+        self.header = header
+    }
+
+    /// Opens an archive that is there.
+    ///
+    /// - Throws: ``ArchiveError`` if the folder is none.
+    package static func open(_ path: String) throws -> ArchiveDirectory {
+        let file = "\(path)/\(headerName)"
+        guard FileManager.default.fileExists(atPath: file) else {
+            throw ArchiveError(
+                .refused,
+                path,
+                "is no archive: it has no \(headerName)",
+                hint: "tidemark dump makes one"
+            )
+        }
+        let header: Header = try document(file, versioned: \.format).value
+        return ArchiveDirectory(path: path, header: header)
+    }
+
+    /// Opens the archive, or makes one of a folder that is empty or not there.
+    ///
+    /// - Throws: ``ArchiveError``.
+    package static func openOrCreate(_ path: String, now: String) throws -> ArchiveDirectory {
+        let manager = FileManager.default
+        if manager.fileExists(atPath: "\(path)/\(headerName)") { return try open(path) }
+        do {
+            if !manager.fileExists(atPath: path) { try makeFolder(path) }
+            guard try manager.contentsOfDirectory(atPath: path).isEmpty else {
+                throw ArchiveError(
+                    .refused,
+                    path,
+                    "is not empty and no archive",
+                    hint: "give a folder that is not there yet"
+                )
+            }
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw ArchiveError(.failed, path, "cannot be looked into: \(error)")
+        }
+        let header = Header(format: Manifest.formatVersion, archive: UUID().uuidString, createdAt: now)
+        try write(header, headerName, in: path)
+        return ArchiveDirectory(path: path, header: header)
+    }
+
+    package func folder(of generation: Int) -> String {
+        let digits = String(generation)
+        return "\(path)/generation-\(String(repeating: "0", count: max(0, 6 - digits.count)))\(digits)"
+    }
+
+    /// Keeps everybody else from writing to the archive as long as `body` runs.
+    ///
+    /// - Throws: ``ArchiveError`` if somebody else does, and what `body` throws.
+    package func whileLocked<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        let file = "\(path)/\(Self.headerName)"
+        let descriptor = try KnownFile.open(file)
+        defer { try? descriptor.close() }
+        guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+            throw ArchiveError(.refused, path, "another tidemark is writing to it", hint: "wait for it, or stop it")
+        }
+        return try await body()
+    }
+
+    // MARK: Generations
+
+    /// All generations up to one, each proven to follow the one before.
+    ///
+    /// - Parameter last: The last one wanted; nil: the newest.
+    /// - Returns: The generations, the base first; none if nothing was ever finished.
+    /// - Throws: ``ArchiveError`` where anything is not as docs/ARCHIVE_FORMAT.md wants it.
+    package func generations(upTo last: Int? = nil) throws -> [Generation] {
+        var generations: [Generation] = []
+        while last.map({ generations.count <= $0 }) ?? true, let next = try generation(generations.count) {
+            try check(next, after: generations.last)
+            generations.append(next)
+        }
+        if let last, generations.count <= last {
+            throw ArchiveError(
+                .refused,
+                path,
+                "has no generation \(last), the last one is \(generations.count - 1)",
+                hint: "tidemark archive list \(path)"
+            )
+        }
+        try refuseGaps(after: generations.count, isWhole: last == nil)
+        return generations
+    }
+
+    private func generation(_ number: Int) throws -> Generation? {
+        let folder = folder(of: number)
+        let file = "\(folder)/\(Self.manifestName)"
+        guard FileManager.default.fileExists(atPath: file) else { return nil }
+        let (manifest, sha256): (Manifest, String) = try Self.document(file, versioned: \.format)
+        return Generation(manifest: manifest, folder: folder, sha256: sha256)
+    }
+
+    private func check(_ next: Generation, after previous: Generation?) throws {
+        let (manifest, number) = (next.manifest, previous.map { $0.manifest.generation + 1 } ?? 0)
+        let file = "\(next.folder)/\(Self.manifestName)"
+        guard manifest.archive == header.archive, manifest.generation == number else {
+            throw ArchiveError(
+                .damaged,
+                file,
+                "is of archive \(manifest.archive), generation \(manifest.generation), and lies where generation \(number) of \(header.archive) belongs"
+            )
+        }
+        guard manifest.previous == previous?.sha256 else {
+            throw ArchiveError(
+                .damaged,
+                file,
+                "does not follow the manifest of generation \(number - 1): that is another one"
+            )
+        }
+        var names: Set<String> = []
+        for entry in manifest.files where !names.insert(entry.name).inserted {
+            throw ArchiveError(.damaged, file, "names \(entry.name) twice")
+        }
+        let before = Dictionary(
+            (previous?.manifest.tables ?? []).map { ($0.qualifiedName, $0.chunks.map(\.range)) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        for table in manifest.tables where !table.chunks.allSatisfy(\.isReplaced) {
+            guard before[table.qualifiedName] == table.chunks.map(\.range) else {
+                throw ArchiveError(
+                    .damaged,
+                    file,
+                    "tells of changes to chunks of \(table.qualifiedName) that the generation before does not have"
+                )
+            }
+        }
+    }
+
+    /// A generation that has gone leaves those behind it worthless: better said than passed over.
+    private func refuseGaps(after count: Int, isWhole: Bool) throws {
+        guard isWhole, let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return }
+        for name in names.sorted() where name.hasPrefix("generation-") {
+            guard let number = Int(name.dropFirst("generation-".count)), number > count else { continue }
+            throw ArchiveError(.damaged, "\(path)/\(name)", "is there, and generation \(count) before it is not whole")
+        }
+    }
+
+    // MARK: Documents
+
+    private struct Versioned: Decodable { let format: Int }
+
+    private static func document<Value: Decodable>(_ path: String, versioned: KeyPath<Value, Int>) throws -> (
+        value: Value, sha256: String
+    ) {
+        let descriptor = try KnownFile.open(path)
+        defer { try? descriptor.close() }
+        let size = try KnownFile.size(descriptor, path)
+        guard size <= longestDocument else { throw ArchiveError(.damaged, path, "is longer than any manifest") }
+        var bytes = Data(count: size)
+        do {
+            var filled = 0
+            while filled < size {
+                let count = try bytes.withUnsafeMutableBytes { buffer in
+                    try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+                }
+                guard count > 0 else { break }
+                filled += count
+            }
+        } catch {
+            throw ArchiveError(.failed, path, "cannot be read: \(error)")
+        }
+        // The version first: of another one nothing else is known.
+        guard let version = try? JSONDecoder().decode(Versioned.self, from: bytes) else {
+            throw ArchiveError(.damaged, path, "is no document of an archive")
+        }
+        guard version.format == Manifest.formatVersion else {
+            throw ArchiveError(
+                .refused,
+                path,
+                "is of format \(version.format), this tidemark knows \(Manifest.formatVersion)"
+            )
+        }
+        do {
+            return (try JSONDecoder().decode(Value.self, from: bytes), SHA256.hash(data: bytes).hexadecimal)
+        } catch {
+            throw ArchiveError(.damaged, path, "cannot be understood: \(error)")
+        }
+    }
+
+    static func encoded(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(value)
+    }
+
+    /// Under its name only when it is whole, and on disk.
+    private static func write(_ value: some Encodable, _ name: String, in folder: String) throws {
+        let temporary = "\(folder)/\(name).new"
+        unlink(temporary)
+        let file = try NewFile("\(name).new", in: folder)
+        try (try encoded(value)).withUnsafeBytes { try file.write($0) }
+        _ = try file.close()
+        guard rename(temporary, "\(folder)/\(name)") == 0 else {
+            throw ArchiveError(.failed, temporary, "cannot be renamed: \(Errno(rawValue: errno))")
+        }
+        try sync(folder)
+    }
+
+    static func write(_ manifest: Manifest, in folder: String) throws {
+        try write(manifest, manifestName, in: folder)
+    }
+
+    static func makeFolder(_ path: String) throws {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw ArchiveError(.failed, path, "cannot be made: \(Errno(rawValue: errno))")
+        }
+    }
+
+    /// Names are in folders: they are on disk only when the folder is.
+    static func sync(_ folder: String) throws {
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw ArchiveError(.failed, folder, "cannot be opened: \(Errno(rawValue: errno))")
+        }
+        defer { Glibc.close(descriptor) }
+        guard fsync(descriptor) == 0 else {
+            throw ArchiveError(.failed, folder, "cannot be synced: \(Errno(rawValue: errno))")
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import FoundationEssentials
+import Glibc
+package import Postgres
+import Synchronization
+import SystemPackage
+
+/// A generation while it is being written: by several workers, and perhaps by one client after another.
+package final class GenerationWriter: Sendable {
+    /// What a journal remembers of a chunk that is on disk.
+    package struct Line: Sendable, Codable {
+        /// The table, by its name and what it was.
+        let schema: String
+        let name: String
+        let oid: UInt32
+        /// What its chunks rest on: columns, key, filter.
+        let basis: String
+        let chunk: ArchivedChunk
+    }
+
+    private struct State {
+        var counter: Int
+        var journal: FileDescriptor
+    }
+
+    private static let journalName = "journal.jsonl"
+
+    package let folder: String
+    /// Chunks an earlier client has brought to disk.
+    package let done: [Line]
+    private let state: Mutex<State>
+
+    /// Begins a generation, or goes on with one that was broken off.
+    ///
+    /// - Parameters:
+    ///   - folder: The generation's folder.
+    ///   - mayResume: Whether what is there may be used; else it goes.
+    /// - Throws: ``ArchiveError``.
+    package init(in folder: String, mayResume: Bool) throws {
+        self.folder = folder
+        try ArchiveDirectory.makeFolder(folder)
+        let journal = "\(folder)/\(Self.journalName)"
+        done = mayResume ? try Self.lines(of: journal) : []
+        let known = Set(done.flatMap { [$0.chunk.keep?.name, $0.chunk.written?.name].compactMap(\.self) })
+        var counter = 0
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            if KnownFile.isName(name), known.contains(name) {
+                counter = max(counter, Int(name.prefix(8)) ?? 0)
+            } else if !name.hasPrefix(Self.journalName) {
+                // Half a file, or one of a journal that is not gone on with.
+                unlink("\(folder)/\(name)")
+            }
+        }
+        // Anew, without a last line that was cut.
+        let anew = "\(Self.journalName).new"
+        unlink("\(folder)/\(anew)")
+        let file = try NewFile(anew, in: folder)
+        for line in done { try Self.bytes(of: line).withUnsafeBytes { try file.write($0) } }
+        _ = try file.close()
+        guard rename("\(folder)/\(anew)", journal) == 0 else {
+            throw ArchiveError(.failed, journal, "cannot be renamed: \(Errno(rawValue: errno))")
+        }
+        do {
+            let descriptor = try FileDescriptor.open(
+                FilePath(journal),
+                .writeOnly,
+                options: [.append, .noFollow, .closeOnExec]
+            )
+            state = Mutex(State(counter: counter, journal: descriptor))
+        } catch {
+            throw ArchiveError(.failed, journal, "cannot be opened: \(error)")
+        }
+        try ArchiveDirectory.sync(folder)
+    }
+
+    /// A new file of the generation.
+    package func newFile(_ kind: String) throws -> NewFile {
+        let number = state.withLock { state in
+            state.counter += 1
+            return state.counter
+        }
+        let digits = String(number)
+        return try NewFile(String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".\(kind)", in: folder)
+    }
+
+    /// Takes a file that another program has filled.
+    ///
+    /// - Parameter file: A file of ``newFile(_:)`` that was written by its path.
+    /// - Returns: What the manifest tells of it; it is on disk.
+    /// - Throws: ``ArchiveError``.
+    package func adopt(_ file: NewFile) throws -> FileEntry {
+        let (bytes, sha256) = try file.hashed()
+        return FileEntry(name: file.name, bytes: bytes, sha256: sha256, contentBytes: bytes, rows: 0, frames: 0)
+    }
+
+    /// Enters that a chunk's files are on disk.
+    package func enter(_ chunk: ArchivedChunk, of name: QualifiedName, oid: UInt32, basis: String) throws {
+        try enter(
+            Line(schema: name.schema, name: name.name, oid: oid, basis: basis, chunk: chunk)
+        )
+    }
+
+    private func enter(_ line: Line) throws {
+        let whole = try Self.bytes(of: line)
+        try state.withLock { state in
+            do {
+                try whole.withUnsafeBytes { _ = try state.journal.writeAll($0) }
+            } catch {
+                throw ArchiveError(.failed, "\(folder)/\(Self.journalName)", "cannot be written: \(error)")
+            }
+            guard fsync(state.journal.rawValue) == 0 else {
+                throw ArchiveError(.failed, "\(folder)/\(Self.journalName)", "cannot be synced")
+            }
+        }
+    }
+
+    /// Makes it a generation.
+    package func finish(_ manifest: Manifest) throws {
+        let named = Set(manifest.files.map(\.name))
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where KnownFile.isName(name) && !named.contains(name) {
+            // Of an earlier client whose plan was another one.
+            unlink("\(folder)/\(name)")
+        }
+        try ArchiveDirectory.sync(folder)
+        try ArchiveDirectory.write(manifest, in: folder)
+        state.withLock { try? $0.journal.close() }
+        unlink("\(folder)/\(Self.journalName)")
+    }
+
+    private static func bytes(of line: Line) throws -> Data {
+        try ArchiveDirectory.encoded(line) + Data([UInt8(ascii: "\n")])
+    }
+
+    private static func lines(of path: String) throws -> [Line] {
+        guard let bytes = FileManager.default.contents(atPath: path) else { return [] }
+        // A line that was cut has no newline, and is none.
+        let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { bytes[..<$0] } ?? Data()
+        return whole.split(separator: UInt8(ascii: "\n")).compactMap {
+            try? JSONDecoder().decode(Line.self, from: Data($0))
+        }
+    }
+}
+
+extension GenerationWriter.Line {
+    /// Whether it is of this very table, as it is now.
+    package func isOf(_ name: QualifiedName, oid: UInt32, basis: String) -> Bool {
+        schema == name.schema && self.name == name.name && self.oid == oid && self.basis == basis
+    }
+
+    /// The chunk that is on disk.
+    package var archivedChunk: ArchivedChunk { chunk }
+}

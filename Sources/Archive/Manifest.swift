@@ -1,0 +1,186 @@
+package import Catalog
+package import Ledger
+package import Planning
+package import Postgres
+
+/// What a generation of an archive holds (docs/ARCHIVE_FORMAT.md).
+package struct Manifest: Sendable, Codable {
+    package static let formatVersion = 1
+
+    /// How the fingerprints were made.
+    package struct Hash: Sendable, Codable, Hashable {
+        package let method: RowHash
+        /// What the source's server makes of certain values: another one whose answers differ cannot make these fingerprints.
+        package let answers: RowHash.Answers
+
+        package init(method: RowHash, answers: RowHash.Answers) {
+            self.method = method
+            self.answers = answers
+        }
+    }
+
+    /// Where a sequence stood.
+    package struct Sequence: Sendable, Codable, Hashable {
+        package let schema: String
+        package let name: String
+        package let lastValue: Int
+        package let isCalled: Bool
+
+        package init(_ name: QualifiedName, _ position: SequencePosition) {
+            schema = name.schema
+            self.name = name.name
+            lastValue = position.lastValue
+            isCalled = position.isCalled
+        }
+
+        package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+        package var position: SequencePosition { SequencePosition(lastValue: lastValue, isCalled: isCalled) }
+    }
+
+    package let format: Int
+    package let archive: String
+    package let generation: Int
+    package let previous: String?
+    package let toolVersion: String
+    package let createdAt: String
+    package let source: DatabaseIdentity
+    package let isConsistent: Bool
+    package let omissions: [Omission]
+    package let hash: Hash
+    package let definitions: FileEntry
+    package let catalog: FileEntry
+    package let sequences: [Sequence]
+    package let tables: [ArchivedTable]
+
+    package init(
+        archive: String,
+        generation: Int,
+        previous: String?,
+        toolVersion: String,
+        createdAt: String,
+        source: DatabaseIdentity,
+        isConsistent: Bool,
+        omissions: [Omission],
+        hash: Hash,
+        definitions: FileEntry,
+        catalog: FileEntry,
+        sequences: [Sequence],
+        tables: [ArchivedTable]
+    ) {
+        format = Self.formatVersion
+        self.archive = archive
+        self.generation = generation
+        self.previous = previous
+        self.toolVersion = toolVersion
+        self.createdAt = createdAt
+        self.source = source
+        self.isConsistent = isConsistent
+        self.omissions = omissions
+        self.hash = hash
+        self.definitions = definitions
+        self.catalog = catalog
+        self.sequences = sequences
+        self.tables = tables
+    }
+
+    /// Every file, each once.
+    package var files: [FileEntry] {
+        [definitions, catalog] + tables.flatMap(\.chunks).flatMap { [$0.keep, $0.written].compactMap(\.self) }
+    }
+
+    package func table(_ name: QualifiedName) -> ArchivedTable? { tables.first { $0.qualifiedName == name } }
+}
+
+/// A table of a generation.
+package struct ArchivedTable: Sendable, Codable {
+    package let schema: String
+    package let name: String
+    package let oid: UInt32
+    package let treatment: Treatment
+    /// In the order of the files of rows.
+    package let columns: [String]
+    package let key: Key?
+    package let hasOtherUniqueKeys: Bool
+    package let rowFilter: String?
+    package let columnsDigest: String
+    package let partitionsDigest: String?
+    package let tableBytes: Int
+    package var chunks: [ArchivedChunk]
+
+    package init(_ plan: TablePlan, _ definition: Table, chunks: [ArchivedChunk]) {
+        schema = plan.name.schema
+        name = plan.name.name
+        oid = definition.oid
+        treatment = plan.treatment
+        columns = definition.copiedColumns.map(\.name)
+        key = plan.key
+        hasOtherUniqueKeys = plan.hasOtherUniqueKeys
+        rowFilter = plan.filter
+        columnsDigest = definition.columnsDigest
+        partitionsDigest = definition.partitionsDigest
+        tableBytes = plan.tableBytes
+        self.chunks = chunks
+    }
+
+    package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+}
+
+/// A chunk of a generation.
+package struct ArchivedChunk: Sendable, Codable {
+    package let range: KeyRange
+    package let mark: Mark
+    package let isImmutable: Bool
+    /// How many rows it holds now.
+    package let rows: Int
+    /// The sum of its rows' hashes.
+    package let fingerprint: String
+    /// Nothing of what it was is left.
+    package let isReplaced: Bool
+    /// The keys of the rows that stay; nil: all of them do.
+    package let keep: FileEntry?
+    /// The rows that come.
+    package let written: FileEntry?
+
+    package init(
+        range: KeyRange,
+        mark: Mark,
+        isImmutable: Bool,
+        rows: Int,
+        fingerprint: String,
+        isReplaced: Bool,
+        keep: FileEntry?,
+        written: FileEntry?
+    ) {
+        self.range = range
+        self.mark = mark
+        self.isImmutable = isImmutable
+        self.rows = rows
+        self.fingerprint = fingerprint
+        self.isReplaced = isReplaced
+        self.keep = keep
+        self.written = written
+    }
+}
+
+/// A file of a generation.
+package struct FileEntry: Sendable, Codable, Hashable {
+    package let name: String
+    /// On disk.
+    package let bytes: Int
+    /// Of the file as it is on disk, in hexadecimal.
+    package let sha256: String
+    /// Decompressed.
+    package let contentBytes: Int
+    /// Lines.
+    package let rows: Int
+    package let frames: Int
+
+    package init(name: String, bytes: Int, sha256: String, contentBytes: Int, rows: Int, frames: Int) {
+        self.name = name
+        self.bytes = bytes
+        self.sha256 = sha256
+        self.contentBytes = contentBytes
+        self.rows = rows
+        self.frames = frames
+    }
+}

@@ -1,0 +1,123 @@
+import Archive
+import Catalog
+import Planning
+import Postgres
+import Rebuild
+import Verification
+
+/// The part of the proof that the catalogs tell, and what is in the way of opening.
+struct CatalogProof {
+    let migration: Migration
+    let triesInserts: Bool
+
+    /// Everything the catalogs tell, and where sequences stand.
+    func compareDefinitions(
+        _ here: VerifiedSide,
+        _ there: VerifiedSide,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let keys = DefinitionComparison(
+            source: here.catalog,
+            target: there.catalog,
+            excluding: excluded,
+            omissions: omissions
+        ).result()
+        let positions = SequenceComparison.result(
+            source: here.sequences(excluding: excluded),
+            target: there.sequences(excluding: excluded)
+        )
+        return try await compareObjects(here, there, excluded, omissions, purpose).merged(with: keys).merged(
+            with: positions
+        )
+    }
+
+    private func compareObjects(
+        _ here: VerifiedSide,
+        _ there: VerifiedSide,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let versions = (here.catalog.identity.serverVersion, there.catalog.identity.serverVersion)
+        let comparison = ObjectComparison(
+            source: here.objects,
+            target: there.objects,
+            versions: versions,
+            excluding: excluded,
+            omissions: omissions
+        )
+        let doubts = comparison.doubts
+        guard versions.0.major != versions.1.major, !doubts.isEmpty else { return comparison.result() }
+        let agreeing = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
+            try await target.run { try Reparsing($0).agreeing(doubts) }
+        }
+        return comparison.result(agreeing: agreeing)
+    }
+
+    /// What is in the way of opening the target.
+    func judgeReadiness(
+        _ here: VerifiedSide,
+        _ there: VerifiedSide,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let readiness = Readiness(
+            source: .init(catalog: here.catalog, objects: here.objects, facts: here.facts),
+            target: .init(catalog: there.catalog, objects: there.objects, facts: there.facts),
+            excluding: excluded,
+            omissions: omissions
+        ).result()
+        guard triesInserts else { return readiness }
+        let stop = migration.stop
+        return try await ThreadConfined.with(migration.target, purpose: purpose) { target in
+            try await target.run { connection in
+                try InsertProbe(connection, catalog: there.catalog, facts: there.facts).run(excluding: excluded) {
+                    stop.isRequested
+                }
+            }
+        }.merged(with: readiness)
+    }
+}
+
+/// What one side tells of itself.
+struct VerifiedSide: Sendable {
+    let catalog: DatabaseCatalog
+    let positions: [QualifiedName: SequencePosition]
+    let largeObjects: [LargeObjectRange]
+    let objects: [CatalogObject]
+    let facts: ReadinessFacts
+
+    /// What an archive tells of the source; large objects are not in it.
+    init(_ generation: ArchiveDirectory.Generation, _ told: ArchivedCatalog, without omissions: Set<Omission>) {
+        catalog = omissions.contains(.tablespaces) ? told.catalog.withoutTablespaces : told.catalog
+        largeObjects = []
+        objects = told.objects
+        facts = told.facts
+        positions = Dictionary(
+            generation.manifest.sequences.map { ($0.qualifiedName, $0.position) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    /// Reads it.
+    ///
+    /// - Parameters:
+    ///   - connection: A connection with an open transaction.
+    ///   - omissions: What was not brought over.
+    /// - Throws: ``PostgresError``.
+    init(of connection: Connection, without omissions: Set<Omission>) throws {
+        let all = try DatabaseCatalog(inTransactionOf: connection)
+        catalog = omissions.contains(.tablespaces) ? all.withoutTablespaces : all
+        largeObjects = try LargeObjectRange.all(of: connection)
+        objects = try CatalogObject.all(of: connection)
+        facts = try ReadinessFacts(of: connection)
+        positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
+    }
+
+    func sequences(excluding excluded: Set<QualifiedName>) -> SequenceComparison.Side {
+        SequenceComparison.Side(definitions: catalog.sequences(excluding: excluded), positions: positions)
+    }
+}

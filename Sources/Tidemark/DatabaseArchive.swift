@@ -1,0 +1,60 @@
+public import Postgres
+public import Report
+
+/// A differential archive of a database on disk: a base, and deltas to it.
+public struct DatabaseArchive: Sendable {
+    /// The archive's folder.
+    public let path: String
+    /// What the operator decided; of a dump the plan, jobs and omissions count, of a restore all that count for a cutover.
+    public var options: MigrationOptions
+    /// zstd's level, 1 to 19.
+    public var level = 1
+    /// Read everything in one snapshot: the generation is consistent by itself, and a transaction stays open on the source as
+    /// long as the dump takes.
+    public var isConsistent = false
+    /// Asked between any two steps; what is stopped goes on when it is called again.
+    public let stop: StopRequest
+    let observer: @Sendable (RunEvent) -> Void
+
+    /// - Parameters:
+    ///   - path: The archive's folder; a dump makes it.
+    ///   - options: What the operator decided.
+    ///   - stop: Lets somebody end the work at a point of safe return.
+    ///   - observer: Told what happens; called from any thread.
+    public init(
+        _ path: String,
+        options: MigrationOptions = MigrationOptions(),
+        stop: StopRequest = StopRequest(),
+        observer: @escaping @Sendable (RunEvent) -> Void = { _ in }
+    ) {
+        self.path = path
+        self.options = options
+        self.stop = stop
+        self.observer = observer
+    }
+
+    /// Writes a base the first time, and what has changed since every next time.
+    ///
+    /// - Parameter source: The database; SELECT on its tables and sequences is all that is needed.
+    /// - Returns: What was written.
+    /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are untouched; the next call
+    ///   goes on with the chunks that are on disk.
+    public func dump(from source: Endpoint) async throws -> RunReport {
+        try await Dump(self, source).run()
+    }
+
+    /// Brings an empty database, or one that stands at an earlier generation of this archive, to a generation, and proves it.
+    ///
+    /// - Parameters:
+    ///   - target: The database being filled.
+    ///   - generation: The one wanted; nil: the newest.
+    ///   - isAhead: Bring rows, keys and indexes only: later generations are to come.
+    /// - Returns: What was done, and, unless later generations are to come, the proof against what the archive recorded.
+    /// - Throws: ``ArchiveError``, ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. Whatever was committed stays,
+    ///   and the next call goes on from there.
+    public func restore(to target: Endpoint, until generation: Int? = nil, isAhead: Bool = false) async throws
+        -> RunReport
+    {
+        try await Restore(self, target, until: generation, isAhead: isAhead).run()
+    }
+}

@@ -1,0 +1,286 @@
+import Archive
+import Catalog
+import FoundationEssentials
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Synchronization
+import Transfer
+
+/// Writes a generation: everything the first time, afterwards what has changed since the one before.
+struct Dump {
+    private static let purpose = "tidemark dump"
+    /// `pg_dump` reads servers of its own version and older ones.
+    private static let newestTools = 18
+
+    private let archive: DatabaseArchive
+    private let source: Endpoint
+    private let recorder: RunRecorder
+
+    init(_ archive: DatabaseArchive, _ source: Endpoint) {
+        self.archive = archive
+        self.source = source
+        recorder = RunRecorder(
+            "dump",
+            source: source.description,
+            target: archive.path,
+            observer: archive.observer
+        )
+    }
+
+    /// What is known before anything is written.
+    private struct Situation: Sendable {
+        let directory: ArchiveDirectory
+        let previous: ArchiveDirectory.Generation?
+        let catalog: DatabaseCatalog
+        let access: Definitions.Access
+        let answers: RowHash.Answers
+        let tables: [PlannedTable]
+        let warnings: [String]
+
+        var number: Int { previous.map { $0.manifest.generation + 1 } ?? 0 }
+        var excluded: Set<QualifiedName> { Set(tables.filter { $0.plan.treatment == .excluded }.map(\.plan.name)) }
+        /// Text has other bytes in another encoding, and so other hashes.
+        var hash: RowHash { catalog.identity.encoding == "UTF8" ? .hashesOfColumns : .md5OfUTF8 }
+    }
+
+    func run() async throws -> RunReport {
+        try await recorder.recording {
+            do {
+                let directory = try ArchiveDirectory.openOrCreate(archive.path, now: Date.now.formatted(.iso8601))
+                return try await directory.whileLocked {
+                    let previous = try directory.generations().last
+                    let situation = try await situation(directory, previous)
+                    try await write(situation)
+                    return recorder.finish(.done, warnings: situation.warnings)
+                }
+            } catch is Stopped {
+                return recorder.finish(.stopped, warnings: [])
+            }
+        }
+    }
+
+    // MARK: What is to be done
+
+    private func situation(
+        _ directory: ArchiveDirectory,
+        _ previous: ArchiveDirectory.Generation?
+    ) async throws -> Situation {
+        try await ThreadConfined.with(source, purpose: Self.purpose) { source in
+            try await source.run { [archive] connection in
+                let catalog = try DatabaseCatalog(of: connection)
+                try Self.refuseOther(catalog.identity, previous)
+                try Self.refuseLargeObjects(connection, archive.options.omissions)
+                let planner = DumpPlan(catalog: catalog, options: archive.options.plan, previous: previous?.manifest)
+                return Situation(
+                    directory: directory,
+                    previous: previous,
+                    catalog: catalog,
+                    access: Definitions.Access(connection),
+                    answers: try RowHash.Answers(of: connection),
+                    tables: try planner.tables(KeyDistribution(connection)),
+                    warnings: try planner.warnings()
+                )
+            }
+        }
+    }
+
+    private static func refuseOther(_ identity: DatabaseIdentity, _ previous: ArchiveDirectory.Generation?) throws {
+        guard let of = previous?.manifest.source,
+            of.databaseOid != identity.databaseOid || of.databaseName != identity.databaseName
+        else { return }
+        throw PlanError(
+            .refused,
+            "the archive is of database \(of.databaseName) (oid \(of.databaseOid)), not of \(identity.databaseName) (oid \(identity.databaseOid))",
+            hint: "check --source and --archive; another database takes another archive"
+        )
+    }
+
+    private static func refuseLargeObjects(_ connection: Connection, _ omissions: Set<Omission>) throws {
+        guard !omissions.contains(.largeObjects),
+            try connection.queryOne(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS is_there"
+            ).boolean("is_there")
+        else { return }
+        throw PlanError(
+            .refused,
+            "the source has large objects, which an archive does not hold in this version",
+            hint: "\(Omission.largeObjects.flag) leaves them out; precopy and cutover bring them"
+        )
+    }
+
+    // MARK: Writing
+
+    private func write(_ situation: Situation) async throws {
+        let bringing = situation.tables.filter(\.plan.treatment.bringsRows)
+        guard archive.isConsistent else { return try await write(situation, in: nil) }
+        try await SnapshotHolder.with(
+            source,
+            tables: bringing.map(\.relation.rows),
+            lock: .definitions,
+            purpose: Self.purpose
+        ) { shared, _ in try await write(situation, in: shared) }
+    }
+
+    private func write(_ situation: Situation, in shared: SharedSnapshot?) async throws {
+        let writer = try GenerationWriter(
+            in: situation.directory.folder(of: situation.number),
+            // What an earlier client read was another snapshot.
+            mayResume: shared == nil
+        )
+        let began = Date.now.formatted(.iso8601)
+        let (definitions, catalog) = try await recorder.phase("definitions") {
+            try await writeDefinitions(situation, writer, shared)
+        }
+        let chunks = try await recorder.phase("rows") { try await writeRows(situation, writer, shared) }
+        let sequences = situation.catalog.sequences.map(\.qualifiedName)
+        let positions = try await recorder.phase("sequences") {
+            try await ThreadConfined.with(source, purpose: Self.purpose) { source in
+                try await source.run { try SequenceSetter.positions(of: sequences, on: $0) }
+            }
+        }
+        let manifest = Manifest(
+            archive: situation.directory.header.archive,
+            generation: situation.number,
+            previous: situation.previous?.sha256,
+            toolVersion: Versions.tidemark,
+            createdAt: began,
+            source: situation.catalog.identity,
+            isConsistent: shared != nil,
+            omissions: archive.options.omissions.sorted { $0.rawValue < $1.rawValue },
+            hash: Manifest.Hash(method: situation.hash, answers: situation.answers),
+            definitions: definitions,
+            catalog: catalog,
+            sequences: sequences.compactMap { name in positions[name].map { Manifest.Sequence(name, $0) } },
+            tables: situation.tables.enumerated().map { index, table in
+                ArchivedTable(table.plan, table.definition, chunks: chunks[index] ?? [])
+            }
+        )
+        try writer.finish(manifest)
+    }
+
+    private func writeDefinitions(
+        _ situation: Situation,
+        _ writer: GenerationWriter,
+        _ shared: SharedSnapshot?
+    ) async throws -> (definitions: FileEntry, catalog: FileEntry) {
+        let file = try writer.newFile("dump")
+        try await Definitions.write(
+            of: situation.access,
+            to: file.path,
+            tools: try await tools(situation.catalog.identity.serverVersion.major),
+            scratch: archive.options.scratchDirectory,
+            excluding: situation.excluded,
+            snapshot: shared?.identifier,
+            purpose: Self.purpose
+        )
+        let told = try await ThreadConfined.with(source, purpose: Self.purpose) { source in
+            try await source.run { connection in
+                try connection.transaction(.snapshot) {
+                    ArchivedCatalog(
+                        catalog: situation.catalog,
+                        objects: try CatalogObject.all(of: connection),
+                        facts: try ReadinessFacts(of: connection),
+                        requirements: try Requirements(of: connection)
+                    )
+                }
+            }
+        }
+        return (try writer.adopt(file), try told.write(to: writer, level: archive.level))
+    }
+
+    private func tools(_ major: Int) async throws -> PostgresTools {
+        for newer in major..<max(major, Self.newestTools) {
+            if let tools = try? await PostgresTools.find(major: newer, in: archive.options.toolDirectory) {
+                return tools
+            }
+        }
+        return try await PostgresTools.find(major: max(major, Self.newestTools), in: archive.options.toolDirectory)
+    }
+
+    /// The chunks of each table, in the order of its ranges.
+    private func writeRows(
+        _ situation: Situation,
+        _ writer: GenerationWriter,
+        _ shared: SharedSnapshot?
+    ) async throws -> [Int: [ArchivedChunk]] {
+        let work = DumpWork(situation.tables, done: writer.done)
+        recorder.progress.note("\(work.count) chunks to read, \(work.resumed) are on disk already")
+        try await recorder.showing(chunks: work.count) {
+            try await dump(work.queue { $0.isSettled == false || shared != nil }, situation, writer, shared)
+            // Rows of different chunks may swap a value of another unique key: one snapshot for the whole table.
+            for table in situation.tables where table.isSettled && shared == nil {
+                try await SnapshotHolder.with(
+                    source,
+                    tables: [table.relation.rows],
+                    lock: .definitions,
+                    purpose: Self.purpose
+                ) { ofTable, _ in
+                    try await dump(work.queue { $0.plan.name == table.plan.name }, situation, writer, ofTable)
+                }
+            }
+        }
+        return work.chunks
+    }
+
+    private func dump(
+        _ queue: DumpWork.Queue,
+        _ situation: Situation,
+        _ writer: GenerationWriter,
+        _ shared: SharedSnapshot?
+    ) async throws {
+        let (level, stop, source) = (archive.level, archive.stop, source)
+        let identity = MarkIdentity(situation.catalog.identity)
+        let hash = situation.hash
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<max(1, min(archive.options.jobs, queue.count)) {
+                group.addTask { [progress = recorder.progress] in
+                    try await ThreadConfined.with(source, purpose: "\(Self.purpose) \(number + 1)") { source in
+                        try await source.run { connection in
+                            let dumper = ChunkDumper(connection, to: writer, identity, hash, level: level)
+                            while !stop.isRequested, let item = queue.next() {
+                                let table = item.table
+                                let chunk = try during("\(table.plan.name) \(item.range)") {
+                                    try connection.reading(shared) {
+                                        try dumper.dump(
+                                            table.relation,
+                                            item.range,
+                                            isImmutable: item.isImmutable,
+                                            since: item.previous
+                                        )
+                                    }
+                                }
+                                // A settled table is one snapshot's, or nothing.
+                                if !table.isSettled || shared == nil {
+                                    try writer.enter(
+                                        chunk,
+                                        of: table.plan.name,
+                                        oid: table.definition.oid,
+                                        basis: table.basis
+                                    )
+                                }
+                                queue.finish(item, chunk)
+                                progress.addBytes(chunk.written?.contentBytes ?? 0)
+                                progress.finishChunk(ChunkOutcome(chunk))
+                            }
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try stop.check()
+    }
+}
+
+extension Connection {
+    /// Runs `body` in a transaction of its own, in a shared snapshot where there is one.
+    fileprivate func reading<Result>(_ shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
+        try transaction(.snapshot) {
+            if let shared { try execute("SET TRANSACTION SNAPSHOT \(literal: shared.identifier)") }
+            return try body()
+        }
+    }
+}

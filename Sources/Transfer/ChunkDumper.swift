@@ -1,0 +1,138 @@
+package import Archive
+package import Catalog
+package import Ledger
+package import Planning
+package import Postgres
+
+/// Brings chunks of the source into a generation of an archive.
+package struct ChunkDumper {
+    private let source: Connection
+    private let writer: GenerationWriter
+    private let identity: MarkIdentity
+    private let hash: RowHash
+    private let level: Int
+
+    /// - Parameters:
+    ///   - source: A connection to the source.
+    ///   - writer: The generation.
+    ///   - identity: Which database the source is.
+    ///   - hash: How rows become fingerprints.
+    ///   - level: zstd's.
+    package init(
+        _ source: Connection,
+        to writer: GenerationWriter,
+        _ identity: MarkIdentity,
+        _ hash: RowHash,
+        level: Int
+    ) {
+        self.source = source
+        self.writer = writer
+        self.identity = identity
+        self.hash = hash
+        self.level = level
+    }
+
+    /// Writes what has changed in a chunk, in the transaction that is open.
+    ///
+    /// - Parameters:
+    ///   - relation: The chunk's table.
+    ///   - range: The chunk.
+    ///   - isImmutable: Whether it was declared to change no more.
+    ///   - previous: What it was in the generation before; nil: all of it is written.
+    /// - Returns: The chunk as the manifest tells it; its files are on disk.
+    /// - Throws: ``PostgresError``, ``ArchiveError``.
+    package func dump(
+        _ relation: RelationEntry,
+        _ range: KeyRange,
+        isImmutable: Bool,
+        since previous: ArchivedChunk?
+    ) throws -> ArchivedChunk {
+        let chunk = ChunkSource(source, relation: relation, range: range)
+        let mark = try relation.takeMark(on: source, identity)
+        guard let previous else { return try replace(chunk, mark, isImmutable) }
+        guard relation.treatment.isCopiedAhead, let key = relation.key else {
+            // Nothing identifies its rows, or it is small: all of it is written, unless it is what it was.
+            let now = try chunk.fingerprint(hash)
+            let isSame = now.rows == previous.rows && now.sum == previous.fingerprint
+            return isSame ? Self.unchanged(previous, at: mark) : try replace(chunk, mark, isImmutable)
+        }
+        guard previous.mark.voidReason(at: mark) == nil else { return try replace(chunk, mark, isImmutable) }
+        if isImmutable { return Self.unchanged(previous, at: previous.mark) }
+        let probe = try chunk.probe(since: previous.mark)
+        // More untouched rows than there were: nobody knows what happened, so nothing of it is built upon.
+        // Nor where none is left of them.
+        guard probe.untouched <= previous.rows, probe.untouched > 0 || previous.rows == 0 else {
+            return try replace(chunk, mark, isImmutable)
+        }
+        if probe.written == 0, probe.untouched == previous.rows { return Self.unchanged(previous, at: mark) }
+        let keep =
+            probe.untouched < previous.rows ? try write(chunk.keys(key, written: false, since: previous.mark)) : nil
+        let written = probe.written > 0 ? try write(chunk.writtenRows(since: previous.mark)) : nil
+        guard keep.map({ $0.rows == probe.untouched }) ?? true, (written?.rows ?? 0) == probe.written else {
+            throw PostgresError(
+                .copyFailed,
+                "\(relation.name): rows were counted and others were read in one snapshot",
+                hint: "the source answers differently for the same snapshot: check its indexes with amcheck"
+            )
+        }
+        let fingerprint = try chunk.fingerprint(hash)
+        return ArchivedChunk(
+            range: range,
+            mark: mark,
+            isImmutable: isImmutable,
+            rows: fingerprint.rows,
+            fingerprint: fingerprint.sum,
+            isReplaced: false,
+            keep: keep,
+            written: written
+        )
+    }
+
+    private func replace(_ chunk: ChunkSource, _ mark: Mark, _ isImmutable: Bool) throws -> ArchivedChunk {
+        let written = try write(chunk.allRows)
+        let fingerprint = try chunk.fingerprint(hash)
+        guard fingerprint.rows == written?.rows ?? 0 else {
+            throw PostgresError(
+                .copyFailed,
+                "\(chunk.relation.name): \(written?.rows ?? 0) rows were read and \(fingerprint.rows) counted in one snapshot",
+                hint: "the source answers differently for the same snapshot: check its indexes with amcheck"
+            )
+        }
+        return ArchivedChunk(
+            range: chunk.range,
+            mark: mark,
+            isImmutable: isImmutable,
+            rows: fingerprint.rows,
+            fingerprint: fingerprint.sum,
+            isReplaced: true,
+            keep: nil,
+            written: written
+        )
+    }
+
+    private static func unchanged(_ previous: ArchivedChunk, at mark: Mark) -> ArchivedChunk {
+        ArchivedChunk(
+            range: previous.range,
+            mark: mark,
+            isImmutable: previous.isImmutable,
+            rows: previous.rows,
+            fingerprint: previous.fingerprint,
+            isReplaced: false,
+            keep: nil,
+            written: nil
+        )
+    }
+
+    /// nil where there is no row: then there is no file either.
+    private func write(_ copyOut: SQL) throws -> FileEntry? {
+        let frames = try FrameWriter(level: level) { [writer] in try writer.newFile("zst") }
+        try source.beginCopyOut(copyOut)
+        while try source.nextCopyMessage({ try frames.append($0) }) != nil {}
+        let rows = try source.endCopyOut()
+        let entry = try frames.finish()
+        guard rows == entry?.rows ?? 0 else {
+            throw PostgresError(.copyFailed, "the source sent \(rows) rows, and \(entry?.rows ?? 0) arrived")
+        }
+        return entry
+    }
+}

@@ -1,0 +1,111 @@
+package import Archive
+package import Ledger
+import Planning
+package import Postgres
+
+/// Brings a chunk on the target from one generation of an archive to the next, in the transaction that is open.
+///
+/// Rows are sent as they are read; it is the transaction's end that waits until a file has proven to be what was written.
+package struct ChunkRestorer {
+    private let target: Connection
+    private let relation: RelationEntry
+    private let columns: SQL
+    private let folder: String
+
+    /// - Parameters:
+    ///   - target: A connection to the target, with an open transaction.
+    ///   - relation: The table.
+    ///   - columns: What the files of rows hold, in order.
+    ///   - folder: The generation's folder.
+    package init(_ target: Connection, _ relation: RelationEntry, columns: [String], folder: String) {
+        self.target = target
+        self.relation = relation
+        self.columns = columns.map { Identifier($0) }.commaSeparated
+        self.folder = folder
+    }
+
+    /// Takes out of the target what the generation has no more of a chunk.
+    ///
+    /// - Parameters:
+    ///   - chunk: The chunk as the generation has it.
+    ///   - held: How many rows of it the target holds.
+    /// - Returns: How many it holds now.
+    /// - Throws: ``PostgresError``, ``ArchiveError``.
+    package func shed(_ chunk: ArchivedChunk, held: Int) throws -> Int {
+        if chunk.isReplaced {
+            guard held > 0 else { return 0 }
+            try target.execute("DELETE FROM \(relation.rows) WHERE \(inRange(chunk))")
+            return 0
+        }
+        guard let keep = chunk.keep, let key = relation.key else { return held }
+        let list: Identifier = "tidemark_keep"
+        try target.execute(
+            """
+            DROP TABLE IF EXISTS pg_temp.\(list);
+            CREATE TEMPORARY TABLE \(list) ON COMMIT DROP AS
+            SELECT \(key.columns.commaSeparated) FROM \(relation.rows) WITH NO DATA
+            """
+        )
+        try load(keep, "COPY pg_temp.\(list) (\(key.columns.commaSeparated)) FROM STDIN \(CopyFormat.text.clause)")
+        // Without statistics the planner takes the list for a thousand rows and may nest loops over it.
+        try target.execute("ANALYZE pg_temp.\(list)")
+        let gone = try target.execute(
+            """
+            DELETE FROM \(relation.rows) AS t
+            WHERE \(inRange(chunk)) AND NOT EXISTS (SELECT FROM pg_temp.\(list) AS k WHERE \(key.isSame("t", "k")))
+            """
+        )
+        guard held - gone == keep.rows else {
+            throw PostgresError(
+                .copyFailed,
+                "\(relation.name) \(chunk.range) holds \(held - gone) of the \(keep.rows) rows that stay: somebody wrote on the target",
+                hint: "restore into an empty database"
+            )
+        }
+        return keep.rows
+    }
+
+    /// Loads what the generation has more.
+    ///
+    /// - Parameters:
+    ///   - chunk: The chunk as the generation has it.
+    ///   - held: How many rows of it the target holds.
+    ///   - progress: Told the bytes of each piece.
+    /// - Returns: What was loaded.
+    /// - Throws: ``PostgresError``, ``ArchiveError``.
+    package func load(_ chunk: ArchivedChunk, held: Int, progress: (Int) -> Void) throws -> CopyCount {
+        var loaded = CopyCount.zero
+        if let written = chunk.written {
+            let list: SQL = columns.text.isEmpty ? "" : " (\(columns))"
+            try load(written, "COPY \(relation.name)\(list) FROM STDIN \(CopyFormat.text.clause)", progress)
+            loaded = CopyCount(rows: written.rows, bytes: written.contentBytes)
+        }
+        guard held + loaded.rows == chunk.rows else {
+            throw PostgresError(
+                .copyFailed,
+                "\(relation.name) \(chunk.range) would hold \(held + loaded.rows) rows, and the generation has \(chunk.rows)",
+                hint: "somebody wrote on the target; restore into an empty database"
+            )
+        }
+        return loaded
+    }
+
+    private func inRange(_ chunk: ArchivedChunk) -> SQL { relation.key.map(chunk.range.condition(on:)) ?? "true" }
+
+    private func load(_ file: FileEntry, _ copyIn: SQL, _ progress: (Int) -> Void = { _ in }) throws {
+        let reader = try FrameReader(file, in: folder)
+        let rows = try target.load(copyIn) { put in
+            try reader.read { piece in
+                progress(piece.count)
+                try put(piece)
+            }
+        }
+        guard rows == file.rows else {
+            throw PostgresError(
+                .copyFailed,
+                "\(folder)/\(file.name) has \(file.rows) rows, and the target took \(rows)",
+                hint: "a trigger or rule on the target table swallows rows; it must not exist while data is loaded"
+            )
+        }
+    }
+}
