@@ -51,6 +51,7 @@ struct DumpPlan {
 
     /// - Parameter distribution: Finds where to cut tables that are written anew.
     /// - Returns: All tables, the largest first.
+    /// - Throws: ``PlanError``, ``PostgresError``.
     func tables(_ distribution: KeyDistribution) throws -> [PlannedTable] {
         var plan = try plan()
         var kept: [QualifiedName: [ArchivedChunk]] = [:]

@@ -23,7 +23,7 @@ struct TidemarkCommand: AsyncParsableCommand {
         version: Versions.description,
         subcommands: [
             InspectCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self,
-            RebuildCommand.self, DumpCommand.self, RestoreCommand.self,
+            RebuildCommand.self, DumpCommand.self, RestoreCommand.self, ArchiveCommand.self,
             StatusCommand.self,
             FinishCommand.self,
         ]

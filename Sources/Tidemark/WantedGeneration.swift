@@ -1,0 +1,80 @@
+import Archive
+import Catalog
+import Planning
+import Postgres
+import Rebuild
+
+/// What is to be restored: a generation, with all that it is built upon.
+struct WantedGeneration: Sendable {
+    let generations: [ArchiveDirectory.Generation]
+    let last: ArchiveDirectory.Generation
+    let told: ArchivedCatalog
+
+    /// Reads the manifests and the catalog.
+    ///
+    /// - Parameters:
+    ///   - path: The archive's folder.
+    ///   - until: The generation; nil: the newest.
+    /// - Throws: ``ArchiveError``.
+    init(_ path: String, until: Int?) throws {
+        generations = try ArchiveDirectory.open(path).generations(upTo: until)
+        guard let last = generations.last else {
+            throw ArchiveError(
+                .refused,
+                path,
+                "has no generation yet: its first dump was not finished",
+                hint: "run again: tidemark dump"
+            )
+        }
+        self.last = last
+        told = try ArchivedCatalog(of: last)
+    }
+
+    var manifest: Manifest { last.manifest }
+
+    /// Everything the ledger has to know of the generation.
+    var plan: Plan {
+        Plan(
+            tables: manifest.tables.compactMap { table in
+                told.catalog.table(table.qualifiedName).map { TablePlan(table, $0) }
+            },
+            warnings: []
+        )
+    }
+
+    /// Its definitions, read by the tools of the target's version.
+    func definitions<Result: Sendable>(
+        _ tools: PostgresTools,
+        _ migration: Migration,
+        _ body: (Definitions) async throws -> Result
+    ) async throws -> Result {
+        try await Definitions.with(
+            tools: tools,
+            scratch: migration.options.scratchDirectory,
+            options: Definitions.Options(migration.options),
+            copy: { try last.copyDefinitions(to: $0) },
+            body
+        )
+    }
+}
+
+extension TablePlan {
+    /// How a generation holds a table.
+    fileprivate init(_ table: ArchivedTable, _ definition: Table) {
+        self.init(
+            name: table.qualifiedName,
+            isPartitioned: definition.isPartitioned,
+            treatment: table.treatment,
+            reason: "as archived",
+            key: table.key,
+            format: .text,
+            estimatedRows: definition.estimatedRows,
+            tableBytes: table.tableBytes,
+            hasOtherUniqueKeys: table.hasOtherUniqueKeys,
+            ranges: table.chunks.map(\.range),
+            filter: table.rowFilter,
+            immutableRanges: table.chunks.prefix(while: \.isImmutable).count,
+            wantedChunks: table.chunks.count
+        )
+    }
+}

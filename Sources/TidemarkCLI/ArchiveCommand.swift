@@ -1,0 +1,74 @@
+import ArgumentParser
+import Postgres
+import Report
+import Tidemark
+
+struct ArchiveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "archive",
+        abstract: "Looks into an archive; needs no server.",
+        subcommands: [List.self, Check.self, Cat.self]
+    )
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "The generations: when, how many rows, how large.")
+
+        @OptionGroup var archive: ArchiveOption
+
+        @Flag(help: "As JSON.")
+        var json = false
+
+        func run() async throws {
+            try await Terminal.run(quiet: true) { terminal in
+                let report = try DatabaseArchive(archive.archive).report()
+                terminal.print(json ? try report.json() : report.text)
+                return .done
+            }
+        }
+    }
+
+    struct Check: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Reads every file and sees that each is what was written."
+        )
+
+        @OptionGroup var archive: ArchiveOption
+
+        func run() async throws {
+            try await Terminal.run(quiet: true) { terminal in
+                let archive = DatabaseArchive(archive.archive, stop: terminal.stop)
+                try await archive.check()
+                let report = try archive.report()
+                terminal.print(report.text)
+                terminal.print("\nEvery file is what was written.")
+                return .done
+            }
+        }
+    }
+
+    struct Cat: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Writes one table at one generation to standard output, as COPY text.",
+            discussion: "What takes it, with the columns, is told on standard error."
+        )
+
+        @OptionGroup var archive: ArchiveOption
+
+        @Argument(help: ArgumentHelp("The table.", valueName: "schema.table"))
+        var table: String
+
+        @Option(help: ArgumentHelp("The generation wanted; by default the newest.", valueName: "number"))
+        var until: Int?
+
+        func run() async throws {
+            try await Terminal.run(quiet: true) { terminal in
+                let name = try QualifiedName(argument: table)
+                var output = StandardOutput()
+                let columns = try DatabaseArchive(archive.archive).read(name, at: until) { try output.append($0) }
+                try output.flush()
+                terminal.complain("COPY \(name) (\(columns.joined(separator: ", "))) FROM STDIN")
+                return .done
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import Glibc
+
+/// Standard output for more than a report: in large pieces, and with an eye on whether anybody takes them.
+struct StandardOutput {
+    private static let capacity = 256 << 10
+
+    private var bytes: [UInt8] = []
+
+    init() {
+        bytes.reserveCapacity(Self.capacity)
+    }
+
+    mutating func append(_ more: UnsafeRawBufferPointer) throws {
+        bytes.append(contentsOf: more)
+        if bytes.count >= Self.capacity { try flush() }
+    }
+
+    mutating func flush() throws {
+        try bytes.withUnsafeBytes { buffer in
+            var rest = buffer[...]
+            while !rest.isEmpty {
+                let written = write(STDOUT_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                guard written > 0 else { throw UsageError(description: "standard output does not take any more") }
+                rest = rest.dropFirst(written)
+            }
+        }
+        bytes.removeAll(keepingCapacity: true)
+    }
+}
