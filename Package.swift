@@ -129,6 +129,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "ArchiveTests",
+            dependencies: ["TestSupport", "Tidemark", "Archive", "Report", "Verification", "Planning", "Postgres"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "ProofTests",
             dependencies: [
                 "TestSupport", "Tidemark", "Report", "Verification", "Planning", "Catalog", "Postgres",

@@ -1,0 +1,12 @@
+import Synchronization
+
+/// Raised once, looked at by several tasks.
+package final class Flag: Sendable {
+    private let state = Atomic<Bool>(false)
+
+    package init() {}
+
+    package var isRaised: Bool { state.load(ordering: .relaxed) }
+
+    package func raise() { state.store(true, ordering: .relaxed) }
+}
