@@ -1,3 +1,5 @@
+import Archive
+import Ledger
 public import Postgres
 public import Report
 
@@ -41,6 +43,49 @@ public struct DatabaseArchive: Sendable {
     ///   goes on with the chunks that are on disk.
     public func dump(from source: Endpoint) async throws -> RunReport {
         try await Dump(self, source).run()
+    }
+
+    /// Compares a database with what the archive recorded: definitions by their attributes, rows by their fingerprints.
+    ///
+    /// The source may be gone; nothing is written.
+    ///
+    /// - Parameters:
+    ///   - target: The database, whoever filled it.
+    ///   - generation: The one it should be; nil: the newest.
+    /// - Returns: What was examined and found.
+    /// - Throws: ``ArchiveError``, ``PostgresError``.
+    public func verify(_ target: Endpoint, at generation: Int? = nil) async throws -> RunReport {
+        let recorder = RunRecorder("verify", source: path, target: target.description, observer: observer)
+        return try await recorder.recording {
+            let wanted = try WantedGeneration(path, until: generation)
+            let migration = try migration(to: target)
+            let begun = try await ThreadConfined.with(target, purpose: "tidemark verify") { target in
+                try await target.run { try Ledger.run(on: $0) }
+            }
+            let left = options.omissions.union(wanted.manifest.omissions).union(begun?.omissions ?? [])
+            let result = try await ArchiveVerify(
+                migration: migration,
+                recorder: recorder,
+                generation: wanted.last,
+                told: wanted.told,
+                omissions: left.union([.largeObjects]),
+                purpose: "tidemark verify",
+                triesInserts: options.triesInserts
+            ).run()
+            recorder.update { $0.verification = result }
+            return recorder.finish(RunReport.Outcome(result.verdict), warnings: [])
+        }
+    }
+
+    /// A migration whose source nobody reads: there is none.
+    func migration(to target: Endpoint) throws -> Migration {
+        Migration(
+            source: try Endpoint("host=/nonexistent dbname=archive", side: .source),
+            target: target,
+            options: options,
+            stop: stop,
+            observer: observer
+        )
     }
 
     /// Brings an empty database, or one that stands at an earlier generation of this archive, to a generation, and proves it.

@@ -26,13 +26,7 @@ struct Restore {
     /// - Throws: ``PostgresError``.
     init(_ archive: DatabaseArchive, _ target: Endpoint, until: Int?, isAhead: Bool) throws {
         self.archive = archive
-        migration = Migration(
-            source: try Endpoint("host=/nonexistent dbname=archive", side: .source),
-            target: target,
-            options: archive.options,
-            stop: archive.stop,
-            observer: archive.observer
-        )
+        migration = try archive.migration(to: target)
         self.until = until
         self.isAhead = isAhead
         recorder = RunRecorder(

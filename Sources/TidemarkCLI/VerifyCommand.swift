@@ -14,6 +14,14 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var target: TargetOption
     @OptionGroup var plan: PlanArguments
     @OptionGroup var proof: ProofArguments
+    @Option(
+        help: ArgumentHelp("Compare with what an archive recorded: the source may be gone.", valueName: "folder")
+    )
+    var archive: String?
+
+    @Option(help: ArgumentHelp("With --archive: the generation; by default the newest.", valueName: "number"))
+    var until: Int?
+
     @Flag(help: "Try an INSERT into every table of the target, and take it back; a cutover always does.")
     var tryInserts = false
     @OptionGroup var output: OutputOptions
@@ -24,6 +32,11 @@ struct VerifyCommand: AsyncParsableCommand {
             var options = try plan.options()
             proof.apply(to: &options)
             options.triesInserts = tryInserts
+            if let archive {
+                let recorded = DatabaseArchive(archive, options: options, stop: terminal.stop, observer: terminal.show)
+                let report = try await recorded.verify(target.endpoint(), at: until)
+                return try terminal.print(report, json: output.json)
+            }
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),

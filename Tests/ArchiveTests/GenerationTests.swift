@@ -243,6 +243,27 @@ import Tidemark
         }
     }
 
+    @Test func `proves a database when its source is gone`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await TestArchive.with(pair) { test in
+                _ = try await test.archive().dump(from: pair.source.endpoint)
+                _ = try await pair.migration().precopy()
+                #expect(try await pair.migration().cutover().outcome == .done)
+                let equal = try await test.archive().verify(pair.target.endpoint)
+                #expect(equal.outcome == .done, "\(equal.text)")
+                try await pair.target.run(
+                    "UPDATE t SET a = 0 WHERE id = 17; ALTER TABLE u DROP CONSTRAINT u_u_key; DROP VIEW seen"
+                )
+                let differs = try await test.archive().verify(pair.target.endpoint)
+                #expect(differs.outcome == .differs)
+                let codes = Set(differs.verification?.findings.map { "\($0.code) \($0.object)" } ?? [])
+                #expect(codes.contains("rows.differ public.t"), "\(codes)")
+                #expect(codes.contains("unique-constraint.missing public.u_u_key on public.u"))
+                #expect(codes.contains("view.missing public.seen"))
+            }
+        }
+    }
+
     @Test func `is a base that the source itself brings up to date`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
