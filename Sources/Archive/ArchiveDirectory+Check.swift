@@ -8,7 +8,7 @@ extension ArchiveDirectory {
         let manifest = generation.manifest
         try KnownFile(manifest.definitions, in: generation.folder).read { _ in }
         _ = try ArchivedCatalog(of: generation)
-        for file in manifest.tables.flatMap(\.chunks).flatMap({ [$0.keep, $0.written].compactMap(\.self) }) {
+        for file in manifest.files.dropFirst(2) {
             try FrameReader(file, in: generation.folder).read { _ in }
         }
     }

@@ -55,7 +55,7 @@ package struct ChunkRows {
         for source in sources {
             // A row stays if every later list has its key.
             let later = lists.filter { $0.generation > source.generation }.map(\.keys)
-            try Self.rows(of: source.file, in: folders[source.generation]) { row in
+            try FrameReader(source.file, in: folders[source.generation]).readRows { row in
                 if !later.isEmpty {
                     let key = key(of: row)
                     guard later.allSatisfy({ $0.contains(key) }) else { return }
@@ -68,7 +68,7 @@ package struct ChunkRows {
     private func keys(of file: FileEntry, _ generation: Int) throws -> Set<[UInt8]> {
         var keys: Set<[UInt8]> = []
         keys.reserveCapacity(file.rows)
-        try Self.rows(of: file, in: folders[generation]) { row in keys.insert(Array(row.dropLast())) }
+        try FrameReader(file, in: folders[generation]).readRows { row in keys.insert(Array(row.dropLast())) }
         return keys
     }
 
@@ -76,32 +76,5 @@ package struct ChunkRows {
     private func key(of row: UnsafeRawBufferPointer) -> [UInt8] {
         let fields = row.dropLast().split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
         return Array(keyFields.map { fields[$0] }.joined(separator: [UInt8(ascii: "\t")]))
-    }
-
-    /// Whole rows: pieces of a file may end within one.
-    private static func rows(
-        of file: FileEntry,
-        in folder: String,
-        _ body: (UnsafeRawBufferPointer) throws -> Void
-    ) throws {
-        var rest: [UInt8] = []
-        try FrameReader(file, in: folder).read { piece in
-            var start = 0
-            while let end = piece[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                let row = UnsafeRawBufferPointer(rebasing: piece[start...end])
-                if rest.isEmpty {
-                    try body(row)
-                } else {
-                    rest.append(contentsOf: row)
-                    try rest.withUnsafeBytes(body)
-                    rest.removeAll(keepingCapacity: true)
-                }
-                start = end + 1
-            }
-            rest.append(contentsOf: piece[start...])
-        }
-        guard rest.isEmpty else {
-            throw ArchiveError(.damaged, "\(folder)/\(file.name)", "ends within a row")
-        }
     }
 }

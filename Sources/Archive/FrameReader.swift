@@ -69,6 +69,30 @@ package final class FrameReader {
         }
     }
 
+    /// Hands over the rows one by one, each with its newline and valid only during the call.
+    ///
+    /// - Parameter body: Takes a row.
+    /// - Throws: As ``read(_:)``.
+    package func readRows(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var rest: [UInt8] = []
+        try read { piece in
+            var start = 0
+            while let end = piece[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                let row = UnsafeRawBufferPointer(rebasing: piece[start...end])
+                if rest.isEmpty {
+                    try body(row)
+                } else {
+                    rest.append(contentsOf: row)
+                    try rest.withUnsafeBytes(body)
+                    rest.removeAll(keepingCapacity: true)
+                }
+                start = end + 1
+            }
+            rest.append(contentsOf: piece[start...])
+        }
+        guard rest.isEmpty else { throw ArchiveError(.damaged, file.path, "ends within a row") }
+    }
+
     private func check(_ result: Int) throws -> Int {
         guard ZSTD_isError(result) == 0 else {
             throw ArchiveError(.damaged, file.path, "zstd: \(String(cString: ZSTD_getErrorName(result)))")

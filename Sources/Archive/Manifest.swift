@@ -19,6 +19,23 @@ package struct Manifest: Sendable, Codable {
         }
     }
 
+    /// A large object, and where its content was written if it is new or another one.
+    package struct LargeObjectEntry: Sendable, Codable, Hashable {
+        package let object: LargeObject
+        package let bytes: Int
+        /// md5 of the md5 of its pages of a mebibyte, the last of which is shorter, perhaps empty.
+        package let hash: String
+        /// The file of this generation that holds it.
+        package let file: String?
+
+        package init(object: LargeObject, bytes: Int, hash: String, file: String?) {
+            self.object = object
+            self.bytes = bytes
+            self.hash = hash
+            self.file = file
+        }
+    }
+
     /// Where a sequence stood.
     package struct Sequence: Sendable, Codable, Hashable {
         package let schema: String
@@ -51,6 +68,8 @@ package struct Manifest: Sendable, Codable {
     package let catalog: FileEntry
     package let sequences: [Sequence]
     package let tables: [ArchivedTable]
+    package let largeObjects: [LargeObjectEntry]
+    package let largeObjectFiles: [FileEntry]
 
     package init(
         archive: String,
@@ -65,7 +84,9 @@ package struct Manifest: Sendable, Codable {
         definitions: FileEntry,
         catalog: FileEntry,
         sequences: [Sequence],
-        tables: [ArchivedTable]
+        tables: [ArchivedTable],
+        largeObjects: [LargeObjectEntry],
+        largeObjectFiles: [FileEntry]
     ) {
         format = Self.formatVersion
         self.archive = archive
@@ -81,11 +102,14 @@ package struct Manifest: Sendable, Codable {
         self.catalog = catalog
         self.sequences = sequences
         self.tables = tables
+        self.largeObjects = largeObjects
+        self.largeObjectFiles = largeObjectFiles
     }
 
     /// Every file, each once.
     package var files: [FileEntry] {
-        [definitions, catalog] + tables.flatMap(\.chunks).flatMap { [$0.keep, $0.written].compactMap(\.self) }
+        [definitions, catalog] + largeObjectFiles
+            + tables.flatMap(\.chunks).flatMap { [$0.keep, $0.written].compactMap(\.self) }
     }
 
     package func table(_ name: QualifiedName) -> ArchivedTable? { tables.first { $0.qualifiedName == name } }

@@ -49,6 +49,16 @@ package struct LargeObjectRange: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "large objects \(lower.map { "\($0)" } ?? "")..<\(upper.map { "\($0)" } ?? "")" }
 
+    /// Cuts some, and all there could be between them, into ranges.
+    ///
+    /// - Parameter oids: Those that decide over the cuts, ascending.
+    /// - Returns: Ranges that leave nothing out.
+    package static func all(of oids: [UInt32]) -> [LargeObjectRange] {
+        let cuts = stride(from: size, to: oids.count, by: size).map { oids[$0] }
+        let bounds = [nil] + cuts.map(Optional.some) + [nil]
+        return zip(bounds, bounds.dropFirst()).map { LargeObjectRange(lower: $0, upper: $1) }
+    }
+
     /// Cuts all there are, and all there could be, into ranges.
     ///
     /// - Parameter connection: The database whose large objects decide over the cuts.

@@ -33,7 +33,13 @@ struct ArchiveVerify {
             let readiness = try await recorder.phase("verify readiness") {
                 try await proof.judgeReadiness(here, there, excluded, omissions, purpose)
             }
-            return rows.merged(with: definitions).merged(with: readiness)
+            guard !omissions.contains(.largeObjects) else {
+                return rows.merged(with: definitions).merged(with: readiness)
+            }
+            let largeObjects = try await recorder.phase("verify large objects") {
+                try await target.run { try RecordedLargeObjects(manifest, omissions: omissions).compare(on: $0) }
+            }
+            return rows.merged(with: definitions).merged(with: readiness).merged(with: largeObjects)
         }
     }
 

@@ -68,7 +68,7 @@ public struct DatabaseArchive: Sendable {
                 recorder: recorder,
                 generation: wanted.last,
                 told: wanted.told,
-                omissions: left.union([.largeObjects]),
+                omissions: left,
                 purpose: "tidemark verify",
                 triesInserts: options.triesInserts
             ).run()

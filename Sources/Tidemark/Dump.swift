@@ -72,7 +72,6 @@ struct Dump {
             try await source.run { [archive] connection in
                 let catalog = try DatabaseCatalog(of: connection)
                 try Self.refuseOther(catalog.identity, previous)
-                try Self.refuseLargeObjects(connection, archive.options.omissions)
                 let planner = DumpPlan(catalog: catalog, options: archive.options.plan, previous: previous?.manifest)
                 return Situation(
                     directory: directory,
@@ -95,19 +94,6 @@ struct Dump {
             .refused,
             "the archive is of database \(of.databaseName) (oid \(of.databaseOid)), not of \(identity.databaseName) (oid \(identity.databaseOid))",
             hint: "check --source and --archive; another database takes another archive"
-        )
-    }
-
-    private static func refuseLargeObjects(_ connection: Connection, _ omissions: Set<Omission>) throws {
-        guard !omissions.contains(.largeObjects),
-            try connection.queryOne(
-                "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS is_there"
-            ).boolean("is_there")
-        else { return }
-        throw PlanError(
-            .refused,
-            "the source has large objects, which an archive does not hold in this version",
-            hint: "\(Omission.largeObjects.flag) leaves them out; precopy and cutover bring them"
         )
     }
 
@@ -135,6 +121,9 @@ struct Dump {
             try await writeDefinitions(situation, writer, shared)
         }
         let chunks = try await recorder.phase("rows") { try await writeRows(situation, writer, shared) }
+        let largeObjects = try await recorder.phase("large objects") {
+            try await writeLargeObjects(situation, writer, shared)
+        }
         let sequences = situation.catalog.sequences.map(\.qualifiedName)
         let positions = try await recorder.phase("sequences") {
             try await ThreadConfined.with(source, purpose: Self.purpose) { source in
@@ -156,7 +145,9 @@ struct Dump {
             sequences: sequences.compactMap { name in positions[name].map { Manifest.Sequence(name, $0) } },
             tables: situation.tables.enumerated().map { index, table in
                 ArchivedTable(table.plan, table.definition, chunks: chunks[index] ?? [])
-            }
+            },
+            largeObjects: largeObjects.flatMap(\.objects),
+            largeObjectFiles: largeObjects.compactMap(\.file)
         )
         try writer.finish(manifest)
     }
@@ -223,6 +214,33 @@ struct Dump {
             }
         }
         return work.chunks
+    }
+
+    private func writeLargeObjects(
+        _ situation: Situation,
+        _ writer: GenerationWriter,
+        _ shared: SharedSnapshot?
+    ) async throws -> [(objects: [Manifest.LargeObjectEntry], file: FileEntry?)] {
+        guard !archive.options.omissions.contains(.largeObjects) else { return [] }
+        let before = (situation.previous?.manifest.largeObjects ?? []).map { ($0.object.oid, $0) }
+        let previous = Dictionary(before, uniquingKeysWith: { first, _ in first })
+        let (level, stop) = (archive.level, archive.stop)
+        let written = try await ThreadConfined.with(source, purpose: "\(Self.purpose) large objects") { source in
+            try await source.run { connection in
+                let dumper = LargeObjectDumper(connection, to: writer, level: level)
+                var written: [(objects: [Manifest.LargeObjectEntry], file: FileEntry?)] = []
+                for range in try LargeObjectRange.all(of: connection) where !stop.isRequested {
+                    try during("dumping \(range)") {
+                        written.append(try connection.reading(shared) { try dumper.dump(range, since: previous) })
+                    }
+                }
+                return written
+            }
+        }
+        let count = written.reduce(0) { $0 + $1.objects.count { $0.file != nil } }
+        recorder.progress.finishLargeObjects(brought: count, removed: 0)
+        try stop.check()
+        return written
     }
 
     private func dump(

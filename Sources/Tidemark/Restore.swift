@@ -47,8 +47,6 @@ struct Restore {
                 var migration = migration
                 migration.options.omissions.formUnion(begun?.omissions ?? [])
                 migration.options.omissions.formUnion(wanted.manifest.omissions)
-                // What an archive does not hold cannot be missed.
-                migration.options.omissions.insert(.largeObjects)
                 let session = try await RestoreBeginning(migration: migration, control: control, wanted: wanted)
                     .session(target, begun)
                 return try await restore(wanted, session)
@@ -141,6 +139,9 @@ struct Restore {
                 }
             }
         }
+        if !session.omissions.contains(.largeObjects) {
+            try await recorder.phase("large objects") { try await bringLargeObjects(wanted, session) }
+        }
         let generation = wanted.manifest.generation
         try await session.ledger { ledger in
             try ledger.reach(generation: generation)
@@ -156,6 +157,26 @@ struct Restore {
             try await BuilderPool(session).run(
                 session.deltaRelations.map { .init(name: "ANALYZE \($0.name)", sql: "ANALYZE \($0.name)") }
             )
+        }
+    }
+
+    private func bringLargeObjects(_ wanted: WantedGeneration, _ session: Session) async throws {
+        let queue = LargeObjectQueue(LargeObjectRange.all(of: wanted.manifest.largeObjects.map(\.object.oid).sorted()))
+        var attributes: LargeObjectAttributes = []
+        if !session.omissions.contains(.owners) { attributes.insert(.owner) }
+        if !session.omissions.contains(.privileges) { attributes.insert(.grants) }
+        let (chosen, epoch, generations) = (attributes, session.epoch, wanted.generations)
+        try await onConnections(session) { connection, progress, stop in
+            let restorer = LargeObjectRestorer(
+                connection,
+                epoch: epoch,
+                attributes: chosen,
+                generations: generations
+            )
+            while !stop.isRequested, let range = queue.next() {
+                let done = try during("bringing \(range)") { try restorer.restore(range) }
+                progress.finishLargeObjects(brought: done.brought, removed: done.removed)
+            }
         }
     }
 

@@ -7,8 +7,7 @@ import Postgres
 /// What was written since cannot be told: the transaction ids are in `pg_largeobject`, which only a superuser may read. So
 /// both sides are asked for a hash of each object, and those that differ are made anew, whole.
 struct LargeObjectCopier {
-    /// What is read, sent and written at once, in bytes.
-    private static let pageSize = 1 << 20
+    private static let pageSize = LargeObjectContents.pageSize
     /// Pages that are on the target's side in a temporary table before they are put where they belong.
     private static let pagesAtOnce = 64
     private static let staging: SQL = "pg_temp.large_object_page"
@@ -25,16 +24,8 @@ struct LargeObjectCopier {
     private let attributes: LargeObjectAttributes
     private let addBytes: (Int) -> Void
 
-    private struct Content: Decodable {
-        let oid: UInt32
-        let bytes: Int
-        let hash: String
-    }
-
-    private struct Found {
-        let object: LargeObject
-        let content: Content
-    }
+    private typealias Found = LargeObjectContents.Found
+    private typealias Content = LargeObjectContents.Content
 
     /// - Parameters:
     ///   - lane: The connections; the target's is in a transaction, the source's in the snapshot that is read.
@@ -49,8 +40,8 @@ struct LargeObjectCopier {
     }
 
     func bring(_ range: LargeObjectRange) throws -> Outcome {
-        let ours = try Self.read(range, on: lane.source)
-        let theirs = try Self.read(range, on: lane.target)
+        let ours = try LargeObjectContents.read(range, on: lane.source)
+        let theirs = try LargeObjectContents.read(range, on: lane.target)
         let differing = ours.values.filter { ours in !isEqual(ours, theirs[ours.object.oid]) }.sorted {
             $0.object.oid < $1.object.oid
         }
@@ -59,7 +50,7 @@ struct LargeObjectCopier {
         for oid in doomed { try lane.target.execute("SELECT pg_catalog.lo_unlink(\(oid)::oid)") }
         for found in differing { try lane.target.execute("SELECT pg_catalog.lo_create(\(found.object.oid)::oid)") }
         try copyContent(of: differing.map(\.content))
-        for found in differing { try dress(found.object) }
+        for found in differing { try lane.target.dress(found.object, attributes) }
         let outcome = Outcome(
             copied: differing.count,
             removed: surplus.count,
@@ -78,43 +69,8 @@ struct LargeObjectCopier {
     // MARK: Comparing
 
     private func isEqual(_ ours: Found, _ theirs: Found?) -> Bool {
-        guard let theirs, ours.content.bytes == theirs.content.bytes, ours.content.hash == theirs.content.hash,
-            ours.object.comment == theirs.object.comment
-        else { return false }
-        return (!attributes.contains(.owner) || ours.object.owner == theirs.object.owner)
-            && (!attributes.contains(.grants) || ours.object.grants == theirs.object.grants)
-    }
-
-    /// Page after page until one is not full: there is no function that tells an object's size.
-    private static func read(_ range: LargeObjectRange, on connection: Connection) throws -> [UInt32: Found] {
-        let objects = try connection.query(LargeObject.self, LargeObject.query(range))
-        guard !objects.isEmpty else { return [:] }
-        let contents = try connection.query(
-            Content.self,
-            """
-            WITH RECURSIVE page (oid, number, length, hash) AS (
-                SELECT m.oid, 0::bigint, pg_catalog.length(d.data), pg_catalog.md5(d.data)
-                FROM pg_catalog.pg_largeobject_metadata m
-                CROSS JOIN LATERAL (SELECT pg_catalog.lo_get(m.oid, 0, \(pageSize)) AS data OFFSET 0) d
-                WHERE \(range.condition)
-                UNION ALL
-                SELECT p.oid, p.number + 1, pg_catalog.length(d.data), pg_catalog.md5(d.data)
-                FROM page p
-                CROSS JOIN LATERAL (
-                    SELECT pg_catalog.lo_get(p.oid, (p.number + 1) * \(pageSize), \(pageSize)) AS data OFFSET 0
-                ) d
-                WHERE p.length = \(pageSize))
-            SELECT p.oid::bigint AS oid, sum(p.length) AS bytes,
-                   pg_catalog.md5(pg_catalog.string_agg(p.hash, '' ORDER BY p.number)) AS hash
-            FROM page p GROUP BY p.oid
-            """
-        )
-        let byOid = Dictionary(uniqueKeysWithValues: contents.map { ($0.oid, $0) })
-        return Dictionary(
-            uniqueKeysWithValues: objects.compactMap { object in
-                byOid[object.oid].map { (object.oid, Found(object: object, content: $0)) }
-            }
-        )
+        guard let theirs else { return false }
+        return ours.content == theirs.content && attributes.areEqual(ours.object, theirs.object)
     }
 
     // MARK: Copying
@@ -165,24 +121,5 @@ struct LargeObjectCopier {
             "SELECT pg_catalog.lo_put(p.oid, p.number * \(Self.pageSize), p.data) FROM \(Self.staging) p"
         )
         try lane.target.execute("TRUNCATE \(Self.staging)")
-    }
-
-    /// Rights before the owner: once it belongs to somebody else they could not be given any more.
-    private func dress(_ object: LargeObject) throws {
-        let name: SQL = "LARGE OBJECT \(object.oid)"
-        if let comment = object.comment {
-            try lane.target.execute("COMMENT ON \(name) IS \(literal: comment)")
-        }
-        if attributes.contains(.grants), let grants = object.grants {
-            try lane.target.execute("REVOKE ALL ON \(name) FROM CURRENT_USER")
-            for grant in grants {
-                let role: SQL = grant.isOwner ? "CURRENT_USER" : grant.role.map { "\(Identifier($0))" } ?? "PUBLIC"
-                let option: SQL = grant.isGrantable ? " WITH GRANT OPTION" : ""
-                try lane.target.execute("GRANT \(SQL(trusted: grant.privilege)) ON \(name) TO \(role)\(option)")
-            }
-        }
-        if attributes.contains(.owner) {
-            try lane.target.execute("ALTER \(name) OWNER TO \(Identifier(object.owner))")
-        }
     }
 }

@@ -11,7 +11,7 @@ package final class LargeObjectQueue: Sendable {
         self.ranges = Mutex(ranges)
     }
 
-    func next() -> LargeObjectRange? { ranges.withLock { $0.popLast() } }
+    package func next() -> LargeObjectRange? { ranges.withLock { $0.popLast() } }
 }
 
 /// What is compared and brought over beside a large object's content and comment.
@@ -60,7 +60,7 @@ package struct LargeObjectWorker {
     package func work(_ queue: LargeObjectQueue) throws {
         while !stop.isRequested, let range = queue.next() {
             let outcome = try lane.retrying(progress, stop) { try during("bringing \(range)") { try bring(range) } }
-            progress.finishLargeObjects(outcome)
+            progress.finishLargeObjects(brought: outcome.copied, removed: outcome.removed)
         }
         try lane.leaveSharedSnapshot()
     }

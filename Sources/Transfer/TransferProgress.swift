@@ -40,10 +40,10 @@ package final class TransferProgress: Sendable {
         }
     }
 
-    func finishLargeObjects(_ outcome: LargeObjectCopier.Outcome) {
+    package func finishLargeObjects(brought: Int, removed: Int) {
         state.withLock { counts in
-            counts.largeObjects += outcome.copied
-            counts.removedLargeObjects += outcome.removed
+            counts.largeObjects += brought
+            counts.removedLargeObjects += removed
         }
     }
 

@@ -243,6 +243,46 @@ import Tidemark
         }
     }
 
+    @Test func `holds large objects, of a delta those that are new or other ones`() async throws {
+        let objects =
+            "SELECT m.oid || ' ' || md5(lo_get(m.oid)) || coalesce(obj_description(m.oid, 'pg_largeobject'), '') FROM pg_largeobject_metadata m ORDER BY m.oid"
+        try await DatabasePair.with(
+            """
+            SELECT lo_from_bytea(5000 + n, convert_to(repeat(md5(n::text), n), 'UTF8')) FROM generate_series(1, 450) n;
+            SELECT lo_from_bytea(9000, decode(repeat('00ff5c0a', 262144), 'hex')); SELECT lo_create(9001);
+            SELECT lo_from_bytea(9002, decode(repeat('ab', 3000000), 'hex')); COMMENT ON LARGE OBJECT 9000 IS 'exactly a page'
+            """
+        ) { pair in
+            try await TestArchive.with(pair) { test in
+                let base = try await test.archive().dump(from: pair.source.endpoint)
+                #expect(base.transfer.largeObjects == 453)
+                let first = try await pair.source.column(objects)
+                try await pair.source.run(
+                    "SELECT lo_unlink(5007); SELECT lo_put(5009, 3, 'changed'); SELECT lo_from_bytea(9500, 'new'); COMMENT ON LARGE OBJECT 5010 IS 'told'"
+                )
+                let delta = try await test.archive().dump(from: pair.source.endpoint)
+                #expect(delta.transfer.largeObjects == 2)
+                try await test.archive().check()
+                try await test.withEmptyTarget("objects") { target in
+                    let report = try await test.archive().restore(to: target.endpoint, until: 0, isAhead: true)
+                    #expect(report.transfer.largeObjects == 453)
+                    #expect(try await target.column(objects) == first)
+                    let done = try await test.archive().restore(to: target.endpoint)
+                    #expect(done.outcome == .done, "\(done.text)")
+                    #expect(done.transfer.largeObjects == 3 && done.transfer.removedLargeObjects == 1)
+                    #expect(try await target.column(objects) == pair.source.column(objects))
+                    try await target.run("SELECT lo_put(9002, 2999999, 'x'); SELECT lo_unlink(5001)")
+                    let found = try await test.archive().verify(target.endpoint).verification?.findings ?? []
+                    #expect(
+                        Set(found.map { "\($0.code) \($0.object)" }) == [
+                            "large-object.content 9002", "large-object.missing 5001",
+                        ]
+                    )
+                }
+            }
+        }
+    }
+
     @Test func `proves a database when its source is gone`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in

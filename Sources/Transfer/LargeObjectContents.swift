@@ -1,0 +1,80 @@
+import Catalog
+import Postgres
+
+/// Large objects of a range as a server has them: what is said about each, its size, and a hash of its content.
+enum LargeObjectContents {
+    /// What is read, sent and written at once, in bytes.
+    static let pageSize = 1 << 20
+
+    struct Content: Decodable, Hashable {
+        let oid: UInt32
+        let bytes: Int
+        let hash: String
+    }
+
+    struct Found {
+        let object: LargeObject
+        let content: Content
+    }
+
+    /// Page after page until one is not full: there is no function that tells an object's size.
+    static func read(_ range: LargeObjectRange, on connection: Connection) throws -> [UInt32: Found] {
+        let objects = try connection.query(LargeObject.self, LargeObject.query(range))
+        guard !objects.isEmpty else { return [:] }
+        let contents = try connection.query(
+            Content.self,
+            """
+            WITH RECURSIVE page (oid, number, length, hash) AS (
+                SELECT m.oid, 0::bigint, pg_catalog.length(d.data), pg_catalog.md5(d.data)
+                FROM pg_catalog.pg_largeobject_metadata m
+                CROSS JOIN LATERAL (SELECT pg_catalog.lo_get(m.oid, 0, \(pageSize)) AS data OFFSET 0) d
+                WHERE \(range.condition)
+                UNION ALL
+                SELECT p.oid, p.number + 1, pg_catalog.length(d.data), pg_catalog.md5(d.data)
+                FROM page p
+                CROSS JOIN LATERAL (
+                    SELECT pg_catalog.lo_get(p.oid, (p.number + 1) * \(pageSize), \(pageSize)) AS data OFFSET 0
+                ) d
+                WHERE p.length = \(pageSize))
+            SELECT p.oid::bigint AS oid, sum(p.length) AS bytes,
+                   pg_catalog.md5(pg_catalog.string_agg(p.hash, '' ORDER BY p.number)) AS hash
+            FROM page p GROUP BY p.oid
+            """
+        )
+        let byOid = Dictionary(uniqueKeysWithValues: contents.map { ($0.oid, $0) })
+        return Dictionary(
+            uniqueKeysWithValues: objects.compactMap { object in
+                byOid[object.oid].map { (object.oid, Found(object: object, content: $0)) }
+            }
+        )
+    }
+}
+
+extension LargeObjectAttributes {
+    /// Whether two are the same in what is brought over beside the content.
+    func areEqual(_ ours: LargeObject, _ theirs: LargeObject) -> Bool {
+        ours.comment == theirs.comment && (!contains(.owner) || ours.owner == theirs.owner)
+            && (!contains(.grants) || ours.grants == theirs.grants)
+    }
+}
+
+extension Connection {
+    /// Rights before the owner: once it belongs to somebody else they could not be given any more.
+    func dress(_ object: LargeObject, _ attributes: LargeObjectAttributes) throws {
+        let name: SQL = "LARGE OBJECT \(object.oid)"
+        if let comment = object.comment {
+            try execute("COMMENT ON \(name) IS \(literal: comment)")
+        }
+        if attributes.contains(.grants), let grants = object.grants {
+            try execute("REVOKE ALL ON \(name) FROM CURRENT_USER")
+            for grant in grants {
+                let role: SQL = grant.isOwner ? "CURRENT_USER" : grant.role.map { "\(Identifier($0))" } ?? "PUBLIC"
+                let option: SQL = grant.isGrantable ? " WITH GRANT OPTION" : ""
+                try execute("GRANT \(SQL(trusted: grant.privilege)) ON \(name) TO \(role)\(option)")
+            }
+        }
+        if attributes.contains(.owner) {
+            try execute("ALTER \(name) OWNER TO \(Identifier(object.owner))")
+        }
+    }
+}

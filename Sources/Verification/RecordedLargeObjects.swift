@@ -1,0 +1,83 @@
+package import Archive
+import Catalog
+package import Planning
+package import Postgres
+
+/// Compares the target's large objects with what an archive has recorded of the source's.
+package struct RecordedLargeObjects {
+    /// As the manifest's hashes are made (docs/ARCHIVE_FORMAT.md).
+    private static let pageSize = 1 << 20
+    /// `INV_READ` (PostgreSQL manual, Large Objects, Client Interfaces).
+    private static let toRead = 262_144
+
+    private struct Content: Decodable {
+        let oid: UInt32
+        let bytes: Int
+        let hash: String
+    }
+
+    private let manifest: Manifest
+    private let omissions: Set<Omission>
+
+    package init(_ manifest: Manifest, omissions: Set<Omission>) {
+        self.manifest = manifest
+        self.omissions = omissions
+    }
+
+    /// Compares them.
+    ///
+    /// - Parameter target: A connection in the snapshot the target is judged by.
+    /// - Returns: What differs.
+    /// - Throws: ``PostgresError``.
+    package func compare(on target: Connection) throws -> VerificationResult {
+        var result = VerificationResult(method: "md5 of large objects, as the archive recorded them")
+        let everything = LargeObjectRange(lower: nil, upper: nil)
+        let objects = try target.query(LargeObject.self, LargeObject.query(everything))
+        let contents = try target.query(Content.self, Self.contents)
+        let byOid = Dictionary(contents.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        let there = Dictionary(objects.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        for entry in manifest.largeObjects {
+            compare(entry, there[entry.object.oid], byOid[entry.object.oid], &result)
+        }
+        let recorded = Set(manifest.largeObjects.map(\.object.oid))
+        for oid in there.keys.sorted() where !recorded.contains(oid) {
+            result.findings.append(
+                Finding("large object", "\(oid)", .extra, .hurts, "the source had no such large object")
+            )
+        }
+        result.examined = [.init(kind: "large object", source: manifest.largeObjects.count, target: objects.count)]
+        return result
+    }
+
+    private func compare(
+        _ entry: Manifest.LargeObjectEntry,
+        _ there: LargeObject?,
+        _ content: Content?,
+        _ result: inout VerificationResult
+    ) {
+        func add(_ problem: Finding.Problem, _ severity: Finding.Severity, _ message: String) {
+            result.findings.append(Finding("large object", "\(entry.object.oid)", problem, severity, message))
+        }
+        guard let there else { return add(.missing, .stops, "the large object is missing on the target") }
+        if content?.bytes != entry.bytes || content?.hash != entry.hash {
+            add("content", .stops, "its content differs")
+        }
+        if !omissions.contains(.owners), there.owner != entry.object.owner {
+            add("owner", .hurts, "it belongs to somebody else")
+        }
+        if !omissions.contains(.privileges), there.grants != entry.object.grants {
+            add("privileges", .hurts, "others may use it")
+        }
+        if there.comment != entry.object.comment { add("comment", .note, "its comment differs") }
+    }
+
+    private static let contents: SQL = """
+        SELECT s.oid::bigint AS oid, s.size AS bytes,
+               (SELECT pg_catalog.md5(pg_catalog.string_agg(
+                           pg_catalog.md5(pg_catalog.lo_get(s.oid, n.start, \(pageSize))), '' ORDER BY n.start))
+                FROM pg_catalog.generate_series(0::bigint, s.size, \(pageSize)) AS n(start)) AS hash
+        FROM (SELECT o.oid, pg_catalog.lo_lseek64(o.descriptor, 0, 2) + pg_catalog.lo_close(o.descriptor) AS size
+              FROM (SELECT m.oid, pg_catalog.lo_open(m.oid, \(toRead)) AS descriptor
+                    FROM pg_catalog.pg_largeobject_metadata m OFFSET 0) o OFFSET 0) s
+        """
+}
