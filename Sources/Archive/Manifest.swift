@@ -184,6 +184,20 @@ package struct ArchivedChunk: Sendable, Codable {
         self.keep = keep
         self.written = written
     }
+
+    /// The same rows, all of them in one file.
+    package func asBase(_ file: FileEntry?) -> ArchivedChunk {
+        ArchivedChunk(
+            range: range,
+            mark: mark,
+            isImmutable: isImmutable,
+            rows: rows,
+            fingerprint: fingerprint,
+            isReplaced: true,
+            keep: nil,
+            written: file
+        )
+    }
 }
 
 /// A file of a generation.

@@ -45,6 +45,19 @@ public struct DatabaseArchive: Sendable {
         try await Dump(self, source).run()
     }
 
+    /// Folds the base and its deltas into the base of another archive, without a server; this one stays as it is.
+    ///
+    /// The next dump into the other archive is a delta to it.
+    ///
+    /// - Parameters:
+    ///   - destination: The other archive's folder, which is not there yet.
+    ///   - generation: The last generation that goes in; nil: the newest.
+    /// - Returns: What was done.
+    /// - Throws: ``ArchiveError``.
+    public func merge(into destination: String, until generation: Int? = nil) async throws -> RunReport {
+        try await Merge(self, into: destination, until: generation).run()
+    }
+
     /// Compares a database with what the archive recorded: definitions by their attributes, rows by their fingerprints.
     ///
     /// The source may be gone; nothing is written.

@@ -7,7 +7,7 @@ struct ArchiveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "archive",
         abstract: "Looks into an archive; needs no server.",
-        subcommands: [List.self, Check.self, Cat.self]
+        subcommands: [List.self, Check.self, Cat.self, Merge.self]
     )
 
     struct List: AsyncParsableCommand {
@@ -42,6 +42,29 @@ struct ArchiveCommand: AsyncParsableCommand {
                 terminal.print(report.text)
                 terminal.print("\nEvery file is what was written.")
                 return .done
+            }
+        }
+    }
+
+    struct Merge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Folds a base and its deltas into the base of a new archive; the old one stays.",
+            discussion: "The next dump into the new archive is a delta to it."
+        )
+
+        @OptionGroup var archive: ArchiveOption
+        @OptionGroup var output: OutputOptions
+
+        @Option(help: ArgumentHelp("The new archive's folder.", valueName: "folder"))
+        var into: String
+
+        @Option(help: ArgumentHelp("The last generation that goes in; by default the newest.", valueName: "number"))
+        var until: Int?
+
+        func run() async throws {
+            try await Terminal.run(quiet: output.quiet) { terminal in
+                let archive = DatabaseArchive(archive.archive, stop: terminal.stop, observer: terminal.show)
+                return try terminal.print(try await archive.merge(into: into, until: until), json: output.json)
             }
         }
     }

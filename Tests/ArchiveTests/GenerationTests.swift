@@ -94,7 +94,29 @@ import Tidemark
                     }
                 }
                 try await self.expectRows(of: test, states)
+                try await self.expectMerged(test, states)
             }
+        }
+    }
+
+    /// The base and its deltas folded into a new base, to which the next dump is a delta.
+    private func expectMerged(_ test: TestArchive, _ states: [[String: [String]]]) async throws {
+        try await TestArchive.with(test.pair) { other in
+            let report = try await test.archive().merge(into: other.path, until: 4)
+            #expect(report.outcome == .done)
+            try await other.archive().check()
+            try await other.withEmptyTarget("merged") { target in
+                let restored = try await other.archive().restore(to: target.endpoint, isAhead: true)
+                #expect(restored.outcome == .done, "\(restored.text)")
+                #expect(try await target.contents() == states[4])
+                // From the fourth generation to now: the fifth's writes.
+                let delta = try await other.archive().dump(from: test.pair.source.endpoint)
+                #expect(delta.transfer.unchangedChunks > 0)
+                let done = try await other.archive().restore(to: target.endpoint)
+                #expect(done.outcome == .done, "\(done.text)")
+                #expect(try await target.contents() == states[5])
+            }
+            await #expect(throws: (any Error).self) { _ = try await test.archive().merge(into: other.path) }
         }
     }
 
@@ -271,6 +293,15 @@ import Tidemark
                     #expect(done.outcome == .done, "\(done.text)")
                     #expect(done.transfer.largeObjects == 3 && done.transfer.removedLargeObjects == 1)
                     #expect(try await target.column(objects) == pair.source.column(objects))
+                    try await TestArchive.with(pair) { merged in
+                        _ = try await test.archive().merge(into: merged.path)
+                        #expect(try await merged.archive().verify(target.endpoint).outcome == .done)
+                        try await test.withEmptyTarget("merged_objects") { other in
+                            let of = try await merged.archive().restore(to: other.endpoint)
+                            #expect(of.outcome == .done, "\(of.text)")
+                            #expect(try await other.column(objects) == pair.source.column(objects))
+                        }
+                    }
                     try await target.run("SELECT lo_put(9002, 2999999, 'x'); SELECT lo_unlink(5001)")
                     let found = try await test.archive().verify(target.endpoint).verification?.findings ?? []
                     #expect(

@@ -1,0 +1,162 @@
+import Archive
+import FoundationEssentials
+import Postgres
+import Report
+import Transfer
+
+/// Folds a base and its deltas into a new base, without a server: another archive, of one generation.
+struct Merge {
+    private let archive: DatabaseArchive
+    private let destination: String
+    private let until: Int?
+    private let recorder: RunRecorder
+
+    init(_ archive: DatabaseArchive, into destination: String, until: Int?) {
+        self.archive = archive
+        self.destination = destination
+        self.until = until
+        recorder = RunRecorder("merge", source: archive.path, target: destination, observer: archive.observer)
+    }
+
+    private struct Item: Sendable {
+        let table: Int
+        let chunk: Int
+    }
+
+    func run() async throws -> RunReport {
+        try await recorder.recording {
+            let wanted = try WantedGeneration(archive.path, until: until)
+            let directory = try ArchiveDirectory.openOrCreate(destination, now: Date.now.formatted(.iso8601))
+            return try await directory.whileLocked {
+                guard try directory.generations().isEmpty else {
+                    throw ArchiveError(
+                        .refused,
+                        destination,
+                        "has a base already",
+                        hint: "give a folder that is not there yet; the archive that is merged stays as it is"
+                    )
+                }
+                let writer = try GenerationWriter(in: directory.folder(of: 0), mayResume: false)
+                let manifest = try await merged(wanted, directory, writer)
+                try writer.finish(manifest)
+                return recorder.finish(.done, warnings: [])
+            }
+        }
+    }
+
+    private func merged(
+        _ wanted: WantedGeneration,
+        _ directory: ArchiveDirectory,
+        _ writer: GenerationWriter
+    ) async throws -> Manifest {
+        let definitions = try copyDefinitions(of: wanted.last, writer)
+        let catalog = try wanted.told.write(to: writer, level: archive.level)
+        let tables = try await recorder.phase("rows") { try await mergeRows(wanted, writer) }
+        let (objects, files) = try await recorder.phase("large objects") { try mergeLargeObjects(wanted, writer) }
+        let manifest = wanted.manifest
+        return Manifest(
+            archive: directory.header.archive,
+            generation: 0,
+            previous: nil,
+            toolVersion: Versions.tidemark,
+            createdAt: manifest.createdAt,
+            source: manifest.source,
+            isConsistent: manifest.isConsistent,
+            omissions: manifest.omissions,
+            hash: manifest.hash,
+            definitions: definitions,
+            catalog: catalog,
+            sequences: manifest.sequences,
+            tables: tables,
+            largeObjects: objects,
+            largeObjectFiles: files
+        )
+    }
+
+    private func copyDefinitions(of generation: ArchiveDirectory.Generation, _ writer: GenerationWriter) throws
+        -> FileEntry
+    {
+        let file = try writer.newFile("dump")
+        let entry = generation.manifest.definitions
+        try KnownFile(entry, in: generation.folder).read { try file.write($0) }
+        let (bytes, sha256) = try file.close()
+        return FileEntry(name: file.name, bytes: bytes, sha256: sha256, contentBytes: bytes, rows: 0, frames: 0)
+    }
+
+    private func mergeRows(_ wanted: WantedGeneration, _ writer: GenerationWriter) async throws -> [ArchivedTable] {
+        let tables = wanted.manifest.tables
+        let items = tables.indices.flatMap { table in
+            tables[table].chunks.indices.map { Item(table: table, chunk: $0) }
+        }
+        let jobs = max(1, archive.options.jobs)
+        let (level, stop, progress) = (archive.level, archive.stop, recorder.progress)
+        let generations = wanted.generations
+        var merged = tables
+        try await withThrowingTaskGroup(of: [(Item, ArchivedChunk)].self) { group in
+            for first in 0..<jobs {
+                group.addTask {
+                    var chunks: [(Item, ArchivedChunk)] = []
+                    for index in stride(from: first, to: items.count, by: jobs) where !stop.isRequested {
+                        let item = items[index]
+                        let table = tables[item.table]
+                        let chunk = table.chunks[item.chunk]
+                        let frames = try FrameWriter(level: level) { try writer.newFile("zst") }
+                        try ChunkRows(generations, of: table, chunk.range).read { try frames.append($0) }
+                        let written = try frames.finish()
+                        guard written?.rows ?? 0 == chunk.rows else {
+                            throw ArchiveError(
+                                .damaged,
+                                archive.path,
+                                "\(table.qualifiedName) \(chunk.range) comes to \(written?.rows ?? 0) rows, and the manifest tells of \(chunk.rows)"
+                            )
+                        }
+                        progress.addBytes(written?.contentBytes ?? 0)
+                        chunks.append((item, chunk.asBase(written)))
+                    }
+                    return chunks
+                }
+            }
+            for try await chunks in group {
+                for (item, chunk) in chunks { merged[item.table].chunks[item.chunk] = chunk }
+            }
+        }
+        try stop.check()
+        return merged
+    }
+
+    /// Each object from the last file that holds it.
+    private func mergeLargeObjects(_ wanted: WantedGeneration, _ writer: GenerationWriter) throws -> (
+        [Manifest.LargeObjectEntry], [FileEntry]
+    ) {
+        var left = Set(wanted.manifest.largeObjects.map(\.object.oid))
+        var places: [UInt32: String] = [:]
+        var files: [FileEntry] = []
+        for generation in wanted.generations.reversed() where !left.isEmpty {
+            let held = generation.manifest.largeObjects.filter { $0.file != nil && left.contains($0.object.oid) }
+            for file in generation.manifest.largeObjectFiles {
+                let oids = held.filter { $0.file == file.name }.map(\.object.oid)
+                let names = Set(oids.map { Array("\($0)".utf8) })
+                let frames = try FrameWriter(level: archive.level) { try writer.newFile("zst") }
+                try FrameReader(file, in: generation.folder).readRows { row in
+                    if names.contains(Array(row.prefix { $0 != UInt8(ascii: "\t") })) { try frames.append(row) }
+                }
+                guard let written = try frames.finish() else { continue }
+                files.append(written)
+                for oid in oids { places[oid] = written.name }
+                left.subtract(oids)
+            }
+        }
+        guard left.isEmpty else {
+            throw ArchiveError(.damaged, archive.path, "nowhere holds the content of large object \(left.min() ?? 0)")
+        }
+        let objects = wanted.manifest.largeObjects.map { entry in
+            Manifest.LargeObjectEntry(
+                object: entry.object,
+                bytes: entry.bytes,
+                hash: entry.hash,
+                file: places[entry.object.oid]
+            )
+        }
+        return (objects, files)
+    }
+}
