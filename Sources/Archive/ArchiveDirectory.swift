@@ -87,6 +87,11 @@ package struct ArchiveDirectory: Sendable {
         return ArchiveDirectory(path: path, header: header)
     }
 
+    /// Sends what tells which archive it is.
+    package func sendHeader(to stream: TarWriter) throws {
+        try stream.send("\(path)/\(Self.headerName)", as: Self.headerName)
+    }
+
     package func folder(of generation: Int) -> String {
         let digits = String(generation)
         return "\(path)/generation-\(String(repeating: "0", count: max(0, 6 - digits.count)))\(digits)"

@@ -28,18 +28,24 @@ package final class GenerationWriter: Sendable {
     /// Chunks an earlier client has brought to disk.
     package let done: [Line]
     private let state: Mutex<State>
+    /// Takes the files as soon as they are whole; they do not stay.
+    private let stream: TarWriter?
 
     /// Begins a generation, or goes on with one that was broken off.
     ///
     /// - Parameters:
     ///   - folder: The generation's folder.
     ///   - mayResume: Whether what is there may be used; else it goes.
+    ///   - stream: Takes the files instead of the folder; nil: they stay there.
     /// - Throws: ``ArchiveError``.
-    package init(in folder: String, mayResume: Bool) throws {
+    package init(in folder: String, mayResume: Bool, stream: TarWriter? = nil) throws {
         self.folder = folder
+        self.stream = stream
         try ArchiveDirectory.makeFolder(folder)
         let journal = "\(folder)/\(Self.journalName)"
-        done = mayResume ? try Self.lines(of: journal) : []
+        // A name is on disk only when its folder is: after a crash of the machine a file may be missing.
+        done =
+            mayResume && stream == nil ? try Self.lines(of: journal).filter { Self.isThere($0.chunk, in: folder) } : []
         let known = Set(done.flatMap { [$0.chunk.keep?.name, $0.chunk.written?.name].compactMap(\.self) })
         var counter = 0
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
@@ -99,6 +105,21 @@ package final class GenerationWriter: Sendable {
         )
     }
 
+    /// Says that files are whole and nothing more of them is to come.
+    package func ship(_ files: [FileEntry?]) throws {
+        guard let stream else { return }
+        for file in files.compactMap(\.self) {
+            try stream.send("\(folder)/\(file.name)", as: "\(folderName)/\(file.name)")
+            unlink("\(folder)/\(file.name)")
+        }
+    }
+
+    private var folderName: Substring { folder.split(separator: "/").last ?? "" }
+
+    private static func isThere(_ chunk: ArchivedChunk, in folder: String) -> Bool {
+        [chunk.keep, chunk.written].compactMap(\.self).allSatisfy { (try? KnownFile($0, in: folder)) != nil }
+    }
+
     private func enter(_ line: Line) throws {
         let whole = try Self.bytes(of: line)
         try state.withLock { state in
@@ -121,8 +142,13 @@ package final class GenerationWriter: Sendable {
             // Of an earlier client whose plan was another one.
             unlink("\(folder)/\(name)")
         }
+        if stream != nil {
+            try ship(manifest.files.filter { access("\(folder)/\($0.name)", F_OK) == 0 })
+        }
         try ArchiveDirectory.sync(folder)
         try ArchiveDirectory.write(manifest, in: folder)
+        try stream?.send("\(folder)/manifest.json", as: "\(folderName)/manifest.json")
+        try stream?.finish()
         state.withLock { try? $0.journal.close() }
         unlink("\(folder)/\(Self.journalName)")
     }

@@ -45,6 +45,28 @@ public struct DatabaseArchive: Sendable {
         try await Dump(self, source).run()
     }
 
+    /// Writes a generation as one stream, a tape archive that `tar x` makes a folder of.
+    ///
+    /// No more than a few chunks are on disk at a time. The archive's folder keeps the manifests only: by them the next call
+    /// knows what has changed since.
+    ///
+    /// - Parameters:
+    ///   - source: The database.
+    ///   - descriptor: Takes the stream.
+    /// - Returns: What was written.
+    /// - Throws: As ``dump(from:)``; what was sent is worthless then.
+    public func dump(from source: Endpoint, to descriptor: Int32) async throws -> RunReport {
+        try await Dump(self, source, to: TarWriter(descriptor)).run()
+    }
+
+    /// Makes the archive's folder of such a stream.
+    ///
+    /// - Parameter descriptor: Gives the stream.
+    /// - Throws: ``ArchiveError``.
+    public func receive(from descriptor: Int32) throws {
+        try TarReader(descriptor).unpack(into: path)
+    }
+
     /// Folds the base and its deltas into the base of another archive, without a server; this one stays as it is.
     ///
     /// The next dump into the other archive is a delta to it.

@@ -17,15 +17,18 @@ struct Dump {
 
     private let archive: DatabaseArchive
     private let source: Endpoint
+    /// Takes the generation instead of the archive's folder, which keeps the manifest.
+    private let stream: TarWriter?
     private let recorder: RunRecorder
 
-    init(_ archive: DatabaseArchive, _ source: Endpoint) {
+    init(_ archive: DatabaseArchive, _ source: Endpoint, to stream: TarWriter? = nil) {
         self.archive = archive
         self.source = source
+        self.stream = stream
         recorder = RunRecorder(
             "dump",
             source: source.description,
-            target: archive.path,
+            target: stream == nil ? archive.path : "standard output",
             observer: archive.observer
         )
     }
@@ -114,8 +117,10 @@ struct Dump {
         let writer = try GenerationWriter(
             in: situation.directory.folder(of: situation.number),
             // What an earlier client read was another snapshot.
-            mayResume: shared == nil
+            mayResume: shared == nil,
+            stream: stream
         )
+        if let stream, situation.number == 0 { try situation.directory.sendHeader(to: stream) }
         let began = Date.now.formatted(.iso8601)
         let (definitions, catalog) = try await recorder.phase("definitions") {
             try await writeDefinitions(situation, writer, shared)
@@ -270,6 +275,7 @@ struct Dump {
                                         )
                                     }
                                 }
+                                try writer.ship([chunk.keep, chunk.written])
                                 // A settled table is one snapshot's, or nothing.
                                 if !table.isSettled || shared == nil {
                                     try writer.enter(

@@ -19,6 +19,14 @@ struct DumpCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
+    @Option(
+        help: ArgumentHelp(
+            "With --archive -: keep the manifests here, so that the next dump is a delta.",
+            valueName: "folder"
+        )
+    )
+    var manifests: String?
+
     @Flag(help: "Read everything in one snapshot; a transaction stays open on the source as long as the dump takes.")
     var consistent = false
 
@@ -30,6 +38,7 @@ struct DumpCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...19).contains(level) else { throw ValidationError("--level is 1 to 19") }
+        guard manifests == nil || archive.isStream else { throw ValidationError("--manifests goes with --archive -") }
     }
 
     func run() async throws {
@@ -37,21 +46,32 @@ struct DumpCommand: AsyncParsableCommand {
             var options = try plan.options()
             omissions.apply(to: &options)
             if let pgBin { options.toolDirectory = pgBin }
-            var archive = DatabaseArchive(
-                archive.archive,
-                options: options,
-                stop: terminal.stop,
-                observer: terminal.show
-            )
-            archive.isConsistent = consistent
-            archive.level = level
-            return try terminal.print(try await archive.dump(from: source.endpoint()), json: output.json)
+            func dump(into folder: String) async throws -> RunReport {
+                var written = DatabaseArchive(folder, options: options, stop: terminal.stop, observer: terminal.show)
+                written.isConsistent = consistent
+                written.level = level
+                guard archive.isStream else { return try await written.dump(from: source.endpoint()) }
+                return try await written.dump(from: source.endpoint(), to: StandardOutput.descriptor)
+            }
+            guard archive.isStream else {
+                return try terminal.print(try await dump(into: archive.archive), json: output.json)
+            }
+            let report: RunReport
+            if let manifests {
+                report = try await dump(into: manifests)
+            } else {
+                report = try await ScratchFolder.with { try await dump(into: $0) }
+            }
+            // Standard output is the archive's.
+            return try terminal.complain(report, json: output.json)
         }
     }
 }
 
 /// The archive's folder.
 struct ArchiveOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The archive's folder.", valueName: "folder"))
+    @Option(help: ArgumentHelp("The archive's folder; dump and restore take - for a stream.", valueName: "folder"))
     var archive: String
+
+    var isStream: Bool { archive == "-" }
 }

@@ -31,13 +31,15 @@ struct RestoreCommand: AsyncParsableCommand {
             var options = MigrationOptions()
             try build.apply(to: &options)
             try jobs.apply(to: &options)
-            let archive = DatabaseArchive(
-                archive.archive,
-                options: options,
-                stop: terminal.stop,
-                observer: terminal.show
-            )
-            let report = try await archive.restore(to: target.endpoint(), until: until, isAhead: ahead)
+            func restore(from folder: String) async throws -> RunReport {
+                let read = DatabaseArchive(folder, options: options, stop: terminal.stop, observer: terminal.show)
+                if archive.isStream { try read.receive(from: StandardInput.descriptor) }
+                return try await read.restore(to: target.endpoint(), until: until, isAhead: ahead)
+            }
+            let report =
+                archive.isStream
+                ? try await ScratchFolder.with { try await restore(from: $0) }
+                : try await restore(from: archive.archive)
             return try terminal.print(report, json: output.json)
         }
     }

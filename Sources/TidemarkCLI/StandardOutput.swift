@@ -2,6 +2,7 @@ import Glibc
 
 /// Standard output for more than a report: in large pieces, and with an eye on whether anybody takes them.
 struct StandardOutput {
+    static let descriptor = STDOUT_FILENO
     private static let capacity = 256 << 10
 
     private var bytes: [UInt8] = []
@@ -26,4 +27,9 @@ struct StandardOutput {
         }
         bytes.removeAll(keepingCapacity: true)
     }
+}
+
+/// Standard input, for more than an answer.
+enum StandardInput {
+    static let descriptor = STDIN_FILENO
 }

@@ -76,6 +76,13 @@ final class Terminal: Sendable {
         return ExitStatus(report.outcome)
     }
 
+    /// The same on standard error, where standard output carries something else.
+    func complain(_ report: RunReport, json: Bool) throws -> ExitStatus {
+        try directory?.write(report)
+        Self.write((json ? try report.json() : report.text) + "\n", to: STDERR_FILENO)
+        return ExitStatus(report.outcome)
+    }
+
     func print(_ report: InspectionReport, json: Bool) throws {
         print(json ? try report.json() : report.text)
     }

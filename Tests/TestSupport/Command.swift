@@ -134,7 +134,7 @@ package struct Command: Sendable {
     }
 
     /// Beside the test bundle, where SwiftPM puts all products of one build.
-    private static var path: String {
+    package static var path: String {
         let bundle = CommandLine.arguments.first ?? ""
         let folder = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         let beside = folder + "/tidemark"

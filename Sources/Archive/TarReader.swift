@@ -1,0 +1,105 @@
+import Glibc
+import SystemPackage
+
+/// Makes an archive's folder of the stream that ``TarWriter`` has sent.
+package struct TarReader {
+    private static let block = 512
+
+    private let input: FileDescriptor
+
+    /// - Parameter descriptor: Gives the stream.
+    package init(_ descriptor: Int32) {
+        input = FileDescriptor(rawValue: descriptor)
+    }
+
+    /// Writes the files; what is in them is for whoever reads the archive to judge.
+    ///
+    /// - Parameter folder: An empty folder.
+    /// - Throws: ``ArchiveError`` for any name an archive does not have, and for a stream that ends too early.
+    package func unpack(into folder: String) throws {
+        while let (name, size) = try next() {
+            let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            guard Self.isName(parts) else { throw ArchiveError(.damaged, name, "is no name that an archive has") }
+            var inner = folder
+            if parts.count == 2 {
+                inner = "\(folder)/\(parts[0])"
+                try ArchiveDirectory.makeFolder(inner)
+            }
+            let file = try NewFile(parts[parts.count - 1], in: inner)
+            try copy(size, to: file)
+            _ = try file.close()
+        }
+    }
+
+    private static func isName(_ parts: [String]) -> Bool {
+        if parts == ["archive.json"] { return true }
+        guard parts.count == 2, parts[0].hasPrefix("generation-") else { return false }
+        let number = parts[0].dropFirst("generation-".count)
+        return number.count >= 6 && number.count <= 9 && number.allSatisfy { ("0"..."9").contains($0) }
+            && (parts[1] == "manifest.json" || KnownFile.isName(parts[1]))
+    }
+
+    /// nil at the end.
+    private func next() throws -> (name: String, size: Int)? {
+        let header = try bytes(Self.block)
+        if header.allSatisfy({ $0 == 0 }) {
+            // The second block of the end, and whatever fills up a tape.
+            while try !piece(Self.block * 16).isEmpty {}
+            return nil
+        }
+        var blanked = header
+        for index in 148..<156 { blanked[index] = UInt8(ascii: " ") }
+        let sum = blanked.reduce(0) { $0 + Int($1) }
+        guard Self.octal(header[148..<156]) == sum, header[156] == UInt8(ascii: "0") || header[156] == 0,
+            let size = Self.size(header[124..<136])
+        else { throw ArchiveError(.damaged, "the stream", "is no tape archive of plain files") }
+        return (String(decoding: header[..<100].prefix { $0 != 0 }, as: UTF8.self), size)
+    }
+
+    private static func octal(_ field: ArraySlice<UInt8>) -> Int? {
+        let digits = field.drop { $0 == UInt8(ascii: " ") }.prefix {
+            ("0"..."7").contains(Character(UnicodeScalar($0)))
+        }
+        return Int(String(decoding: digits, as: UTF8.self), radix: 8)
+    }
+
+    private static func size(_ field: ArraySlice<UInt8>) -> Int? {
+        guard field.first == 0x80 else { return octal(field) }
+        let bytes = field.suffix(8)
+        guard field.dropFirst().prefix(3).allSatisfy({ $0 == 0 }), bytes.first.map({ $0 < 0x80 }) ?? false else {
+            return nil
+        }
+        return bytes.reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    private func copy(_ size: Int, to file: NewFile) throws {
+        var left = size
+        while left > 0 {
+            let piece = try piece(min(left, 256 << 10))
+            guard !piece.isEmpty else { throw ArchiveError(.damaged, file.name, "the stream ends within it") }
+            try piece.withUnsafeBytes { try file.write($0) }
+            left -= piece.count
+        }
+        _ = try bytes((Self.block - size % Self.block) % Self.block)
+    }
+
+    private func bytes(_ count: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let piece = try piece(count - bytes.count)
+            guard !piece.isEmpty else { throw ArchiveError(.damaged, "the stream", "ends before its end") }
+            bytes += piece
+        }
+        return bytes
+    }
+
+    private func piece(_ count: Int) throws -> [UInt8] {
+        do {
+            return try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                filled = try input.read(into: UnsafeMutableRawBufferPointer(buffer))
+            }
+        } catch {
+            throw ArchiveError(.failed, "the stream", "cannot be read: \(error)")
+        }
+    }
+}
