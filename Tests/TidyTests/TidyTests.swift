@@ -13,7 +13,8 @@ import Testing
 
     /// In the order of Package.swift: an import only ever points to a module further left.
     private static let layers = [
-        "CLibpq", "CZstd", "Postgres", "Catalog", "Planning", "Ledger", "Transfer", "Rebuild", "Verification", "Report",
+        "CLibpq", "CZstd", "Postgres", "Catalog", "Planning", "Ledger", "Archive", "Transfer", "Rebuild",
+        "Verification", "Report",
         "Tidemark", "TidemarkCLI",
     ]
 
