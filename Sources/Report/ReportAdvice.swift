@@ -23,7 +23,11 @@ struct ReportAdvice {
                 steps = [
                     "On the night, with nobody writing to the source any more: tidemark cutover. Until then, the same command again moves the marks."
                 ]
-            case "cutover":
+            case "dump", "merge":
+                steps = ["Ship the archive as it is. The next dump into it is a delta."]
+            case "restore" where report.verification == nil:
+                steps = ["Restore the next delta when it comes, the last one without --ahead."]
+            case "cutover", "restore":
                 steps = [
                     "Open: let the application write to the target.",
                     "Enable the subscriptions that were brought over, if there are any.",
