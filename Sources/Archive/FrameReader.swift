@@ -55,7 +55,7 @@ package final class FrameReader {
                     )
                 }
                 let content = UnsafeRawBufferPointer(rebasing: output[..<out.pos])
-                rows += content.count { $0 == UInt8(ascii: "\n") }
+                rows += content.newlines
                 try body(content)
             }
         }
@@ -77,7 +77,7 @@ package final class FrameReader {
         var rest: [UInt8] = []
         try read { piece in
             var start = 0
-            while let end = piece[start...].firstIndex(of: UInt8(ascii: "\n")) {
+            while let end = piece.newline(from: start) {
                 let row = UnsafeRawBufferPointer(rebasing: piece[start...end])
                 if rest.isEmpty {
                     try body(row)
@@ -177,5 +177,25 @@ package final class KnownFile {
         }
         guard status.st_mode & S_IFMT == S_IFREG else { throw ArchiveError(.damaged, path, "is no regular file") }
         return Int(status.st_size)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where the next newline is; nil where there is none any more.
+    fileprivate func newline(from start: Int) -> Int? {
+        guard start < count, let base = baseAddress,
+            let found = memchr(base + start, Int32(UInt8(ascii: "\n")), count - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
+    }
+
+    /// How many newlines there are.
+    fileprivate var newlines: Int {
+        var (found, start) = (0, 0)
+        while let end = newline(from: start) {
+            found += 1
+            start = end + 1
+        }
+        return found
     }
 }

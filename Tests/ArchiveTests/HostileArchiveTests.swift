@@ -84,6 +84,41 @@ import Tidemark
         }
     }
 
+    @Test func `is refused for a bit anywhere in a larger file`() async throws {
+        let schema = """
+            CREATE TABLE t (id int PRIMARY KEY, v text);
+            INSERT INTO t SELECT n, md5(n::text) || repeat(md5((n * 7)::text), 3) FROM generate_series(1, 120000) n
+            """
+        try await DatabasePair.with(schema) { pair in
+            try await TestArchive.with(pair) { test in
+                _ = try await test.archive { $0.options.plan.chunkBytes = 64 << 20 }.dump(from: pair.source.endpoint)
+                try await self.flipThousand(test)
+            }
+        }
+    }
+
+    private func flipThousand(_ test: TestArchive) async throws {
+        let generation = try #require(try ArchiveDirectory.open(test.path).generations().first)
+        let files = generation.manifest.files.filter { $0.frames > 1 }
+        try #require(files.reduce(0) { $0 + $1.bytes } > 4_000_000)
+        var random = SplitMix(seed: 11)
+        for _ in 0..<1000 {
+            let entry = files[random.next(upTo: files.count)]
+            let descriptor = open("\(generation.folder)/\(entry.name)", O_RDWR)
+            defer { close(descriptor) }
+            let bit = random.next(upTo: entry.bytes * 8)
+            var whole: UInt8 = 0
+            #expect(pread(descriptor, &whole, 1, bit / 8) == 1)
+            var byte = whole ^ UInt8(1 << (bit % 8))
+            #expect(pwrite(descriptor, &byte, 1, bit / 8) == 1)
+            #expect(throws: ArchiveError.self, "\(entry.name) bit \(bit)") {
+                try FrameReader(entry, in: generation.folder).read { _ in }
+            }
+            #expect(pwrite(descriptor, &whole, 1, bit / 8) == 1)
+        }
+        try await test.archive().check()
+    }
+
     @Test func `is refused for each bit of a manifest that another manifest follows`() async throws {
         try await Self.with { test, _ in
             let file = "\(test.path)/generation-000000/manifest.json"
