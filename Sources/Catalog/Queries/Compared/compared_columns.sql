@@ -5,7 +5,9 @@ SELECT 'column' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid,
            'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
            'NOT NULL', a.attnotnull::text,
            'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-           'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
+           -- From PostgreSQL 17 on a partition's is its parent's, which tells it; before, partitions had none of it.
+           'identity', CASE CASE WHEN c.relispartition AND pg_catalog.current_setting('server_version_num')::integer >= 170000
+                                 THEN '' ELSE a.attidentity END WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
            'generation', CASE a.attgenerated WHEN 's' THEN 'stored' WHEN 'v' THEN 'virtual' END,
            'collation', pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname),
            'storage', CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END,
