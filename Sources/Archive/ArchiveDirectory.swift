@@ -16,13 +16,14 @@ package struct ArchiveDirectory: Sendable {
     package struct Generation: Sendable {
         /// Copies its definitions, and sees that they are what was written.
         ///
-        /// - Parameter path: Where to; there is nothing yet.
+        /// - Parameter file: Takes them.
+        /// - Returns: What a manifest tells of the copy.
         /// - Throws: ``ArchiveError``.
-        package func copyDefinitions(to path: String) throws {
-            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-            let file = try NewFile(String(parts.last ?? ""), in: parts.dropLast().joined(separator: "/"))
+        @discardableResult
+        package func copyDefinitions(to file: NewFile) throws -> FileEntry {
             try KnownFile(manifest.definitions, in: folder).read { try file.write($0) }
-            _ = try file.close()
+            let (bytes, sha256) = try file.close()
+            return FileEntry(name: file.name, bytes: bytes, sha256: sha256, contentBytes: bytes, rows: 0, frames: 0)
         }
 
         package let manifest: Manifest
@@ -236,21 +237,34 @@ package struct ArchiveDirectory: Sendable {
         return try encoder.encode(value)
     }
 
-    /// Under its name only when it is whole, and on disk.
-    private static func write(_ value: some Encodable, _ name: String, in folder: String) throws {
+    /// Under its name only when it is whole, on disk, and where `before` has not failed.
+    private static func write(
+        _ value: some Encodable,
+        _ name: String,
+        in folder: String,
+        before: (String) throws -> Void = { _ in }
+    ) throws {
         let temporary = "\(folder)/\(name).new"
         unlink(temporary)
         let file = try NewFile("\(name).new", in: folder)
         try (try encoded(value)).withUnsafeBytes { try file.write($0) }
         _ = try file.close()
+        try before(temporary)
         guard rename(temporary, "\(folder)/\(name)") == 0 else {
             throw ArchiveError(.failed, temporary, "cannot be renamed: \(Errno(rawValue: errno))")
         }
         try sync(folder)
     }
 
-    static func write(_ manifest: Manifest, in folder: String) throws {
-        try write(manifest, manifestName, in: folder)
+    /// Makes a folder of files a generation.
+    ///
+    /// - Parameters:
+    ///   - manifest: What the generation holds.
+    ///   - folder: Its folder.
+    ///   - before: Last chance to fail; is given the file's path.
+    /// - Throws: ``ArchiveError``, and what `before` throws.
+    static func write(_ manifest: Manifest, in folder: String, before: (String) throws -> Void) throws {
+        try write(manifest, manifestName, in: folder, before: before)
     }
 
     static func makeFolder(_ path: String) throws {

@@ -146,9 +146,11 @@ package final class GenerationWriter: Sendable {
             try ship(manifest.files.filter { access("\(folder)/\($0.name)", F_OK) == 0 })
         }
         try ArchiveDirectory.sync(folder)
-        try ArchiveDirectory.write(manifest, in: folder)
-        try stream?.send("\(folder)/manifest.json", as: "\(folderName)/manifest.json")
-        try stream?.finish()
+        // Kept only when it was sent: the next delta builds upon it.
+        try ArchiveDirectory.write(manifest, in: folder) { path in
+            try stream?.send(path, as: "\(folderName)/manifest.json")
+            try stream?.finish()
+        }
         state.withLock { try? $0.journal.close() }
         unlink("\(folder)/\(Self.journalName)")
     }

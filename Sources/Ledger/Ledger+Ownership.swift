@@ -57,7 +57,11 @@ extension Ledger {
             )
         }
         // What an archive has brought stands at marks of the source: the source itself may bring the rest.
-        if archive == nil, found.archive != nil { try connection.execute("UPDATE tidemark.run SET archive = NULL") }
+        if archive == nil, found.archive != nil {
+            // Its passes counted generations: a restore that was broken off would have chunks pass for brought already.
+            try connection.execute("UPDATE tidemark.run SET archive = NULL")
+            try connection.execute("UPDATE tidemark.chunk SET pass = 0")
+        }
         try connection.endSessions(named: found.sessionPrefix)
         let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
             "epoch"

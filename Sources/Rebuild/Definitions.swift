@@ -106,7 +106,7 @@ package struct Definitions: Sendable {
     ///   - tools: Tools of the target's major.
     ///   - scratch: The folder in which a private one is made.
     ///   - options: Ownership and rights.
-    ///   - copy: Writes the file, under the path it is given: nobody else can change it there.
+    ///   - copy: Writes the file, under the name and in the folder it is given: nobody else can change it there.
     ///   - body: What is done with them.
     /// - Returns: What `body` returns.
     /// - Throws: ``ToolError``, and what `copy` and `body` throw.
@@ -114,13 +114,14 @@ package struct Definitions: Sendable {
         tools: PostgresTools,
         scratch: String,
         options: Options,
-        copy: (String) throws -> Void,
+        copy: (_ name: String, _ folder: String) throws -> Void,
         _ body: (Definitions) async throws -> Result
     ) async throws -> Result {
         let directory = try privateDirectory(in: scratch)
         defer { try? FileManager.default.removeItem(at: directory) }
-        let path = directory.appendingPathComponent("definitions.dump").path
-        try copy(path)
+        let name = "definitions.dump"
+        try copy(name, directory.path)
+        let path = directory.appendingPathComponent(name).path
         return try await body(Definitions(tools: tools, directory: directory, archive: path, options: options))
     }
 

@@ -49,7 +49,7 @@ struct Merge {
         _ directory: ArchiveDirectory,
         _ writer: GenerationWriter
     ) async throws -> Manifest {
-        let definitions = try copyDefinitions(of: wanted.last, writer)
+        let definitions = try wanted.last.copyDefinitions(to: writer.newFile("dump"))
         let catalog = try wanted.told.write(to: writer, level: archive.level)
         let tables = try await recorder.phase("rows") { try await mergeRows(wanted, writer) }
         let (objects, files) = try await recorder.phase("large objects") { try mergeLargeObjects(wanted, writer) }
@@ -71,16 +71,6 @@ struct Merge {
             largeObjects: objects,
             largeObjectFiles: files
         )
-    }
-
-    private func copyDefinitions(of generation: ArchiveDirectory.Generation, _ writer: GenerationWriter) throws
-        -> FileEntry
-    {
-        let file = try writer.newFile("dump")
-        let entry = generation.manifest.definitions
-        try KnownFile(entry, in: generation.folder).read { try file.write($0) }
-        let (bytes, sha256) = try file.close()
-        return FileEntry(name: file.name, bytes: bytes, sha256: sha256, contentBytes: bytes, rows: 0, frames: 0)
     }
 
     private func mergeRows(_ wanted: WantedGeneration, _ writer: GenerationWriter) async throws -> [ArchivedTable] {

@@ -52,7 +52,7 @@ struct WantedGeneration: Sendable {
             tools: tools,
             scratch: migration.options.scratchDirectory,
             options: Definitions.Options(migration.options),
-            copy: { try last.copyDefinitions(to: $0) },
+            copy: { name, folder in try last.copyDefinitions(to: NewFile(name, in: folder)) },
             body
         )
     }

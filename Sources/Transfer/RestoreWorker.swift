@@ -142,7 +142,6 @@ package struct RestoreWorker {
             return outcomes
         }
         finished.forEach(progress.finishChunk)
-        if stop.isRequested { return }
     }
 
     private func repeating(_ claim: (Ledger) throws -> (ChunkEntry, RelationEntry, Int)?) throws {

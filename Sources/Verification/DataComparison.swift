@@ -12,7 +12,7 @@ package final class DataComparison: Sendable {
         var ranges = 0
         /// Those of them that were proven before and in which nothing was written since.
         var standing = 0
-        var differing: [ComparedRange] = []
+        var differing = 0
         var sourceRows = 0
         var targetRows = 0
     }
@@ -102,7 +102,7 @@ package final class DataComparison: Sendable {
                     VerificationResult.ComparedTable(
                         name: table.table.description,
                         ranges: tally.ranges,
-                        differingRanges: tally.differing.count,
+                        differingRanges: tally.differing,
                         standingRanges: tally.standing,
                         sourceBytes: table.tableBytes.source,
                         targetBytes: table.tableBytes.target,
@@ -138,7 +138,7 @@ package final class DataComparison: Sendable {
             tally.ranges += 1
             tally.sourceRows += source.rows
             tally.targetRows += target.rows
-            if isDifferent { tally.differing.append(range) }
+            if isDifferent { tally.differing += 1 }
             state.tallies[range.table] = tally
             return Self.namedKeys - (state.described[range.table] ?? 0)
         }

@@ -13,7 +13,8 @@ package struct InsertProbe {
 
     private let target: Connection
     private let catalog: DatabaseCatalog
-    private let facts: ReadinessFacts
+    /// Tables an INSERT into which runs the application's code.
+    private let passedOver: Set<UInt32>
     /// Sequences by table and column.
     private let sequences: [QualifiedName: [String: SequenceDefinition]]
 
@@ -24,7 +25,10 @@ package struct InsertProbe {
     package init(_ target: Connection, catalog: DatabaseCatalog, facts: ReadinessFacts) {
         self.target = target
         self.catalog = catalog
-        self.facts = facts
+        // A row that goes in through a partitioned table meets what its partition runs.
+        let running = catalog.tables.filter { facts.withInsertCode.contains($0.oid) }
+        let partitions = catalog.partitions
+        passedOver = facts.withInsertCode.union(running.flatMap { partitions.ancestors(of: $0).map(\.oid) })
         var sequences: [QualifiedName: [String: SequenceDefinition]] = [:]
         for sequence in catalog.sequences {
             for column in sequence.columns { sequences[column.tableName, default: [:]][column.column] = sequence }
@@ -67,7 +71,7 @@ package struct InsertProbe {
 
     private func outcome(of table: Table) throws -> Outcome {
         let columns = table.copiedColumns
-        guard !facts.withInsertCode.contains(table.oid), !table.isRowSecurityActive, !columns.isEmpty else {
+        guard !passedOver.contains(table.oid), !table.isRowSecurityActive, !columns.isEmpty else {
             return .notTried
         }
         let drawing = sequences[table.qualifiedName] ?? [:]

@@ -51,8 +51,10 @@ import Tidemark
     @Test func `goes from server to server without a folder, whole or not at all`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
-                for cut in ["head -c 5000", "head -c 100000", "tail -c +513", "sed s/generation/regeneration/"] {
-                    try await test.withEmptyTarget("cut_\(abs(cut.hashValue) % 100_000)") { target in
+                for (number, cut) in [
+                    "head -c 5000", "head -c 100000", "tail -c +513", "sed s/generation/regeneration/",
+                ].enumerated() {
+                    try await test.withEmptyTarget("cut_\(number)") { target in
                         let broken = try await Self.shell(
                             "(tidemark dump --archive - --quiet || true) 2>/dev/null | \(cut) | tidemark restore --archive - --quiet",
                             pair,
@@ -68,6 +70,26 @@ import Tidemark
                 )
                 #expect(piped.code == 0, "\(piped.errors)")
                 #expect(try await pair.target.contents() == pair.source.contents())
+            }
+        }
+    }
+
+    @Test func `leaves nothing behind when its reader goes away`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await TestArchive.with(pair) { test in
+                let scratch = test.path + "-scratch"
+                mkdir(scratch, 0o700)
+                defer { try? FileManager.default.removeItem(atPath: scratch) }
+                for manifests in ["", "--manifests '\(test.path)'"] {
+                    let broken = try await Self.shell(
+                        "export TMPDIR='\(scratch)'; { tidemark dump --archive - \(manifests) --quiet; echo \"code $?\" >&2; } | head -c 2000 >/dev/null",
+                        pair
+                    )
+                    #expect(broken.errors.contains("code 1"), "\(broken.errors)")
+                    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch) == [])
+                }
+                // What nobody has received no delta may build upon.
+                #expect(!FileManager.default.fileExists(atPath: "\(test.path)/generation-000000/manifest.json"))
             }
         }
     }
