@@ -8,8 +8,26 @@ extension ArchiveDirectory {
         let manifest = generation.manifest
         try KnownFile(manifest.definitions, in: generation.folder).read { _ in }
         _ = try ArchivedCatalog(of: generation)
-        for file in manifest.files.dropFirst(2) {
-            try FrameReader(file, in: generation.folder).read { _ in }
+        for file in manifest.largeObjectFiles { try FrameReader(file, in: generation.folder).read { _ in } }
+        for table in manifest.tables {
+            for chunk in table.chunks { try check(chunk, of: table, in: generation.folder) }
+        }
+    }
+
+    private static func check(_ chunk: ArchivedChunk, of table: ArchivedTable, in folder: String) throws {
+        if let keep = chunk.keep { try FrameReader(keep, in: folder).read { _ in } }
+        guard chunk.isReplaced, chunk.fingerprintOf == .line else {
+            if let written = chunk.written { try FrameReader(written, in: folder).read { _ in } }
+            return
+        }
+        var sum = LineSum()
+        if let written = chunk.written { try FrameReader(written, in: folder).readRows { sum.add($0) } }
+        guard sum.rows == chunk.rows, sum.fingerprint == chunk.fingerprint else {
+            throw ArchiveError(
+                .damaged,
+                chunk.written.map { "\(folder)/\($0.name)" } ?? folder,
+                "the rows of \(table.qualifiedName) \(chunk.range) are not those that were read: their fingerprint is another"
+            )
         }
     }
 }

@@ -151,6 +151,14 @@ package struct ArchivedTable: Sendable, Codable {
 
 /// A chunk of a generation.
 package struct ArchivedChunk: Sendable, Codable {
+    /// What is hashed of a row.
+    package enum Hashed: String, Sendable, Codable {
+        /// Its line of COPY text, by whoever reads it (``LineSum``).
+        case line
+        /// Its values, by the server: the manifest's ``Manifest/hash``.
+        case values
+    }
+
     package let range: KeyRange
     package let mark: Mark
     package let isImmutable: Bool
@@ -158,6 +166,7 @@ package struct ArchivedChunk: Sendable, Codable {
     package let rows: Int
     /// The sum of its rows' hashes.
     package let fingerprint: String
+    package let fingerprintOf: Hashed
     /// Nothing of what it was is left.
     package let isReplaced: Bool
     /// The keys of the rows that stay; nil: all of them do.
@@ -171,6 +180,7 @@ package struct ArchivedChunk: Sendable, Codable {
         isImmutable: Bool,
         rows: Int,
         fingerprint: String,
+        of fingerprintOf: Hashed,
         isReplaced: Bool,
         keep: FileEntry?,
         written: FileEntry?
@@ -180,6 +190,7 @@ package struct ArchivedChunk: Sendable, Codable {
         self.isImmutable = isImmutable
         self.rows = rows
         self.fingerprint = fingerprint
+        self.fingerprintOf = fingerprintOf
         self.isReplaced = isReplaced
         self.keep = keep
         self.written = written
@@ -193,6 +204,7 @@ package struct ArchivedChunk: Sendable, Codable {
             isImmutable: isImmutable,
             rows: rows,
             fingerprint: fingerprint,
+            of: fingerprintOf,
             isReplaced: true,
             keep: nil,
             written: file

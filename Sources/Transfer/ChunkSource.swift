@@ -1,3 +1,4 @@
+import Archive
 import Catalog
 import Ledger
 import Planning
@@ -61,6 +62,15 @@ struct ChunkSource {
             """
         )
         return (try row.integer("rows"), try row.text("sum"))
+    }
+
+    /// Count and sum of the hashes of the lines that ``allRows`` has.
+    func lineSum() throws -> LineSum {
+        var sum = LineSum()
+        try connection.beginCopyOut(allRows)
+        while try connection.nextCopyMessage({ sum.add($0) }) != nil {}
+        try connection.endCopyOut()
+        return sum
     }
 
     /// COPY of the keys of the rows written since a mark, or of those that were not.

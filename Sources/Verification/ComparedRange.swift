@@ -151,6 +151,11 @@ package struct ComparedRange: Sendable {
         """
     }
 
+    /// The rows as an archive's files have them.
+    func lines(_ columns: [String], _ side: Endpoint.Side) -> SQL {
+        "COPY (SELECT \(columns.map { Identifier($0) as Identifier }.commaSeparated) FROM \(rows) WHERE \(condition(side))) TO STDOUT"
+    }
+
     /// Every key with the hash of its row, in an order that depends on no collation.
     func keysAndHashes(_ key: Key, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
@@ -172,6 +177,11 @@ package struct ComparedRange: Sendable {
 struct Fingerprint: Hashable {
     let rows: Int
     let sum: String
+
+    init(rows: Int, sum: String) {
+        self.rows = rows
+        self.sum = sum
+    }
 
     init(_ row: Row) throws {
         rows = try row.integer("rows")
