@@ -151,8 +151,8 @@ let package = Package(
         .testTarget(
             name: "MigrationTests",
             dependencies: [
-                "TestSupport", "Tidemark", "Report", "Verification", "Transfer", "Ledger", "Planning", "Catalog",
-                "Postgres",
+                "TestSupport", "Tidemark", "Report", "Verification", "Rebuild", "Transfer", "Ledger", "Planning",
+                "Catalog", "Postgres",
             ],
             swiftSettings: strict
         ),

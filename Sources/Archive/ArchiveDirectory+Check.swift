@@ -17,15 +17,15 @@ extension ArchiveDirectory {
     private static func check(_ chunk: ArchivedChunk, of table: ArchivedTable, in folder: String) throws {
         if let keep = chunk.keep { try FrameReader(keep, in: folder).read { _ in } }
         guard chunk.isReplaced, chunk.fingerprintOf == .line else {
-            if let written = chunk.written { try FrameReader(written, in: folder).read { _ in } }
+            for written in chunk.written { try FrameReader(written, in: folder).read { _ in } }
             return
         }
         var sum = LineSum()
-        if let written = chunk.written { try FrameReader(written, in: folder).readRows { sum.add($0) } }
+        for written in chunk.written { try FrameReader(written, in: folder).readRows { sum.add($0) } }
         guard sum.rows == chunk.rows, sum.fingerprint == chunk.fingerprint else {
             throw ArchiveError(
                 .damaged,
-                chunk.written.map { "\(folder)/\($0.name)" } ?? folder,
+                chunk.written.first.map { "\(folder)/\($0.name)" } ?? folder,
                 "the rows of \(table.qualifiedName) \(chunk.range) are not those that were read: their fingerprint is another"
             )
         }

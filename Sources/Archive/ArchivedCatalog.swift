@@ -22,11 +22,11 @@ package struct ArchivedCatalog: Sendable, Codable {
 
     /// Writes it as a file of a generation.
     package func write(to writer: GenerationWriter, level: Int) throws -> FileEntry {
-        let frames = try FrameWriter(level: level) { try writer.newFile("zst") }
+        let frames = try FrameWriter(Compression(level: level)) { try writer.newFile("zst") }
         var document = try ArchiveDirectory.encoded(self)
         document.append(UInt8(ascii: "\n"))
         try document.withUnsafeBytes { try frames.append($0) }
-        guard let entry = try frames.finish() else {
+        guard let entry = try frames.finish().first else {
             throw ArchiveError(.failed, writer.folder, "the catalog is empty")
         }
         return entry

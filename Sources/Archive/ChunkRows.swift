@@ -29,8 +29,8 @@ package struct ChunkRows {
                 "nowhere holds all of \(table.qualifiedName) \(range)"
             )
         }
-        sources = chunks.indices[base...].compactMap { index in
-            chunks[index]?.written.map { Source(generation: index, file: $0) }
+        sources = chunks.indices[base...].flatMap { index in
+            (chunks[index]?.written ?? []).map { Source(generation: index, file: $0) }
         }
         keeps = chunks.indices[base...].compactMap { index in chunks[index]?.keep.map { (index, $0) } }
         let names = table.key?.parts.map(\.name) ?? []

@@ -46,7 +46,7 @@ package final class GenerationWriter: Sendable {
         // A name is on disk only when its folder is: after a crash of the machine a file may be missing.
         done =
             mayResume && stream == nil ? try Self.lines(of: journal).filter { Self.isThere($0.chunk, in: folder) } : []
-        let known = Set(done.flatMap { [$0.chunk.keep?.name, $0.chunk.written?.name].compactMap(\.self) })
+        let known = Set(done.flatMap(\.chunk.files).map(\.name))
         var counter = 0
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             if KnownFile.isName(name), known.contains(name) {
@@ -106,9 +106,9 @@ package final class GenerationWriter: Sendable {
     }
 
     /// Says that files are whole and nothing more of them is to come.
-    package func ship(_ files: [FileEntry?]) throws {
+    package func ship(_ files: [FileEntry]) throws {
         guard let stream else { return }
-        for file in files.compactMap(\.self) {
+        for file in files {
             try stream.send("\(folder)/\(file.name)", as: "\(folderName)/\(file.name)")
             unlink("\(folder)/\(file.name)")
         }
@@ -117,7 +117,7 @@ package final class GenerationWriter: Sendable {
     private var folderName: Substring { folder.split(separator: "/").last ?? "" }
 
     private static func isThere(_ chunk: ArchivedChunk, in folder: String) -> Bool {
-        [chunk.keep, chunk.written].compactMap(\.self).allSatisfy { (try? KnownFile($0, in: folder)) != nil }
+        chunk.files.allSatisfy { (try? KnownFile($0, in: folder)) != nil }
     }
 
     private func enter(_ line: Line) throws {

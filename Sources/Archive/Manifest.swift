@@ -109,7 +109,7 @@ package struct Manifest: Sendable, Codable {
     /// Every file, each once.
     package var files: [FileEntry] {
         [definitions, catalog] + largeObjectFiles
-            + tables.flatMap(\.chunks).flatMap { [$0.keep, $0.written].compactMap(\.self) }
+            + tables.flatMap(\.chunks).flatMap { $0.files }
     }
 
     package func table(_ name: QualifiedName) -> ArchivedTable? { tables.first { $0.qualifiedName == name } }
@@ -171,8 +171,8 @@ package struct ArchivedChunk: Sendable, Codable {
     package let isReplaced: Bool
     /// The keys of the rows that stay; nil: all of them do.
     package let keep: FileEntry?
-    /// The rows that come.
-    package let written: FileEntry?
+    /// The rows that come, in one file or several.
+    package let written: [FileEntry]
 
     package init(
         range: KeyRange,
@@ -183,7 +183,7 @@ package struct ArchivedChunk: Sendable, Codable {
         of fingerprintOf: Hashed,
         isReplaced: Bool,
         keep: FileEntry?,
-        written: FileEntry?
+        written: [FileEntry]
     ) {
         self.range = range
         self.mark = mark
@@ -197,7 +197,7 @@ package struct ArchivedChunk: Sendable, Codable {
     }
 
     /// The same rows, all of them in one file.
-    package func asBase(_ file: FileEntry?) -> ArchivedChunk {
+    package func asBase(_ files: [FileEntry]) -> ArchivedChunk {
         ArchivedChunk(
             range: range,
             mark: mark,
@@ -207,9 +207,16 @@ package struct ArchivedChunk: Sendable, Codable {
             of: fingerprintOf,
             isReplaced: true,
             keep: nil,
-            written: file
+            written: files
         )
     }
+
+    /// Every file of it.
+    package var files: [FileEntry] { (keep.map { [$0] } ?? []) + written }
+    package var writtenRows: Int { written.reduce(0) { $0 + $1.rows } }
+    package var writtenBytes: Int { written.reduce(0) { $0 + $1.contentBytes } }
+    /// Whether anything came or went.
+    package var isChanged: Bool { isReplaced || !files.isEmpty }
 }
 
 /// A file of a generation.

@@ -2,14 +2,48 @@ package import Planning
 package import Postgres
 
 extension Ledger {
+    /// How large a table may be whose chunk is taken together with others', and how many are taken at once.
+    private static let smallBytes = 1 << 20
+    private static let smallTogether = 64
+
     /// Takes the next chunk that is due, the largest tables' first; it stays taken until the open transaction ends.
     ///
-    /// Workers of any number of processes may claim at once: a taken row is skipped, not waited for.
+    /// Workers of any number of processes may claim at once: a taken row is skipped, not waited for. Of small tables that are
+    /// copied whole several are taken: with thousands of them the transactions would cost more than the rows.
     ///
     /// - Parameter stage: What is to be done.
-    /// - Returns: The chunk; nil when none is left that nobody has taken.
+    /// - Returns: The chunks; none when none is left that nobody has taken.
     /// - Throws: ``PostgresError``.
-    package func claim(_ stage: ChunkStage) throws -> ChunkEntry? { try claim(where: stage.isDue) }
+    package func claim(_ stage: ChunkStage) throws -> [ChunkEntry] {
+        guard let first = try claim(where: stage.isDue) else { return [] }
+        guard case .cutover = stage, try isSmallAndWhole(first.relationId) else { return [first] }
+        // What this transaction has taken is not locked for itself.
+        let isAnother: SQL = "c.relation_id <> \(first.relationId)"
+        return try [first]
+            + claimMany(where: "\(stage.isDue) AND \(Self.isSmallAndWhole) AND \(isAnother)", Self.smallTogether - 1)
+    }
+
+    private static let isSmallAndWhole: SQL = "r.treatment = 'whole' AND r.table_bytes <= \(smallBytes)"
+
+    private func isSmallAndWhole(_ relation: Int) throws -> Bool {
+        try connection.queryOne(
+            "SELECT \(Self.isSmallAndWhole) AS f FROM tidemark.relation r WHERE relation_id = \(relation)"
+        ).boolean("f")
+    }
+
+    private func claimMany(where isDue: SQL, _ count: Int) throws -> [ChunkEntry] {
+        try connection.query(
+            ChunkEntry.self,
+            """
+            WITH claimed AS MATERIALIZED (
+                SELECT \(Self.chunkColumns) FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
+                WHERE \(isDue)
+                ORDER BY r.table_bytes DESC, c.relation_id, c.chunk_number
+                FOR UPDATE OF c SKIP LOCKED LIMIT \(count))
+            SELECT * FROM claimed ORDER BY relation_id, chunk_number
+            """
+        )
+    }
 
     /// The same for chunks on a condition on `tidemark.chunk c` and `tidemark.relation r`.
     func claim(where isDue: SQL) throws -> ChunkEntry? {

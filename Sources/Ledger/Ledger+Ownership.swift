@@ -31,7 +31,10 @@ extension Ledger {
     ) throws -> (run: RunEntry, ledger: Ledger) {
         try lock(connection)
         let begun = try run(on: connection)
-        if begun?.step == .begun { try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt) }
+        // Some definitions may have been made already, in transactions of their own.
+        if begun?.step == .begun, try Ledger(connection).definitions().isEmpty {
+            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
+        }
         if begun == nil {
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
             try create(on: connection, source: source, toolVersion: toolVersion)

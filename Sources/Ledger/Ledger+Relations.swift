@@ -5,10 +5,11 @@ package import Postgres
 extension Ledger {
     /// Enters the plan's tables and chunks: once, in the transaction that is open.
     package func enter(_ plan: Plan, source: DatabaseCatalog) throws {
-        for table in plan.tables {
-            guard let definition = source.table(table.name) else { continue }
-            try enter(table, definition)
-        }
+        let definitions = Dictionary(
+            source.tables.map { ($0.qualifiedName, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        try enter(plan.tables.compactMap { plan in definitions[plan.name].map { NewRelation(plan, $0) } })
     }
 
     /// Enters one table with its chunks.
@@ -19,20 +20,33 @@ extension Ledger {
     ///   - isAdopted: Whether the target holds rows of it already, of unknown origin.
     /// - Throws: ``PostgresError``.
     package func enter(_ table: TablePlan, _ definition: Table, isAdopted: Bool = false) throws {
-        let relation = try connection.queryOne(
-            """
-            INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key, format,
-                                           has_other_unique_keys, table_bytes, estimated_rows, row_filter)
-            SELECT coalesce(max(relation_id), 0) + 1, \(value: table.name.schema), \(value: table.name.name),
-                   \(value: try Self.json(definition))::jsonb, \(value: table.treatment.rawValue),
-                   \(value: try table.key.map(Self.json))::jsonb, \(value: table.format.rawValue),
-                   \(value: String(table.hasOtherUniqueKeys))::boolean, \(value: table.tableBytes)::bigint,
-                   \(value: table.estimatedRows)::bigint, \(value: table.filter)
-            FROM tidemark.relation
-            RETURNING relation_id
-            """
-        ).integer("relation_id")
-        try enterChunks(of: relation, table, areAdopted: isAdopted)
+        try enter([NewRelation(table, definition, isAdopted: isAdopted)])
+    }
+
+    /// Many in one statement: a database may have tens of thousands of tables.
+    private func enter(_ relations: [NewRelation]) throws {
+        for start in stride(from: 0, to: relations.count, by: Self.rowsPerStatement) {
+            let relations = Array(relations[start..<min(start + Self.rowsPerStatement, relations.count)])
+            try connection.execute(
+                """
+                WITH given AS MATERIALIZED (
+                    SELECT g.*, coalesce((SELECT max(relation_id) FROM tidemark.relation), 0) + g.number AS relation_id
+                    FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(relations))::jsonb)
+                         WITH ORDINALITY AS g(j, number)),
+                entered AS (
+                    INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key,
+                                                   format, has_other_unique_keys, table_bytes, estimated_rows, row_filter)
+                    SELECT relation_id, j ->> 'schema', j ->> 'name', j -> 'definition', j ->> 'treatment', j -> 'key',
+                           j ->> 'format', (j ->> 'hasOtherUniqueKeys')::boolean, (j ->> 'tableBytes')::bigint,
+                           (j ->> 'estimatedRows')::bigint, j ->> 'filter'
+                    FROM given)
+                INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, is_adopted)
+                SELECT given.relation_id, r.number, r.range, r.number <= (j ->> 'immutableRanges')::bigint,
+                       (j ->> 'isAdopted')::boolean
+                FROM given, pg_catalog.jsonb_array_elements(j -> 'ranges') WITH ORDINALITY AS r(range, number)
+                """
+            )
+        }
     }
 
     func enterChunks(of relation: Int, _ table: TablePlan, areAdopted: Bool = false) throws {
@@ -49,21 +63,35 @@ extension Ledger {
 
     /// Enters what is to be rebuilt; what is there already stays as it is.
     package func enter(_ objects: [NewObject]) throws {
-        for object in objects {
+        for start in stride(from: 0, to: objects.count, by: Self.rowsPerStatement) {
+            let given = objects[start..<min(start + Self.rowsPerStatement, objects.count)].map { object in
+                ObjectRow(
+                    stage: object.stage.rawValue,
+                    kind: object.kind,
+                    schema: object.table.schema,
+                    table: object.table.name,
+                    name: object.name,
+                    statements: object.statements.map(\.text),
+                    bytes: object.bytes
+                )
+            }
             try connection.execute(
                 """
                 INSERT INTO tidemark.object (object_id, relation_id, stage, kind, schema_name, table_name, object_name,
                                              statements, bytes)
-                SELECT (SELECT coalesce(max(object_id), 0) + 1 FROM tidemark.object),
-                       (SELECT relation_id FROM tidemark.relation
-                        WHERE schema_name = \(value: object.table.schema) AND table_name = \(value: object.table.name)),
-                       \(value: object.stage.rawValue), \(value: object.kind), \(value: object.table.schema),
-                       \(value: object.table.name), \(value: object.name),
-                       \(value: try Self.json(object.statements.map(\.text)))::jsonb, \(value: object.bytes)
+                SELECT coalesce((SELECT max(object_id) FROM tidemark.object), 0) + g.number, r.relation_id,
+                       (j ->> 'stage')::integer, j ->> 'kind', j ->> 'schema', j ->> 'table', j ->> 'name',
+                       j -> 'statements', (j ->> 'bytes')::bigint
+                FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(given))::jsonb)
+                     WITH ORDINALITY AS g(j, number)
+                     LEFT JOIN tidemark.relation r ON (r.schema_name, r.table_name) = (j ->> 'schema', j ->> 'table')
+                ORDER BY g.number
                 ON CONFLICT (kind, schema_name, table_name, object_name) DO NOTHING
                 """
             )
         }
+        // Who takes them next finds them by an index, if the planner knows how many there are.
+        if objects.count > Self.rowsPerStatement { try connection.execute("ANALYZE tidemark.object") }
     }
 
     package func relations() throws -> [RelationEntry] {
@@ -115,8 +143,55 @@ extension Ledger {
         )
     }
 
+    /// A statement's parameter and one document end at some hundred megabytes.
+    private static let rowsPerStatement = 1000
+
     static let chunkColumns: SQL = """
         c.relation_id, c.chunk_number, c.range, c.is_immutable, c.is_adopted, c.mark, c.pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows,
         c.proof
         """
+}
+
+/// A table as it is entered.
+private struct NewRelation: Encodable {
+    let schema: String
+    let name: String
+    let definition: Table
+    let treatment: String
+    let key: Key?
+    let format: String
+    let hasOtherUniqueKeys: Bool
+    let tableBytes: Int
+    let estimatedRows: Int
+    let filter: String?
+    let ranges: [KeyRange]
+    let immutableRanges: Int
+    let isAdopted: Bool
+
+    init(_ plan: TablePlan, _ definition: Table, isAdopted: Bool = false) {
+        schema = plan.name.schema
+        name = plan.name.name
+        self.definition = definition
+        treatment = plan.treatment.rawValue
+        key = plan.key
+        format = plan.format.rawValue
+        hasOtherUniqueKeys = plan.hasOtherUniqueKeys
+        tableBytes = plan.tableBytes
+        estimatedRows = plan.estimatedRows
+        filter = plan.filter
+        ranges = plan.ranges
+        immutableRanges = plan.immutableRanges
+        self.isAdopted = isAdopted
+    }
+}
+
+/// An object as it is entered.
+private struct ObjectRow: Encodable {
+    let stage: Int
+    let kind: String
+    let schema: String
+    let table: String
+    let name: String
+    let statements: [String]
+    let bytes: Int
 }

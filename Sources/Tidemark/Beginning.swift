@@ -15,7 +15,8 @@ struct Beginning {
     let target: DatabaseIdentity
     let access: Definitions.Access
 
-    /// Makes the target's tables, or takes those that are there, and enters the plan, all in one transaction.
+    /// Makes the target's tables, or takes those that are there, and enters the plan: in one transaction, or with thousands of
+    /// tables in a few.
     ///
     /// - Returns: What was done to a target that was not empty, for people.
     func begin(_ plan: Plan) async throws -> [String] {
@@ -23,14 +24,22 @@ struct Beginning {
         migration.observer(.phase("definitions"))
         let sequences = Set(source.sequences.map(\.qualifiedName))
             .subtracting(source.sequences(excluding: plan.excluded).map(\.qualifiedName))
-        let script = try await Definitions.with(
+        let (room, made) = try await control.run { connection in
+            (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
+        }
+        let (pieces, ofDatabase) = try await Definitions.with(
             of: access,
             tools: tools,
             scratch: migration.options.scratchDirectory,
             excluding: plan.excluded.union(sequences),
             purpose: "\(run.sessionPrefix) definitions",
             options: definitionOptions
-        ) { try await (sql: $0.preData(), entries: $0.preDataEntries(), ofDatabase: $0.objectsOfDatabase()) }
+        ) { definitions in
+            (
+                try await DefinitionPieces(of: definitions, room: adopting ? .max : room, made: adopting ? [] : made),
+                try await definitions.objectsOfDatabase()
+            )
+        }
         let present =
             adopting
             ? try await Definitions.entries(
@@ -41,8 +50,9 @@ struct Beginning {
             ) : []
         return try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
             try await target.run { [epoch, source, migration] connection in
-                try connection.transaction(.readWrite) {
-                    let ledger = Ledger(connection, epoch: epoch)
+                let ledger = Ledger(connection, epoch: epoch)
+                if !adopting { try Self.make(pieces.first, ledger) }
+                return try connection.transaction(.readWrite) {
                     try ledger.fence()
                     var notes: [String] = []
                     if adopting {
@@ -53,14 +63,14 @@ struct Beginning {
                             plan: plan,
                             contents: migration.options.targetContents,
                             keepsIndexes: migration.options.keepsIndexes
-                        ).adopt(script.entries, present: present, ofDatabase: script.ofDatabase)
+                        ).adopt(pieces.entries, present: present, ofDatabase: ofDatabase)
                     } else {
                         try during("making the source's definitions on the target") {
-                            try Self.make(script.sql, connection)
+                            try Self.make(pieces.last.script, connection)
                         }
                         try Self.compare(source, with: connection, plan)
                         try ledger.enter(plan, source: source)
-                        try ledger.keep(script.entries)
+                        try ledger.keep(pieces.last.entries)
                     }
                     try ledger.setStep(.defined)
                     try ledger.record(adopting ? "adopted" : "definitions")
@@ -125,6 +135,17 @@ struct Beginning {
 
     private var definitionOptions: Definitions.Options { Definitions.Options(migration.options) }
 
+    /// Makes definitions piece by piece, each together with the ledger's lines that say so.
+    static func make(_ pieces: [DefinitionPieces.Piece], _ ledger: Ledger) throws {
+        for piece in pieces {
+            try ledger.connection.transaction(.readWrite) {
+                try ledger.fence()
+                try during("making the definitions on the target") { try make(piece.script, ledger.connection) }
+                try ledger.keep(piece.entries)
+            }
+        }
+    }
+
     /// Makes definitions, and says what would help where that fails.
     static func make(_ script: SQL, _ connection: Connection) throws {
         do {
@@ -140,7 +161,8 @@ struct Beginning {
                 error.hint =
                     "a view or function needs a table that is left out: bring the table as definition_only, or drop what needs it"
             case "53200":
-                error.hint = "raise max_locks_per_transaction on the target: all tables are made in one transaction"
+                error.hint =
+                    "raise max_locks_per_transaction on the target: other sessions use most of its room for locks"
             default: break
             }
             throw error
@@ -152,7 +174,8 @@ struct Beginning {
         let made = Dictionary(
             uniqueKeysWithValues: try connection.query(Table.self, CatalogQuery.tables).map { ($0.qualifiedName, $0) }
         )
-        for table in source.tables where !plan.excluded.contains(table.qualifiedName) {
+        let excluded = plan.excluded
+        for table in source.tables where !excluded.contains(table.qualifiedName) {
             let columns = table.columns.map { "\($0.name) \($0.type)" }.sorted()
             let there = made[table.qualifiedName]?.columns.map { "\($0.name) \($0.type)" }.sorted()
             guard columns == there else {

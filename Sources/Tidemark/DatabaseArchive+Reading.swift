@@ -20,8 +20,8 @@ extension DatabaseArchive {
                 isConsistent: manifest.isConsistent,
                 tables: manifest.tables.count { !$0.chunks.isEmpty },
                 chunks: chunks.count,
-                changedChunks: chunks.count { $0.isReplaced || $0.keep != nil || $0.written != nil },
-                writtenRows: chunks.reduce(0) { $0 + ($1.written?.rows ?? 0) },
+                changedChunks: chunks.count(where: \.isChanged),
+                writtenRows: chunks.reduce(0) { $0 + $1.writtenRows },
                 rows: chunks.reduce(0) { $0 + $1.rows },
                 bytes: manifest.files.reduce(0) { $0 + $1.bytes }
             )

@@ -11,6 +11,10 @@ public struct DatabaseArchive: Sendable {
     public var options: MigrationOptions
     /// zstd's level, 1 to 19.
     public var level = 1
+    /// How many threads of each job compress, beside the one that reads; 0: it compresses itself.
+    public var threads = 0
+    /// From this size on disk on a chunk's rows go to another file; nil: a chunk is one file.
+    public var splitBytes: Int?
     /// Read everything in one snapshot: the generation is consistent by itself, and a transaction stays open on the source as
     /// long as the dump takes.
     public var isConsistent = false
@@ -111,6 +115,8 @@ public struct DatabaseArchive: Sendable {
             return recorder.finish(RunReport.Outcome(result.verdict), warnings: [])
         }
     }
+
+    var compression: Compression { Compression(level: level, threads: threads, fileBytes: splitBytes) }
 
     /// A migration whose source nobody reads: there is none.
     func migration(to target: Endpoint) throws -> Migration {

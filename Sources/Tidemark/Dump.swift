@@ -254,7 +254,7 @@ struct Dump {
         _ writer: GenerationWriter,
         _ shared: SharedSnapshot?
     ) async throws {
-        let (level, stop, source) = (archive.level, archive.stop, source)
+        let (compression, stop, source) = (archive.compression, archive.stop, source)
         let identity = MarkIdentity(situation.catalog.identity)
         let hash = situation.hash
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -262,7 +262,13 @@ struct Dump {
                 group.addTask { [progress = recorder.progress] in
                     try await ThreadConfined.with(source, purpose: "\(Self.purpose) \(number + 1)") { source in
                         try await source.run { connection in
-                            let dumper = ChunkDumper(connection, to: writer, identity, hash, level: level)
+                            let dumper = ChunkDumper(
+                                connection,
+                                to: writer,
+                                identity,
+                                hash,
+                                compression: compression
+                            )
                             while !stop.isRequested, let item = queue.next() {
                                 let table = item.table
                                 let chunk = try during("\(table.plan.name) \(item.range)") {
@@ -275,7 +281,7 @@ struct Dump {
                                         )
                                     }
                                 }
-                                try writer.ship([chunk.keep, chunk.written])
+                                try writer.ship(chunk.files)
                                 // A settled table is one snapshot's, or nothing.
                                 if !table.isSettled || shared == nil {
                                     try writer.enter(
@@ -286,7 +292,7 @@ struct Dump {
                                     )
                                 }
                                 queue.finish(item, chunk)
-                                progress.addBytes(chunk.written?.contentBytes ?? 0)
+                                progress.addBytes(chunk.writtenBytes)
                                 progress.finishChunk(ChunkOutcome(chunk))
                             }
                         }

@@ -79,7 +79,7 @@ struct Merge {
             tables[table].chunks.indices.map { Item(table: table, chunk: $0) }
         }
         let jobs = max(1, archive.options.jobs)
-        let (level, stop, progress) = (archive.level, archive.stop, recorder.progress)
+        let (compression, stop, progress) = (archive.compression, archive.stop, recorder.progress)
         let generations = wanted.generations
         var merged = tables
         try await withThrowingTaskGroup(of: [(Item, ArchivedChunk)].self) { group in
@@ -90,17 +90,18 @@ struct Merge {
                         let item = items[index]
                         let table = tables[item.table]
                         let chunk = table.chunks[item.chunk]
-                        let frames = try FrameWriter(level: level) { try writer.newFile("zst") }
+                        let frames = try FrameWriter(compression) { try writer.newFile("zst") }
                         try ChunkRows(generations, of: table, chunk.range).read { try frames.append($0) }
                         let written = try frames.finish()
-                        guard written?.rows ?? 0 == chunk.rows else {
+                        let rows = written.reduce(0) { $0 + $1.rows }
+                        guard rows == chunk.rows else {
                             throw ArchiveError(
                                 .damaged,
                                 archive.path,
-                                "\(table.qualifiedName) \(chunk.range) comes to \(written?.rows ?? 0) rows, and the manifest tells of \(chunk.rows)"
+                                "\(table.qualifiedName) \(chunk.range) comes to \(rows) rows, and the manifest tells of \(chunk.rows)"
                             )
                         }
-                        progress.addBytes(written?.contentBytes ?? 0)
+                        progress.addBytes(written.reduce(0) { $0 + $1.contentBytes })
                         chunks.append((item, chunk.asBase(written)))
                     }
                     return chunks
@@ -126,11 +127,11 @@ struct Merge {
             for file in generation.manifest.largeObjectFiles {
                 let oids = held.filter { $0.file == file.name }.map(\.object.oid)
                 let names = Set(oids.map { Array("\($0)".utf8) })
-                let frames = try FrameWriter(level: archive.level) { try writer.newFile("zst") }
+                let frames = try FrameWriter(Compression(level: archive.level)) { try writer.newFile("zst") }
                 try FrameReader(file, in: generation.folder).readRows { row in
                     if names.contains(Array(row.prefix { $0 != UInt8(ascii: "\t") })) { try frames.append(row) }
                 }
-                guard let written = try frames.finish() else { continue }
+                guard let written = try frames.finish().first else { continue }
                 files.append(written)
                 for oid in oids { places[oid] = written.name }
                 left.subtract(oids)

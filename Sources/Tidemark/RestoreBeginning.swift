@@ -94,24 +94,34 @@ struct RestoreBeginning {
         _ run: RunEntry,
         _ epoch: Int
     ) async throws {
-        let (entries, script) = try await wanted.definitions(tools, migration) { definitions in
-            (try await definitions.preDataEntries(), try await definitions.preData())
+        let (room, made) = try await ThreadConfined.with(
+            migration.target,
+            purpose: "\(run.sessionPrefix) definitions"
+        ) { target in
+            try await target.run { connection -> (Int, [DefinitionEntry]) in
+                guard run.step == .begun else { return (.max, []) }
+                return (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
+            }
+        }
+        let pieces = try await wanted.definitions(tools, migration) { definitions in
+            try await DefinitionPieces(of: definitions, room: room, made: made)
         }
         let plan = wanted.plan
         try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
             try await target.run { connection in
+                let ledger = Ledger(connection, epoch: epoch)
+                if run.step == .begun { try Beginning.make(pieces.first, ledger) }
                 try connection.transaction(.readWrite) {
-                    let ledger = Ledger(connection, epoch: epoch)
                     try ledger.fence()
                     guard run.step == .begun else {
-                        return try Self.refuseOther(entries, plan, ledger)
+                        return try Self.refuseOther(pieces.entries, plan, ledger)
                     }
                     try during("making the archive's definitions on the target") {
-                        try Beginning.make(script, connection)
+                        try Beginning.make(pieces.last.script, connection)
                     }
                     try Beginning.compare(source, with: connection, plan)
                     try ledger.enter(plan, source: source)
-                    try ledger.keep(entries)
+                    try ledger.keep(pieces.last.entries)
                     try ledger.setStep(.defined)
                     try ledger.record("definitions", subject: "generation \(wanted.manifest.generation)")
                 }

@@ -34,11 +34,31 @@ struct DumpCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("zstd's level, 1 to 19.", valueName: "level"))
     var level = 1
 
+    @Option(
+        help: ArgumentHelp(
+            "Threads of each job that compress, beside the one that reads; for high levels.",
+            valueName: "count"
+        )
+    )
+    var threads = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Begin another file where a chunk's has this size; a table without a key is one chunk.",
+            valueName: "size"
+        )
+    )
+    var splitFiles: ByteSize?
+
     @Option(help: ArgumentHelp("Where pg_dump is; by default PATH and the usual folders.", valueName: "folder"))
     var pgBin: String?
 
     func validate() throws {
         guard (1...19).contains(level) else { throw ValidationError("--level is 1 to 19") }
+        guard (0...64).contains(threads) else { throw ValidationError("--threads is 0 to 64") }
+        guard splitFiles.map({ $0.bytes >= 1 << 20 }) ?? true else {
+            throw ValidationError("--split-files is at least 1MB")
+        }
         guard manifests == nil || archive.isStream else { throw ValidationError("--manifests goes with --archive -") }
     }
 
@@ -51,6 +71,8 @@ struct DumpCommand: AsyncParsableCommand {
                 var written = DatabaseArchive(folder, options: options, stop: terminal.stop, observer: terminal.show)
                 written.isConsistent = consistent
                 written.level = level
+                written.threads = threads
+                written.splitBytes = splitFiles?.bytes
                 guard archive.isStream else { return try await written.dump(from: source.endpoint()) }
                 return try await written.dump(from: source.endpoint(), to: StandardOutput.descriptor)
             }

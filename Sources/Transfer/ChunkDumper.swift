@@ -10,26 +10,26 @@ package struct ChunkDumper {
     private let writer: GenerationWriter
     private let identity: MarkIdentity
     private let hash: RowHash
-    private let level: Int
+    private let compression: Compression
 
     /// - Parameters:
     ///   - source: A connection to the source.
     ///   - writer: The generation.
     ///   - identity: Which database the source is.
     ///   - hash: How rows become fingerprints.
-    ///   - level: zstd's.
+    ///   - compression: How rows become files.
     package init(
         _ source: Connection,
         to writer: GenerationWriter,
         _ identity: MarkIdentity,
         _ hash: RowHash,
-        level: Int
+        compression: Compression
     ) {
         self.source = source
         self.writer = writer
         self.identity = identity
         self.hash = hash
-        self.level = level
+        self.compression = compression
     }
 
     /// Writes what has changed in a chunk, in the transaction that is open.
@@ -65,9 +65,11 @@ package struct ChunkDumper {
         }
         if probe.written == 0, probe.untouched == previous.rows { return Self.unchanged(previous, at: mark) }
         let keep =
-            probe.untouched < previous.rows ? try write(chunk.keys(key, written: false, since: previous.mark)) : nil
-        let written = probe.written > 0 ? try write(chunk.writtenRows(since: previous.mark)) : nil
-        guard keep.map({ $0.rows == probe.untouched }) ?? true, (written?.rows ?? 0) == probe.written else {
+            probe.untouched < previous.rows
+            ? try write(chunk.keys(key, written: false, since: previous.mark), isSplit: false).first : nil
+        let written = probe.written > 0 ? try write(chunk.writtenRows(since: previous.mark)) : []
+        guard keep.map({ $0.rows == probe.untouched }) ?? true, written.reduce(0, { $0 + $1.rows }) == probe.written
+        else {
             throw PostgresError(
                 .copyFailed,
                 "\(relation.name): rows were counted and others were read in one snapshot",
@@ -125,7 +127,7 @@ package struct ChunkDumper {
             of: previous.fingerprintOf,
             isReplaced: false,
             keep: nil,
-            written: nil
+            written: []
         )
     }
 
@@ -140,22 +142,26 @@ package struct ChunkDumper {
         }
     }
 
-    /// nil where there is no row: then there is no file either.
+    /// Where there is no row there is no file either.
     private func write(
         _ copyOut: SQL,
+        isSplit: Bool = true,
         _ look: (UnsafeRawBufferPointer) -> Void = { _ in }
-    ) throws -> FileEntry? {
-        let frames = try FrameWriter(level: level) { [writer] in try writer.newFile("zst") }
+    ) throws -> [FileEntry] {
+        var compression = compression
+        if !isSplit { compression.fileBytes = nil }
+        let frames = try FrameWriter(compression) { [writer] in try writer.newFile("zst") }
         try source.beginCopyOut(copyOut)
         while let _ = try source.nextCopyMessage({ row in
             look(row)
             try frames.append(row)
         }) {}
         let rows = try source.endCopyOut()
-        let entry = try frames.finish()
-        guard rows == entry?.rows ?? 0 else {
-            throw PostgresError(.copyFailed, "the source sent \(rows) rows, and \(entry?.rows ?? 0) arrived")
+        let files = try frames.finish()
+        let arrived = files.reduce(0) { $0 + $1.rows }
+        guard rows == arrived else {
+            throw PostgresError(.copyFailed, "the source sent \(rows) rows, and \(arrived) arrived")
         }
-        return entry
+        return files
     }
 }

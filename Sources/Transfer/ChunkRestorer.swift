@@ -75,10 +75,10 @@ package struct ChunkRestorer {
     /// - Throws: ``PostgresError``, ``ArchiveError``.
     package func load(_ chunk: ArchivedChunk, held: Int, progress: (Int) -> Void) throws -> CopyCount {
         var loaded = CopyCount.zero
-        if let written = chunk.written {
+        for written in chunk.written {
             let list: SQL = columns.text.isEmpty ? "" : " (\(columns))"
             try load(written, "COPY \(relation.name)\(list) FROM STDIN \(CopyFormat.text.clause)", progress)
-            loaded = CopyCount(rows: written.rows, bytes: written.contentBytes)
+            loaded = CopyCount(rows: loaded.rows + written.rows, bytes: loaded.bytes + written.contentBytes)
         }
         guard held + loaded.rows == chunk.rows else {
             throw PostgresError(

@@ -22,7 +22,7 @@ package struct PassContext: Sendable {
 
 /// Brings chunks to a newer mark, one after the other, until none is due or somebody asks it to stop.
 ///
-/// Each chunk is one transaction on either side. The target's commits last and holds the rows together with their line
+/// Each chunk is one transaction on either side, or a few dozen of small tables are. The target's commits last and holds the rows together with their line
 /// in the ledger: after a crash at any moment both are there or neither.
 package struct ChunkWorker {
     private let lane: Lane
@@ -47,41 +47,48 @@ package struct ChunkWorker {
     }
 
     private func workOnNext(_ stage: ChunkStage) throws -> Bool {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let outcome = try lane.target.transaction(.readWrite) { () -> ChunkOutcome? in
+        let outcomes = try lane.target.transaction(.readWrite) {
             let ledger = Ledger(lane.target, epoch: context.epoch)
-            guard let chunk = try ledger.claim(stage), let relation = context.relations[chunk.relationId] else {
-                return nil
-            }
-            return try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
-                let outcome = try lane.reading(in: context.snapshot) {
-                    let mark = try relation.takeMark(on: lane.source, context.identity)
-                    let step = ChunkStep(
-                        lane: lane,
-                        ledger: ledger,
-                        relation: relation,
-                        chunk: chunk,
-                        now: mark,
-                        context: context,
-                        progress: progress
-                    )
-                    return try step.run(stage)
-                }
-                try ledger.record(
-                    outcome.kind.rawValue,
-                    subject: relation.name.description,
-                    relation: chunk.relationId,
-                    chunk: chunk.chunkNumber,
-                    count: outcome.copied,
-                    duration: start.duration(to: clock.now)
-                )
-                return outcome
+            return try ledger.claim(stage).compactMap { chunk in
+                try context.relations[chunk.relationId].map { try work(on: chunk, of: $0, stage, ledger) }
             }
         }
-        guard let outcome else { return false }
-        progress.finishChunk(outcome)
-        return true
+        for outcome in outcomes { progress.finishChunk(outcome) }
+        return !outcomes.isEmpty
+    }
+
+    private func work(
+        on chunk: ChunkEntry,
+        of relation: RelationEntry,
+        _ stage: ChunkStage,
+        _ ledger: Ledger
+    ) throws -> ChunkOutcome {
+        let clock = ContinuousClock()
+        let start = clock.now
+        return try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
+            let outcome = try lane.reading(in: context.snapshot) {
+                let mark = try relation.takeMark(on: lane.source, context.identity)
+                let step = ChunkStep(
+                    lane: lane,
+                    ledger: ledger,
+                    relation: relation,
+                    chunk: chunk,
+                    now: mark,
+                    context: context,
+                    progress: progress
+                )
+                return try step.run(stage)
+            }
+            try ledger.record(
+                outcome.kind.rawValue,
+                subject: relation.name.description,
+                relation: chunk.relationId,
+                chunk: chunk.chunkNumber,
+                count: outcome.copied,
+                duration: start.duration(to: clock.now)
+            )
+            return outcome
+        }
     }
 }
 

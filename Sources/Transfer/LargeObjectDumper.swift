@@ -34,13 +34,13 @@ package struct LargeObjectDumper {
             let before = previous[found.object.oid]
             return before?.hash != found.content.hash || before?.bytes != found.content.bytes
         }
-        let frames = try FrameWriter(level: level) { [writer] in try writer.newFile("zst") }
+        let frames = try FrameWriter(Compression(level: level)) { [writer] in try writer.newFile("zst") }
         for found in changed {
             try source.beginCopyOut(Self.pages(of: found.content))
             while try source.nextCopyMessage({ try frames.append($0) }) != nil {}
             try source.endCopyOut()
         }
-        let file = try frames.finish()
+        let file = try frames.finish().first
         let isWritten = Set(changed.map(\.object.oid))
         let objects = found.map { found in
             Manifest.LargeObjectEntry(

@@ -22,7 +22,7 @@ import Tidemark
         for count in 1...200 {
             let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next(upTo: 256)) }
             let name = "\(count)"
-            let frames = try FrameWriter(level: 1) { try NewFile(name, in: folder) }
+            let frames = try FrameWriter(Compression(level: 1)) { try NewFile(name, in: folder) }
             try bytes.withUnsafeBytes { try frames.append($0) }
             _ = try frames.finish()
             let checksum = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")).suffix(4)
@@ -61,8 +61,70 @@ import Tidemark
                 try #require(wrong != right)
                 try Data(wrong.utf8).write(to: manifest)
                 let error = await #expect(throws: ArchiveError.self) { try await test.archive().check() }
-                #expect("\(error.map { "\($0)" } ?? "")".contains("\(chunk.written?.name ?? "-")"))
+                #expect("\(error.map { "\($0)" } ?? "")".contains("\(chunk.written.first?.name ?? "-")"))
             }
         }
+    }
+}
+
+@Suite struct `Files of rows` {
+    private static let schema = """
+        CREATE TABLE heap (n int, v text);
+        INSERT INTO heap SELECT n, md5(n::text) || md5((n * 3)::text) FROM generate_series(1, 60000) n;
+        INSERT INTO heap VALUES (0, repeat('long', 700000)), (-1, ''), (-2, NULL)
+        """
+
+    @Test(arguments: [0, 1, 3]) func `are split where they are large, and made by several threads`(threads: Int)
+        async throws
+    {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await TestArchive.with(pair) { test in
+                let archive = test.archive {
+                    $0.threads = threads
+                    $0.splitBytes = 1 << 20
+                }
+                _ = try await archive.dump(from: pair.source.endpoint)
+                try await archive.check()
+                let generation = try #require(try ArchiveDirectory.open(test.path).generations().last)
+                let chunk = try #require(generation.manifest.tables.first?.chunks.first)
+                #expect(chunk.written.count > 2)
+                #expect(chunk.written.dropLast().allSatisfy { $0.bytes >= 1 << 20 && $0.bytes < 5 << 20 })
+                #expect(chunk.written.reduce(0) { $0 + $1.rows } == 60003)
+                // A change makes a table without a key be written anew.
+                try await pair.source.run("DELETE FROM heap WHERE n % 2 = 0")
+                _ = try await archive.dump(from: pair.source.endpoint)
+                try await test.withEmptyTarget("split") { target in
+                    let report = try await test.archive().restore(to: target.endpoint)
+                    #expect(report.outcome == .done, "\(report.text)")
+                    #expect(try await target.contents() == pair.source.contents())
+                }
+            }
+        }
+    }
+
+    @Test func `hold the same rows whoever compresses`() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/frames-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var sums: Set<LineSum> = []
+        var frames: Set<Int> = []
+        for threads in [0, 1, 2, 5] {
+            var random = SplitMix(seed: 9)
+            let writer = try FrameWriter(Compression(level: 3, threads: threads)) {
+                try NewFile("0000000\(threads).zst", in: folder)
+            }
+            for number in 0..<40000 {
+                let length = number % 9000 == 7 ? 1_500_000 : random.next(upTo: 300)
+                let row = (0..<length).map { _ in UInt8(97 + random.next(upTo: 4)) } + [10]
+                try row.withUnsafeBytes { try writer.append($0) }
+            }
+            let file = try #require(try writer.finish().first)
+            var sum = LineSum()
+            try FrameReader(file, in: folder).readRows { sum.add($0) }
+            #expect(sum.rows == 40000)
+            sums.insert(sum)
+            frames.insert(file.frames)
+        }
+        #expect(sums.count == 1 && frames.count == 1)
     }
 }

@@ -171,15 +171,16 @@ import Tidemark
                 try await test.withEmptyTarget("psql") { target in
                     try await target.run("CREATE TABLE u (id int, u int, v text)")
                     for chunk in table.chunks {
-                        guard let file = chunk.written else { continue }
-                        let loaded = try await Command.program(
-                            "bash",
-                            [
-                                "-c",
-                                "set -o pipefail; zstd -dc '\(folder)/\(file.name)' | psql '\(target.conninfo)' -qc 'COPY u (\(table.columns.joined(separator: ", "))) FROM STDIN'",
-                            ]
-                        )
-                        #expect(loaded.code == 0, "\(loaded.errors)")
+                        for file in chunk.written {
+                            let loaded = try await Command.program(
+                                "bash",
+                                [
+                                    "-c",
+                                    "set -o pipefail; zstd -dc '\(folder)/\(file.name)' | psql '\(target.conninfo)' -qc 'COPY u (\(table.columns.joined(separator: ", "))) FROM STDIN'",
+                                ]
+                            )
+                            #expect(loaded.code == 0, "\(loaded.errors)")
+                        }
                     }
                     let rows = "SELECT t::text FROM u t ORDER BY t::text COLLATE \"C\""
                     #expect(try await target.column(rows) == pair.source.column(rows))
@@ -194,7 +195,7 @@ import Tidemark
             let columns: [String]
             let chunks: [Chunk]
         }
-        struct Chunk: Decodable { let written: File? }
+        struct Chunk: Decodable { let written: [File] }
         struct File: Decodable { let name: String }
         let tables: [Table]
     }
