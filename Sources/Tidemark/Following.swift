@@ -16,6 +16,14 @@ struct Following {
     let source: DatabaseCatalog
     let target: DatabaseIdentity
     let relations: [RelationEntry]
+    /// Where the rows come from now.
+    var origin = Origin.source
+
+    enum Origin: Sendable {
+        case source
+        /// A generation, as the ledger would have it, and which tables are to be brought anew from it, with the reason.
+        case archive(Plan, copiedAgain: [UInt32: String])
+    }
 
     /// What is known before anything is written.
     private struct Situation: Sendable {
@@ -39,25 +47,45 @@ struct Following {
             )
         }
         let changes = DefinitionChanges(earlier: situation.kept, later: now)
-        var plan = try newPlan()
-        let drift = TableDrift(
-            relations: relations,
-            source: source,
-            plan: plan,
-            fileNodes: situation.fileNodes,
-            altered: Set(changes.changed.compactMap(\.tableOid))
-        )
+        let altered = Set(changes.changed.compactMap(\.tableOid))
+        let (begun, drift) = try compare(situation, altered)
         if run.step >= .keysBuilt {
             try refuseTooLate(drift)
             return ([], now)
         }
         try await followEnumerations(situation.enumerations)
-        plan = try await cut(plan, drift)
+        let plan = try await cut(begun, drift)
         let steps = try await steps(changes, drift, definitions, rights: now.filter(\.isOfRights), plan)
         return (try await followInOneTransaction(drift, changes, plan, steps), now)
     }
 
     // MARK: Steps
+
+    private func compare(_ situation: Situation, _ altered: Set<UInt32>) throws -> (plan: Plan, drift: TableDrift) {
+        switch origin {
+        case .source:
+            let plan = try newPlan()
+            let drift = TableDrift(
+                relations: relations,
+                source: source,
+                plan: plan,
+                fileNodes: situation.fileNodes,
+                altered: altered
+            )
+            return (plan, drift)
+        case .archive(let plan, let copiedAgain):
+            // Which chunks a rewrite of the source's file has made void the archive tells itself.
+            let drift = TableDrift(
+                relations: relations,
+                source: source,
+                plan: plan,
+                fileNodes: [:],
+                altered: altered,
+                copiedAgain: copiedAgain
+            )
+            return (plan, drift)
+        }
+    }
 
     private func onTarget<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
@@ -134,6 +162,7 @@ struct Following {
 
     /// Cuts those tables into chunks that begin anew.
     private func cut(_ plan: Plan, _ drift: TableDrift) async throws -> Plan {
+        guard case .source = origin else { return plan }
         let fresh = Set(
             drift.added.map(\.qualifiedName)
                 + drift.changes.filter { $0.reasonToCopyAgain != nil }.map(\.later.qualifiedName)

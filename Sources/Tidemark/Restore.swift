@@ -57,7 +57,7 @@ struct Restore {
     // MARK: Restoring
 
     private func restore(_ wanted: WantedGeneration, _ session: Session) async throws -> RunReport {
-        var warnings: [String] = []
+        var warnings = session.warnings
         if !wanted.manifest.isConsistent, !isAhead {
             warnings.append(
                 "generation \(wanted.manifest.generation) was not read in one snapshot (dump --consistent): if the source was written meanwhile, foreign keys may not hold"

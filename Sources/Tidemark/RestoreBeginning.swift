@@ -68,7 +68,12 @@ struct RestoreBeginning {
         }
         let run = try await control.run { try Ledger.run(on: $0) }
         guard let run else { throw LedgerError(.missing, "the ledger has gone") }
-        try await define(source, tools, run, epoch)
+        var notes: [String] = []
+        if run.step == .begun {
+            try await define(source, tools, run, epoch)
+        } else {
+            notes = try await follow(source, target, tools, run, epoch)
+        }
         let (now, relations) = try await control.run { connection in
             (try Ledger.run(on: connection) ?? run, try Ledger(connection).relations())
         }
@@ -82,12 +87,12 @@ struct RestoreBeginning {
             source: source,
             relations: relations,
             excluded: Set(relations.filter { $0.treatment == .excluded }.map(\.name)),
-            warnings: [],
+            warnings: notes,
             followedDefinitions: nil
         )
     }
 
-    /// Makes the generation's definitions on an empty target; on another one they must be what made it.
+    /// Makes the generation's definitions on an empty target.
     private func define(
         _ source: DatabaseCatalog,
         _ tools: PostgresTools,
@@ -98,9 +103,8 @@ struct RestoreBeginning {
             migration.target,
             purpose: "\(run.sessionPrefix) definitions"
         ) { target in
-            try await target.run { connection -> (Int, [DefinitionEntry]) in
-                guard run.step == .begun else { return (.max, []) }
-                return (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
+            try await target.run { connection in
+                (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
             }
         }
         let pieces = try await wanted.definitions(tools, migration) { definitions in
@@ -110,12 +114,9 @@ struct RestoreBeginning {
         try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
             try await target.run { connection in
                 let ledger = Ledger(connection, epoch: epoch)
-                if run.step == .begun { try Beginning.make(pieces.first, ledger) }
+                try Beginning.make(pieces.first, ledger)
                 try connection.transaction(.readWrite) {
                     try ledger.fence()
-                    guard run.step == .begun else {
-                        return try Self.refuseOther(pieces.entries, plan, ledger)
-                    }
                     try during("making the archive's definitions on the target") {
                         try Beginning.make(pieces.last.script, connection)
                     }
@@ -129,31 +130,58 @@ struct RestoreBeginning {
         }
     }
 
-    private static func refuseOther(
-        _ entries: [DefinitionEntry],
-        _ plan: Plan,
-        _ ledger: Ledger
-    ) throws {
-        let changes = DefinitionChanges(earlier: try ledger.definitions(), later: entries).result().findings
-        guard changes.isEmpty else {
-            throw PlanError(
-                .refused,
-                "the definitions of this generation are not those the target was made by:\n    "
-                    + changes.prefix(10).map { "\($0.object): \($0.message)" }.joined(separator: "\n    "),
-                hint: "restore this generation into an empty database; nothing was written"
-            )
+    /// Brings a target that stands at an earlier generation to the definitions of this one, before its rows come.
+    private func follow(
+        _ source: DatabaseCatalog,
+        _ target: DatabaseIdentity,
+        _ tools: PostgresTools,
+        _ run: RunEntry,
+        _ epoch: Int
+    ) async throws -> [String] {
+        let (relations, there) = try await control.run { connection in
+            let ledger = Ledger(connection)
+            return (try ledger.relations(), try ledger.plan())
         }
-        let there = Dictionary(
-            try ledger.plan().tables.map { ($0.name, $0.ranges) },
-            uniquingKeysWith: { first, _ in first }
+        let copiedAgain = wanted.copiedAgain(
+            ranges: Dictionary(there.tables.map { ($0.name, $0.ranges) }, uniquingKeysWith: { first, _ in first }),
+            relations
         )
-        let moved = plan.tables.filter { there[$0.name] != $0.ranges }
-        guard moved.isEmpty else {
-            throw PlanError(
-                .refused,
-                "chunks of \(moved.prefix(10).map(\.name.description).joined(separator: ", ")) were cut anew since the generation the target stands at",
-                hint: "restore this generation into an empty database; nothing was written"
-            )
+        return try await wanted.definitions(tools, migration) { definitions in
+            let followed = try await Following(
+                migration: migration,
+                run: run,
+                epoch: epoch,
+                source: source,
+                target: target,
+                relations: relations,
+                origin: .archive(wanted.plan, copiedAgain: copiedAgain)
+            ).follow(definitions)
+            let left = try await control.run { try Ledger($0).definitions() }
+            let changes = DefinitionChanges(earlier: left, later: followed.definitions).result().findings
+            return followed.notes.map { "followed a change in the archive: \($0)" }
+                + changes.map { "the target does not have this change of definition: \($0.object)" }
         }
+    }
+}
+
+extension WantedGeneration {
+    /// Tables the target holds otherwise than in the chunks of the generation: all of their rows were written anew.
+    fileprivate func copiedAgain(
+        ranges: [QualifiedName: [KeyRange]],
+        _ relations: [RelationEntry]
+    ) -> [UInt32: String] {
+        let known = Dictionary(relations.map { ($0.definition.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        var reasons: [UInt32: String] = [:]
+        for table in manifest.tables where !table.chunks.isEmpty {
+            guard let relation = known[table.oid] else { continue }
+            if ranges[relation.name] ?? [] != table.chunks.map(\.range) {
+                reasons[table.oid] = "its chunks were cut anew"
+            } else if relation.definition.columnsDigest != table.columnsDigest
+                || relation.definition.partitionsDigest != table.partitionsDigest
+            {
+                reasons[table.oid] = "all of it was dumped anew"
+            }
+        }
+        return reasons
     }
 }

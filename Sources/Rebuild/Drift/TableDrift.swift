@@ -40,12 +40,14 @@ package struct TableDrift: Sendable {
     ///   - plan: How the source's tables would be treated if the run began now.
     ///   - fileNodes: For each relation, the file nodes its chunks were read from.
     ///   - altered: Object ids of tables whose definitions `pg_dump` tells otherwise than before.
+    ///   - copiedAgain: Why all rows of a table are brought anew whatever has become of it, by its object id.
     package init(
         relations: [RelationEntry],
         source: DatabaseCatalog,
         plan: Plan,
         fileNodes: [Int: Set<UInt32>],
-        altered: Set<UInt32>
+        altered: Set<UInt32>,
+        copiedAgain: [UInt32: String] = [:]
     ) {
         let tables = Dictionary(source.tables.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
         let plans = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -62,15 +64,16 @@ package struct TableDrift: Sendable {
             if relation.treatment.isCopiedAhead, let plan = plans[later.qualifiedName] {
                 differences += Self.differences(relation, plan)
             }
-            let again =
-                relation.treatment.isCopiedAhead
-                ? Self.reasonToCopyAgain(
+            var again = copiedAgain[later.oid]
+            if again == nil, relation.treatment.isCopiedAhead {
+                again = Self.reasonToCopyAgain(
                     relation,
                     later,
                     plans[later.qualifiedName],
                     fileNodes[relation.relationId] ?? [],
                     partitions
-                ) : nil
+                )
+            }
             let isRenamed = relation.name != later.qualifiedName
             guard isRenamed || !differences.isEmpty || again != nil else { return nil }
             return Change(relation: relation, later: later, differences: differences, reasonToCopyAgain: again)
