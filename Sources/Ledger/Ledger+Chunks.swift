@@ -53,7 +53,8 @@ extension Ledger {
             """
             SELECT c.relation_id, c.chunk_number FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
             WHERE \(isDue)
-            ORDER BY r.table_bytes DESC, c.relation_id, c.chunk_number
+            -- Bases in the order of the key; of what is there already the end first: new rows are mostly there.
+            ORDER BY r.table_bytes DESC, c.relation_id, CASE WHEN c.mark IS NULL THEN c.chunk_number ELSE -c.chunk_number END
             FOR UPDATE OF c SKIP LOCKED LIMIT 1
             """
         )
@@ -76,9 +77,9 @@ extension Ledger {
     ///   - pass: The pass this counts for.
     ///   - rows: How many rows of the chunk the target holds now.
     ///   - bytes: How many bytes were copied for it, all passes together.
-    ///   - isUnchanged: Whether no row came or went: what was proven stays proven.
+    ///   - isKept: Whether no row went: those that were proven stay proven.
     /// - Throws: ``PostgresError``.
-    package func complete(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, isUnchanged: Bool)
+    package func complete(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, isKept: Bool)
         throws
     {
         try connection.execute(
@@ -86,7 +87,7 @@ extension Ledger {
             UPDATE tidemark.chunk
             SET mark = \(value: try Self.json(mark))::jsonb, is_adopted = false, pass = \(value: pass), rows = \(value: rows),
                 bytes = \(value: bytes), shed_snapshot = NULL, written_rows = NULL,
-                proof = CASE WHEN \(value: String(isUnchanged))::boolean THEN proof END,
+                proof = CASE WHEN \(value: String(isKept))::boolean THEN proof END,
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
             """

@@ -14,12 +14,13 @@ extension Ledger {
         return proofs
     }
 
-    /// Takes the next chunk that is not proven and was not tried in this pass; it stays taken until the open transaction ends.
+    /// Takes the next chunk of which not all rows are proven and that was not tried in this pass; it stays taken until the open
+    /// transaction ends.
     package func claimForProof(pass: Int) throws -> ChunkEntry? {
         try claim(
             where: """
                 \(ChunkStage.isCopiedAhead) AND c.mark IS NOT NULL AND c.written_rows IS NULL
-                AND c.proof IS NULL AND c.proof_pass < \(pass)
+                AND (c.proof ->> 'rows')::bigint IS DISTINCT FROM c.rows AND c.proof_pass < \(pass)
                 """
         )
     }

@@ -80,7 +80,8 @@ extension RunReport {
             + (empty.isEmpty ? [] : wrapped("Nothing to examine: " + empty.joined(separator: ", ")))
             + [
                 "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)"
-                    + (standing > 0 ? "; \(standing) of them were proven before and have not changed" : "")
+                    + (standing > 0
+                        ? "; \(standing) of them were proven before: only rows that came since were hashed" : "")
             ] + usedIndexes(verification) + [""]
     }
 

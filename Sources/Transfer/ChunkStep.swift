@@ -106,7 +106,7 @@ struct ChunkStep {
             copied: copied,
             pass: context.pass,
             mark: counted == nil ? now : mark,
-            isUnchanged: isUnchanged
+            isKept: removed == 0
         )
         return ChunkOutcome(kind: isUnchanged ? .unchanged : .delta, copied: copied, removed: removed)
     }
@@ -149,7 +149,7 @@ struct ChunkStep {
         copied: CopyCount,
         pass: Int,
         mark: Mark? = nil,
-        isUnchanged: Bool = false
+        isKept: Bool = false
     ) throws {
         try ledger.complete(
             chunk,
@@ -157,7 +157,7 @@ struct ChunkStep {
             pass: pass,
             rows: rows,
             bytes: chunk.bytes + copied.bytes,
-            isUnchanged: isUnchanged
+            isKept: isKept
         )
     }
 }

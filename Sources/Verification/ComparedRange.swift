@@ -120,11 +120,16 @@ package struct ComparedRange: Sendable {
         "SELECT count(*) AS rows FROM \(rows) WHERE \(filterCondition(side))"
     }
 
-    /// How many rows there are, and how many of them were written since a mark.
+    /// How many rows there are, and count and sum of hashes of those written since a mark.
     ///
     /// The rule of the delta again, in words of its own: what the copier overlooks must not be overlooked here.
-    func rowsWritten(since mark: Mark, _ side: Endpoint.Side) -> SQL {
-        "SELECT count(*) AS rows, \(Self.written(since: mark)) AS written FROM \(rows) WHERE \(condition(side))"
+    func rowsWritten(since mark: Mark, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
+        let sum: SQL = "sum(\(hash.expression(columns, ofOtherType: ofOtherType)))"
+        return """
+            SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
+                   coalesce(\(sum) FILTER (WHERE \(Self.isWritten(since: mark))), 0)::text AS fingerprint
+            FROM \(rows) WHERE \(condition(side))
+            """
     }
 
     /// The same together with the fingerprint, in one look at the rows.
@@ -139,8 +144,12 @@ package struct ComparedRange: Sendable {
     /// Rows of transactions that the mark's snapshot may not have seen: those at or beyond its oldest open one on the circle
     /// of 32-bit ids (PostgreSQL manual 25.1.5).
     private static func written(since mark: Mark) -> SQL {
+        "count(*) FILTER (WHERE \(isWritten(since: mark)))"
+    }
+
+    private static func isWritten(since mark: Mark) -> SQL {
         let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
-        return "count(*) FILTER (WHERE NOT pg_catalog.age(xmin) > pg_catalog.age('\(Int(oldest))'::pg_catalog.xid))"
+        return "NOT pg_catalog.age(xmin) > pg_catalog.age('\(Int(oldest))'::pg_catalog.xid)"
     }
 
     /// Count and sum of hashes.

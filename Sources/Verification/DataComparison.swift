@@ -122,12 +122,12 @@ package final class DataComparison: Sendable {
     }
 
     private func compare(_ range: ComparedRange, _ pair: VerificationPair) throws {
-        if let proof = range.proof, try stands(proof, of: range, pair) {
+        if let proof = range.proof, let added = try rowsBeside(proof, of: range, pair) {
             return state.withLock { state in
                 state.tallies[range.table, default: Tally()].ranges += 1
                 state.tallies[range.table, default: Tally()].standing += 1
-                state.tallies[range.table, default: Tally()].sourceRows += proof.rows
-                state.tallies[range.table, default: Tally()].targetRows += proof.rows
+                state.tallies[range.table, default: Tally()].sourceRows += proof.rows + added
+                state.tallies[range.table, default: Tally()].targetRows += proof.rows + added
             }
         }
         let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash, .source)))
@@ -178,19 +178,23 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// Whether no row of the range was written or removed on either side since it was proven.
+    /// How many rows the range has beside those that were proven, if these are all still there and the others are equal too.
     ///
-    /// The untouched rows are a subset of those that were there then: as many as then means all of them.
-    private func stands(_ proof: ChunkProof, of range: ComparedRange, _ pair: VerificationPair) throws -> Bool {
+    /// The untouched rows are a subset of those that were there then: as many as then means all of them, and then all others were
+    /// written since, on either side; of these alone the hashes are compared.
+    private func rowsBeside(_ proof: ChunkProof, of range: ComparedRange, _ pair: VerificationPair) throws -> Int? {
         let now = try pair.states(of: range.table)
-        guard proof.canStand(source: now.source, target: now.target) else { return false }
+        guard proof.canStand(source: now.source, target: now.target) else { return nil }
+        var added: [Fingerprint] = []
         for (side, connection, mark) in [
             (Endpoint.Side.source, pair.source, proof.source.mark), (.target, pair.target, proof.target.mark),
         ] {
-            let row = try connection.queryOne(range.rowsWritten(since: mark, side))
-            guard try row.integer("written") == 0, try row.integer("rows") == proof.rows else { return false }
+            let row = try connection.queryOne(range.rowsWritten(since: mark, hash, side))
+            let written = try row.integer("written")
+            guard try row.integer("rows") - written == proof.rows else { return nil }
+            added.append(Fingerprint(rows: written, sum: try row.text("fingerprint")))
         }
-        return true
+        return added[0] == added[1] ? added[0].rows : nil
     }
 
     private func report(

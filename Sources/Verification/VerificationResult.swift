@@ -20,7 +20,7 @@ public struct VerificationResult: Sendable, Codable {
         public let ranges: Int
         /// Ranges that differ.
         public let differingRanges: Int
-        /// Ranges that were proven before, and in which no row was written or removed on either side since.
+        /// Ranges that were proven before, and of which only rows that came since had to be compared.
         public let standingRanges: Int
         /// Bytes on the source, without indexes.
         public let sourceBytes: Int

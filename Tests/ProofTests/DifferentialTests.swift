@@ -82,6 +82,28 @@ import Verification
         }
     }
 
+    @Test func `stands where rows have only come, and those are compared`() async throws {
+        let grow =
+            "INSERT INTO t SELECT n, n, 'new' FROM generate_series(5001, 5060) n; INSERT INTO t VALUES (-1, 0, 'late')"
+        let foreign: [String?] = [
+            nil, "UPDATE t SET v = 'other' WHERE id = 5020", "UPDATE t SET v = 'other' WHERE id = 4990",
+            "DELETE FROM t WHERE id = 5020", "DELETE FROM t WHERE id = 4990; INSERT INTO t VALUES (6000, 1, '')",
+            "UPDATE t SET a = 5020 + 5021 - a WHERE id IN (5020, 5021)",
+        ]
+        for change in foreign {
+            try await DatabasePair.with(Self.table) { pair in
+                let (clean, table) = try await Self.cutover(pair) { try await pair.source.run(grow) }
+                #expect(clean.outcome == .done, "\(clean.text)")
+                #expect(table.standingRanges == table.ranges && table.targetRows == 5061)
+                guard let change else { return }
+                for statement in change.split(separator: "; ") { try await pair.target.run(String(statement)) }
+                let report = try await pair.migration().verify()
+                #expect(report.outcome == .differs, "\(change)")
+                #expect(report.verification?.findings.contains { $0.kind == "rows" } == true, "\(change)")
+            }
+        }
+    }
+
     @Test func `falls when a source's transaction was open at the time`() async throws {
         try await DatabasePair.with(Self.table) { pair in
             try await pair.source.session { open in

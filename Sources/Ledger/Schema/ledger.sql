@@ -72,7 +72,7 @@ CREATE TABLE tidemark.chunk (
     -- The chunk has shed what changed up to this snapshot and waits for that many written rows to be loaded.
     shed_snapshot text,
     written_rows bigint,
-    -- That its rows were found equal on both sides, and when; NULL again as soon as rows of it are brought or shed.
+    -- That its rows were found equal on both sides, which and when; NULL again as soon as rows of it are shed or replaced.
     proof jsonb,
     -- The last pass that tried to prove it.
     proof_pass bigint NOT NULL DEFAULT 0,
