@@ -171,3 +171,19 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )
+
+// Only where they are asked for: nobody else has to fetch and build a benchmark package.
+if Context.environment["TIDEMARK_BENCHMARKS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
+    package.targets.append(
+        .executableTarget(
+            name: "Parts",
+            dependencies: [
+                "Archive", "Planning", "Postgres", .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "Benchmarks/Parts",
+            swiftSettings: strict,
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+        )
+    )
+}

@@ -33,6 +33,38 @@ extension Ledger {
         return try objects(where: "object_id = \(value: try claimed.integer("object_id"))").first
     }
 
+    /// How large a table may be whose objects are taken together with others', and of how many tables they are taken at once.
+    private static let smallBytes = 1 << 20
+    private static let smallTogether = 50
+
+    /// Takes all objects of some small tables; they stay taken until the open transaction ends.
+    ///
+    /// All of a table's, or two builders would wait for each other's locks.
+    ///
+    /// - Parameter stages: The stages that may be built now.
+    /// - Returns: The objects, table by table, in the order in which they are built; none when no small table is left.
+    /// - Throws: ``PostgresError``.
+    package func claimObjectsOfSmallTables(_ stages: [RebuildStage]) throws -> [ObjectEntry] {
+        try fence()
+        let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
+        let isDue: SQL = "o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)"
+        return try connection.query(
+            ObjectEntry.self,
+            """
+            WITH taken AS MATERIALIZED (
+                SELECT r.relation_id FROM tidemark.relation r
+                WHERE r.table_bytes <= \(Self.smallBytes)
+                  AND r.relation_id IN (SELECT o.relation_id FROM tidemark.object o WHERE \(isDue))
+                ORDER BY r.relation_id
+                FOR NO KEY UPDATE OF r SKIP LOCKED LIMIT \(Self.smallTogether)),
+            claimed AS MATERIALIZED (
+                SELECT o.* FROM tidemark.object o JOIN taken USING (relation_id) WHERE \(isDue) FOR UPDATE OF o)
+            SELECT object_id, stage, kind, schema_name, table_name, object_name, statements, steps_done, bytes
+            FROM claimed ORDER BY relation_id, stage, object_id
+            """
+        )
+    }
+
     private func isReady(in pass: Int) -> SQL {
         """
         EXISTS (SELECT FROM tidemark.relation r
@@ -44,10 +76,13 @@ extension Ledger {
         """
     }
 
-    /// Enters that the object's next statement is done, in the transaction that did it.
-    package func completeStep(of object: ObjectEntry) throws {
+    /// Enters that the object's next statements are done, in the transaction that did them.
+    package func complete(_ steps: Int = 1, of object: ObjectEntry) throws {
         try connection.execute(
-            "UPDATE tidemark.object SET steps_done = \(value: object.stepsDone + 1) WHERE object_id = \(value: object.objectId)"
+            """
+            UPDATE tidemark.object SET steps_done = \(value: object.stepsDone + steps)
+            WHERE object_id = \(value: object.objectId)
+            """
         )
     }
 

@@ -85,6 +85,21 @@ package struct ObjectEntry: Sendable, Codable {
     package var description: String {
         "\(kind) \(Identifier(objectName).quoted) on \(QualifiedName(schema: schemaName, name: tableName))"
     }
+
+    /// The same when more of its statements are done.
+    package func after(_ steps: Int) -> ObjectEntry {
+        ObjectEntry(
+            objectId: objectId,
+            stage: stage,
+            kind: kind,
+            schemaName: schemaName,
+            tableName: tableName,
+            objectName: objectName,
+            statements: statements,
+            stepsDone: stepsDone + steps,
+            bytes: bytes
+        )
+    }
 }
 
 /// The order in which objects come into being; a stage begins when the ones before it are done.

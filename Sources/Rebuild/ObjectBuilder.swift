@@ -56,10 +56,40 @@ package struct ObjectBuilder {
     {
         while !stop.isRequested {
             let isLastLook = !mayMoreCome()
+            if pass == nil, Set(stages).isSubset(of: [.key, .index]), try retrying({ try buildSmall(stages) }) { continue }
             if try retrying({ try buildNext(stages, settledIn: pass) }) { continue }
             if isLastLook { return }
             usleep(100_000)
         }
+    }
+
+    /// Builds everything of some small tables in one transaction: with thousands of them the transactions would cost most.
+    private func buildSmall(_ stages: [RebuildStage]) throws -> Bool {
+        let clock = ContinuousClock()
+        var current: ObjectEntry?
+        var finished: [(object: ObjectEntry, duration: Duration)] = []
+        do {
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                for object in try ledger.claimObjectsOfSmallTables(stages) {
+                    current = object
+                    for step in object.stepsDone..<object.statements.count {
+                        let start = clock.now
+                        let statement = SQL(trusted: object.statements[step])
+                        try share.apply(to: connection, for: statement, bytes: object.bytes)
+                        try during("building \(object.description)") { try connection.execute(statement) }
+                        let duration = start.duration(to: clock.now)
+                        try ledger.record("build", subject: statement.text, duration: duration)
+                        finished.append((object.after(step - object.stepsDone), duration))
+                    }
+                    try ledger.complete(object.statements.count - object.stepsDone, of: object)
+                }
+            }
+        } catch let error as PostgresError where error.sqlState == "23505" {
+            throw current.map { withDuplicates(error, $0) } ?? error
+        }
+        for (object, duration) in finished { built(object, duration) }
+        return !finished.isEmpty
     }
 
     private func buildNext(_ stages: [RebuildStage], settledIn pass: Int?) throws -> Bool {
@@ -75,7 +105,7 @@ package struct ObjectBuilder {
                 let statement = SQL(trusted: object.statements[object.stepsDone])
                 try share.apply(to: connection, for: statement, bytes: object.bytes)
                 try during("building \(object.description)") { try connection.execute(statement) }
-                try ledger.completeStep(of: object)
+                try ledger.complete(of: object)
                 try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
                 return object
             }

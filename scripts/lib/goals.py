@@ -174,9 +174,11 @@ class Bench:
         rows = rows or self.options.rows
         changed = int(rows * percent / 100)
         written = changed * 4 // 5 if updates else changed
+        # As events.sql makes them: smaller rows would find room in old pages.
         commands = [
-            "INSERT INTO events (account_id, kind, payload, amount, created_at) "
-            f"SELECT 1 + n % 10000, 'new', '{{}}', 1, now() FROM generate_series(1, {written}) n"
+            "INSERT INTO events (account_id, kind, payload, body, amount, created_at) "
+            "SELECT 1 + n % 10000, 'new', jsonb_build_object('ip', '10.0.0.1', 'n', n, 'tags', ARRAY[n % 10, n % 100]), "
+            f"repeat('lorem ipsum ', (n % 7)::int), 1, now() FROM generate_series(1, {written}) n"
         ]
         if updates:
             # The newest rows change most: spread over a tenth of the table.
