@@ -56,7 +56,9 @@ package struct ObjectBuilder {
     {
         while !stop.isRequested {
             let isLastLook = !mayMoreCome()
-            if pass == nil, Set(stages).isSubset(of: [.key, .index]), try retrying({ try buildSmall(stages) }) { continue }
+            if pass == nil, Set(stages).isSubset(of: [.key, .index]), try retrying({ try buildSmall(stages) }) {
+                continue
+            }
             if try retrying({ try buildNext(stages, settledIn: pass) }) { continue }
             if isLastLook { return }
             usleep(100_000)

@@ -63,14 +63,15 @@ struct Preparation {
         _ body: (Session) async throws -> Result
     ) async throws -> Result {
         try await control.run { try Self.refuseUnfit(target, $0) }
-        let (plan, source, access) = try await newPlan(
-            target: target,
-            cutting: begun == nil || begun?.step == .begun
-        )
+        let mayStillFail = (begun?.step ?? .begun) < .keysBuilt
+        // Both sides at once: with thousands of tables a catalog takes seconds to read.
+        async let planned = newPlan(target: target, cutting: begun == nil || begun?.step == .begun)
+        async let contents = mayStillFail ? control.run { try DatabaseCatalog(of: $0) } : nil
+        let (plan, source, access) = try await planned
         try refuse(source.identity, target)
         let omissions = migration.options.omissions
         let adopts = migration.options.targetContents != .nothing
-        if (begun?.step ?? .begun) < .keysBuilt { try await refuseWhatWouldFail(source, control, omissions) }
+        if let there = try await contents { try await refuseWhatWouldFail(source, there, omissions) }
         let tools = try await PostgresTools.find(
             major: target.serverVersion.major,
             in: migration.options.toolDirectory
@@ -159,10 +160,9 @@ struct Preparation {
     /// What the target's server would refuse in the night is refused days ahead.
     private func refuseWhatWouldFail(
         _ source: DatabaseCatalog,
-        _ control: ThreadConfined<Connection>,
+        _ target: DatabaseCatalog,
         _ omissions: Set<Omission>
     ) async throws {
-        let target = try await control.run { try DatabaseCatalog(of: $0) }
         let findings = try await Inspecting(migration).findings(source, target, omissions)
         try Self.refuse(findings.filter { $0.severity == .stops })
     }

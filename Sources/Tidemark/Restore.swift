@@ -207,15 +207,16 @@ struct Restore {
             uniquingKeysWith: { first, _ in first }
         )
         if session.run.step < .keysBuilt {
+            try await session.ledger { try $0.setStep(.dataComplete) }
+            try await completion.buildKeys()
+        }
+        if session.run.step < .postData {
+            // With its key's index a column's greatest value is found at once.
             try await recorder.phase("sequences") {
                 try await ThreadConfined.with(migration.target, purpose: session.purpose("sequences")) { target in
                     try await target.run { try SequenceSetter($0).set(sequences, to: positions) }
                 }
             }
-            try await session.ledger { try $0.setStep(.dataComplete) }
-            try await completion.buildKeys()
-        }
-        if session.run.step < .postData {
             let postData = try await wanted.definitions(session.tools, session.migration) { definitions in
                 try await completion.postData(of: definitions)
             }

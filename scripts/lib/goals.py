@@ -288,12 +288,12 @@ class Bench:
         for number in range(1, self.options.rounds + 1):
             print(f"round {number} of {self.options.rounds}", file=sys.stderr)
             self.dump_and_restore(DATABASE, "theirs")
+            self.archive()
             self.raw()
             self.clone()
             self.night("probed", "ours")
             self.verify("ours")
             self.night("append-only", "ours", treatment="append_only", updates=False)
-            self.archive()
             self.growth()
             if number <= 3:
                 self.many_tables()
