@@ -410,7 +410,9 @@ def plot(result):
         kind = "met" if row["value"] >= row["goal"] else "missed"
         parts.append(f'<text class="case" x="{left - 12}" y="{y + 15}">{escape(row["case"])}</text>')
         parts.append(f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{max(1, end - start):.1f}" height="{height}"/>')
-        parts.append(f'<text class="value" x="{end + 6:.1f}" y="{y + 15}">{row["value"]:.2g}</text>')
+        # Beside the goal's mark, not under it.
+        label = max(end, x(row["goal"])) if -4 < x(row["goal"]) - end < 40 else end
+        parts.append(f'<text class="value" x="{label + 6:.1f}" y="{y + 15}">{row["value"]:.2f}</text>')
         parts.append(f'<line class="goal" x1="{x(row["goal"]):.1f}" x2="{x(row["goal"]):.1f}" y1="{y - 3}" y2="{y + height + 3}"/>')
     total = 60 + line * len(bars)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 {total}" font-family="sans-serif" font-size="12">
@@ -436,4 +438,5 @@ def main():
     bench.finish()
 
 
-main()
+if __name__ == "__main__":
+    main()
