@@ -1,19 +1,3 @@
-/// How rows become files.
-package struct Compression: Sendable, Hashable {
-    /// zstd's, 1 to 19.
-    package var level: Int
-    /// How many threads compress beside the one that brings the rows; 0: that one compresses itself.
-    package var threads: Int
-    /// From this size on disk on rows go to another file; nil: never.
-    package var fileBytes: Int?
-
-    package init(level: Int, threads: Int = 0, fileBytes: Int? = nil) {
-        self.level = level
-        self.threads = threads
-        self.fileBytes = fileBytes
-    }
-}
-
 /// Writes rows into zstd frames of about a mebibyte, none of them cut (docs/ARCHIVE_FORMAT.md, *Files of rows*).
 package final class FrameWriter {
     private static let frameBytes = 1 << 20
