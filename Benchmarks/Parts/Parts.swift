@@ -53,7 +53,9 @@ let benchmarks: @Sendable () -> Void = {
     }
 
     let environment = ProcessInfo.processInfo.environment
-    guard let source = environment["TIDEMARK_TEST_SOURCE"], let target = environment["TIDEMARK_TEST_TARGET"] else { return }
+    guard let source = environment["TIDEMARK_TEST_SOURCE"], let target = environment["TIDEMARK_TEST_TARGET"] else {
+        return
+    }
     for format in [CopyFormat.text, .binary] {
         Benchmark("COPY of 500,000 rows between servers, \(format.rawValue)") { benchmark in
             let relay = try Relay(from: source, to: target, format)

@@ -14,7 +14,8 @@ struct Rows: Sendable {
         var state: UInt64 = 1
         while bytes.count < 64 << 20 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            let line = "\(ends.count)\t\(state >> 50)\tclick\t{\"ip\": \"10.0.\(state >> 56).1\", \"n\": \(state >> 40)}\t\\N\t2024-01-01 00:00:00+00\n"
+            let line =
+                "\(ends.count)\t\(state >> 50)\tclick\t{\"ip\": \"10.0.\(state >> 56).1\", \"n\": \(state >> 40)}\t\\N\t2024-01-01 00:00:00+00\n"
             bytes.append(contentsOf: line.utf8)
             ends.append(bytes.count)
         }
@@ -33,7 +34,9 @@ struct Rows: Sendable {
     }
 
     func write(to folder: String, threads: Int) throws -> FileEntry {
-        let writer = try FrameWriter(Compression(level: 1, threads: threads)) { try NewFile("00000001.zst", in: folder) }
+        let writer = try FrameWriter(Compression(level: 1, threads: threads)) {
+            try NewFile("00000001.zst", in: folder)
+        }
         try forEach { try writer.append($0) }
         guard let file = try writer.finish().first else { throw CocoaError(.fileWriteUnknown) }
         return file
