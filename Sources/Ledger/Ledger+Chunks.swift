@@ -2,9 +2,10 @@ package import Planning
 package import Postgres
 
 extension Ledger {
-    /// How large a table may be whose chunk is taken together with others', and how many are taken at once.
-    private static let smallBytes = 1 << 20
-    private static let smallTogether = 64
+    /// How large a table may be whose chunk, and whose keys and indexes, are taken together with others'.
+    static let smallBytes = 1 << 20
+    /// Of how many tables they are taken at once.
+    static let smallTogether = 50
 
     /// Takes the next chunk that is due, the largest tables' first; it stays taken until the open transaction ends.
     ///

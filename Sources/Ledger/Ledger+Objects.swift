@@ -33,10 +33,6 @@ extension Ledger {
         return try objects(where: "object_id = \(value: try claimed.integer("object_id"))").first
     }
 
-    /// How large a table may be whose objects are taken together with others', and of how many tables they are taken at once.
-    private static let smallBytes = 1 << 20
-    private static let smallTogether = 50
-
     /// Takes all objects of some small tables; they stay taken until the open transaction ends.
     ///
     /// All of a table's, or two builders would wait for each other's locks.

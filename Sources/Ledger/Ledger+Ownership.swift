@@ -31,9 +31,10 @@ extension Ledger {
     ) throws -> (run: RunEntry, ledger: Ledger) {
         try lock(connection)
         let begun = try run(on: connection)
-        // Some definitions may have been made already, in transactions of their own.
-        if begun?.step == .begun, try Ledger(connection).definitions().isEmpty {
-            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
+        if begun?.step == .begun {
+            // Some definitions may have been made already, in transactions of their own: what is there is ours.
+            let isOurs = try !Ledger(connection).definitions().isEmpty
+            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt || isOurs)
         }
         if begun == nil {
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)

@@ -1,3 +1,4 @@
+import Ledger
 import Postgres
 import Rebuild
 import TestSupport
@@ -42,6 +43,10 @@ import Tidemark
             let made = Int(try await pair.target.value("SELECT count(*) FROM tidemark.definition")) ?? 0
             #expect(made > 500 && made < Self.tables)
             #expect(try await pair.target.value("SELECT count(*) FROM pg_class WHERE relname ~ '^t\\d+$'") == "\(made)")
+
+            // The night does not begin what was to happen days ahead.
+            let early = await #expect(throws: LedgerError.self) { try await pair.migration().cutover() }
+            #expect(early?.code == .missing)
 
             // What is there is of the definitions as they were.
             try await pair.target.run("DROP EVENT TRIGGER refuse; DROP FUNCTION refuse()")

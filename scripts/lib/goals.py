@@ -153,7 +153,7 @@ class Bench:
             f"--target '{self.uri('target', into)}' {jobs} --quiet --report {self.scratch}/report " + " ".join(more)
         )
 
-    def night(self, name, into, act="", treatment=None, updates=True, percent=1.0):
+    def night(self, name, into, treatment=None, updates=True, percent=1.0, rows=None):
         """Days ahead: base, keys, indexes, proof. Then the delta, and the night."""
         self.fresh(into)
         config = self.scratch / "tidemark.yaml"
@@ -161,8 +161,8 @@ class Bench:
         option = f"--config {config}" if treatment else ""
         self.measure(f"{name}: precopy", self.tidemark("precopy", DATABASE, into, "--no-proof", option))
         self.measure(f"{name}: second precopy, proving ahead", self.tidemark("precopy", DATABASE, into, option))
-        self.write_delta(updates, percent)
-        self.measure(f"{name}: cutover", self.tidemark("cutover", DATABASE, into, act))
+        self.write_delta(updates, percent, rows or self.options.rows)
+        self.measure(f"{name}: cutover", self.tidemark("cutover", DATABASE, into))
         self.keep_phases(f"{name}: cutover")
 
     def keep_phases(self, name):
@@ -170,8 +170,7 @@ class Bench:
         phases = self.samples.setdefault(f"{name}: phases", [])
         phases.append({phase["name"]: phase["seconds"] for phase in report["phases"]})
 
-    def write_delta(self, updates, percent, database=DATABASE, rows=None):
-        rows = rows or self.options.rows
+    def write_delta(self, updates, percent, rows):
         changed = int(rows * percent / 100)
         written = changed * 4 // 5 if updates else changed
         # As events.sql makes them: smaller rows would find room in old pages.
@@ -186,7 +185,7 @@ class Bench:
                 "UPDATE events SET body = 'updated' WHERE id IN "
                 f"(SELECT (random() * {rows} / 10)::bigint + {rows} * 9 / 10 FROM generate_series(1, {changed - written}))"
             )
-        self.psql("source", database, *commands)
+        self.psql("source", DATABASE, *commands)
 
     def verify(self, into):
         self.measure(
@@ -268,14 +267,12 @@ class Bench:
 
     def large(self):
         rows = 20_000_000
-        database = DATABASE
-        self.psql("source", "postgres", f"DROP DATABASE {database}", f"CREATE DATABASE {database}")
-        self.psql("source", database, variables=[f"rows={rows}"], file=HERE / "events.sql")
-        self.options.rows = rows
-        self.dump_and_restore(database, "theirs", name="20 million, pg_dump + pg_restore")
+        self.psql("source", "postgres", f"DROP DATABASE {DATABASE}", f"CREATE DATABASE {DATABASE}")
+        self.psql("source", DATABASE, variables=[f"rows={rows}"], file=HERE / "events.sql")
+        self.dump_and_restore(DATABASE, "theirs", name="20 million, pg_dump + pg_restore")
         self.psql("target", "postgres", "DROP DATABASE theirs")
         for name, treatment in [("20 million, probed", None), ("20 million, append-only", "append_only")]:
-            self.night(name, "ours", treatment=treatment, updates=treatment is None, percent=0.1)
+            self.night(name, "ours", treatment=treatment, updates=treatment is None, percent=0.1, rows=rows)
 
     def run(self):
         for _ in range(20):
