@@ -130,7 +130,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ArchiveTests",
-            dependencies: ["TestSupport", "Tidemark", "Archive", "Report", "Verification", "Planning", "Postgres"],
+            dependencies: [
+                "TestSupport", "Tidemark", "Archive", "Report", "Verification", "Ledger", "Planning", "Catalog",
+                "Postgres",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -26,11 +26,6 @@ package struct ChunkProof: Sendable, Hashable, Codable {
     ///
     /// A table whose file was written anew is read again whatever its rows tell.
     package func canStand(source here: TableState, target there: TableState) -> Bool {
-        Self.isComparable(source, here) && Self.isComparable(target, there)
-    }
-
-    private static func isComparable(_ then: TableState, _ now: TableState) -> Bool {
-        then.mark.voidReason(at: now.mark) == nil && then.mark.fileNode == now.mark.fileNode
-            && then.columnsDigest == now.columnsDigest && then.partitionsDigest == now.partitionsDigest
+        source.tells(of: here) && target.tells(of: there)
     }
 }

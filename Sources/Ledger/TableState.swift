@@ -36,4 +36,14 @@ package struct TableState: Sendable, Hashable, Codable {
         columnsDigest = try row.text("columns_digest")
         partitionsDigest = row["partitions_digest"]
     }
+
+    /// Whether the table's rows can be asked what was written to them since this state: they are in the same file, and each
+    /// holds the same columns.
+    ///
+    /// - Parameter now: The table later.
+    /// - Returns: Whether they can.
+    package func tells(of now: TableState) -> Bool {
+        mark.voidReason(at: now.mark) == nil && mark.fileNode == now.mark.fileNode
+            && columnsDigest == now.columnsDigest && partitionsDigest == now.partitionsDigest
+    }
 }

@@ -9,7 +9,11 @@ package import Postgres
 /// Statements name objects in full and never say IF NOT EXISTS: an index of that name that is invalid, of another
 /// definition, or no index at all must be an error, not a success.
 package struct RebuildPlan {
+    /// An index tuple's header, its line pointer and eight bytes of key (manual 73.6).
+    private static let leastBytesOfEntry = 20
+
     private let source: DatabaseCatalog
+    private let tables: [QualifiedName: Table]
     private let excluded: Set<QualifiedName>
 
     /// - Parameters:
@@ -17,6 +21,7 @@ package struct RebuildPlan {
     ///   - excluded: Tables that are not brought over.
     package init(source: DatabaseCatalog, excluding excluded: Set<QualifiedName>) {
         self.source = source
+        tables = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         self.excluded = excluded
     }
 
@@ -40,8 +45,20 @@ package struct RebuildPlan {
             kind: Self.kind(of: index),
             name: index.name,
             statements: creation(of: index) + Self.properties(of: index),
-            bytes: index.bytes
+            bytes: bytesToSort(for: index)
         )
+    }
+
+    /// How much there is to sort, so that the longest build is begun first, not last and alone.
+    ///
+    /// Of a B-tree whose entries share their keys (manual 67.4.3) all have to be sorted, not only what is left of them; and rows
+    /// that lie in another order than the index's take twice as long as rows that lie in its own.
+    private func bytesToSort(for index: Index) -> Int {
+        guard index.accessMethod == "btree", let table = tables[index.tableQualifiedName] else { return index.bytes }
+        let entries = index.isPartial ? 0 : table.estimatedRows * Self.leastBytesOfEntry
+        let first = index.keyColumns?.first?.flatMap { table.column($0) }
+        let disorder = 1 - abs(first?.correlation ?? 0)
+        return Int(Double(max(index.bytes, entries)) * (1 + disorder))
     }
 
     /// A primary key or unique constraint takes over an index built before it.
@@ -164,7 +181,7 @@ package struct RebuildPlan {
             kind: "foreign key validation",
             name: constraint.name,
             statements: ["ALTER TABLE \(table) VALIDATE CONSTRAINT \(Identifier(constraint.name))"],
-            bytes: source.table(table)?.tableBytes ?? 0
+            bytes: tables[table]?.tableBytes ?? 0
         )
         return [addition, validation]
     }

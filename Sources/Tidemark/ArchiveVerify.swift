@@ -15,7 +15,28 @@ struct ArchiveVerify {
     let purpose: String
     let triesInserts: Bool
 
-    func run() async throws -> VerificationResult {
+    /// What rows are compared by, for a target that has them all but is not finished yet.
+    func comparison() async throws -> RecordedComparison {
+        let (there, answers) = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
+            try await target.run { (try DatabaseCatalog(of: $0), try RowHash.Answers(of: $0)) }
+        }
+        return comparison(VerifiedSide(generation, told, without: omissions).catalog, there, answers)
+    }
+
+    /// Compares the rows of large tables, each range in a snapshot of its own; ``run(_:)`` looks whether that still stands.
+    func compareAhead(_ comparison: RecordedComparison) async throws {
+        try await onConnections { connection in
+            let identity = MarkIdentity(try DatabaseIdentity(of: connection))
+            try comparison.compareAhead(on: connection, identity)
+        }
+    }
+
+    /// Judges the target by one snapshot.
+    ///
+    /// - Parameter ahead: A comparison that has begun; nil: all of it is done now.
+    /// - Returns: What was examined and found.
+    /// - Throws: ``PostgresError``.
+    func run(_ ahead: RecordedComparison? = nil) async throws -> VerificationResult {
         let manifest = generation.manifest
         let excluded = Set(manifest.tables.filter { $0.treatment == .excluded }.map(\.qualifiedName))
         let proof = CatalogProof(migration: migration, triesInserts: triesInserts)
@@ -28,7 +49,12 @@ struct ArchiveVerify {
                 return (there, try await proof.compareDefinitions(here, there, excluded, omissions, purpose))
             }
             let rows = try await recorder.phase("verify rows") {
-                try await compareRows(manifest, here.catalog, there.catalog, theirs)
+                let answers = try await target.run { try RowHash.Answers(of: $0) }
+                return try await compareRows(
+                    ahead ?? comparison(here.catalog, there.catalog, answers),
+                    MarkIdentity(there.catalog.identity),
+                    theirs
+                )
             }
             let readiness = try await recorder.phase("verify readiness") {
                 try await proof.judgeReadiness(here, there, excluded, omissions, purpose)
@@ -43,38 +69,46 @@ struct ArchiveVerify {
         }
     }
 
-    private func compareRows(
-        _ manifest: Manifest,
+    private func comparison(
         _ source: DatabaseCatalog,
         _ target: DatabaseCatalog,
-        _ snapshot: SharedSnapshot
-    ) async throws -> VerificationResult {
+        _ answers: RowHash.Answers
+    ) -> RecordedComparison {
         let stop = migration.stop
-        let answers = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
-            try await target.run { try RowHash.Answers(of: $0) }
-        }
-        let comparison = RecordedComparison(manifest, source: source, target: target, answers: answers) {
+        return RecordedComparison(generation.manifest, source: source, target: target, answers: answers) {
             stop.isRequested
         }
-        for isCounting in [false, true] {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<max(1, migration.options.jobs) {
-                    group.addTask { [target = migration.target, purpose] in
-                        try await ThreadConfined.with(target, purpose: purpose) { target in
-                            try await target.run { connection in
-                                try connection.transaction(.snapshot) {
-                                    try connection.execute("SET TRANSACTION SNAPSHOT \(literal: snapshot.identifier)")
-                                    try isCounting
-                                        ? comparison.count(on: connection) : comparison.compare(on: connection)
-                                }
-                            }
-                        }
-                    }
+    }
+
+    private func compareRows(
+        _ comparison: RecordedComparison,
+        _ identity: MarkIdentity,
+        _ snapshot: SharedSnapshot
+    ) async throws -> VerificationResult {
+        for step in [
+            { try comparison.settle(on: $0, identity) }, comparison.compare, comparison.count,
+        ] as [@Sendable (Connection) throws -> Void] where !comparison.isDone {
+            try await onConnections { connection in
+                try connection.transaction(.snapshot) {
+                    try connection.execute("SET TRANSACTION SNAPSHOT \(literal: snapshot.identifier)")
+                    try step(connection)
                 }
-                try await group.waitForAll()
             }
         }
-        try stop.check()
         return comparison.result()
+    }
+
+    private func onConnections(_ body: @escaping @Sendable (Connection) throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<max(1, migration.options.jobs) {
+                group.addTask { [target = migration.target, purpose] in
+                    try await ThreadConfined.with(target, purpose: purpose) { target in
+                        try await target.run(body)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try migration.stop.check()
     }
 }

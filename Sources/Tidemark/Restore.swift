@@ -217,13 +217,8 @@ struct Restore {
                     try await target.run { try SequenceSetter($0).set(sequences, to: positions) }
                 }
             }
-            let postData = try await wanted.definitions(session.tools, session.migration) { definitions in
-                try await completion.postData(of: definitions)
-            }
-            try await completion.finishDefinitions(postData)
         }
-        try await completion.refreshAndAnalyze()
-        return try await ArchiveVerify(
+        let verify = ArchiveVerify(
             migration: session.migration,
             recorder: recorder,
             generation: wanted.last,
@@ -231,6 +226,24 @@ struct Restore {
             omissions: session.omissions,
             purpose: session.purpose("verify"),
             triesInserts: true
-        ).run()
+        )
+        // Validating and sampling keep one of the server's processes busy at a time.
+        let comparison = try await verify.comparison()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await verify.compareAhead(comparison) }
+            try await finish(wanted, completion, session)
+            try await recorder.phase("verify rows ahead") { try await group.waitForAll() }
+        }
+        return try await verify.run(comparison)
+    }
+
+    private func finish(_ wanted: WantedGeneration, _ completion: Completion, _ session: Session) async throws {
+        if session.run.step < .postData {
+            let postData = try await wanted.definitions(session.tools, session.migration) { definitions in
+                try await completion.postData(of: definitions)
+            }
+            try await completion.finishDefinitions(postData)
+        }
+        try await completion.refreshAndAnalyze()
     }
 }

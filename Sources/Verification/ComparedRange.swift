@@ -19,6 +19,8 @@ package struct ComparedRange: Sendable {
     let proof: ChunkProof?
     /// Of the whole table, without indexes.
     let tableBytes: (source: Int, target: Int)
+    /// The whole table, in the parts it is counted by.
+    let blocks: (source: [BlockRange], target: [BlockRange])
 
     /// - Parameters:
     ///   - table: The table, of the same name on both sides.
@@ -32,7 +34,8 @@ package struct ComparedRange: Sendable {
     ///   - bytes: How much there is to read, roughly.
     ///   - proof: That its rows were the same before; nil: nobody has compared them.
     ///   - tableBytes: How large the table is on either side.
-    package init(
+    ///   - blocks: The parts of its file on either side; together all of it.
+    init(
         table: QualifiedName,
         rows: SQL,
         columns: [Column],
@@ -43,7 +46,8 @@ package struct ComparedRange: Sendable {
         filter: String?,
         bytes: Int,
         proof: ChunkProof?,
-        tableBytes: (source: Int, target: Int)
+        tableBytes: (source: Int, target: Int),
+        blocks: (source: [BlockRange], target: [BlockRange])
     ) {
         self.table = table
         self.rows = rows
@@ -56,6 +60,7 @@ package struct ComparedRange: Sendable {
         self.bytes = bytes
         self.proof = proof
         self.tableBytes = tableBytes
+        self.blocks = blocks
     }
 
     /// The ranges of all tables that both sides have with the same columns.
@@ -85,6 +90,9 @@ package struct ComparedRange: Sendable {
             guard let here = ours[table.name], let there = theirs[table.name],
                 Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
             else { return [] }
+            let blocks = (
+                BlockRange.all(of: here, on: source.identity), BlockRange.all(of: there, on: target.identity)
+            )
             let others = Set(here.columns.filter { there.column($0.name)?.type != $0.type }.map(\.name))
             return table.ranges.map { range in
                 ComparedRange(
@@ -98,7 +106,8 @@ package struct ComparedRange: Sendable {
                     filter: table.filter,
                     bytes: table.tableBytes / max(1, table.ranges.count),
                     proof: proofs[table.name]?[range],
-                    tableBytes: (here.tableBytes, there.tableBytes)
+                    tableBytes: (here.tableBytes, there.tableBytes),
+                    blocks: blocks
                 )
             }
         }
@@ -115,9 +124,17 @@ package struct ComparedRange: Sendable {
         return "(\(SQL(trusted: filter)))"
     }
 
-    /// How many rows the whole table has, or should have.
-    func countOfTable(_ side: Endpoint.Side) -> SQL {
-        "SELECT count(*) AS rows FROM \(rows) WHERE \(filterCondition(side))"
+    /// How many rows a part of the table has, or should have.
+    func count(of part: BlockRange, _ side: Endpoint.Side) -> SQL {
+        "SELECT count(*) AS rows FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))"
+    }
+
+    /// The same, and how many of them were written since a mark.
+    func count(of part: BlockRange, writtenSince mark: Mark, _ side: Endpoint.Side) -> SQL {
+        """
+        SELECT count(*) AS rows, \(Self.written(since: mark)) AS written
+        FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
+        """
     }
 
     /// How many rows there are, and count and sum of hashes of those written since a mark.

@@ -17,10 +17,15 @@ package final class DataComparison: Sendable {
         var targetRows = 0
     }
 
+    /// Those of a large table are counted at the same time.
+    private struct CountedSide: Hashable {
+        let table: QualifiedName
+        let side: Endpoint.Side
+    }
+
     private struct State {
         var open: [ComparedRange]
-        /// A range of each table, once for either side: those of a large table are counted at the same time.
-        var uncounted: [(range: ComparedRange, side: Endpoint.Side)]
+        var counts: CountQueue<CountedSide>
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
         var described: [QualifiedName: Int] = [:]
@@ -31,7 +36,8 @@ package final class DataComparison: Sendable {
 
     private let hash: RowHash
     private let showsValues: Bool
-    private let tables: [ComparedRange]
+    /// A range of each.
+    private let tables: [QualifiedName: ComparedRange]
     private let state: Mutex<State>
     private let isStopped: @Sendable () -> Bool
 
@@ -49,11 +55,20 @@ package final class DataComparison: Sendable {
         self.hash = hash
         self.showsValues = showsValues
         self.isStopped = isStopped
-        let byTable = Dictionary(ranges.map { ($0.table, $0) }, uniquingKeysWith: { first, _ in first })
-        tables = byTable.values.sorted { $0.table < $1.table }
-        let uncounted = tables.sorted { $0.tableBytes.source < $1.tableBytes.source }
-            .flatMap { [($0, .target), ($0, .source)] as [(ComparedRange, Endpoint.Side)] }
-        state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, uncounted: uncounted))
+        let byTable = Dictionary(grouping: ranges, by: \.table)
+        tables = byTable.compactMapValues(\.first)
+        // One range without bounds is read from end to end anyway.
+        let cut = byTable.values.filter { $0.count > 1 }.compactMap(\.first)
+            .sorted { $0.tableBytes.source > $1.tableBytes.source }
+        let counts = CountQueue(
+            cut.flatMap { range in
+                [
+                    (CountedSide(table: range.table, side: .source), range.blocks.source),
+                    (CountedSide(table: range.table, side: .target), range.blocks.target),
+                ]
+            }
+        )
+        state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, counts: counts))
     }
 
     /// Compares ranges until none is left.
@@ -73,26 +88,39 @@ package final class DataComparison: Sendable {
     /// - Throws: ``PostgresError``.
     package func count(with pair: VerificationPair) throws {
         var isWithoutIndexes = false
-        while !isStopped(), let (range, side) = state.withLock({ $0.uncounted.popLast() }) {
-            // One range without bounds was read from end to end already.
-            guard let tally = state.withLock({ $0.tallies[range.table] }), tally.ranges > 1 else { continue }
+        while !isStopped(), let part = state.withLock({ $0.counts.next() }), let range = tables[part.table.table] {
             if try pair.turnToNext() || !isWithoutIndexes {
-                for connection in [pair.source, pair.target] { try Self.doWithoutIndexes(connection) }
+                for connection in [pair.source, pair.target] { try connection.doWithoutIndexes() }
                 isWithoutIndexes = true
             }
-            try during("counting \(range.table)") {
-                switch side {
-                case .source: try report(range, .source, tally.sourceRows, on: pair.source)
-                case .target: try report(range, .target, tally.targetRows, on: pair.target)
-                }
+            let side = part.table.side
+            let connection = side == .source ? pair.source : pair.target
+            let rows = try during("counting \(range.table)") {
+                try connection.queryOne(range.count(of: part.blocks, side)).integer("rows")
+            }
+            state.withLock { state in
+                guard let all = state.counts.add(.init(rows: rows), of: part)?.rows else { return }
+                let tally = state.tallies[range.table] ?? Tally()
+                let compared = side == .source ? tally.sourceRows : tally.targetRows
+                if all != compared { state.findings.append(Self.hidden(range.table, side, all, compared)) }
             }
         }
     }
 
-    /// Until the transaction ends.
-    private static func doWithoutIndexes(_ connection: Connection) throws {
-        try connection.execute(
-            "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
+    /// That an index and its table do not hold the same rows.
+    static func hidden(
+        _ table: QualifiedName,
+        _ side: Endpoint.Side,
+        _ rows: Int,
+        _ compared: Int
+    ) -> Finding {
+        Finding(
+            "rows",
+            table.description,
+            "hidden-by-index",
+            .stops,
+            "the \(side.rawValue) has \(rows) rows, but its key's ranges hold \(compared): "
+                + "an index is damaged or sorts otherwise"
         )
     }
 
@@ -101,7 +129,7 @@ package final class DataComparison: Sendable {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
             result.findings = state.findings
-            for table in tables {
+            for table in tables.values.sorted(by: { $0.table < $1.table }) {
                 let tally = state.tallies[table.table] ?? Tally()
                 result.tables.append(
                     VerificationResult.ComparedTable(
@@ -117,8 +145,8 @@ package final class DataComparison: Sendable {
                 )
             }
             if !state.open.isEmpty { result.notProven.append("\(state.open.count) ranges of rows were not compared") }
-            if !state.uncounted.isEmpty {
-                let tables = Set(state.uncounted.map(\.range.table))
+            let tables = Set(state.counts.tables.map(\.table))
+            if !tables.isEmpty {
                 result.notProven.append("\(tables.count) tables were not counted in full")
             }
         }
@@ -201,24 +229,5 @@ package final class DataComparison: Sendable {
             added.append(Fingerprint(rows: written, sum: try row.text("fingerprint")))
         }
         return added[0] == added[1] ? added[0].rows : nil
-    }
-
-    private func report(
-        _ range: ComparedRange,
-        _ side: Endpoint.Side,
-        _ rowsByRanges: Int,
-        on connection: Connection
-    ) throws {
-        let rows = try connection.queryOne(range.countOfTable(side)).integer("rows")
-        guard rows != rowsByRanges else { return }
-        let finding = Finding(
-            "rows",
-            range.table.description,
-            "hidden-by-index",
-            .stops,
-            "the \(side.rawValue) has \(rows) rows, but its key's ranges hold \(rowsByRanges): "
-                + "an index is damaged or sorts otherwise"
-        )
-        state.withLock { $0.findings.append(finding) }
     }
 }

@@ -6,33 +6,39 @@ import Synchronization
 
 /// Compares the target's rows with the fingerprints an archive has recorded: the source may be gone.
 package final class RecordedComparison: Sendable {
-    private struct Item: Sendable {
+    struct Item: Sendable {
         let range: ComparedRange
         let chunk: ArchivedChunk
         /// In the order of the files of rows.
         let columns: [String]
     }
 
-    private struct Tally {
+    struct Tally {
         var ranges = 0
         var differing = 0
         var recordedRows = 0
         var rows = 0
     }
 
-    private struct State {
+    struct State {
         var open: [Item]
-        var uncounted: [ComparedRange]
+        var counts: CountQueue<QualifiedName>
+        /// What was compared before the target was finished; nobody has looked yet whether it stands.
+        var early: [QualifiedName: [EarlyLook]] = [:]
+        var earlyCounts: CountQueue<QualifiedName>?
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
     }
 
     private let hash: RowHash
-    private let tables: [ComparedRange]
+    /// A range of each.
+    let tables: [QualifiedName: ComparedRange]
+    /// Those with more than one range.
+    let cutTables: Set<QualifiedName>
     /// How many ranges have fingerprints this server cannot make.
     private let impossible: Int
-    private let state: Mutex<State>
-    private let isStopped: @Sendable () -> Bool
+    let state: Mutex<State>
+    let isStopped: @Sendable () -> Bool
 
     /// - Parameters:
     ///   - manifest: What the generation holds.
@@ -68,18 +74,22 @@ package final class RecordedComparison: Sendable {
                     filter: nil,
                     bytes: table.tableBytes / max(1, table.chunks.count),
                     proof: nil,
-                    tableBytes: (here.tableBytes, there.tableBytes)
+                    tableBytes: (here.tableBytes, there.tableBytes),
+                    blocks: ([], BlockRange.all(of: there, on: target.identity))
                 )
                 return Item(range: range, chunk: chunk, columns: table.columns)
             }
         }
-        let first = Dictionary(items.map { ($0.range.table, $0.range) }, uniquingKeysWith: { first, _ in first })
-        tables = first.values.sorted { $0.table < $1.table }
+        let byTable = Dictionary(grouping: items, by: \.range.table)
+        tables = byTable.compactMapValues(\.first?.range)
+        let cut = byTable.values.filter { $0.count > 1 }.compactMap(\.first?.range)
+            .sorted { $0.tableBytes.target > $1.tableBytes.target }
+        cutTables = Set(cut.map(\.table))
         let possible = items.filter { $0.chunk.fingerprintOf == .line || Self.canBeMade(manifest.hash, by: answers) }
         impossible = items.count - possible.count
         // What only some ranges hold says nothing about the whole.
-        let uncounted = impossible == 0 ? tables : []
-        state = Mutex(State(open: possible.sorted { $0.range.bytes < $1.range.bytes }, uncounted: uncounted))
+        let counts = CountQueue(impossible == 0 ? cut.map { ($0.table, $0.blocks.target) } : [])
+        state = Mutex(State(open: possible.sorted { $0.range.bytes < $1.range.bytes }, counts: counts))
     }
 
     /// Whether a server makes the fingerprints of values that the manifest has.
@@ -101,36 +111,43 @@ package final class RecordedComparison: Sendable {
         return Fingerprint(rows: sum.rows, sum: sum.fingerprint)
     }
 
+    /// Whether ranges of rows are still to be compared or tables to be counted.
+    package var isDone: Bool {
+        state.withLock { $0.open.isEmpty && $0.early.isEmpty && $0.counts.tables.isEmpty }
+    }
+
     /// Compares ranges until none is left.
     ///
     /// - Parameter target: A connection in the snapshot the target is judged by.
     /// - Throws: ``PostgresError``.
     package func compare(on target: Connection) throws {
-        while !isStopped(), let item = state.withLock({ $0.open.popLast() }) {
-            let found = try during("comparing \(item.range.table) \(item.range.range)") {
-                try fingerprint(of: item, on: target)
-            }
-            let isEqual = found.rows == item.chunk.rows && found.sum == item.chunk.fingerprint
-            state.withLock { state in
-                var tally = state.tallies[item.range.table] ?? Tally()
-                tally.ranges += 1
-                tally.recordedRows += item.chunk.rows
-                tally.rows += found.rows
-                if !isEqual { tally.differing += 1 }
-                state.tallies[item.range.table] = tally
-                guard !isEqual else { return }
-                state.findings.append(
-                    Finding(
-                        "rows",
-                        item.range.table.description,
-                        "differ",
-                        .stops,
-                        "rows differ in \(item.range.range) from what the archive recorded",
-                        source: "\(item.chunk.rows) rows, fingerprint \(item.chunk.fingerprint)",
-                        target: "\(found.rows) rows, fingerprint \(found.sum)"
-                    )
+        while !isStopped(), let item = state.withLock({ $0.open.popLast() }) { try compare(item, on: target) }
+    }
+
+    func compare(_ item: Item, on target: Connection) throws {
+        let found = try during("comparing \(item.range.table) \(item.range.range)") {
+            try fingerprint(of: item, on: target)
+        }
+        let isEqual = found.rows == item.chunk.rows && found.sum == item.chunk.fingerprint
+        state.withLock { state in
+            var tally = state.tallies[item.range.table] ?? Tally()
+            tally.ranges += 1
+            tally.recordedRows += item.chunk.rows
+            tally.rows += found.rows
+            if !isEqual { tally.differing += 1 }
+            state.tallies[item.range.table] = tally
+            guard !isEqual else { return }
+            state.findings.append(
+                Finding(
+                    "rows",
+                    item.range.table.description,
+                    "differ",
+                    .stops,
+                    "rows differ in \(item.range.range) from what the archive recorded",
+                    source: "\(item.chunk.rows) rows, fingerprint \(item.chunk.fingerprint)",
+                    target: "\(found.rows) rows, fingerprint \(found.sum)"
                 )
-            }
+            )
         }
     }
 
@@ -139,21 +156,18 @@ package final class RecordedComparison: Sendable {
     /// - Parameter target: As before.
     /// - Throws: ``PostgresError``.
     package func count(on target: Connection) throws {
-        try target.execute(
-            "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
-        )
-        while !isStopped(), let range = state.withLock({ $0.uncounted.popLast() }) {
-            guard let tally = state.withLock({ $0.tallies[range.table] }), tally.ranges > 1 else { continue }
-            let rows = try target.queryOne(range.countOfTable(.target)).integer("rows")
-            guard rows != tally.rows else { continue }
-            let finding = Finding(
-                "rows",
-                range.table.description,
-                "hidden-by-index",
-                .stops,
-                "the target has \(rows) rows, but its key's ranges hold \(tally.rows): an index is damaged or sorts otherwise"
-            )
-            state.withLock { $0.findings.append(finding) }
+        try target.doWithoutIndexes()
+        while !isStopped(), let part = state.withLock({ $0.counts.next() }), let range = tables[part.table] {
+            let rows = try during("counting \(part.table)") {
+                try target.queryOne(range.count(of: part.blocks, .target)).integer("rows")
+            }
+            state.withLock { state in
+                guard let all = state.counts.add(.init(rows: rows), of: part)?.rows else { return }
+                let compared = state.tallies[part.table]?.rows ?? 0
+                if all != compared {
+                    state.findings.append(DataComparison.hidden(part.table, .target, all, compared))
+                }
+            }
         }
     }
 
@@ -169,7 +183,7 @@ package final class RecordedComparison: Sendable {
         }
         state.withLock { state in
             result.findings = state.findings
-            for table in tables {
+            for table in tables.values.sorted(by: { $0.table < $1.table }) {
                 let tally = state.tallies[table.table] ?? Tally()
                 result.tables.append(
                     VerificationResult.ComparedTable(
@@ -184,7 +198,8 @@ package final class RecordedComparison: Sendable {
                     )
                 )
             }
-            if !state.open.isEmpty { result.notProven.append("\(state.open.count) ranges of rows were not compared") }
+            let left = state.open.count + state.early.values.map(\.count).reduce(0, +)
+            if left > 0 { result.notProven.append("\(left) ranges of rows were not compared") }
         }
         let rows = result.tables.reduce(into: (0, 0)) { $0 = ($0.0 + $1.sourceRows, $0.1 + $1.targetRows) }
         result.examined.append(VerificationResult.Examined(kind: "rows", source: rows.0, target: rows.1))

@@ -1,0 +1,93 @@
+import Catalog
+package import Ledger
+package import Postgres
+import Synchronization
+
+/// The larger part of the work, done while the server still validates constraints and samples tables for statistics.
+///
+/// The ranges of a table are looked at once its rows are in, each in a snapshot of its own. In the end the table is read
+/// without any index, as it is anyway: as many rows as the ranges held, and none written since, are the rows that were compared.
+extension RecordedComparison {
+    /// A range that was compared, and what its table was then.
+    struct EarlyLook: Sendable {
+        let item: Item
+        let table: TableState
+    }
+
+    /// Compares the ranges of tables that are cut into several: reading the others in the end is all the work there is.
+    ///
+    /// - Parameters:
+    ///   - target: A connection without a transaction.
+    ///   - identity: Which database that is.
+    /// - Throws: ``PostgresError``.
+    package func compareAhead(on target: Connection, _ identity: MarkIdentity) throws {
+        while !isStopped(), let item = takeOfCutTable() {
+            try target.transaction(.snapshot) {
+                // The state first: what is written afterwards counts as written since.
+                let table = try TableState(of: item.range.table, on: target, identity)
+                try compare(item, on: target)
+                state.withLock { $0.early[item.range.table, default: []].append(EarlyLook(item: item, table: table)) }
+            }
+        }
+    }
+
+    /// The largest range left, none of it if its table has no other.
+    private func takeOfCutTable() -> Item? {
+        state.withLock { state in
+            guard let index = state.open.lastIndex(where: { cutTables.contains($0.range.table) }) else { return nil }
+            return state.open.remove(at: index)
+        }
+    }
+
+    /// Looks whether what was compared ahead stands; tables of which it does not are due for ``compare(on:)`` again.
+    ///
+    /// - Parameters:
+    ///   - target: A connection in the snapshot the target is judged by.
+    ///   - identity: Which database that is.
+    /// - Throws: ``PostgresError``.
+    package func settle(on target: Connection, _ identity: MarkIdentity) throws {
+        try target.doWithoutIndexes()
+        while !isStopped(), let (part, looks) = takeOfEarlyCounts(), let first = looks.first {
+            // Of all that was seen ahead the oldest mark: what came after any look came after it.
+            let mark = looks.map(\.table.mark).min { $0.snapshot.xmin < $1.snapshot.xmin } ?? first.table.mark
+            let row = try during("counting \(part.table)") {
+                try target.queryOne(first.item.range.count(of: part.blocks, writtenSince: mark, .target))
+            }
+            let count = CountQueue<QualifiedName>.Count(
+                rows: try row.integer("rows"),
+                written: try row.integer("written")
+            )
+            guard let all = state.withLock({ $0.earlyCounts?.add(count, of: part) }) else { continue }
+            let now = try TableState(of: part.table, on: target, identity)
+            conclude(part.table, looks, all, areComparable: looks.allSatisfy { $0.table.tells(of: now) })
+        }
+    }
+
+    private func takeOfEarlyCounts() -> (CountQueue<QualifiedName>.Part, [EarlyLook])? {
+        state.withLock { state in
+            if state.earlyCounts == nil {
+                let early = state.early.keys.compactMap { tables[$0] }
+                    .sorted { $0.tableBytes.target > $1.tableBytes.target }
+                state.earlyCounts = CountQueue(early.map { ($0.table, $0.blocks.target) })
+            }
+            return state.earlyCounts?.next().map { ($0, state.early[$0.table] ?? []) }
+        }
+    }
+
+    private func conclude(
+        _ table: QualifiedName,
+        _ looks: [EarlyLook],
+        _ all: CountQueue<QualifiedName>.Count,
+        areComparable: Bool
+    ) {
+        state.withLock { state in
+            state.early[table] = nil
+            let isWhole = !state.open.contains { $0.range.table == table }
+            let stands = isWhole && areComparable && all == .init(rows: state.tallies[table]?.rows ?? 0, written: 0)
+            guard !stands else { return state.counts.remove(table) }
+            state.tallies[table] = nil
+            state.findings.removeAll { $0.object == table.description }
+            state.open += looks.map(\.item)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Archive
+import Catalog
+import Ledger
+import Postgres
+import TestSupport
+import Testing
+import Tidemark
+import Verification
+
+@Suite struct `Rows compared before the target is finished` {
+    private static let schema = """
+        CREATE TABLE cut (id int PRIMARY KEY, v text);
+        INSERT INTO cut SELECT n, repeat('x', 90) || n FROM generate_series(1, 4000) n;
+        CREATE TABLE small (id int PRIMARY KEY, v text); INSERT INTO small VALUES (1, 'a')
+        """
+
+    /// Compares ahead, lets `meanwhile` happen, and judges by a later snapshot.
+    ///
+    /// - Returns: Whether what was seen ahead stands, and what the whole comes to.
+    private func judge(
+        _ archive: TestArchive,
+        _ target: TestDatabase,
+        meanwhile statement: String
+    ) async throws -> (stands: Bool, VerificationResult) {
+        let generation = try #require(try ArchiveDirectory.open(archive.path).generations().last)
+        let told = try ArchivedCatalog(of: generation)
+        return try await ThreadConfined.with(target.endpoint, purpose: "test") { confined in
+            try await confined.run { connection in
+                let catalog = try DatabaseCatalog(of: connection)
+                let identity = MarkIdentity(catalog.identity)
+                let comparison = RecordedComparison(
+                    generation.manifest,
+                    source: told.catalog,
+                    target: catalog,
+                    answers: try RowHash.Answers(of: connection)
+                ) { false }
+                try comparison.compareAhead(on: connection, identity)
+                try connection.execute(SQL(trusted: statement))
+                try connection.transaction(.snapshot) { try comparison.settle(on: connection, identity) }
+                let ranges = comparison.result().tables.first { $0.name == "public.cut" }?.ranges ?? 0
+                try connection.transaction(.snapshot) { try comparison.compare(on: connection) }
+                try connection.transaction(.snapshot) { try comparison.count(on: connection) }
+                #expect(comparison.isDone)
+                return (ranges > 0, comparison.result())
+            }
+        }
+    }
+
+    private func withRestored(_ body: (TestArchive, TestDatabase) async throws -> Void) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await TestArchive.with(pair) { test in
+                _ = try await test.archive().dump(from: pair.source.endpoint)
+                try await test.withEmptyTarget("ahead") { target in
+                    #expect(try await test.archive().restore(to: target.endpoint).outcome == .done)
+                    try await body(test, target)
+                }
+            }
+        }
+    }
+
+    @Test func `are not read again where nobody wrote`() async throws {
+        try await withRestored { test, target in
+            var stood = false
+            // A transaction of another test that is still open holds everything back.
+            for _ in 0..<100 where !stood {
+                let (stands, result) = try await judge(test, target, meanwhile: "SELECT 1")
+                #expect(result.findings.isEmpty && result.notProven.isEmpty)
+                #expect(result.tables.map(\.targetRows) == [4000, 1])
+                stood = stands
+                if !stood { try await Task.sleep(for: .milliseconds(100)) }
+            }
+            #expect(stood)
+        }
+    }
+
+    @Test func `are told where they differed from the beginning`() async throws {
+        try await withRestored { test, target in
+            try await target.run("UPDATE cut SET v = 'other' WHERE id IN (7, 3999)")
+            let (_, result) = try await judge(test, target, meanwhile: "SELECT 1")
+            #expect(result.findings.map(\.code) == ["rows.differ", "rows.differ"])
+            #expect(result.tables.first?.differingRanges == 2)
+        }
+    }
+
+    @Test(arguments: [
+        ("UPDATE public.cut SET v = 'other' WHERE id = 7", "rows.differ"),
+        ("DELETE FROM public.cut WHERE id = 7", "rows.differ"),
+        ("INSERT INTO public.cut VALUES (0, 'new')", "rows.differ"), ("UPDATE public.small SET v = 'b'", "rows.differ"),
+        ("UPDATE public.cut SET v = v WHERE id = 7", nil), ("VACUUM FULL public.cut", nil),
+    ]) func `are read again where somebody did`(statement: String, code: String?) async throws {
+        try await withRestored { test, target in
+            let (stands, result) = try await judge(test, target, meanwhile: statement)
+            #expect(result.findings.map(\.code) == (code.map { [$0] } ?? []))
+            if !statement.contains("small") { #expect(!stands) }
+            #expect(result.notProven.isEmpty)
+        }
+    }
+}
