@@ -145,6 +145,12 @@ package enum CatalogQuery {
         "\(sql(PackageResources.table_state_sql)) WHERE c.oid = \(literal: name.quoted)::pg_catalog.regclass"
     }
 
+    /// The same for several tables.
+    package static func tableStates(_ names: [QualifiedName]) -> SQL {
+        let list = names.map { "\(literal: $0.quoted)::pg_catalog.regclass" as SQL }.joined(separator: ", ")
+        return "\(sql(PackageResources.table_state_sql)) WHERE c.oid IN (\(list))"
+    }
+
     private static func sql(_ bytes: [UInt8]) -> SQL {
         SQL(trusted: String(decoding: bytes, as: UTF8.self))
     }

@@ -25,7 +25,7 @@ package struct Table: Sendable, Hashable, Codable {
     /// Whether policies would hide rows from our role.
     package let isRowSecurityActive: Bool
     package let heapBytes: Int
-    /// Heap, TOAST and maps, without indexes.
+    /// Heap and TOAST, without maps and indexes.
     package let tableBytes: Int
     /// The planner's estimate; 0 where it has none.
     package let estimatedRows: Int

@@ -5,9 +5,16 @@ package import Postgres
 extension Ledger {
     /// Chunks whose rows were found equal, with the proof of each.
     package func proofs() throws -> [QualifiedName: [KeyRange: ChunkProof]] {
-        let names = Dictionary(uniqueKeysWithValues: try relations().map { ($0.relationId, $0.name) })
+        Self.proofs(of: try relations(), try chunks())
+    }
+
+    /// The same from what was read already.
+    package static func proofs(of relations: [RelationEntry], _ chunks: [ChunkEntry])
+        -> [QualifiedName: [KeyRange: ChunkProof]]
+    {
+        let names = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0.name) })
         var proofs: [QualifiedName: [KeyRange: ChunkProof]] = [:]
-        for chunk in try chunks() {
+        for chunk in chunks {
             guard let name = names[chunk.relationId], let proof = chunk.proof else { continue }
             proofs[name, default: [:]][chunk.range] = proof
         }

@@ -112,9 +112,12 @@ extension Ledger {
     }
 
     /// The plan the run follows since it began.
-    package func plan() throws -> Plan {
-        let chunks = Dictionary(grouping: try chunks(), by: \.relationId)
-        let tables = try relations().map { relation in
+    package func plan() throws -> Plan { Self.plan(of: try relations(), try chunks()) }
+
+    /// The same from what was read already.
+    package static func plan(of relations: [RelationEntry], _ chunks: [ChunkEntry]) -> Plan {
+        let chunks = Dictionary(grouping: chunks, by: \.relationId)
+        let tables = relations.map { relation in
             let chunks = chunks[relation.relationId] ?? []
             let ranges = chunks.map(\.range)
             return TablePlan(

@@ -19,7 +19,33 @@ package struct TableState: Sendable, Hashable, Codable {
     ///   - identity: Which database that is.
     /// - Throws: ``PostgresError``, where there is no such table too.
     package init(of name: QualifiedName, on connection: Connection, _ identity: MarkIdentity) throws {
-        let row = try connection.queryOne(CatalogQuery.tableState(name))
+        try self.init(connection.queryOne(CatalogQuery.tableState(name)), identity)
+    }
+
+    /// Reads those of several tables.
+    ///
+    /// - Parameters:
+    ///   - names: The tables.
+    ///   - connection: The side that is read.
+    ///   - identity: Which database that is.
+    /// - Returns: By name, all of them.
+    /// - Throws: ``PostgresError``, where there is no such table too.
+    package static func all(
+        of names: [QualifiedName],
+        on connection: Connection,
+        _ identity: MarkIdentity
+    ) throws -> [QualifiedName: TableState] {
+        let rows = try connection.query(CatalogQuery.tableStates(names))
+        return try Dictionary(
+            rows.map { row in
+                let name = QualifiedName(schema: try row.text("schema"), name: try row.text("name"))
+                return (name, try TableState(row, identity))
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    private init(_ row: Row, _ identity: MarkIdentity) throws {
         guard let snapshot = Snapshot(try row.text("snapshot")) else {
             throw PostgresError(.unexpectedAnswer, "the server's snapshot cannot be read: \(try row.text("snapshot"))")
         }

@@ -34,6 +34,15 @@ package struct BuildShare: Sendable {
     /// - Throws: ``PostgresError``.
     func apply(to connection: Connection, for statement: SQL, bytes: Int) throws {
         let memory = statement.text.contains(" USING btree ") ? memory(forSorting: bytes) : memoryBytes
+        try apply(to: connection, memory: memory)
+    }
+
+    /// Sets what all statements that follow may take.
+    func apply(to connection: Connection) throws {
+        try apply(to: connection, memory: memoryBytes)
+    }
+
+    private func apply(to connection: Connection, memory: Int) throws {
         try connection.execute(
             """
             SELECT pg_catalog.set_config('maintenance_work_mem', '\(memory / 1024)kB', false),

@@ -73,19 +73,25 @@ package struct ObjectBuilder {
         do {
             try connection.transaction(.readWrite) {
                 let ledger = Ledger(connection, epoch: epoch)
-                for object in try ledger.claimObjectsOfSmallTables(stages) {
+                let objects = try ledger.claimObjectsOfSmallTables(stages)
+                guard !objects.isEmpty else { return }
+                // Memory is taken as a build needs it: none of these comes near its share.
+                try share.apply(to: connection)
+                for object in objects {
                     current = object
                     for step in object.stepsDone..<object.statements.count {
                         let start = clock.now
                         let statement = SQL(trusted: object.statements[step])
-                        try share.apply(to: connection, for: statement, bytes: object.bytes)
                         try during("building \(object.description)") { try connection.execute(statement) }
-                        let duration = start.duration(to: clock.now)
-                        try ledger.record("build", subject: statement.text, duration: duration)
-                        finished.append((object.after(step - object.stepsDone), duration))
+                        finished.append((object.after(step - object.stepsDone), start.duration(to: clock.now)))
                     }
-                    try ledger.complete(object.statements.count - object.stepsDone, of: object)
                 }
+                try ledger.complete(objects)
+                try ledger.record(
+                    finished.map {
+                        Ledger.Event("build", $0.object.statements[$0.object.stepsDone], duration: $0.duration)
+                    }
+                )
             }
         } catch let error as PostgresError where error.sqlState == "23505" {
             throw current.map { withDuplicates(error, $0) } ?? error

@@ -122,10 +122,37 @@ extension RelationEntry {
     /// - Returns: The mark a chunk read in this transaction gets.
     /// - Throws: ``PostgresError``.
     func takeMark(on source: Connection, _ identity: MarkIdentity) throws -> Mark {
-        try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
-        try source.execute("LOCK TABLE \(rows) IN ACCESS SHARE MODE")
-        let state = try TableState(of: name, on: source, identity)
-        guard state.mark.tableOid == definition.oid, state.kind == definition.kind else {
+        try Self.lockAgainstChanges([self], on: source)
+        return try checked(TableState(of: name, on: source, identity))
+    }
+
+    /// The same for several tables in two statements.
+    ///
+    /// - Parameters:
+    ///   - relations: The tables.
+    ///   - source: As before.
+    ///   - identity: As before.
+    /// - Returns: Their marks, by the numbers the ledger has for them.
+    /// - Throws: ``PostgresError``.
+    static func takeMarks(of relations: [RelationEntry], on source: Connection, _ identity: MarkIdentity) throws
+        -> [Int: Mark]
+    {
+        try lockAgainstChanges(relations, on: source)
+        let states = try TableState.all(of: relations.map(\.name), on: source, identity)
+        return try Dictionary(
+            uniqueKeysWithValues: relations.map { ($0.relationId, try $0.checked(states[$0.name])) }
+        )
+    }
+
+    private static func lockAgainstChanges(_ relations: [RelationEntry], on source: Connection) throws {
+        let tables = relations.map(\.rows).joined(separator: ", ")
+        try source.execute(
+            "SET LOCAL lock_timeout = \(lockTimeout); LOCK TABLE \(tables) IN ACCESS SHARE MODE"
+        )
+    }
+
+    private func checked(_ state: TableState?) throws -> Mark {
+        guard let state, state.mark.tableOid == definition.oid, state.kind == definition.kind else {
             throw PostgresError(
                 .unexpectedAnswer,
                 "\(name) is not the table it was a moment ago: it was dropped, swapped or renamed",

@@ -49,25 +49,60 @@ package struct ChunkWorker {
     private func workOnNext(_ stage: ChunkStage) throws -> Bool {
         let outcomes = try lane.target.transaction(.readWrite) {
             let ledger = Ledger(lane.target, epoch: context.epoch)
-            return try ledger.claim(stage).compactMap { chunk in
-                try context.relations[chunk.relationId].map { try work(on: chunk, of: $0, stage, ledger) }
+            let chunks = try ledger.claim(stage).compactMap { chunk in
+                context.relations[chunk.relationId].map { (chunk, $0) }
             }
+            let marks = try marksAhead(of: chunks.map(\.1))
+            var events: [Ledger.Event] = []
+            let outcomes = try chunks.map { chunk, relation in
+                let start = ContinuousClock.now
+                let outcome = try work(on: chunk, of: relation, stage, ledger, marks[relation.relationId])
+                events.append(event(outcome, chunk, relation, start.duration(to: .now)))
+                return outcome
+            }
+            try ledger.record(events)
+            return outcomes
         }
         for outcome in outcomes { progress.finishChunk(outcome) }
         return !outcomes.isEmpty
+    }
+
+    /// The marks of several tables at once: in one snapshot they all have the same right to it.
+    ///
+    /// - Returns: By the tables' numbers; none where each chunk is read in a snapshot of its own.
+    private func marksAhead(of relations: [RelationEntry]) throws -> [Int: Mark] {
+        guard let snapshot = context.snapshot, relations.count > 1 else { return [:] }
+        return try lane.reading(in: snapshot) {
+            try RelationEntry.takeMarks(of: relations, on: lane.source, context.identity)
+        }
+    }
+
+    private func event(
+        _ outcome: ChunkOutcome,
+        _ chunk: ChunkEntry,
+        _ relation: RelationEntry,
+        _ duration: Duration
+    ) -> Ledger.Event {
+        Ledger.Event(
+            outcome.kind.rawValue,
+            relation.name.description,
+            relation: chunk.relationId,
+            chunk: chunk.chunkNumber,
+            count: outcome.copied,
+            duration: duration
+        )
     }
 
     private func work(
         on chunk: ChunkEntry,
         of relation: RelationEntry,
         _ stage: ChunkStage,
-        _ ledger: Ledger
+        _ ledger: Ledger,
+        _ known: Mark?
     ) throws -> ChunkOutcome {
-        let clock = ContinuousClock()
-        let start = clock.now
-        return try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
-            let outcome = try lane.reading(in: context.snapshot) {
-                let mark = try relation.takeMark(on: lane.source, context.identity)
+        try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
+            try lane.reading(in: context.snapshot) {
+                let mark = try known ?? relation.takeMark(on: lane.source, context.identity)
                 let step = ChunkStep(
                     lane: lane,
                     ledger: ledger,
@@ -79,15 +114,6 @@ package struct ChunkWorker {
                 )
                 return try step.run(stage)
             }
-            try ledger.record(
-                outcome.kind.rawValue,
-                subject: relation.name.description,
-                relation: chunk.relationId,
-                chunk: chunk.chunkNumber,
-                count: outcome.copied,
-                duration: start.duration(to: clock.now)
-            )
-            return outcome
         }
     }
 }

@@ -17,6 +17,7 @@ package struct InsertProbe {
     private let passedOver: Set<UInt32>
     /// Sequences by table and column.
     private let sequences: [QualifiedName: [String: SequenceDefinition]]
+    private let indexes: [QualifiedName: Index]
 
     /// - Parameters:
     ///   - target: A connection without an open transaction.
@@ -34,6 +35,7 @@ package struct InsertProbe {
             for column in sequence.columns { sequences[column.tableName, default: [:]][column.column] = sequence }
         }
         self.sequences = sequences
+        indexes = Dictionary(catalog.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// What became of one table's INSERT.
@@ -80,10 +82,9 @@ package struct InsertProbe {
         let values = columns.map { column -> SQL in
             next[column.name].map { "\(literal: String($0))::\(SQL(trusted: column.type))" } ?? "\(column.identifier)"
         }
-        try target.execute("BEGIN")
+        try target.execute("BEGIN; \(Self.limits)")
         defer { target.rollBack() }
         do {
-            try target.execute(Self.limits)
             let inserted = try target.execute(
                 """
                 INSERT INTO \(table.qualifiedName) (\(columns.map(\.identifier).commaSeparated)) OVERRIDING SYSTEM VALUE
@@ -111,7 +112,8 @@ package struct InsertProbe {
         switch error.sqlState {
         case "23505", "23P01":
             // Of the table, or of a partition of it.
-            let index = catalog.indexes.first { $0.schema == table.schema && $0.name == error.constraintName }
+            let name = error.constraintName.map { QualifiedName(schema: table.schema, name: $0) }
+            let index = name.flatMap { indexes[$0] }
             let columns = (index?.keyColumns ?? []).compactMap(\.self)
             guard let column = columns.first(where: { drawing[$0] != nil }), let sequence = drawing[column] else {
                 return .right

@@ -1,6 +1,8 @@
 -- What must not have changed when a chunk of a table is read. The digests are the same expressions as in tables.sql.
 SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
        c.oid::bigint AS oid,
+       (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace) AS schema,
+       c.relname AS name,
        c.relkind::text AS kind,
        coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint AS file_node,
        (SELECT pg_catalog.md5(coalesce(pg_catalog.string_agg(

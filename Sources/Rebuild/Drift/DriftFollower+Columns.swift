@@ -104,6 +104,8 @@ extension DriftFollower {
 
     /// Binary rows say nothing about their types: the columns must be the same before the next row is sent.
     func refuseOtherColumns() throws {
+        let touched = touched
+        guard !touched.isEmpty else { return }
         let actual = try tables()
         for table in touched {
             let columns = table.columns.map { "\($0.name) \($0.type) \($0.generated)" }.sorted()
