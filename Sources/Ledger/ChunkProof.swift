@@ -1,3 +1,5 @@
+import Postgres
+
 /// That the rows of a chunk were found to be the same on both sides, and when.
 ///
 /// They still are while none of them was written or removed on either side since: the rule of the delta tells, on the source as
@@ -7,6 +9,10 @@ package struct ChunkProof: Sendable, Hashable, Codable {
     package let source: TableState
     /// The target's.
     package let target: TableState
+    /// The pass it was made after.
+    package let pass: Int?
+    /// Whether rows have gone since, so that their number says nothing any more; nil: no.
+    package private(set) var isReduced: Bool?
     /// How many rows there were.
     package let rows: Int
     /// How they were hashed.
@@ -14,12 +20,31 @@ package struct ChunkProof: Sendable, Hashable, Codable {
     /// The sum of their hashes.
     package let sum: String
 
-    package init(source: TableState, target: TableState, rows: Int, method: String, sum: String) {
+    package init(source: TableState, target: TableState, pass: Int, rows: Int, method: String, sum: String) {
         self.source = source
         self.target = target
+        self.pass = pass
         self.rows = rows
         self.method = method
         self.sum = sum
+    }
+
+    /// What becomes of a chunk's proof with its next mark.
+    package enum Fate: Sendable {
+        /// Rows may have come, none went.
+        case stands
+        /// Rows went, by being updated or deleted; what is said of the others stays true.
+        case reduced
+        /// Its rows were brought anew.
+        case void
+
+        var sql: SQL {
+            switch self {
+            case .stands: "proof"
+            case .reduced: #"proof || '{"isReduced": true}'"#
+            case .void: "NULL"
+            }
+        }
     }
 
     /// Whether the rows of both tables can be asked what was written since; else they have to be read again.

@@ -78,9 +78,9 @@ extension Ledger {
     ///   - pass: The pass this counts for.
     ///   - rows: How many rows of the chunk the target holds now.
     ///   - bytes: How many bytes were copied for it, all passes together.
-    ///   - isKept: Whether no row went: those that were proven stay proven.
+    ///   - proof: What becomes of the proof of its rows.
     /// - Throws: ``PostgresError``.
-    package func complete(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, isKept: Bool)
+    package func complete(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, proof: ChunkProof.Fate)
         throws
     {
         try connection.execute(
@@ -88,7 +88,7 @@ extension Ledger {
             UPDATE tidemark.chunk
             SET mark = \(value: try Self.json(mark))::jsonb, is_adopted = false, pass = \(value: pass), rows = \(value: rows),
                 bytes = \(value: bytes), shed_snapshot = NULL, written_rows = NULL,
-                proof = CASE WHEN \(value: String(isKept))::boolean THEN proof END,
+                proof = \(proof.sql),
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
             """
@@ -103,7 +103,7 @@ extension Ledger {
             """
             UPDATE tidemark.chunk
             SET rows = \(value: rows), written_rows = \(value: written), shed_snapshot = \(value: snapshot.description),
-                proof = CASE WHEN \(value: String(rows == chunk.rows))::boolean THEN proof END,
+                proof = \((rows == chunk.rows ? ChunkProof.Fate.stands : .reduced).sql),
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
             """

@@ -27,7 +27,7 @@ extension Ledger {
         try claim(
             where: """
                 \(ChunkStage.isCopiedAhead) AND c.mark IS NOT NULL AND c.written_rows IS NULL
-                AND (c.proof ->> 'rows')::bigint IS DISTINCT FROM c.rows AND c.proof_pass < \(pass)
+                AND ((c.proof ->> 'rows')::bigint IS DISTINCT FROM c.rows OR c.proof ? 'isReduced') AND c.proof_pass < \(pass)
                 """
         )
     }

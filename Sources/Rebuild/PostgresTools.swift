@@ -22,12 +22,13 @@ package struct PostgresTools: Sendable {
     ///
     /// - Parameters:
     ///   - major: The target's major version.
-    ///   - directory: Where to look instead of PATH and Debian's folders.
+    ///   - directory: Where to look instead of the distributions' folders and PATH.
     /// - Returns: The tools.
     /// - Throws: ``ToolError`` when there are none.
     package static func find(major: Int, in directory: String?) async throws -> PostgresTools {
+        // What Debian has in PATH is a Perl program that looks for the tools, each time, by rules of its own.
         let places: [String?] =
-            directory.map { [$0] } ?? [nil, "/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin"]
+            directory.map { [$0] } ?? ["/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin", nil]
         var found: [String] = []
         for place in places {
             guard let version = try? await version(of: "pg_dump", in: place),

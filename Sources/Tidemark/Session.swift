@@ -40,6 +40,13 @@ struct Session: Sendable {
         }
     }
 
+    /// How the tables are cut, and which of their ranges were proven ahead, unless everything is to be compared.
+    func planAndProofs() async throws -> (plan: Plan, proofs: Verify.Proofs) {
+        let chunks = try await control.run { try Ledger($0).chunks() }
+        let proofs = migration.options.verifiesInFull ? [:] : Ledger.proofs(of: relations, chunks)
+        return (Ledger.plan(of: relations, chunks), proofs)
+    }
+
     /// The part of every mark that tells the source.
     var markIdentity: MarkIdentity {
         MarkIdentity(source.identity)

@@ -46,17 +46,27 @@ struct Verify {
     }
 
     /// Compares at the end of a cutover, in the snapshot the rows were copied in.
+    ///
+    /// - Parameters:
+    ///   - session: The run.
+    ///   - shared: The source's snapshot.
+    ///   - source: The connection that holds it.
+    /// - Returns: What was examined and found.
+    /// - Throws: ``PostgresError``.
     func compare(
         _ session: Session,
         _ shared: SharedSnapshot,
         _ source: ThreadConfined<Connection>
     ) async throws -> VerificationResult {
-        let isInFull = migration.options.verifiesInFull
-        let (plan, proofs) = try await session.control.run { connection in
-            let ledger = Ledger(connection)
-            return (try ledger.plan(), isInFull ? [:] : try ledger.proofs())
-        }
-        return try await compare(plan, session.omissions, proofs, shared, source, purpose: session.purpose("verify"))
+        let (plan, proofs) = try await session.planAndProofs()
+        return try await compare(
+            plan,
+            session.omissions,
+            proofs,
+            shared,
+            source,
+            purpose: session.purpose("verify")
+        )
     }
 
     // MARK: Steps
@@ -179,7 +189,10 @@ struct Verify {
         }
     }
 
-    private func compareRows(_ ranges: [ComparedRange], _ pairs: Pairs) async throws -> VerificationResult {
+    private func compareRows(
+        _ ranges: [ComparedRange],
+        _ pairs: Pairs
+    ) async throws -> VerificationResult {
         let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
         let comparison = DataComparison(
             ranges,
@@ -187,8 +200,9 @@ struct Verify {
             showsValues: migration.options.showsValues,
             isStopped: { [stop = migration.stop] in stop.isRequested }
         )
-        try await pairs.all { try comparison.compare(with: $0) }
-        try await pairs.all { try comparison.count(with: $0) }
+        if comparison.hasStanding { try await pairs.all { try comparison.lookAtProven(with: $0) } }
+        if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
+        if comparison.hasUncounted { try await pairs.all { try comparison.count(with: $0) } }
         return comparison.result()
     }
 

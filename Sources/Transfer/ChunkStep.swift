@@ -115,7 +115,7 @@ struct ChunkStep {
             copied: copied,
             pass: context.pass,
             mark: counted == nil ? now : mark,
-            isKept: removed == 0
+            proof: removed == 0 ? .stands : .reduced
         )
         return ChunkOutcome(kind: isUnchanged ? .unchanged : .delta, copied: copied, removed: removed)
     }
@@ -158,7 +158,7 @@ struct ChunkStep {
         copied: CopyCount,
         pass: Int,
         mark: Mark? = nil,
-        isKept: Bool = false
+        proof: ChunkProof.Fate = .void
     ) throws {
         try ledger.complete(
             chunk,
@@ -166,7 +166,7 @@ struct ChunkStep {
             pass: pass,
             rows: rows,
             bytes: chunk.bytes + copied.bytes,
-            isKept: isKept
+            proof: proof
         )
     }
 }

@@ -180,7 +180,7 @@ package struct RestoreWorker {
             pass: generation + 1,
             rows: archived.rows,
             bytes: chunk.bytes + copied.bytes,
-            isKept: removed == 0
+            proof: removed == 0 ? .stands : .reduced
         )
         let kind: ChunkOutcome.Kind =
             chunk.mark == nil ? .base : removed == 0 && copied.rows == 0 ? .unchanged : .delta

@@ -137,15 +137,48 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// How many rows there are, and count and sum of hashes of those written since a mark.
+    /// How many rows there are, count and sum of hashes of those written since a mark, and the sum of the hashes of all
+    /// others' keys where these have to be told from one another.
     ///
     /// The rule of the delta again, in words of its own: what the copier overlooks must not be overlooked here.
-    func rowsWritten(since mark: Mark, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
+    func rowsWritten(since mark: Mark, tellingKeys: Bool, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         let sum: SQL = "sum(\(hash.expression(columns, ofOtherType: ofOtherType)))"
+        let isWritten = Self.isWritten(since: mark)
+        let keys: SQL = tellingKeys ? "coalesce(sum(\(keyHash(hash))) FILTER (WHERE NOT (\(isWritten))), 0)" : "0"
         return """
             SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
-                   coalesce(\(sum) FILTER (WHERE \(Self.isWritten(since: mark))), 0)::text AS fingerprint
+                   coalesce(\(sum) FILTER (WHERE \(isWritten)), 0)::text AS fingerprint, \(keys)::text AS keys
             FROM \(rows) WHERE \(condition(side))
+            """
+    }
+
+    /// The hash of what tells a row from all others.
+    private func keyHash(_ hash: RowHash) -> SQL {
+        let names = Set(identity?.parts.map(\.name) ?? [])
+        return hash.expression(columns.filter { names.contains($0.name) }, ofOtherType: ofOtherType)
+    }
+
+    /// How many rows a part of the table has, how many of them fulfil a condition, count and sum of hashes of those of these
+    /// that were written since a mark, and count and sum of the hashes of the keys of others that fulfil another condition.
+    func rowsWritten(
+        since mark: Mark,
+        in part: BlockRange,
+        where condition: SQL,
+        tellingKeysWhere other: SQL?,
+        _ hash: RowHash,
+        _ side: Endpoint.Side
+    ) -> SQL {
+        let isWritten: SQL = "\(condition) AND \(Self.isWritten(since: mark))"
+        let isOther = other.map { "\(condition) AND \($0) AND NOT (\(Self.isWritten(since: mark)))" as SQL }
+        let reduced: SQL = isOther.map { "count(*) FILTER (WHERE \($0))" } ?? "0"
+        let keys: SQL = isOther.map { "coalesce(sum(\(keyHash(hash))) FILTER (WHERE \($0)), 0)" } ?? "0"
+        return """
+            SELECT count(*) AS rows, count(*) FILTER (WHERE \(condition)) AS proven,
+                   count(*) FILTER (WHERE \(isWritten)) AS written,
+                   coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))) FILTER (WHERE \(isWritten)), 0)::text
+                       AS fingerprint,
+                   \(reduced) AS reduced, \(keys)::text AS keys
+            FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
             """
     }
 

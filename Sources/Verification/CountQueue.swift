@@ -9,8 +9,16 @@ struct CountQueue<Table: Hashable & Sendable>: Sendable {
     /// What was counted.
     struct Count: Sendable, Equatable {
         var rows = 0
-        /// Those of them that were written since a mark, where that was asked.
+        /// Those of them that lie in ranges that were proven ahead, where that was asked.
+        var proven = 0
+        /// Those of these that were written since a mark.
         var written = 0
+        /// The sum of the hashes of these.
+        var sum: Int128 = 0
+        /// Rows not written since, in ranges from which rows have gone.
+        var reduced = 0
+        /// The sum of the hashes of their keys.
+        var keys: Int128 = 0
     }
 
     private var open: [Part]
@@ -41,7 +49,11 @@ struct CountQueue<Table: Hashable & Sendable>: Sendable {
     mutating func add(_ count: Count, of part: Part) -> Count? {
         var sum = counts[part.table] ?? Count()
         sum.rows += count.rows
+        sum.proven += count.proven
         sum.written += count.written
+        sum.sum += count.sum
+        sum.reduced += count.reduced
+        sum.keys += count.keys
         counts[part.table] = sum
         guard let parts = left[part.table] else { return nil }
         left[part.table] = parts > 1 ? parts - 1 : nil

@@ -8,7 +8,7 @@ import Synchronization
 /// It asks through queries of its own, over all columns, and counts each table once more without any index: a damaged
 /// index on the source could hide the same rows from the copy and from a comparison that used it.
 package final class DataComparison: Sendable {
-    private struct Tally {
+    struct Tally {
         var ranges = 0
         /// Those of them that were proven before and in which nothing was written since.
         var standing = 0
@@ -18,14 +18,18 @@ package final class DataComparison: Sendable {
     }
 
     /// Those of a large table are counted at the same time.
-    private struct CountedSide: Hashable {
+    struct CountedSide: Hashable {
         let table: QualifiedName
         let side: Endpoint.Side
     }
 
-    private struct State {
+    struct State {
         var open: [ComparedRange]
+        /// What was proven ahead and is to be looked at together.
+        var looks: CountQueue<CountedSide>
+        /// All other tables of several ranges.
         var counts: CountQueue<CountedSide>
+        var counted: [CountedSide: CountQueue<CountedSide>.Count] = [:]
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
         var described: [QualifiedName: Int] = [:]
@@ -34,12 +38,13 @@ package final class DataComparison: Sendable {
     /// How many keys of a table are named.
     private static let namedKeys = 100
 
-    private let hash: RowHash
+    let hash: RowHash
     private let showsValues: Bool
     /// A range of each.
     private let tables: [QualifiedName: ComparedRange]
-    private let state: Mutex<State>
-    private let isStopped: @Sendable () -> Bool
+    let standing: [QualifiedName: StandingTable]
+    let state: Mutex<State>
+    let isStopped: @Sendable () -> Bool
 
     /// - Parameters:
     ///   - ranges: What is to be compared; the ranges of one table leave nothing out.
@@ -60,16 +65,30 @@ package final class DataComparison: Sendable {
         // One range without bounds is read from end to end anyway.
         let cut = byTable.values.filter { $0.count > 1 }.compactMap(\.first)
             .sorted { $0.tableBytes.source > $1.tableBytes.source }
-        let counts = CountQueue(
-            cut.flatMap { range in
+        let standing = byTable.compactMapValues(StandingTable.init)
+        self.standing = standing
+        let (looks, counts) = (cut.filter { standing[$0.table] != nil }, cut.filter { standing[$0.table] == nil })
+        state = Mutex(
+            State(open: ranges.sorted { $0.bytes < $1.bytes }, looks: Self.queue(looks), counts: Self.queue(counts))
+        )
+    }
+
+    private static func queue(_ tables: [ComparedRange]) -> CountQueue<CountedSide> {
+        CountQueue(
+            tables.flatMap { range in
                 [
                     (CountedSide(table: range.table, side: .source), range.blocks.source),
                     (CountedSide(table: range.table, side: .target), range.blocks.target),
                 ]
             }
         )
-        state = Mutex(State(open: ranges.sorted { $0.bytes < $1.bytes }, counts: counts))
     }
+
+    /// Whether ranges are left to compare.
+    package var hasOpen: Bool { state.withLock { !$0.open.isEmpty } }
+
+    /// Whether tables are left to count.
+    package var hasUncounted: Bool { state.withLock { !$0.counts.tables.isEmpty } }
 
     /// Compares ranges until none is left.
     ///
@@ -87,23 +106,41 @@ package final class DataComparison: Sendable {
     /// - Parameter pair: The connections to ask.
     /// - Throws: ``PostgresError``.
     package func count(with pair: VerificationPair) throws {
+        try readWithoutIndexes(pair, next: { $0.counts.next() }) { part in
+            guard let range = tables[part.table.table] else { return }
+            let side = part.table.side
+            let rows = try pair.connection(side).queryOne(range.count(of: part.blocks, side)).integer("rows")
+            state.withLock { state in
+                if let all = state.counts.add(.init(rows: rows), of: part) { state.counted[part.table] = all }
+            }
+        }
+    }
+
+    /// Goes through parts of tables, whose indexes are left alone.
+    func readWithoutIndexes(
+        _ pair: VerificationPair,
+        next: (inout State) -> CountQueue<CountedSide>.Part?,
+        _ read: (CountQueue<CountedSide>.Part) throws -> Void
+    ) throws {
         var isWithoutIndexes = false
-        while !isStopped(), let part = state.withLock({ $0.counts.next() }), let range = tables[part.table.table] {
+        while !isStopped(), let part = state.withLock({ next(&$0) }) {
             if try pair.turnToNext() || !isWithoutIndexes {
                 for connection in [pair.source, pair.target] { try connection.doWithoutIndexes() }
                 isWithoutIndexes = true
             }
-            let side = part.table.side
-            let connection = side == .source ? pair.source : pair.target
-            let rows = try during("counting \(range.table)") {
-                try connection.queryOne(range.count(of: part.blocks, side)).integer("rows")
-            }
-            state.withLock { state in
-                guard let all = state.counts.add(.init(rows: rows), of: part)?.rows else { return }
-                let tally = state.tallies[range.table] ?? Tally()
-                let compared = side == .source ? tally.sourceRows : tally.targetRows
-                if all != compared { state.findings.append(Self.hidden(range.table, side, all, compared)) }
-            }
+            try during("counting \(part.table.table)") { try read(part) }
+        }
+    }
+
+    /// Where the ranges of a table, found by its key, do not hold as many rows as the table has.
+    private func hidden(_ state: State) -> [Finding] {
+        let counted = state.counted.sorted {
+            ($0.key.table, $0.key.side.rawValue) < ($1.key.table, $1.key.side.rawValue)
+        }
+        return counted.compactMap { side, count in
+            let tally = state.tallies[side.table] ?? Tally()
+            let compared = side.side == .source ? tally.sourceRows : tally.targetRows
+            return count.rows == compared ? nil : Self.hidden(side.table, side.side, count.rows, compared)
         }
     }
 
@@ -128,7 +165,7 @@ package final class DataComparison: Sendable {
     package func result() -> VerificationResult {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
-            result.findings = state.findings
+            result.findings = state.findings + hidden(state)
             for table in tables.values.sorted(by: { $0.table < $1.table }) {
                 let tally = state.tallies[table.table] ?? Tally()
                 result.tables.append(
@@ -145,7 +182,7 @@ package final class DataComparison: Sendable {
                 )
             }
             if !state.open.isEmpty { result.notProven.append("\(state.open.count) ranges of rows were not compared") }
-            let tables = Set(state.counts.tables.map(\.table))
+            let tables = Set((Array(state.counts.tables) + Array(state.looks.tables)).map(\.table))
             if !tables.isEmpty {
                 result.notProven.append("\(tables.count) tables were not counted in full")
             }
@@ -156,12 +193,12 @@ package final class DataComparison: Sendable {
     }
 
     private func compare(_ range: ComparedRange, _ pair: VerificationPair) throws {
-        if let proof = range.proof, let added = try rowsBeside(proof, of: range, pair) {
+        if let proof = range.proof, let rows = try rowsStanding(proof, of: range, pair) {
             return state.withLock { state in
                 state.tallies[range.table, default: Tally()].ranges += 1
                 state.tallies[range.table, default: Tally()].standing += 1
-                state.tallies[range.table, default: Tally()].sourceRows += proof.rows + added
-                state.tallies[range.table, default: Tally()].targetRows += proof.rows + added
+                state.tallies[range.table, default: Tally()].sourceRows += rows
+                state.tallies[range.table, default: Tally()].targetRows += rows
             }
         }
         let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash, .source)))
@@ -212,22 +249,28 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// How many rows the range has beside those that were proven, if these are all still there and the others are equal too.
+    /// How many rows the range has, if those that were proven and were not written since are the same on both sides and so are
+    /// all others.
     ///
-    /// The untouched rows are a subset of those that were there then: as many as then means all of them, and then all others were
-    /// written since, on either side; of these alone the hashes are compared.
-    private func rowsBeside(_ proof: ChunkProof, of range: ComparedRange, _ pair: VerificationPair) throws -> Int? {
+    /// The untouched rows are a subset of those that were there then: as many as then means all of them, and where rows have gone
+    /// since their keys tell which are left. All others were written since, on either side; of these alone the hashes are
+    /// compared.
+    private func rowsStanding(_ proof: ChunkProof, of range: ComparedRange, _ pair: VerificationPair) throws -> Int? {
         let now = try pair.states(of: range.table)
-        guard proof.canStand(source: now.source, target: now.target) else { return nil }
-        var added: [Fingerprint] = []
-        for (side, connection, mark) in [
-            (Endpoint.Side.source, pair.source, proof.source.mark), (.target, pair.target, proof.target.mark),
-        ] {
-            let row = try connection.queryOne(range.rowsWritten(since: mark, hash, side))
-            let written = try row.integer("written")
-            guard try row.integer("rows") - written == proof.rows else { return nil }
-            added.append(Fingerprint(rows: written, sum: try row.text("fingerprint")))
+        let isReduced = proof.isReduced == true
+        guard proof.canStand(source: now.source, target: now.target), !isReduced || range.identity != nil else {
+            return nil
         }
-        return added[0] == added[1] ? added[0].rows : nil
+        var looks: [(untouched: Int, keys: String, written: Fingerprint)] = []
+        for (side, mark) in [(Endpoint.Side.source, proof.source.mark), (.target, proof.target.mark)] {
+            let row = try pair.connection(side).queryOne(
+                range.rowsWritten(since: mark, tellingKeys: isReduced, hash, side)
+            )
+            let written = Fingerprint(rows: try row.integer("written"), sum: try row.text("fingerprint"))
+            let untouched = try row.integer("rows") - written.rows
+            guard isReduced || untouched == proof.rows else { return nil }
+            looks.append((untouched, try row.text("keys"), written))
+        }
+        return looks[0] == looks[1] ? looks[0].untouched + looks[0].written.rows : nil
     }
 }

@@ -152,6 +152,7 @@ package final class RangeProver {
             by: ChunkProof(
                 source: here,
                 target: there,
+                pass: context.pass,
                 rows: ours.fingerprint.rows,
                 method: context.hash.rawValue,
                 sum: ours.fingerprint.sum

@@ -40,6 +40,8 @@ package final class VerificationPair {
         try self.target.execute(beginnings.target)
     }
 
+    func connection(_ side: Endpoint.Side) -> Connection { side == .source ? source : target }
+
     /// What a table is on both sides.
     func states(of table: QualifiedName) throws -> (source: TableState, target: TableState) {
         if let known = states[table] { return known }
