@@ -135,12 +135,13 @@ public struct DatabaseArchive: Sendable {
     ///   - target: The database being filled.
     ///   - generation: The one wanted; nil: the newest.
     ///   - isAhead: Bring rows, keys and indexes only: later generations are to come.
-    /// - Returns: What was done, and, unless later generations are to come, the proof against what the archive recorded.
+    ///   - proves: Compare everything with what the archive recorded once all is built; else the next call does.
+    /// - Returns: What was done, and the proof if there was one.
     /// - Throws: ``ArchiveError``, ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. Whatever was committed stays,
     ///   and the next call goes on from there.
-    public func restore(to target: Endpoint, until generation: Int? = nil, isAhead: Bool = false) async throws
-        -> RunReport
+    public func restore(to target: Endpoint, until generation: Int? = nil, isAhead: Bool = false, proves: Bool = true)
+        async throws -> RunReport
     {
-        try await Restore(self, target, until: generation, isAhead: isAhead).run()
+        try await Restore(self, target, until: generation, isAhead: isAhead, proves: proves).run()
     }
 }

@@ -16,6 +16,7 @@ struct Restore {
     private let migration: Migration
     private let until: Int?
     private let isAhead: Bool
+    private let proves: Bool
     private let recorder: RunRecorder
 
     /// - Parameters:
@@ -23,12 +24,14 @@ struct Restore {
     ///   - target: The database being filled.
     ///   - until: The generation wanted; nil: the newest.
     ///   - isAhead: Whether later generations are to come: then rows, keys and indexes are brought and no foreign keys.
+    ///   - proves: Whether what was built is compared with what the archive recorded.
     /// - Throws: ``PostgresError``.
-    init(_ archive: DatabaseArchive, _ target: Endpoint, until: Int?, isAhead: Bool) throws {
+    init(_ archive: DatabaseArchive, _ target: Endpoint, until: Int?, isAhead: Bool, proves: Bool) throws {
         self.archive = archive
         migration = try archive.migration(to: target)
         self.until = until
         self.isAhead = isAhead
+        self.proves = proves
         recorder = RunRecorder(
             "restore",
             source: archive.path,
@@ -70,7 +73,12 @@ struct Restore {
             }
             let verification = isAhead ? nil : try await complete(wanted, session)
             await recorder.collect(from: session)
-            guard let verification else { return recorder.finish(.done, warnings: warnings) }
+            guard let verification else {
+                if !isAhead {
+                    warnings.append("nothing was compared with what the archive recorded: verify --archive does it")
+                }
+                return recorder.finish(.done, warnings: warnings)
+            }
             if verification.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
             recorder.update { $0.verification = verification }
             return recorder.finish(RunReport.Outcome(verification.verdict), warnings: warnings)
@@ -199,7 +207,7 @@ struct Restore {
         try stop.check()
     }
 
-    private func complete(_ wanted: WantedGeneration, _ session: Session) async throws -> VerificationResult {
+    private func complete(_ wanted: WantedGeneration, _ session: Session) async throws -> VerificationResult? {
         let completion = Completion(session: session, recorder: recorder)
         let sequences = session.sequences
         let positions = Dictionary(
@@ -217,6 +225,10 @@ struct Restore {
                     try await target.run { try SequenceSetter($0).set(sequences, to: positions) }
                 }
             }
+        }
+        guard proves else {
+            try await finish(wanted, completion, session)
+            return nil
         }
         let verify = ArchiveVerify(
             migration: session.migration,

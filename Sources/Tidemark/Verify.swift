@@ -200,7 +200,7 @@ struct Verify {
             showsValues: migration.options.showsValues,
             isStopped: { [stop = migration.stop] in stop.isRequested }
         )
-        if comparison.hasStanding { try await pairs.all { try comparison.lookAtProven(with: $0) } }
+        if comparison.hasWhole { try await pairs.all { try comparison.compareWhole(with: $0) } }
         if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
         if comparison.hasUncounted { try await pairs.all { try comparison.count(with: $0) } }
         return comparison.result()

@@ -26,6 +26,12 @@ struct RestoreCommand: AsyncParsableCommand {
     @Flag(help: "Bring rows, keys and indexes only: later generations are to come.")
     var ahead = false
 
+    @Flag(
+        help:
+            "End when everything is built and compare nothing: verify --archive does it later, as does the same command without this."
+    )
+    var noProof = false
+
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = MigrationOptions()
@@ -34,7 +40,7 @@ struct RestoreCommand: AsyncParsableCommand {
             func restore(from folder: String) async throws -> RunReport {
                 let read = DatabaseArchive(folder, options: options, stop: terminal.stop, observer: terminal.show)
                 if archive.isStream { try read.receive(from: StandardInput.descriptor) }
-                return try await read.restore(to: target.endpoint(), until: until, isAhead: ahead)
+                return try await read.restore(to: target.endpoint(), until: until, isAhead: ahead, proves: !noProof)
             }
             let report =
                 archive.isStream

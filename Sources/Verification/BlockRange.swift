@@ -21,11 +21,15 @@ struct BlockRange: Sendable, Hashable {
     ///   - server: Where it is.
     /// - Returns: At least one part.
     static func all(of table: Table, on server: DatabaseIdentity) -> [BlockRange] {
-        let canBeCut = !table.isPartitioned && server.serverVersion.major >= firstMajor
-        let count = canBeCut ? max(1, table.heapBytes / blockBytes / blocks) : 1
+        let count = canCut(table, on: server) ? max(1, table.heapBytes / blockBytes / blocks) : 1
         return (0..<count).map { part in
             BlockRange(lower: part * blocks, upper: part == count - 1 ? nil : (part + 1) * blocks)
         }
+    }
+
+    /// Whether the server reads a part without reading all others as well.
+    static func canCut(_ table: Table, on server: DatabaseIdentity) -> Bool {
+        !table.isPartitioned && server.serverVersion.major >= firstMajor
     }
 
     var condition: SQL {

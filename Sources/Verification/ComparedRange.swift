@@ -21,6 +21,8 @@ package struct ComparedRange: Sendable {
     let tableBytes: (source: Int, target: Int)
     /// The whole table, in the parts it is counted by.
     let blocks: (source: [BlockRange], target: [BlockRange])
+    /// Whether these parts are small enough to be hashed whole.
+    let isCutInBlocks: Bool
 
     /// - Parameters:
     ///   - table: The table, of the same name on both sides.
@@ -35,6 +37,7 @@ package struct ComparedRange: Sendable {
     ///   - proof: That its rows were the same before; nil: nobody has compared them.
     ///   - tableBytes: How large the table is on either side.
     ///   - blocks: The parts of its file on either side; together all of it.
+    ///   - isCutInBlocks: Whether both servers can read them one by one.
     init(
         table: QualifiedName,
         rows: SQL,
@@ -47,7 +50,8 @@ package struct ComparedRange: Sendable {
         bytes: Int,
         proof: ChunkProof?,
         tableBytes: (source: Int, target: Int),
-        blocks: (source: [BlockRange], target: [BlockRange])
+        blocks: (source: [BlockRange], target: [BlockRange]),
+        isCutInBlocks: Bool
     ) {
         self.table = table
         self.rows = rows
@@ -61,6 +65,7 @@ package struct ComparedRange: Sendable {
         self.proof = proof
         self.tableBytes = tableBytes
         self.blocks = blocks
+        self.isCutInBlocks = isCutInBlocks
     }
 
     /// The ranges of all tables that both sides have with the same columns.
@@ -93,6 +98,8 @@ package struct ComparedRange: Sendable {
             let blocks = (
                 BlockRange.all(of: here, on: source.identity), BlockRange.all(of: there, on: target.identity)
             )
+            let isCutInBlocks =
+                BlockRange.canCut(here, on: source.identity) && BlockRange.canCut(there, on: target.identity)
             let others = Set(here.columns.filter { there.column($0.name)?.type != $0.type }.map(\.name))
             return table.ranges.map { range in
                 ComparedRange(
@@ -107,7 +114,8 @@ package struct ComparedRange: Sendable {
                     bytes: table.tableBytes / max(1, table.ranges.count),
                     proof: proofs[table.name]?[range],
                     tableBytes: (here.tableBytes, there.tableBytes),
-                    blocks: blocks
+                    blocks: blocks,
+                    isCutInBlocks: isCutInBlocks
                 )
             }
         }
@@ -207,6 +215,14 @@ package struct ComparedRange: Sendable {
         """
         SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))), 0)::text AS fingerprint
         FROM \(rows) WHERE \(condition(side))
+        """
+    }
+
+    /// The same for a part of the whole table.
+    func fingerprint(of part: BlockRange, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
+        """
+        SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))), 0)::text AS fingerprint
+        FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
         """
     }
 

@@ -25,9 +25,9 @@ package final class DataComparison: Sendable {
 
     struct State {
         var open: [ComparedRange]
-        /// What was proven ahead and is to be looked at together.
+        /// Tables that are read as a whole first.
         var looks: CountQueue<CountedSide>
-        /// All other tables of several ranges.
+        /// All others of several ranges, that are counted in the end.
         var counts: CountQueue<CountedSide>
         var counted: [CountedSide: CountQueue<CountedSide>.Count] = [:]
         var tallies: [QualifiedName: Tally] = [:]
@@ -41,8 +41,10 @@ package final class DataComparison: Sendable {
     let hash: RowHash
     private let showsValues: Bool
     /// A range of each.
-    private let tables: [QualifiedName: ComparedRange]
+    let tables: [QualifiedName: ComparedRange]
+    /// Tables of which most was proven ahead.
     let standing: [QualifiedName: StandingTable]
+    let rangeCounts: [QualifiedName: Int]
     let state: Mutex<State>
     let isStopped: @Sendable () -> Bool
 
@@ -67,7 +69,12 @@ package final class DataComparison: Sendable {
             .sorted { $0.tableBytes.source > $1.tableBytes.source }
         let standing = byTable.compactMapValues(StandingTable.init)
         self.standing = standing
-        let (looks, counts) = (cut.filter { standing[$0.table] != nil }, cut.filter { standing[$0.table] == nil })
+        rangeCounts = byTable.mapValues(\.count)
+        let isWhole = { (range: ComparedRange) in
+            if standing[range.table] != nil { return true }
+            return range.isCutInBlocks && byTable[range.table]?.allSatisfy { $0.proof == nil } == true
+        }
+        let (looks, counts) = (cut.filter(isWhole), cut.filter { !isWhole($0) })
         state = Mutex(
             State(open: ranges.sorted { $0.bytes < $1.bytes }, looks: Self.queue(looks), counts: Self.queue(counts))
         )

@@ -75,7 +75,8 @@ package final class RecordedComparison: Sendable {
                     bytes: table.tableBytes / max(1, table.chunks.count),
                     proof: nil,
                     tableBytes: (here.tableBytes, there.tableBytes),
-                    blocks: ([], BlockRange.all(of: there, on: target.identity))
+                    blocks: ([], BlockRange.all(of: there, on: target.identity)),
+                    isCutInBlocks: false
                 )
                 return Item(range: range, chunk: chunk, columns: table.columns)
             }

