@@ -177,12 +177,20 @@ import Tidemark
                     UNION ALL SELECT 's' || ctid || xmin FROM pg_statistic WHERE starelid IN ('t'::regclass, 'two'::regclass)
                     ORDER BY 1) q
                 """
-            let before = try await pair.target.value(versions)
-            let report = try await pair.migration().precopy()
-            #expect(report.transfer.unchangedChunks > 0)
-            #expect(report.transfer.rows == 0)
-            #expect(report.transfer.removedRows == 0)
-            #expect(try await pair.target.value(versions) == before)
+            // As long as a transaction of another test is open that is as old as the rows, these count as written.
+            for attempt in 0..<60 {
+                let before = try await pair.target.value(versions)
+                let report = try await pair.migration().precopy()
+                guard report.transfer.rows == 0 || attempt == 59 else {
+                    try await Task.sleep(for: .milliseconds(500))
+                    continue
+                }
+                #expect(report.transfer.unchangedChunks > 0)
+                #expect(report.transfer.rows == 0)
+                #expect(report.transfer.removedRows == 0)
+                #expect(try await pair.target.value(versions) == before)
+                return
+            }
         }
     }
 
