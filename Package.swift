@@ -147,7 +147,8 @@ let package = Package(
         .testTarget(
             name: "RebuildTests",
             dependencies: [
-                "TestSupport", "Tidemark", "Report", "Verification", "Rebuild", "Planning", "Catalog", "Postgres",
+                "TestSupport", "Tidemark", "Report", "Verification", "Rebuild", "Ledger", "Planning", "Catalog",
+                "Postgres",
             ],
             swiftSettings: strict
         ),

@@ -5,7 +5,7 @@ extension Ledger {
     /// What was done to one subject.
     package struct Event: Sendable, Encodable {
         let kind: String
-        let subject: String
+        let subject: String?
         let relation: Int?
         let chunk: Int?
         let rows: Int?
@@ -21,7 +21,7 @@ extension Ledger {
         ///   - duration: How long it took.
         package init(
             _ kind: String,
-            _ subject: String,
+            _ subject: String? = nil,
             relation: Int? = nil,
             chunk: Int? = nil,
             count: CopyCount? = nil,

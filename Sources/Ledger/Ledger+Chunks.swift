@@ -3,7 +3,7 @@ package import Postgres
 
 extension Ledger {
     /// How large a table may be whose chunk, and whose keys and indexes, are taken together with others'.
-    static let smallBytes = 1 << 20
+    package static let smallBytes = 1 << 20
     /// Of how many tables they are taken at once.
     static let smallTogether = 50
 

@@ -72,11 +72,11 @@ extension Ledger {
         """
     }
 
-    /// Enters that the object's next statements are done, in the transaction that did them.
-    package func complete(_ steps: Int = 1, of object: ObjectEntry) throws {
+    /// Enters that the object's next statement is done, in the transaction that did it.
+    package func complete(of object: ObjectEntry) throws {
         try connection.execute(
             """
-            UPDATE tidemark.object SET steps_done = \(value: object.stepsDone + steps)
+            UPDATE tidemark.object SET steps_done = \(value: object.stepsDone + 1)
             WHERE object_id = \(value: object.objectId)
             """
         )

@@ -153,16 +153,9 @@ package struct Ledger {
         count: CopyCount? = nil,
         duration: Duration? = nil
     ) throws {
-        try connection.execute(
-            """
-            INSERT INTO tidemark.event (epoch, pass, kind, subject, relation_id, chunk_number, rows, bytes, milliseconds)
-            SELECT \(value: epoch), pass, \(value: kind), \(value: subject), \(value: relation.map(String.init))::integer,
-                   \(value: chunk.map(String.init))::integer, \(value: count.map { String($0.rows) })::bigint,
-                   \(value: count.map { String($0.bytes) })::bigint,
-                   \(value: duration.map { String($0.wholeMilliseconds) })::bigint
-            FROM tidemark.run
-            """
-        )
+        try record([
+            Event(kind, subject, relation: relation, chunk: chunk, count: count, duration: duration)
+        ])
     }
 
     static func json(_ value: some Encodable) throws -> String {

@@ -189,10 +189,7 @@ struct Verify {
         }
     }
 
-    private func compareRows(
-        _ ranges: [ComparedRange],
-        _ pairs: Pairs
-    ) async throws -> VerificationResult {
+    private func compareRows(_ ranges: [ComparedRange], _ pairs: Pairs) async throws -> VerificationResult {
         let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
         let comparison = DataComparison(
             ranges,

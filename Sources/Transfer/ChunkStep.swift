@@ -40,15 +40,13 @@ struct ChunkStep {
 
     private func copyWhole() throws -> ChunkOutcome {
         // Emptying a table takes longer than filling one that is small.
-        if try chunk.mark != nil || relation.tableBytes > Self.smallBytes || holdsRows() {
+        if try chunk.mark != nil || relation.tableBytes > Ledger.smallBytes || holdsRows() {
             try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
         }
         let copied = try copy(source.allRows)
         try complete(rows: copied.rows, copied: copied, pass: context.pass)
         return ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows)
     }
-
-    private static let smallBytes = 1 << 20
 
     private func holdsRows() throws -> Bool {
         try lane.target.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows)) AS f").boolean("f")

@@ -5,17 +5,24 @@ package import Postgres
 
 /// A part of a table whose rows are compared: a range of its key, or all of it.
 package struct ComparedRange: Sendable {
+    /// Of the same name on both sides.
     let table: QualifiedName
+    /// As FROM takes it.
     let rows: SQL
+    /// All columns, generated ones included; named the same on both sides.
     let columns: [Column]
+    /// Columns that are of another type on the target.
     let ofOtherType: Set<String>
-    /// What the ranges are cut by.
+    /// What the ranges are cut by; nil where there is only one.
     let key: Key?
     /// What tells one row from another, in a table that is not cut as well.
     let identity: Key?
     let range: KeyRange
+    /// What rows of the source fulfil to be on the target; nil: all of them are.
     let filter: String?
+    /// How much there is to read, roughly.
     let bytes: Int
+    /// That its rows were the same before; nil: nobody has compared them.
     let proof: ChunkProof?
     /// Of the whole table, without indexes.
     let tableBytes: (source: Int, target: Int)
@@ -23,50 +30,6 @@ package struct ComparedRange: Sendable {
     let blocks: (source: [BlockRange], target: [BlockRange])
     /// Whether these parts are small enough to be hashed whole.
     let isCutInBlocks: Bool
-
-    /// - Parameters:
-    ///   - table: The table, of the same name on both sides.
-    ///   - rows: The table as FROM takes it.
-    ///   - columns: All columns, generated ones included; named the same on both sides.
-    ///   - others: Columns that are of another type on the target.
-    ///   - key: What its ranges are cut by; nil where there is only one.
-    ///   - identity: What tells its rows from one another, where that is not the key.
-    ///   - range: The range of the key.
-    ///   - filter: What rows of the source fulfil to be on the target; nil: all of them are.
-    ///   - bytes: How much there is to read, roughly.
-    ///   - proof: That its rows were the same before; nil: nobody has compared them.
-    ///   - tableBytes: How large the table is on either side.
-    ///   - blocks: The parts of its file on either side; together all of it.
-    ///   - isCutInBlocks: Whether both servers can read them one by one.
-    init(
-        table: QualifiedName,
-        rows: SQL,
-        columns: [Column],
-        ofOtherType others: Set<String>,
-        key: Key?,
-        identity: Key?,
-        range: KeyRange,
-        filter: String?,
-        bytes: Int,
-        proof: ChunkProof?,
-        tableBytes: (source: Int, target: Int),
-        blocks: (source: [BlockRange], target: [BlockRange]),
-        isCutInBlocks: Bool
-    ) {
-        self.table = table
-        self.rows = rows
-        self.columns = columns
-        ofOtherType = others
-        self.key = key
-        self.identity = identity ?? key
-        self.range = range
-        self.filter = filter
-        self.bytes = bytes
-        self.proof = proof
-        self.tableBytes = tableBytes
-        self.blocks = blocks
-        self.isCutInBlocks = isCutInBlocks
-    }
 
     /// The ranges of all tables that both sides have with the same columns.
     ///

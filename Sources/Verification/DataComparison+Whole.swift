@@ -7,10 +7,8 @@ import Synchronization
 ///
 /// Each side is cut by where its rows lie, which says nothing about the other's parts; only the sums are compared.
 extension DataComparison {
-    private typealias Count = CountQueue<CountedSide>.Count
-
     /// Whether there are such tables.
-    package var hasWhole: Bool { state.withLock { !$0.looks.tables.isEmpty } }
+    package var hasWhole: Bool { state.withLock { !$0.wholes.tables.isEmpty } }
 
     /// Reads such tables, all connections at once: what was proven ahead of them is looked at, of the others all rows are hashed.
     ///
@@ -20,10 +18,10 @@ extension DataComparison {
     /// - Parameter pair: The connections to ask.
     /// - Throws: ``PostgresError``.
     package func compareWhole(with pair: VerificationPair) throws {
-        try readWithoutIndexes(pair, next: { $0.looks.next() }) { part in
+        try readWithoutIndexes(pair, next: { $0.wholes.next() }) { part in
             let count = try read(part, pair)
-            let sums = state.withLock { state -> (source: Count, target: Count)? in
-                guard let all = state.looks.add(count, of: part) else { return nil }
+            let sums = state.withLock { state -> (source: TableCount, target: TableCount)? in
+                guard let all = state.wholes.add(count, of: part) else { return nil }
                 state.counted[part.table] = all
                 guard let source = state.counted[CountedSide(table: part.table.table, side: .source)],
                     let target = state.counted[CountedSide(table: part.table.table, side: .target)]
@@ -39,12 +37,12 @@ extension DataComparison {
         }
     }
 
-    private func read(_ part: CountQueue<CountedSide>.Part, _ pair: VerificationPair) throws -> Count {
+    private func read(_ part: CountQueue<CountedSide>.Part, _ pair: VerificationPair) throws -> TableCount {
         let side = part.table.side
         let connection = pair.connection(side)
         if let table = standing[part.table.table] {
             let row = try connection.queryOne(table.look(at: part.blocks, hash, side))
-            return Count(
+            return TableCount(
                 rows: try row.integer("rows"),
                 proven: try row.integer("proven"),
                 written: try row.integer("written"),
@@ -53,12 +51,12 @@ extension DataComparison {
                 keys: try row.sum("keys")
             )
         }
-        guard let range = tables[part.table.table] else { return Count() }
+        guard let range = tables[part.table.table] else { return TableCount() }
         let row = try connection.queryOne(range.fingerprint(of: part.blocks, hash, side))
-        return Count(rows: try row.integer("rows"), sum: try row.sum("fingerprint"))
+        return TableCount(rows: try row.integer("rows"), sum: try row.sum("fingerprint"))
     }
 
-    private func conclude(_ name: QualifiedName, _ source: Count, _ target: Count) {
+    private func conclude(_ name: QualifiedName, _ source: TableCount, _ target: TableCount) {
         guard source == target else { return }
         state.withLock { state in
             state.open.removeAll { $0.table == name }
@@ -77,8 +75,8 @@ extension DataComparison {
     /// proven rows the same key means the same row.
     private func conclude(
         _ table: StandingTable,
-        _ source: Count,
-        _ target: Count,
+        _ source: TableCount,
+        _ target: TableCount,
         _ pair: VerificationPair
     ) throws {
         let name = table.range.table

@@ -26,10 +26,10 @@ package final class DataComparison: Sendable {
     struct State {
         var open: [ComparedRange]
         /// Tables that are read as a whole first.
-        var looks: CountQueue<CountedSide>
+        var wholes: CountQueue<CountedSide>
         /// All others of several ranges, that are counted in the end.
         var counts: CountQueue<CountedSide>
-        var counted: [CountedSide: CountQueue<CountedSide>.Count] = [:]
+        var counted: [CountedSide: TableCount] = [:]
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
         var described: [QualifiedName: Int] = [:]
@@ -74,9 +74,9 @@ package final class DataComparison: Sendable {
             if standing[range.table] != nil { return true }
             return range.isCutInBlocks && byTable[range.table]?.allSatisfy { $0.proof == nil } == true
         }
-        let (looks, counts) = (cut.filter(isWhole), cut.filter { !isWhole($0) })
+        let (wholes, counts) = (cut.filter(isWhole), cut.filter { !isWhole($0) })
         state = Mutex(
-            State(open: ranges.sorted { $0.bytes < $1.bytes }, looks: Self.queue(looks), counts: Self.queue(counts))
+            State(open: ranges.sorted { $0.bytes < $1.bytes }, wholes: Self.queue(wholes), counts: Self.queue(counts))
         )
     }
 
@@ -189,7 +189,7 @@ package final class DataComparison: Sendable {
                 )
             }
             if !state.open.isEmpty { result.notProven.append("\(state.open.count) ranges of rows were not compared") }
-            let tables = Set((Array(state.counts.tables) + Array(state.looks.tables)).map(\.table))
+            let tables = Set((Array(state.counts.tables) + Array(state.wholes.tables)).map(\.table))
             if !tables.isEmpty {
                 result.notProven.append("\(tables.count) tables were not counted in full")
             }

@@ -53,7 +53,7 @@ extension RecordedComparison {
             let row = try during("counting \(part.table)") {
                 try target.queryOne(first.item.range.count(of: part.blocks, writtenSince: mark, .target))
             }
-            let count = CountQueue<QualifiedName>.Count(
+            let count = TableCount(
                 rows: try row.integer("rows"),
                 written: try row.integer("written")
             )
@@ -77,7 +77,7 @@ extension RecordedComparison {
     private func conclude(
         _ table: QualifiedName,
         _ looks: [EarlyLook],
-        _ all: CountQueue<QualifiedName>.Count,
+        _ all: TableCount,
         areComparable: Bool
     ) {
         state.withLock { state in

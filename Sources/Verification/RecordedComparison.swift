@@ -62,6 +62,7 @@ package final class RecordedComparison: Sendable {
             guard let here = ours[table.qualifiedName], let there = theirs[table.qualifiedName],
                 Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
             else { return [] }
+            let blocks = BlockRange.all(of: there, on: target.identity)
             return table.chunks.map { chunk in
                 let range = ComparedRange(
                     table: table.qualifiedName,
@@ -69,13 +70,13 @@ package final class RecordedComparison: Sendable {
                     columns: here.columns,
                     ofOtherType: [],
                     key: table.key,
-                    identity: nil,
+                    identity: table.key,
                     range: chunk.range,
                     filter: nil,
                     bytes: table.tableBytes / max(1, table.chunks.count),
                     proof: nil,
                     tableBytes: (here.tableBytes, there.tableBytes),
-                    blocks: ([], BlockRange.all(of: there, on: target.identity)),
+                    blocks: ([], blocks),
                     isCutInBlocks: false
                 )
                 return Item(range: range, chunk: chunk, columns: table.columns)
