@@ -46,7 +46,7 @@ package struct DatabaseCatalog: Sendable, Codable {
     package init(inTransactionOf connection: Connection) throws {
         try self.init(
             identity: DatabaseIdentity(of: connection),
-            tables: connection.query(Table.self, CatalogQuery.tables),
+            tables: Table.all(of: connection),
             indexes: connection.query(Index.self, CatalogQuery.indexes),
             constraints: connection.query(Constraint.self, CatalogQuery.constraints),
             sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
@@ -110,7 +110,8 @@ extension DatabaseIdentity {
 
 /// The catalog's queries, kept as `.sql` files that also run in psql.
 package enum CatalogQuery {
-    package static let tables = sql(PackageResources.tables_sql)
+    static let tables = sql(PackageResources.tables_sql)
+    static let columns = sql(PackageResources.columns_sql)
     package static let indexes = sql(PackageResources.indexes_sql)
     package static let constraints = sql(PackageResources.constraints_sql)
     package static let sequences = sql(PackageResources.sequences_sql)

@@ -17,13 +17,13 @@ package enum RowHash: String, Sendable, Codable {
     // The outcome of a server's own hashes is not promised to stay the same across versions, so it is asked for first.
 
     private static let columnsProbe: SQL = """
-        SELECT pg_catalog.string_agg(pg_catalog.hashint8extended(
+        SELECT pg_catalog.string_agg(pg_catalog.hashint4extended(0,
                    pg_catalog.hashint2extended(n::smallint, 1) # pg_catalog.hashint4extended(n, 2)
-                   # pg_catalog.hashint8extended(n::bigint * 1234567890123, 3)
+                   # pg_catalog.hashint4extended(3, n::bigint * 1234567890123)
                    # pg_catalog.uuid_hash_extended(pg_catalog.md5(n::text)::uuid, 4)
-                   # pg_catalog.time_hash_extended(time '12:00' + n * interval '1.000001 s', 5)
-                   # pg_catalog.timestamp_hash_extended(timestamp '2024-02-29' + n * interval '1.000001 s', 6)
-                   # pg_catalog.hashtextextended(pg_catalog.repeat('tidemark ', n), 7), 0)::text, ',') AS h
+                   # pg_catalog.hashtextextended(
+                       pg_catalog.encode(pg_catalog.timestamp_send(timestamp '2024-02-29' + n * interval '1.000001 s'), 'hex'), 5)
+                   # pg_catalog.hashtextextended(pg_catalog.repeat('tidemark ', n), 6))::text, ',') AS h
         FROM pg_catalog.generate_series(0, 40) AS n
         """
     private static let textProbe: SQL = """
@@ -94,16 +94,19 @@ package enum RowHash: String, Sendable, Codable {
 
     /// Each column with a seed of its own, or two columns that swapped their values would not be noticed; and mixed once more,
     /// or two rows that did would add up to the same.
+    ///
+    /// Mixed as a seed: as a value `hashint8extended` folds its halves into 32 bits first (`hashfunc.c`).
     private static func mixed(_ columns: [Column], _ others: Set<String>) -> SQL {
         var parts: [SQL] = []
         for (number, column) in columns.enumerated() {
             guard !others.contains(column.name), let hash = column.hash(seed: number + 1) else { continue }
-            parts.append(column.isNotNull ? hash : "coalesce(\(hash), \(number + 1))")
+            // Even where the catalog says NOT NULL: one NULL would take the whole row out of the sum.
+            parts.append("coalesce(\(hash), \(number + 1))")
         }
         let printed = columns.filter { others.contains($0.name) || $0.hash(seed: 0) == nil }
         if !printed.isEmpty { parts.append("pg_catalog.hashtextextended(\(text(of: printed)), 0)") }
         guard !parts.isEmpty else { return "0::bigint" }
-        return "pg_catalog.hashint8extended(\(parts.joined(separator: " OPERATOR(pg_catalog.#) ")), 0)"
+        return "pg_catalog.hashint4extended(0, \(parts.joined(separator: " OPERATOR(pg_catalog.#) ")))"
     }
 }
 
@@ -118,11 +121,12 @@ extension Column {
         case "bool": "pg_catalog.hashint4extended(\(name)::integer, \(seed))"
         case "int2": "pg_catalog.hashint2extended(\(name), \(seed))"
         case "int4": "pg_catalog.hashint4extended(\(name), \(seed))"
-        case "int8": "pg_catalog.hashint8extended(\(name), \(seed))"
+        // The type's own folds its halves into 32 bits first: -1 would be 4294967295. A seed is taken whole.
+        case "int8": "pg_catalog.hashint4extended(\(seed), \(name))"
         case "uuid": "pg_catalog.uuid_hash_extended(\(name), \(seed))"
-        case "time": "pg_catalog.time_hash_extended(\(name), \(seed))"
-        case "timestamp": "pg_catalog.timestamp_hash_extended(\(name), \(seed))"
-        case "timestamptz": "pg_catalog.timestamp_hash_extended(\(name) AT TIME ZONE 'UTC', \(seed))"
+        // Their own hashes fold as well: two moments of one day, 2³² + 1 microseconds apart, would be the same.
+        case "time", "timestamp", "timestamptz":
+            "pg_catalog.hashtextextended(pg_catalog.encode(pg_catalog.\(SQL(trusted: typeName))_send(\(name)), 'hex'), \(seed))"
         case "bytea": "pg_catalog.hashtextextended(pg_catalog.md5(\(name)), \(seed))"
         case "text", "varchar": "pg_catalog.hashtextextended(\(name) COLLATE pg_catalog.\"C\", \(seed))"
         // Equal numbers (1.0 and 1.00), floats (0 and -0), intervals, documents may be different bytes: their text tells.

@@ -34,7 +34,7 @@ package struct Table: Sendable, Hashable, Codable {
     /// Updated and deleted, as far as the statistics know.
     package let rowsChanged: Int
     package let isReadable: Bool
-    package let columns: [Column]
+    package private(set) var columns: [Column]
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
     package var isPartitioned: Bool { kind == "p" }
@@ -43,6 +43,21 @@ package struct Table: Sendable, Hashable, Codable {
 
     /// The columns COPY carries: generated ones are computed anew.
     package var copiedColumns: [Column] { columns.filter { $0.generated.isEmpty } }
+
+    /// Reads all tables.
+    ///
+    /// - Parameter connection: A connection with an open transaction, a snapshot if tables and columns are to agree.
+    /// - Returns: The tables with their columns, by schema and name.
+    /// - Throws: ``PostgresError``.
+    package static func all(of connection: Connection) throws -> [Table] {
+        var tables = try connection.query(Table.self, CatalogQuery.tables)
+        let columns = Dictionary(
+            grouping: try connection.query(ColumnOfTable.self, CatalogQuery.columns),
+            by: \.tableOid
+        )
+        for index in tables.indices { tables[index].columns = columns[tables[index].oid]?.map(\.column) ?? [] }
+        return tables
+    }
 
     package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
     package func column(numbered number: Int) -> Column? { columns.first { $0.number == number } }
@@ -109,6 +124,19 @@ package struct Column: Sendable, Hashable, Codable {
         "macaddr8",
         "bit", "varbit", "point", "line", "lseg", "box", "path", "polygon", "circle", "name", "money",
     ]
+}
+
+/// A column as its row tells it.
+private struct ColumnOfTable: Decodable {
+    let tableOid: UInt32
+    let column: Column
+
+    private enum CodingKeys: CodingKey { case tableOid }
+
+    init(from decoder: any Decoder) throws {
+        tableOid = try decoder.container(keyedBy: CodingKeys.self).decode(UInt32.self, forKey: .tableOid)
+        column = try Column(from: decoder)
+    }
 }
 
 /// The target's table told as if the source had had it, so that what differs between the two is a change.

@@ -172,7 +172,7 @@ struct Beginning {
     /// Binary rows say nothing about their types: the columns must be the same before the first row is sent.
     static func compare(_ source: DatabaseCatalog, with connection: Connection, _ plan: Plan) throws {
         let made = Dictionary(
-            uniqueKeysWithValues: try connection.query(Table.self, CatalogQuery.tables).map { ($0.qualifiedName, $0) }
+            uniqueKeysWithValues: try Table.all(of: connection).map { ($0.qualifiedName, $0) }
         )
         let excluded = plan.excluded
         for table in source.tables where !excluded.contains(table.qualifiedName) {

@@ -44,7 +44,7 @@ struct Cutover {
         let before = try await Quiet.Baseline(of: migration.source, session: session.run.sessionPrefix)
         return try await SnapshotHolder.with(
             migration.source,
-            tables: session.copiedRelations.map(\.rows),
+            tables: session.lockedTables,
             lock: migration.options.fence == .lock ? .rows : .definitions,
             patience: Self.patienceWithWriters,
             purpose: session.purpose("snapshot")
@@ -118,12 +118,21 @@ struct Cutover {
     ) async throws -> RunReport {
         let quiet =
             migration.options.fence == .lock
-            ? Quiet(isProven: true, description: "SHARE locks kept every writer out since before the last snapshot")
+            ? try await recorder.phase("quiet") {
+                try await Quiet.besideLocks(
+                    since: before,
+                    Set(session.source.tables.map(\.oid)),
+                    on: migration.source,
+                    withLargeObjects: !session.omissions.contains(.largeObjects),
+                    session: session.run.sessionPrefix
+                )
+            }
             : try await recorder.phase("quiet") {
                 try await Quiet.evidence(
                     since: before,
                     snapshot,
                     on: migration.source,
+                    withLargeObjects: !session.omissions.contains(.largeObjects),
                     session: session.run.sessionPrefix
                 )
             }
@@ -151,6 +160,15 @@ extension RunReport.Outcome {
 }
 
 extension Session {
+    /// The tables whose rows are brought, and those they are partitions of: a row of a new partition comes through these.
+    fileprivate var lockedTables: [SQL] {
+        let partitions = source.partitions
+        let copied = Set(copiedRelations.map(\.name))
+        let roots = source.tables.filter { copied.contains($0.qualifiedName) }.flatMap { partitions.ancestors(of: $0) }
+        let names = Set(roots.map(\.qualifiedName)).subtracting(copied)
+        return copiedRelations.map(\.rows) + names.sorted().map { "ONLY \($0)" }
+    }
+
     /// What has changed in the source's definitions since they were brought over; told at once, judged at the end.
     func definitionChanges(now entries: [DefinitionEntry]) async throws -> VerificationResult {
         let kept = try await control.run { try Ledger($0).definitions() }

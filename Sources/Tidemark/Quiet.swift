@@ -8,6 +8,8 @@ struct Quiet: Sendable {
     /// What had been written on the source before the last snapshot was taken, by table.
     struct Baseline: Sendable {
         let writes: [String: Int]
+        /// The server's clock just before.
+        let readAt: String
 
         /// Reads the counters, when sessions that have gone idle have handed theirs in.
         ///
@@ -16,12 +18,18 @@ struct Quiet: Sendable {
         ///   - session: What this run's sessions are called.
         /// - Throws: ``PostgresError``.
         init(of source: Endpoint, session: String) async throws {
-            writes = try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
+            (readAt, writes) = try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
                 try await settle(connection, session)
-                return try await connection.run { try Quiet.writes($0) }
+                return try await connection.run { connection in
+                    let now = try connection.queryOne("SELECT pg_catalog.clock_timestamp()::text AS now").text("now")
+                    return (now, try Quiet.writes(connection))
+                }
             }
         }
     }
+
+    /// Who may hold rows' contents outside of tables: large objects are kept by these two (PostgreSQL manual 53.30, 53.31).
+    private static let largeObjectTables = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
 
     /// A session that has gone idle hands its counters in after ten seconds at the latest.
     private static let counterDelay = Duration.seconds(11)
@@ -39,6 +47,7 @@ struct Quiet: Sendable {
     ///   - before: The counters from before the snapshot.
     ///   - snapshot: The last snapshot.
     ///   - source: The source.
+    ///   - withLargeObjects: Whether large objects were brought over.
     ///   - session: What this run's sessions are called.
     /// - Returns: What was found.
     /// - Throws: ``PostgresError``.
@@ -46,6 +55,7 @@ struct Quiet: Sendable {
         since before: Baseline,
         _ snapshot: Snapshot,
         on source: Endpoint,
+        withLargeObjects: Bool,
         session: String
     ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
@@ -73,9 +83,18 @@ struct Quiet: Sendable {
                         + "(no id was handed out since \(snapshot.xmax), none was in flight); \(company)"
                 )
             }
+            if let blindness = try await connection.run({ try Self.blindness($0, since: before, session) }) {
+                return Quiet(
+                    isProven: false,
+                    description:
+                        "transaction ids were handed out on the source since the last snapshot, and \(blindness); \(company)"
+                )
+            }
             try await settle(connection, session)
             let after = try await connection.run { try writes($0) }
-            let written = after.filter { $0.value != before.writes[$0.key] ?? 0 }.keys.sorted()
+            let written = after.filter { name, count in
+                count != before.writes[name] ?? 0 && (withLargeObjects || !largeObjectTables.contains(name))
+            }.keys.sorted()
             guard !written.isEmpty else {
                 return Quiet(
                     isProven: true,
@@ -91,6 +110,83 @@ struct Quiet: Sendable {
                     "the source was written after the last snapshot, and the target does not have it: \(shown); \(company)"
             )
         }
+    }
+
+    /// Looks for what locks on tables keep nobody from: new tables, and large objects.
+    ///
+    /// - Parameters:
+    ///   - before: The counters from before the snapshot.
+    ///   - known: The tables there were.
+    ///   - source: The source.
+    ///   - withLargeObjects: Whether large objects were brought over.
+    ///   - session: What this run's sessions are called.
+    /// - Returns: What was found.
+    /// - Throws: ``PostgresError``.
+    static func besideLocks(
+        since before: Baseline,
+        _ known: Set<UInt32>,
+        on source: Endpoint,
+        withLargeObjects: Bool,
+        session: String
+    ) async throws -> Quiet {
+        try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
+            let made = try await connection.run { try tables($0).filter { !known.contains($0.key) }.values.sorted() }
+            guard made.isEmpty else {
+                return Quiet(
+                    isProven: false,
+                    description:
+                        "SHARE locks kept every writer out of the tables there were, but tables were made since, "
+                        + "which the target does not have: \(made.prefix(5).joined(separator: ", "))"
+                )
+            }
+            let locks = "SHARE locks kept every writer out since before the last snapshot"
+            guard withLargeObjects, try await connection.run({ try hasLargeObjects($0) }) else {
+                return Quiet(isProven: true, description: locks)
+            }
+            if let blindness = try await connection.run({ try Self.blindness($0, since: before, session) }) {
+                return Quiet(isProven: false, description: "\(locks); of large objects it is not known: \(blindness)")
+            }
+            try await settle(connection, session)
+            let (writing, after) = try await connection.run { try (writers($0, ofLargeObjectsOnly: true), writes($0)) }
+            guard writing == 0, largeObjectTables.allSatisfy({ after[$0] ?? 0 == before.writes[$0] ?? 0 }) else {
+                return Quiet(
+                    isProven: false,
+                    description: "\(locks), but large objects were written, and the target does not have it"
+                )
+            }
+            return Quiet(isProven: true, description: "\(locks), and no large object was written (counters)")
+        }
+    }
+
+    /// Why the counters would not tell of a write; nil where they would.
+    private static func blindness(_ connection: Connection, since before: Baseline, _ session: String) throws -> String?
+    {
+        let counting = try connection.queryOne(
+            """
+            SELECT pg_catalog.current_setting('track_counts')::boolean AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c
+                WHERE c ~* '^track_counts='
+                  AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d
+                                            WHERE d.datname = pg_catalog.current_database()))) AS is_on
+            """
+        )
+        guard try counting.boolean("is_on") else {
+            return "the server does not count what everybody writes (track_counts)"
+        }
+        guard connection.serverVersion.major < 15 else { return nil }
+        let active = try connection.queryOne(
+            """
+            SELECT count(*) AS n FROM pg_catalog.pg_stat_activity
+            WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
+              AND NOT pg_catalog.starts_with(application_name, \(value: session))
+              AND (state IS DISTINCT FROM 'idle' OR state_change IS NULL
+                   OR state_change >= \(value: before.readAt)::timestamptz)
+            """
+        ).integer("n")
+        return active == 0
+            ? nil
+            : "\(active) sessions that have worked since stay connected: up to PostgreSQL 14 such sessions "
+                + "may keep to themselves what they wrote"
     }
 
     /// Who else is connected, and what was prepared: whoever is there may write again.
@@ -120,14 +216,19 @@ struct Quiet: Sendable {
 
     /// How many transactions of this database, prepared ones included, hold a lock that only writers take.
     ///
-    /// - Parameter connection: The source.
+    /// - Parameters:
+    ///   - connection: The source.
+    ///   - ofLargeObjectsOnly: Whether other writers are not counted.
     /// - Returns: Their number.
     /// - Throws: ``PostgresError``.
-    static func writers(_ connection: Connection) throws -> Int {
-        try connection.queryOne(
+    static func writers(_ connection: Connection, ofLargeObjectsOnly: Bool = false) throws -> Int {
+        let oids: SQL =
+            "pg_catalog.to_regclass('pg_catalog.pg_largeobject'), pg_catalog.to_regclass('pg_catalog.pg_largeobject_metadata')"
+        let others: SQL = ofLargeObjectsOnly ? "false" : "relation >= 16384"
+        return try connection.queryOne(
             """
             SELECT count(DISTINCT virtualtransaction) AS n FROM pg_catalog.pg_locks
-            WHERE locktype = 'relation' AND granted AND relation >= 16384
+            WHERE locktype = 'relation' AND granted AND (\(others) OR relation IN (\(oids)))
               AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
               AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
               AND pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
@@ -173,8 +274,33 @@ struct Quiet: Sendable {
             SELECT schemaname || '.' || relname AS name, (n_tup_ins + n_tup_upd + n_tup_del) AS n
             FROM pg_catalog.pg_stat_all_tables
             WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'
+               OR schemaname = 'pg_catalog' AND relname IN ('pg_largeobject', 'pg_largeobject_metadata')
             """
         )
         return Dictionary(try rows.map { (try $0.text("name"), try $0.integer("n")) }, uniquingKeysWith: +)
+    }
+
+    private static func hasLargeObjects(_ connection: Connection) throws -> Bool {
+        try connection.queryOne("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS has").boolean("has")
+    }
+
+    /// All tables of users, by object id.
+    private static func tables(_ connection: Connection) throws -> [UInt32: String] {
+        struct Found: Decodable {
+            let oid: UInt32
+            let name: String
+        }
+        let found = try connection.query(
+            Found.self,
+            """
+            SELECT c.oid::bigint AS oid, n.nspname || '.' || c.relname AS name
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                              WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid
+                                AND x.deptype = 'e')
+            """
+        )
+        return Dictionary(found.map { ($0.oid, $0.name) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -48,8 +48,8 @@ struct RowValues {
             """
             SELECT q.key, q.digests, q.shown
             FROM (SELECT \(range.hexKey(key)) AS key,
-                         ARRAY[\(digests.joined(separator: ", "))]::pg_catalog.text[] AS digests,
-                         ARRAY[\(values.joined(separator: ", "))]::pg_catalog.text[] AS shown
+                         pg_catalog.array_to_json(ARRAY[\(digests.joined(separator: ", "))]::pg_catalog.text[]) AS digests,
+                         pg_catalog.array_to_json(ARRAY[\(values.joined(separator: ", "))]::pg_catalog.text[]) AS shown
                   FROM \(range.rows) WHERE \(range.condition(side))) AS q
             WHERE q.key IN (\(wanted))
             """

@@ -29,10 +29,9 @@ SELECT i.indexrelid::bigint AS oid,
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
         WHERE k.position <= i.indnkeyatts) AS key_columns,
        (SELECT h.inhparent::bigint FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) AS parent_oid,
-       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attnum, 'target', x.target) ORDER BY a.attnum)
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attnum, 'target', a.attstattarget) ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a
-        CROSS JOIN LATERAL (SELECT (pg_catalog.to_jsonb(a) ->> 'attstattarget')::integer AS target) x
-        WHERE a.attrelid = i.indexrelid AND x.target >= 0) AS statistics_targets,
+        WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics_targets,
        con.conname AS constraint_name,
        con.contype::text AS constraint_type,
        pg_catalog.pg_get_constraintdef(con.oid) AS constraint_definition,

@@ -41,7 +41,7 @@ SELECT
     ) AS settings,
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                 'name', r.rolname,
-                'may_connect', r.rolcanlogin AND r.rolconnlimit <> 0
+                'mayConnect', r.rolcanlogin AND r.rolconnlimit <> 0
                                AND coalesce(r.rolvaliduntil > pg_catalog.now(), true)
                                AND pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT'),
                 'groups', (SELECT coalesce(pg_catalog.json_agg(g.rolname), '[]')

@@ -1,4 +1,4 @@
--- Ordinary and partitioned tables with their columns. Members of extensions belong to the extension; the ledger's own
+-- Ordinary and partitioned tables, their columns apart. Members of extensions belong to the extension; the ledger's own
 -- schema, system and temporary schemas are not looked at.
 SELECT c.oid::bigint AS oid,
        n.nspname AS schema,
@@ -43,45 +43,8 @@ SELECT c.oid::bigint AS oid,
        pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS rows_inserted,
        pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS rows_changed,
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
-       coalesce(
-           (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-                       'number', a.attnum,
-                       'name', a.attname,
-                       'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
-                       'is_domain', t.typtype = 'd',
-                       'type_kind', base.typtype::text,
-                       'type_schema', bn.nspname,
-                       'type_name', base.typname,
-                       'is_not_null', a.attnotnull,
-                       'default_expression', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-                       'identity', a.attidentity::text,
-                       'generated', a.attgenerated::text,
-                       -- What rows written before the column came have in it (manual, pg_attribute).
-                       'missing_value', CASE WHEN a.atthasmissing
-                                             THEN (a.attmissingval::text::text[])[1] END,
-                       'collation', pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname),
-                       'is_collation_deterministic', coalesce(co.collisdeterministic, true),
-                       'sort_order', CASE
-                           WHEN a.attcollation = 0 THEN ''
-                           WHEN co.oid = 100 THEN 'default'
-                           WHEN co.collname IN ('C', 'POSIX') AND con.nspname = 'pg_catalog' THEN 'C'
-                           ELSE co.collname END,
-                       'correlation', s.correlation
-                   ) ORDER BY a.attnum)
-            FROM pg_catalog.pg_attribute a
-            JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-            LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
-            JOIN pg_catalog.pg_type base ON base.oid = CASE
-                WHEN coalesce(e.typtype, t.typtype) = 'd' THEN coalesce(e.typbasetype, t.typbasetype)
-                ELSE coalesce(e.oid, t.oid) END
-            JOIN pg_catalog.pg_namespace bn ON bn.oid = base.typnamespace
-            LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-            LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
-            LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
-            LEFT JOIN pg_catalog.pg_stats s
-                   ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-           '[]'::json) AS columns
+       -- columns.sql tells them.
+       '[]'::json AS columns
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (SELECT coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes OFFSET 0) AS size

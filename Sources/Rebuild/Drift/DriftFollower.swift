@@ -104,7 +104,7 @@ package struct DriftFollower {
     }
 
     func tables() throws -> [QualifiedName: Table] {
-        let tables = try connection.query(Table.self, CatalogQuery.tables)
+        let tables = try Table.all(of: connection)
         return Dictionary(tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -11,8 +11,8 @@ SELECT 'column' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid,
            'generation', CASE a.attgenerated WHEN 's' THEN 'stored' WHEN 'v' THEN 'virtual' END,
            'collation', pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname),
            'storage', CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END,
-           'compression', nullif(x.j ->> 'attcompression', ''),
-           'statistics target', nullif(coalesce(x.j ->> 'attstattarget', '-1'), '-1'),
+           'compression', x.compression,
+           'statistics target', nullif(x.statistics, '-1'),
            'options', pg_catalog.array_to_string(a.attoptions, ', '),
            'foreign options', pg_catalog.array_to_string(a.attfdwoptions, ', ')) AS attributes,
        pg_catalog.json_build_object(
@@ -21,8 +21,8 @@ SELECT 'column' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid,
            'storage', t.alter || 'SET STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN'
                                                                      ELSE 'EXTENDED' END,
            'compression', t.alter || 'SET COMPRESSION '
-                          || CASE x.j ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'default' END,
-           'statistics target', t.alter || 'SET STATISTICS ' || coalesce(x.j ->> 'attstattarget', '-1'),
+                          || CASE x.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'default' END,
+           'statistics target', t.alter || 'SET STATISTICS ' || x.statistics,
            'options', CASE WHEN a.attoptions IS NOT NULL
                            THEN t.alter || 'SET (' || pg_catalog.array_to_string(a.attoptions, ', ') || ')' END) AS statements,
        pg_catalog.format('ALTER TABLE %I.%I ADD COLUMN %I %s', n.nspname, c.relname, a.attname,
@@ -34,6 +34,8 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
-CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(a) AS j) x
+-- What older servers do not have, and only values that can be long.
+CROSS JOIN LATERAL (SELECT CASE WHEN a.attstorage <> 'p' THEN nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', '') END AS compression,
+                           coalesce(a.attstattarget, -1)::text AS statistics) x
 CROSS JOIN LATERAL (SELECT pg_catalog.format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I ', n.nspname, c.relname, a.attname) AS alter) t
 WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped

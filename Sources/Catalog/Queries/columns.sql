@@ -1,0 +1,45 @@
+-- The columns of ordinary and partitioned tables, of each in their order: the tables are the same as those of tables.sql.
+SELECT c.oid::bigint AS table_oid,
+       a.attnum AS number,
+       a.attname AS name,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+       t.typtype = 'd' AS is_domain,
+       base.typtype::text AS type_kind,
+       bn.nspname AS type_schema,
+       base.typname AS type_name,
+       -- From PostgreSQL 18 on also true where the rows that were there have never been looked at.
+       a.attnotnull AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_constraint con
+           WHERE con.conrelid = a.attrelid AND con.contype = 'n' AND NOT con.convalidated AND a.attnum = ANY (con.conkey)) AS is_not_null,
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expression,
+       a.attidentity::text AS identity,
+       a.attgenerated::text AS generated,
+       -- What rows written before the column came have in it (manual, pg_attribute).
+       CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END AS missing_value,
+       pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname) AS collation,
+       coalesce(co.collisdeterministic, true) AS is_collation_deterministic,
+       CASE
+           WHEN a.attcollation = 0 THEN ''
+           WHEN co.oid = 100 THEN 'default'
+           WHEN co.collname IN ('C', 'POSIX') AND con.nspname = 'pg_catalog' THEN 'C'
+           ELSE co.collname END AS sort_order,
+       s.correlation
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+JOIN pg_catalog.pg_type base ON base.oid = CASE
+    WHEN coalesce(e.typtype, t.typtype) = 'd' THEN coalesce(e.typbasetype, t.typbasetype)
+    ELSE coalesce(e.oid, t.oid) END
+JOIN pg_catalog.pg_namespace bn ON bn.oid = base.typnamespace
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
+LEFT JOIN pg_catalog.pg_stats s
+       ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
+WHERE c.relkind IN ('r', 'p')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
+  AND n.nspname !~ '^pg_(toast|temp)'
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.oid, a.attnum
