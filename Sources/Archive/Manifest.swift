@@ -128,6 +128,8 @@ package struct ArchivedTable: Sendable, Codable {
     package let rowFilter: String?
     package let columnsDigest: String
     package let partitionsDigest: String?
+    /// ``Table/typeParts``.
+    package let typeParts: [String]?
     package let tableBytes: Int
     package var chunks: [ArchivedChunk]
 
@@ -142,6 +144,7 @@ package struct ArchivedTable: Sendable, Codable {
         rowFilter = plan.filter
         columnsDigest = definition.columnsDigest
         partitionsDigest = definition.partitionsDigest
+        typeParts = definition.typeParts
         tableBytes = plan.tableBytes
         self.chunks = chunks
     }

@@ -7,6 +7,21 @@ package struct Enumeration: Sendable, Hashable, Codable {
     package let name: String
     /// In their order.
     package let labels: [String]?
+    /// The object id of each label: stays when it is renamed. nil in what an older version kept.
+    package let labelOids: [UInt32]?
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+
+    /// What labels were called in an earlier state of this enum, and what they are called now, where that is something else.
+    package func renames(since earlier: Enumeration) -> [String: String] {
+        guard oid == earlier.oid, let labels, let labelOids, let before = earlier.labels, let known = earlier.labelOids
+        else {
+            return [:]
+        }
+        let now = Dictionary(zip(labelOids, labels), uniquingKeysWith: { first, _ in first })
+        let renamed = zip(known, before).compactMap { oid, label in
+            now[oid].flatMap { $0 == label ? nil : (label, $0) }
+        }
+        return Dictionary(renamed, uniquingKeysWith: { first, _ in first })
+    }
 }

@@ -22,6 +22,9 @@ package struct Table: Sendable, Hashable, Codable {
     package let columnsDigest: String
     /// Of which tables hold the rows of a partitioned one; nil for any other.
     package let partitionsDigest: String?
+    /// What values of the database's own types in it mean: `label oid name` for each of an enum, `row oid attributes` for each
+    /// composite type; nil where there are none.
+    package let typeParts: [String]?
     /// Whether policies would hide rows from our role.
     package let isRowSecurityActive: Bool
     package let heapBytes: Int
@@ -57,6 +60,12 @@ package struct Table: Sendable, Hashable, Codable {
         )
         for index in tables.indices { tables[index].columns = columns[tables[index].oid]?.map(\.column) ?? [] }
         return tables
+    }
+
+    /// Whether rows that were read when its types were something else hold other values now though nobody wrote them: a label
+    /// was renamed, an attribute dropped or added. Labels that came since are in none of them.
+    package func isRead(otherwiseThanWith earlier: [String]?) -> Bool {
+        !Set(earlier ?? []).isSubset(of: typeParts ?? [])
     }
 
     package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
@@ -156,6 +165,7 @@ extension Table {
             inheritedTables: inheritedTables,
             columnsDigest: source.columnsDigest,
             partitionsDigest: source.partitionsDigest,
+            typeParts: source.typeParts,
             isRowSecurityActive: source.isRowSecurityActive,
             heapBytes: source.heapBytes,
             tableBytes: source.tableBytes,

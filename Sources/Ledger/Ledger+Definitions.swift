@@ -16,14 +16,34 @@ extension Ledger {
         )
     }
 
-    /// Keeps what the source's catalog is now.
+    /// Keeps what the source's catalog is now, but for the labels of enums: these stay those the target was made like.
     package func keep(_ catalog: DatabaseCatalog) throws {
         try connection.execute(
             """
             INSERT INTO tidemark.catalog (content) VALUES (\(value: try Self.json(catalog))::jsonb)
-            ON CONFLICT (is_only) DO UPDATE SET content = excluded.content, read_at = excluded.read_at
+            ON CONFLICT (is_only) DO UPDATE
+            SET content = excluded.content
+                    || pg_catalog.jsonb_build_object('enumerations', tidemark.catalog.content -> 'enumerations'),
+                read_at = excluded.read_at
             """
         )
+    }
+
+    /// Keeps the labels of enums the target has been made like, in the transaction that did it.
+    package func keep(_ enumerations: [Enumeration]) throws {
+        try connection.execute(
+            """
+            UPDATE tidemark.catalog
+            SET content = content || pg_catalog.jsonb_build_object('enumerations', \(value: try Self.json(enumerations))::jsonb)
+            """
+        )
+    }
+
+    /// The labels of enums the target was made like.
+    package func enumerations() throws -> [Enumeration] {
+        struct Kept: Decodable { let enumerations: [Enumeration] }
+        return try connection.query(Kept.self, "SELECT content -> 'enumerations' AS enumerations FROM tidemark.catalog")
+            .first?.enumerations ?? []
     }
 
     /// What the source's catalog was when it was last read, and when that was; nil before the first time.

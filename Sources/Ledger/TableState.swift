@@ -10,6 +10,8 @@ package struct TableState: Sendable, Hashable, Codable {
     package let columnsDigest: String
     /// Which tables hold the rows of a partitioned one.
     package let partitionsDigest: String?
+    /// What values of its types mean; nil where all types are the server's own.
+    package let typesDigest: String?
 
     /// Reads it, in the transaction in which the rows are read.
     ///
@@ -61,6 +63,7 @@ package struct TableState: Sendable, Hashable, Codable {
         kind = try row.text("kind")
         columnsDigest = try row.text("columns_digest")
         partitionsDigest = row["partitions_digest"]
+        typesDigest = row["types_digest"]
     }
 
     /// Whether the table's rows can be asked what was written to them since this state: they are in the same file, and each
@@ -71,5 +74,6 @@ package struct TableState: Sendable, Hashable, Codable {
     package func tells(of now: TableState) -> Bool {
         mark.voidReason(at: now.mark) == nil && mark.fileNode == now.mark.fileNode
             && columnsDigest == now.columnsDigest && partitionsDigest == now.partitionsDigest
+            && typesDigest == now.typesDigest
     }
 }

@@ -82,6 +82,7 @@ struct DumpPlan {
     private func chunks(of plan: TablePlan, _ definition: Table) -> [ArchivedChunk]? {
         guard let before = previous?.table(plan.name), !before.chunks.isEmpty, before.oid == definition.oid,
             before.columnsDigest == definition.columnsDigest, before.partitionsDigest == definition.partitionsDigest,
+            !definition.isRead(otherwiseThanWith: before.typeParts),
             before.key == plan.key, before.rowFilter == plan.filter, before.treatment == plan.treatment,
             plan.treatment.bringsRows
         else { return nil }

@@ -30,6 +30,8 @@ struct Following {
         let kept: [DefinitionEntry]
         let fileNodes: [Int: Set<UInt32>]
         let enumerations: [Enumeration]
+        /// The source's when the target's were last made like them.
+        let earlierEnumerations: [Enumeration]
     }
 
     /// Follows.
@@ -43,7 +45,8 @@ struct Following {
             try Situation(
                 kept: Ledger(connection).definitions(),
                 fileNodes: Ledger(connection).fileNodes(),
-                enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations)
+                enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations),
+                earlierEnumerations: Ledger(connection).enumerations()
             )
         }
         let changes = DefinitionChanges(earlier: situation.kept, later: now)
@@ -53,7 +56,7 @@ struct Following {
             try refuseTooLate(drift)
             return ([], now)
         }
-        try await followEnumerations(situation.enumerations)
+        try await followEnumerations(situation.enumerations, since: situation.earlierEnumerations)
         let plan = try await cut(begun, drift)
         let steps = try await steps(changes, drift, definitions, rights: now.filter(\.isOfRights), plan)
         return (try await followInOneTransaction(drift, changes, plan, steps), now)
@@ -129,10 +132,11 @@ struct Following {
     }
 
     /// A label can only be used once it is committed, and its statement may be repeated: hence apart from the rest.
-    private func followEnumerations(_ theirs: [Enumeration]) async throws {
+    private func followEnumerations(_ theirs: [Enumeration], since earlier: [Enumeration]) async throws {
+        let known = Dictionary(earlier.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
         let drifts = try source.enumerations.compactMap { ours -> (name: QualifiedName, drift: EnumerationDrift)? in
             guard let there = theirs.first(where: { $0.qualifiedName == ours.qualifiedName }) else { return nil }
-            let drift = EnumerationDrift(from: there, to: ours)
+            let drift = EnumerationDrift(from: there, to: ours, since: known[ours.oid])
             guard drift.isComplete else {
                 throw PlanError(
                     .refused,
@@ -144,8 +148,8 @@ struct Following {
             }
             return drift.statements.isEmpty ? nil : (ours.qualifiedName, drift)
         }
-        guard !drifts.isEmpty else { return }
-        try await onTarget { [epoch, relations] connection in
+        guard !drifts.isEmpty || earlier != source.enumerations else { return }
+        try await onTarget { [epoch, relations, source] connection in
             try connection.transaction(.readWrite) {
                 let ledger = Ledger(connection, epoch: epoch)
                 try ledger.fence()
@@ -156,6 +160,7 @@ struct Following {
                     }
                     try ledger.rename(labels: drift.renames, of: name, in: relations)
                 }
+                try ledger.keep(source.enumerations)
             }
         }
     }

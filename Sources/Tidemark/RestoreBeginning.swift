@@ -178,6 +178,7 @@ extension WantedGeneration {
                 reasons[table.oid] = "its chunks were cut anew"
             } else if relation.definition.columnsDigest != table.columnsDigest
                 || relation.definition.partitionsDigest != table.partitionsDigest
+                || !Set(relation.definition.typeParts ?? []).isSubset(of: table.typeParts ?? [])
             {
                 reasons[table.oid] = "all of it was dumped anew"
             }

@@ -1,7 +1,9 @@
 -- Enum types with their labels in order.
 SELECT t.oid::bigint AS oid, n.nspname AS schema, t.typname AS name,
        (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e
-        WHERE e.enumtypid = t.oid) AS labels
+        WHERE e.enumtypid = t.oid) AS labels,
+       (SELECT pg_catalog.json_agg(e.oid::bigint ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e
+        WHERE e.enumtypid = t.oid) AS label_oids
 FROM pg_catalog.pg_type t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e'

@@ -15,5 +15,30 @@ SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
            (SELECT pg_catalog.md5(pg_catalog.string_agg(
                        pg_catalog.format('%s %s', x.oid, pg_catalog.pg_get_expr(x.relpartbound, x.oid)), ',' ORDER BY x.oid))
             FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class x ON x.oid = p.relid)
-       END AS partitions_digest
+       END AS partitions_digest,
+       -- What values of the database's own types mean. The same expression is in tables.sql.
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                         WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid >= 16384) THEN
+           (WITH RECURSIVE used(oid) AS (
+                SELECT a.atttypid FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384
+                UNION
+                SELECT x.oid FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid
+                CROSS JOIN LATERAL (
+                    SELECT t.typelem UNION ALL SELECT t.typbasetype
+                    UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
+                    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+                              WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                    ) AS x(oid)
+                WHERE x.oid >= 16384)
+            SELECT pg_catalog.md5(pg_catalog.string_agg(p.part, ',' ORDER BY p.part))
+            FROM (SELECT pg_catalog.format('label %s %s', e.oid, e.enumlabel) AS part
+                  FROM used u JOIN pg_catalog.pg_enum e ON e.enumtypid = u.oid
+                  UNION ALL
+                  SELECT pg_catalog.format('row %s %s', t.oid, pg_catalog.string_agg(
+                             pg_catalog.format('%s %s', a.attnum, a.atttypid), ', ' ORDER BY a.attnum))
+                  FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid AND t.typtype = 'c'
+                  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                  GROUP BY t.oid) AS p)
+       END AS types_digest
 FROM pg_catalog.pg_class c

@@ -5,7 +5,8 @@ package import Postgres
 ///
 /// Pure.
 ///
-/// Labels can be added and renamed, never removed or moved (PostgreSQL manual, ALTER TYPE).
+/// Labels can be added and renamed, never removed or moved (PostgreSQL manual, ALTER TYPE). Which was renamed the object ids tell
+/// that were kept, and without them the labels' places.
 package struct EnumerationDrift {
     package let statements: [SQL]
     /// Labels and what they are called now.
@@ -16,12 +17,15 @@ package struct EnumerationDrift {
     /// - Parameters:
     ///   - target: The enum on the target.
     ///   - source: The enum of the same name on the source.
-    package init(from target: Enumeration, to source: Enumeration) {
+    ///   - earlier: The same when the target was last made like it; nil where that is not known.
+    package init(from target: Enumeration, to source: Enumeration, since earlier: Enumeration? = nil) {
         let wanted = source.labels ?? []
         var present = target.labels ?? []
         let type: SQL = "ALTER TYPE \(source.qualifiedName)"
         var statements: [SQL] = []
         var renames: [String: String] = [:]
+        let told = earlier.map(source.renames) ?? [:]
+        if present != wanted { Self.rename(told, in: &present, type, &statements, &renames) }
         // Where a label is unknown to the source and the source has another one in its place, it was renamed.
         for (index, label) in present.enumerated() where !wanted.contains(label) && wanted.count == present.count {
             guard !present.contains(wanted[index]) else { continue }
@@ -43,5 +47,35 @@ package struct EnumerationDrift {
         self.statements = statements
         self.renames = renames
         isComplete = present == wanted
+    }
+
+    /// One after the other, each when its new name is free; where labels have swapped their names, by way of another one.
+    private static func rename(
+        _ told: [String: String],
+        in present: inout [String],
+        _ type: SQL,
+        _ statements: inout [SQL],
+        _ renames: inout [String: String]
+    ) {
+        func rename(_ label: String, to name: String) {
+            statements.append("\(type) RENAME VALUE \(literal: label) TO \(literal: name)")
+            present = present.map { $0 == label ? name : $0 }
+        }
+        // A label the target does not have any more somebody has renamed there by hand.
+        var open = told.filter { present.contains($0.key) }
+        renames = open
+        while let next = open.keys.sorted().first(where: { !present.contains(open[$0] ?? "") }) ?? open.keys.min() {
+            guard let name = open.removeValue(forKey: next) else { return }
+            if !present.contains(name) {
+                rename(next, to: name)
+            } else if open[name] != nil {
+                let interim = "tidemark \(statements.count)"
+                rename(next, to: interim)
+                open[interim] = name
+            } else {
+                // Somebody has made half of it by hand: it cannot be told which label is which.
+                renames[next] = nil
+            }
+        }
     }
 }
