@@ -97,7 +97,11 @@ extension DatabaseIdentity {
         if identity.mayReadControlData {
             let control = try connection.queryOne(
                 """
-                SELECT s.system_identifier::text, c.timeline_id
+                SELECT s.system_identifier::text,
+                       -- The last checkpoint may be of the timeline before a promotion; what is written now tells.
+                       CASE WHEN pg_catalog.pg_is_in_recovery() THEN c.timeline_id
+                            ELSE ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))
+                                 ::pg_catalog.bit(32)::integer END AS timeline_id
                 FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c
                 """
             )

@@ -7,7 +7,7 @@ package struct Enumeration: Sendable, Hashable, Codable {
     package let name: String
     /// In their order.
     package let labels: [String]?
-    /// The object id of each label: stays when it is renamed. nil in what an older version kept.
+    /// The object id of each label, which stays when it is renamed; nil in what an older version kept.
     package let labelOids: [UInt32]?
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }

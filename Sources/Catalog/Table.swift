@@ -62,8 +62,9 @@ package struct Table: Sendable, Hashable, Codable {
         return tables
     }
 
-    /// Whether rows that were read when its types were something else hold other values now though nobody wrote them: a label
-    /// was renamed, an attribute dropped or added. Labels that came since are in none of them.
+    /// Whether rows that were read when its types were something else hold other values now though nobody wrote them.
+    ///
+    /// A label was renamed, an attribute dropped or added. Labels that came since are in none of them.
     package func isRead(otherwiseThanWith earlier: [String]?) -> Bool {
         !Set(earlier ?? []).isSubset(of: typeParts ?? [])
     }

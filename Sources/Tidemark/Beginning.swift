@@ -64,11 +64,13 @@ struct Beginning {
                             contents: migration.options.targetContents,
                             keepsIndexes: migration.options.keepsIndexes
                         ).adopt(pieces.entries, present: present, ofDatabase: ofDatabase)
+                        try RowFilter.refuseChanging(plan, on: connection)
                     } else {
                         try during("making the source's definitions on the target") {
                             try Self.make(pieces.last.script, connection)
                         }
                         try Self.compare(source, with: connection, plan)
+                        try RowFilter.refuseChanging(plan, on: connection)
                         try ledger.enter(plan, source: source)
                         try ledger.keep(pieces.last.entries)
                     }

@@ -82,7 +82,7 @@ struct Dump {
                     catalog: catalog,
                     access: Definitions.Access(connection),
                     answers: try RowHash.Answers(of: connection),
-                    tables: try planner.tables(KeyDistribution(connection)),
+                    tables: try planner.tables(on: connection),
                     warnings: try planner.warnings()
                 )
             }

@@ -49,11 +49,12 @@ struct DumpPlan {
 
     func warnings() throws -> [String] { try plan().warnings }
 
-    /// - Parameter distribution: Finds where to cut tables that are written anew.
+    /// - Parameter source: A connection to the source, to find out where to cut tables that are written anew.
     /// - Returns: All tables, the largest first.
     /// - Throws: ``PlanError``, ``PostgresError``.
-    func tables(_ distribution: KeyDistribution) throws -> [PlannedTable] {
+    func tables(on source: Connection) throws -> [PlannedTable] {
         var plan = try plan()
+        try RowFilter.refuseUnfit(plan, on: source)
         var kept: [QualifiedName: [ArchivedChunk]] = [:]
         for index in plan.tables.indices {
             let table = plan.tables[index]
@@ -64,7 +65,9 @@ struct DumpPlan {
             plan.tables[index].ranges = chunks.map(\.range)
             plan.tables[index].immutableRanges = chunks.prefix(while: \.isImmutable).count
         }
-        let fresh = try distribution.cut(Plan(tables: plan.tables.filter { kept[$0.name] == nil }, warnings: []))
+        let fresh = try KeyDistribution(source).cut(
+            Plan(tables: plan.tables.filter { kept[$0.name] == nil }, warnings: [])
+        )
         let cut = Dictionary(fresh.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         return plan.tables.compactMap { table in
             guard let definition = catalog.table(table.name) else { return nil }

@@ -127,6 +127,7 @@ struct Preparation {
                 var catalog = try DatabaseCatalog(of: connection)
                 if omissions.contains(.tablespaces) { catalog = catalog.withoutTablespaces }
                 var plan = try Planner(source: catalog, target: target, options: options).plan()
+                try RowFilter.refuseUnfit(plan, on: connection)
                 if cutting { plan = try KeyDistribution(connection).cut(plan) }
                 return (plan, catalog, Definitions.Access(connection))
             }

@@ -139,6 +139,28 @@ import Tidemark
         }
     }
 
+    @Test(arguments: [
+        ("tenant IN (SELECT o.id FROM public.t o)", "reads other rows"),
+        ("tenant = (SELECT max(id) FROM public.t)", "reads other rows"),
+        ("EXISTS (SELECT FROM public.t AS o WHERE o.id = t.tenant)", "reads other rows"),
+        ("v <> current_date::text", "not tomorrow"), ("random() < 0.5", "not tomorrow"),
+        ("tenant = 1; DROP TABLE t", "is no condition"), ("tenant", "is no condition"), ("nobody = 1", "nobody"),
+    ])
+    func `a filter that a row may come to fulfil without being written is refused`(_ filter: String, _ reason: String)
+        async throws
+    {
+        try await DatabasePair.with(Self.schema) { pair in
+            let error = await #expect(throws: PlanError.self) {
+                try await pair.migration { $0.plan.filters[Self.table] = filter }.precopy()
+            }
+            #expect(error?.code == .usage && error?.description.contains(reason) == true, "\(error?.description ?? "")")
+            #expect(try await pair.target.value("SELECT to_regclass('public.t') IS NULL") == "t")
+            // Nothing is left that would keep the right filter from being given.
+            let right = try await pair.migration { $0.plan.filters[Self.table] = "t.tenant < 2" }.precopy()
+            #expect(right.outcome == .done)
+        }
+    }
+
     @Test func `definition only brings the table with its keys, without its rows`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration { $0.plan.treatments[Self.table] = .definitionOnly }.precopy()

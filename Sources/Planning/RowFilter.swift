@@ -1,0 +1,66 @@
+package import Postgres
+
+/// Which conditions on rows can be brought differentially.
+///
+/// The rule of the delta looks at rows that were written. A row that comes to fulfil a condition, or ceases to, without being
+/// written itself (because another table changed, or the clock went on) would be overlooked.
+package enum RowFilter {
+    /// Refuses what is no condition on the table's own rows: before anything is written.
+    ///
+    /// - Parameters:
+    ///   - plan: The plan, with the operator's conditions.
+    ///   - source: A connection to the source.
+    /// - Throws: ``PlanError``.
+    package static func refuseUnfit(_ plan: Plan, on source: Connection) throws {
+        for (table, filter) in filtered(plan) {
+            let told: String
+            do {
+                let explain: SQL = "EXPLAIN (FORMAT JSON) SELECT FROM \(table.rows) WHERE (\(SQL(trusted: filter)))"
+                told = try source.query(explain).compactMap { $0["QUERY PLAN"] }.joined()
+            } catch let error as PostgresError where error.code == .statementFailed {
+                throw unfit(table, "is no condition: \(error.message)")
+            }
+            guard !["Subplan Name", "Join Type"].contains(where: { told.contains("\"\($0)\"") }) else {
+                throw unfit(table, "reads other rows than the one it judges")
+            }
+        }
+    }
+
+    /// Refuses what the same row may fulfil today and not tomorrow.
+    ///
+    /// The server judges by its rule for the predicates of indexes: only immutable functions, no subqueries (PostgreSQL manual,
+    /// CREATE INDEX).
+    ///
+    /// - Parameters:
+    ///   - plan: The plan.
+    ///   - target: A connection to the target with an open transaction, in which the tables are there.
+    /// - Throws: ``PlanError``.
+    package static func refuseChanging(_ plan: Plan, on target: Connection) throws {
+        for (table, filter) in filtered(plan) {
+            let stand = QualifiedName(schema: "pg_temp", name: table.name.name)
+            do {
+                try target.execute("CREATE TEMPORARY TABLE \(stand) (LIKE \(table.name))")
+                try target.execute("CREATE INDEX ON \(stand) ((true)) WHERE (\(SQL(trusted: filter)))")
+                try target.execute("DROP TABLE \(stand)")
+            } catch let error as PostgresError where error.code == .statementFailed {
+                throw unfit(table, "may hold for a row today and not tomorrow: \(error.message)")
+            }
+        }
+    }
+
+    private static func filtered(_ plan: Plan) -> [(TablePlan, String)] {
+        plan.tables.compactMap { table in
+            guard table.treatment.bringsRows, let filter = table.filter else { return nil }
+            return (table, filter)
+        }
+    }
+
+    private static func unfit(_ table: TablePlan, _ reason: String) -> PlanError {
+        PlanError(
+            .usage,
+            "the filter of \(table.name) \(reason)",
+            hint: "a filter may depend on nothing but the row's own columns, by immutable functions: "
+                + "tenant_id = 7, created_at < timestamptz '2026-01-01 00:00:00+00'"
+        )
+    }
+}
