@@ -194,6 +194,8 @@ struct Beginning {
         let begun = Dictionary(uniqueKeysWithValues: relations.map { ($0.name, $0.treatment) })
         for (name, asked) in migration.options.plan.treatments.sorted(by: { $0.key < $1.key }) {
             guard let treatment = begun[name], treatment != asked else { continue }
+            // What is asked of a partitioned table is asked of its partitions, which have its rows.
+            if treatment == .definitionOnly, asked.bringsRows, source.table(name)?.isPartitioned == true { continue }
             throw PlanError(
                 .usage,
                 "\(name) is treated as \(treatment.rawValue) since the run began, not as \(asked.rawValue)",

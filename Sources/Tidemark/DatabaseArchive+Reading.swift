@@ -31,7 +31,7 @@ extension DatabaseArchive {
 
     /// Reads every file and sees that each is what was written: sizes, checksums, rows, frames, hashes.
     ///
-    /// - Throws: ``ArchiveError`` at the first that is not, naming it.
+    /// - Throws: ``ArchiveError`` at the first that is not, naming it; ``Stopped``.
     public func check() async throws {
         let directory = try ArchiveDirectory.open(path)
         let generations = try directory.generations()
@@ -46,6 +46,8 @@ extension DatabaseArchive {
             }
             try await group.waitForAll()
         }
+        // What was not read cannot be called whole.
+        try stop.check()
     }
 
     /// Hands over a table as COPY text, row by row.

@@ -67,8 +67,11 @@ extension DatabaseCatalog {
     }
 }
 
-/// The operator asked the run to stop, and it did.
-struct Stopped: Error {}
+/// The operator asked the work to stop, and it did: everything done so far is committed, or was not begun.
+public struct Stopped: Error, CustomStringConvertible {
+    /// For people.
+    public var description: String { "stopped, as asked to; nothing was judged: run the same command again" }
+}
 
 extension StopRequest {
     /// Ends the work here if somebody asked for it: everything done so far is committed.

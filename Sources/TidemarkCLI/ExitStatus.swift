@@ -3,6 +3,7 @@ import Ledger
 import Planning
 import Postgres
 import Report
+import Tidemark
 
 /// How the process ends: the one table of exit codes.
 enum ExitStatus: Int32 {
@@ -28,7 +29,7 @@ enum ExitStatus: Int32 {
         case let error as PlanError where error.code == .usage: self = .usage
         case is UsageError: self = .usage
         case let error as PostgresError where error.code == .cancelled: self = .stopped
-        case is CancellationError: self = .stopped
+        case is CancellationError, is Stopped: self = .stopped
         default: self = .failed
         }
     }

@@ -5,7 +5,7 @@ import Tidemark
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Compares rows, keys, indexes, constraints and sequences of both databases; writes nothing.",
+        abstract: "Compares the rows of both databases and everything their catalogs define; changes nothing.",
         discussion:
             "Exit code 0: proven equal. 2: they differ, each difference is named. 3: something could not be examined."
     )
@@ -14,6 +14,7 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var target: TargetOption
     @OptionGroup var plan: PlanArguments
     @OptionGroup var proof: ProofArguments
+    @OptionGroup var omissions: OmissionArguments
     @Option(
         help: ArgumentHelp("Compare with what an archive recorded: the source may be gone.", valueName: "folder")
     )
@@ -31,6 +32,7 @@ struct VerifyCommand: AsyncParsableCommand {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = try plan.options()
             proof.apply(to: &options)
+            omissions.apply(to: &options)
             options.triesInserts = tryInserts
             if let archive {
                 let recorded = DatabaseArchive(archive, options: options, stop: terminal.stop, observer: terminal.show)

@@ -51,6 +51,15 @@ import Testing
             #expect(stopped?.output.contains("STOPPED") == true)
             #expect(try await command.run(options, killAfter: nil).code == 0)
             #expect(try await pair.differingTables() == [])
+
+            var verification: Command.Outcome?
+            for milliseconds in [50, 100, 150, 200, 300, 400, 500, 700] where verification?.code != 4 {
+                verification = try await command.run(
+                    ["verify", "--full", "--jobs", "1"],
+                    interruptAfter: .milliseconds(milliseconds)
+                )
+            }
+            #expect(verification?.code == 4, "\(verification?.errors ?? "")")
         }
     }
 }

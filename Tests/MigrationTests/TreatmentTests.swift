@@ -161,6 +161,26 @@ import Tidemark
         }
     }
 
+    @Test func `what is asked of a partitioned table is done with its partitions`() async throws {
+        try await DatabasePair.with(
+            """
+            CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (2000); INSERT INTO p SELECT n, n FROM generate_series(1, 1500) n;
+            ANALYZE
+            """
+        ) { pair in
+            let change: (inout MigrationOptions) -> Void = {
+                $0.plan.treatments[.init(schema: "public", name: "p")] = .whole
+            }
+            _ = try await pair.migration(change).precopy()
+            _ = try await pair.migration(change).precopy()
+            let treatment = "SELECT treatment FROM tidemark.relation WHERE table_name = 'p1'"
+            #expect(try await pair.target.value(treatment) == "whole")
+            #expect(try await pair.migration(change).cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
     @Test func `definition only brings the table with its keys, without its rows`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration { $0.plan.treatments[Self.table] = .definitionOnly }.precopy()
