@@ -4,7 +4,7 @@ package import Postgres
 ///
 /// The queries of the proof, one file for each kind of object, tell all of them in the same manner; they share nothing with
 /// those that copying and building go by.
-package struct CatalogObject: Sendable, Hashable, Codable {
+package struct CatalogObject: Sendable, Equatable, Codable {
     /// What can be told, in the order of a report.
     package static let kinds = [
         "schema", "extension", "language", "access method", "enum", "domain", "composite type", "range type",
@@ -26,9 +26,9 @@ package struct CatalogObject: Sendable, Hashable, Codable {
     /// The table it is, or hangs on.
     package let table: QualifiedName?
     /// What decides over how it works; what is not set is not there.
-    package let attributes: [String: String]
+    package let attributes: NamedTexts
     /// For some attributes, the SQL that makes the other side's like this one's.
-    package let statements: [String: String]
+    package let statements: NamedTexts
     /// The SQL that makes it, where that is a single statement.
     package let creation: String?
     /// The SQL that removes it.
@@ -38,8 +38,8 @@ package struct CatalogObject: Sendable, Hashable, Codable {
         kind: String,
         object: String,
         table: QualifiedName?,
-        attributes: [String: String],
-        statements: [String: String] = [:],
+        attributes: NamedTexts,
+        statements: NamedTexts = [:],
         creation: String? = nil,
         removal: String? = nil
     ) {
@@ -67,7 +67,8 @@ package struct CatalogObject: Sendable, Hashable, Codable {
     private static func own(_ query: SQL) -> SQL {
         """
         SELECT q.class AS kind, q.object, tn.nspname AS table_schema, t.relname AS table_name,
-               coalesce(q.attributes, '{}') AS attributes, coalesce(q.statements, '{}') AS statements, q.creation, q.removal
+               coalesce(pg_catalog.json_strip_nulls(q.attributes)::text, '{}') AS attributes,
+               coalesce(pg_catalog.json_strip_nulls(q.statements)::text, '{}') AS statements, q.creation, q.removal
         FROM (\(query)) q
         LEFT JOIN pg_catalog.pg_class t ON t.oid = q.table_oid
         LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
@@ -92,8 +93,8 @@ package struct CatalogObject: Sendable, Hashable, Codable {
         let object: String
         let tableSchema: String?
         let tableName: String?
-        let attributes: [String: String?]
-        let statements: [String: String?]
+        let attributes: String
+        let statements: String
         let creation: String?
         let removal: String?
 
@@ -102,8 +103,8 @@ package struct CatalogObject: Sendable, Hashable, Codable {
                 kind: kind,
                 object: object,
                 table: tableSchema.flatMap { schema in tableName.map { QualifiedName(schema: schema, name: $0) } },
-                attributes: attributes.compactMapValues(\.self),
-                statements: statements.compactMapValues(\.self),
+                attributes: NamedTexts(document: attributes),
+                statements: NamedTexts(document: statements),
                 creation: creation,
                 removal: removal
             )

@@ -3,7 +3,7 @@ import FoundationEssentials
 import Glibc
 package import Postgres
 
-/// The source's definitions, carried by PostgreSQL's own tools, as a file that lives as long as it is needed.
+/// The source's definitions, carried by PostgreSQL's own tools, in a file that lives as long as the value.
 package struct Definitions: Sendable {
     /// How much of the definitions' ownership and rights is brought over.
     package struct Options: Sendable {
@@ -34,12 +34,12 @@ package struct Definitions: Sendable {
 
     private let tools: PostgresTools
     /// For what is made on the way.
-    private let directory: URL
+    private let folder: PrivateFolder
     /// The file, in `pg_dump`'s custom format.
     private let archive: String
     private let options: Options
 
-    /// Dumps the source's definitions and hands them to `body`; the file is gone afterwards.
+    /// Dumps the source's definitions into a file that goes with the value.
     ///
     /// - Parameters:
     ///   - source: How to reach the source.
@@ -48,28 +48,25 @@ package struct Definitions: Sendable {
     ///   - excluded: Tables whose definitions are left out.
     ///   - purpose: Becomes `application_name`.
     ///   - options: Ownership and rights.
-    ///   - body: What is done with them.
-    /// - Returns: What `body` returns.
-    /// - Throws: ``ToolError``, and what `body` throws.
-    package static func with<Result: Sendable>(
+    /// - Throws: ``ToolError``.
+    package init(
         of source: Access,
         tools: PostgresTools,
         scratch: String,
         excluding excluded: Set<QualifiedName>,
         purpose: String,
-        options: Options,
-        _ body: (Definitions) async throws -> Result
-    ) async throws -> Result {
-        let directory = try privateDirectory(in: scratch)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let definitions = Definitions(
-            tools: tools,
-            directory: directory,
-            archive: directory.appendingPathComponent("definitions.dump").path,
-            options: options
-        )
-        try await definitions.dump(source, excluding: excluded, snapshot: nil, purpose: purpose)
-        return try await body(definitions)
+        options: Options
+    ) async throws {
+        let folder = try PrivateFolder(in: scratch)
+        self.init(tools: tools, folder: folder, archive: folder.file("definitions.dump"), options: options)
+        try await dump(source, excluding: excluded, snapshot: nil, purpose: purpose)
+    }
+
+    private init(tools: PostgresTools, folder: PrivateFolder, archive: String, options: Options) {
+        self.tools = tools
+        self.folder = folder
+        self.archive = archive
+        self.options = options
     }
 
     /// Dumps the source's definitions into a file that stays.
@@ -92,37 +89,30 @@ package struct Definitions: Sendable {
         snapshot: String?,
         purpose: String
     ) async throws {
-        let directory = try privateDirectory(in: scratch)
-        defer { try? FileManager.default.removeItem(at: directory) }
         // What is left out is decided by who restores.
         let all = Options(skipsOwners: false, skipsPrivileges: false, skipsTablespaces: false, skippedKinds: [])
-        try await Definitions(tools: tools, directory: directory, archive: path, options: all)
+        try await Definitions(tools: tools, folder: PrivateFolder(in: scratch), archive: path, options: all)
             .dump(source, excluding: excluded, snapshot: snapshot, purpose: purpose)
     }
 
-    /// Hands definitions that were written earlier to `body`.
+    /// Takes definitions that were written earlier.
     ///
     /// - Parameters:
     ///   - tools: Tools of the target's major.
     ///   - scratch: The folder in which a private one is made.
     ///   - options: Ownership and rights.
     ///   - copy: Writes the file, under the name and in the folder it is given: nobody else can change it there.
-    ///   - body: What is done with them.
-    /// - Returns: What `body` returns.
-    /// - Throws: ``ToolError``, and what `copy` and `body` throw.
-    package static func with<Result: Sendable>(
+    /// - Throws: ``ToolError``, and what `copy` throws.
+    package init(
         tools: PostgresTools,
         scratch: String,
         options: Options,
-        copy: (_ name: String, _ folder: String) throws -> Void,
-        _ body: (Definitions) async throws -> Result
-    ) async throws -> Result {
-        let directory = try privateDirectory(in: scratch)
-        defer { try? FileManager.default.removeItem(at: directory) }
+        copy: (_ name: String, _ folder: String) throws -> Void
+    ) throws {
+        let folder = try PrivateFolder(in: scratch)
         let name = "definitions.dump"
-        try copy(name, directory.path)
-        let path = directory.appendingPathComponent(name).path
-        return try await body(Definitions(tools: tools, directory: directory, archive: path, options: options))
+        try copy(name, folder.path)
+        self.init(tools: tools, folder: folder, archive: folder.file(name), options: options)
     }
 
     /// The SQL that makes schemas, types, functions, tables and views.
@@ -227,9 +217,9 @@ package struct Definitions: Sendable {
 
     private func script(selecting lines: [Substring]) async throws -> SQL {
         guard !lines.isEmpty else { return "" }
-        let list = directory.appendingPathComponent("selected.list")
-        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: list)
-        return try await script(["--use-list=\(list.path)"])
+        let list = folder.file("selected.list")
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: list))
+        return try await script(["--use-list=\(list)"])
     }
 
     private func script(_ selection: [String]) async throws -> SQL {
@@ -255,7 +245,7 @@ package struct Definitions: Sendable {
         arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
         if let snapshot { arguments.append("--snapshot=\(snapshot)") }
         // A password in the arguments or the environment could be read in /proc; a private file cannot.
-        let passwordFile = directory.appendingPathComponent("password")
+        let passwordFile = URL(fileURLWithPath: folder.file("password"))
         if let password = source.password {
             let escaped = password.replacing("\\", with: "\\\\").replacing(":", with: "\\:")
             try Data("*:*:*:*:\(escaped)\n".utf8).write(to: passwordFile)
@@ -267,14 +257,5 @@ package struct Definitions: Sendable {
             arguments + ["--dbname=\(source.conninfo) application_name='\(purpose)'"],
             passwordFile: source.password == nil ? nil : passwordFile.path
         )
-    }
-
-    private static func privateDirectory(in scratch: String) throws -> URL {
-        var template = Array((scratch + "/tidemark-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw ToolError("cannot make a folder in \(scratch): \(String(cString: strerror(errno)))")
-        }
-        let path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
-        return URL(fileURLWithPath: path, isDirectory: true)
     }
 }

@@ -27,19 +27,20 @@ struct Beginning {
         let (room, made) = try await control.run { connection in
             (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
         }
-        let (pieces, ofDatabase) = try await Definitions.with(
+        let definitions = try await Definitions(
             of: access,
             tools: tools,
             scratch: migration.options.scratchDirectory,
             excluding: plan.excluded.union(sequences),
             purpose: "\(run.sessionPrefix) definitions",
-            options: definitionOptions
-        ) { definitions in
-            (
-                try await DefinitionPieces(of: definitions, room: adopting ? .max : room, made: adopting ? [] : made),
-                try await definitions.objectsOfDatabase()
-            )
-        }
+            options: Definitions.Options(migration.options)
+        )
+        let pieces = try await DefinitionPieces(
+            of: definitions,
+            room: adopting ? .max : room,
+            made: adopting ? [] : made
+        )
+        let ofDatabase = adopting ? try await definitions.objectsOfDatabase() : []
         let present =
             adopting
             ? try await Definitions.entries(
@@ -94,27 +95,25 @@ struct Beginning {
         let before = try await begun(act, warnings)
         try refuseOtherTreatments(before.relations)
         guard !isFresh else { return before }
-        let followed = try await before.definitions { definitions in
-            try await Following(
-                migration: migration,
-                run: before.run,
-                epoch: epoch,
-                source: source,
-                target: target,
-                relations: before.relations
-            ).follow(definitions)
-        }
-        return try await begun(
-            act,
-            warnings + followed.notes.map { "followed a change on the source: \($0)" },
-            followed.definitions
-        )
+        async let kept: Void = before.ledger { [source] in try $0.keep(source) }
+        let now = try await before.dumpDefinitions()
+        try await kept
+        let followed = try await Following(
+            migration: migration,
+            run: before.run,
+            epoch: epoch,
+            source: source,
+            target: target,
+            relations: before.relations
+        ).follow(now.definitions, now.entries)
+        if followed.wasUnchanged { return before.following(now) }
+        return try await begun(act, warnings + followed.notes.map { "followed a change on the source: \($0)" }, now)
     }
 
     private func begun(
         _ act: String,
         _ warnings: [String],
-        _ definitions: [DefinitionEntry]? = nil
+        _ followed: SourceDefinitions? = nil
     ) async throws -> Session {
         let (run, relations) = try await control.run { connection in
             guard let run = try Ledger.run(on: connection) else { throw LedgerError(.missing, "the ledger has gone") }
@@ -131,11 +130,9 @@ struct Beginning {
             relations: relations,
             excluded: Set(relations.filter { $0.treatment == .excluded }.map(\.name)),
             warnings: warnings,
-            followedDefinitions: definitions
+            followed: followed
         )
     }
-
-    private var definitionOptions: Definitions.Options { Definitions.Options(migration.options) }
 
     /// Makes definitions piece by piece, each together with the ledger's lines that say so.
     static func make(_ pieces: [DefinitionPieces.Piece], _ ledger: Ledger) throws {

@@ -71,14 +71,21 @@ struct CatalogProof {
             omissions: omissions
         ).result()
         guard triesInserts else { return readiness }
-        let stop = migration.stop
-        return try await ThreadConfined.with(migration.target, purpose: purpose) { target in
-            try await target.run { connection in
-                try InsertProbe(connection, catalog: there.catalog, facts: there.facts).run(excluding: excluded) {
-                    stop.isRequested
+        let (stop, jobs) = (migration.stop, max(1, migration.options.jobs))
+        let probe = InsertProbe(catalog: there.catalog, facts: there.facts, excluding: excluded)
+        let attempts = try await withThrowingTaskGroup(of: InsertProbe.Attempts.self) { group in
+            for share in 0..<jobs {
+                group.addTask {
+                    try await ThreadConfined.with(migration.target, purpose: purpose) { target in
+                        try await target.run { connection in
+                            try probe.attempt(share, of: jobs, on: connection) { stop.isRequested }
+                        }
+                    }
                 }
             }
-        }.merged(with: readiness)
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        return probe.result(attempts).merged(with: readiness)
     }
 }
 

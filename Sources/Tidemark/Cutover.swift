@@ -50,10 +50,9 @@ struct Cutover {
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let completion = Completion(session: session, recorder: recorder)
-            let scripts = try await session.definitions { definitions in
-                (before: try await definitions.preDataEntries(), after: try await completion.postData(of: definitions))
-            }
-            let changes = try await session.definitionChanges(now: scripts.before)
+            let now = try await session.definitions(in: holder)
+            let postData = try await completion.postData(of: now.definitions)
+            let changes = try await session.definitionChanges(now: now.entries)
             if session.run.step < .keysBuilt {
                 try await bringData(session, shared)
                 try await completion.buildKeys()
@@ -61,7 +60,7 @@ struct Cutover {
                 migration.observer(.note("the rows are in since an earlier cutover; going on after them"))
             }
             if session.run.step < .postData {
-                try await completion.finishDefinitions(scripts.after)
+                try await completion.finishDefinitions(postData)
             }
             try await completion.refreshAndAnalyze()
             let verification = try await Verify(session.migration, recorder: recorder, triesInserts: true)
@@ -192,60 +191,5 @@ extension Session {
             migration.observer(.note("the target does not have this change of definition: \(finding.object)"))
         }
         return changes
-    }
-
-    /// The source's definitions as they are now.
-    func definitions<Result: Sendable>(_ body: (Definitions) async throws -> Result) async throws -> Result {
-        let access = try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) { source in
-            try await source.run { Definitions.Access($0) }
-        }
-        let left = Set(source.sequences.map(\.qualifiedName)).subtracting(sequences.map(\.qualifiedName))
-        return try await Definitions.with(
-            of: access,
-            tools: tools,
-            scratch: migration.options.scratchDirectory,
-            excluding: excluded.union(left),
-            purpose: purpose("definitions"),
-            options: Definitions.Options(migration.options),
-            body
-        )
-    }
-}
-
-extension Definitions {
-    /// What the target has, told by the same tool as the source's.
-    static func entries(
-        on target: Endpoint,
-        tools: PostgresTools,
-        _ options: MigrationOptions,
-        purpose: String
-    ) async throws -> [DefinitionEntry] {
-        let access = try await ThreadConfined.with(target, purpose: purpose) { target in
-            try await target.run { Access($0) }
-        }
-        return try await with(
-            of: access,
-            tools: tools,
-            scratch: options.scratchDirectory,
-            excluding: [],
-            purpose: purpose,
-            options: Options(options)
-        ) { try await $0.preDataEntries() }
-    }
-}
-
-extension Definitions.Options {
-    init(_ options: MigrationOptions) {
-        let kinds: [Omission: [String]] = [
-            .eventTriggers: ["EVENT TRIGGER"],
-            .publications: ["PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA"],
-            .subscriptions: ["SUBSCRIPTION", "SUBSCRIPTION TABLE"],
-        ]
-        self.init(
-            skipsOwners: options.omissions.contains(.owners),
-            skipsPrivileges: options.omissions.contains(.privileges),
-            skipsTablespaces: options.omissions.contains(.tablespaces),
-            skippedKinds: options.omissions.flatMap { kinds[$0] ?? [] }
-        )
     }
 }

@@ -34,13 +34,21 @@ struct Following {
         let earlierEnumerations: [Enumeration]
     }
 
+    struct Outcome {
+        /// What was done, for people.
+        var notes: [String] = []
+        /// Whether tables and definitions were what the ledger knew.
+        let wasUnchanged: Bool
+    }
+
     /// Follows.
     ///
-    /// - Parameter definitions: The source's, as they are now.
-    /// - Returns: What was done, for people, and the definitions it was done by.
+    /// - Parameters:
+    ///   - definitions: The source's, as they are now.
+    ///   - now: Its entries.
+    /// - Returns: What was done.
     /// - Throws: ``PlanError`` or ``PostgresError`` with the reason why a change cannot be followed.
-    func follow(_ definitions: Definitions) async throws -> (notes: [String], definitions: [DefinitionEntry]) {
-        let now = try await definitions.preDataEntries()
+    func follow(_ definitions: Definitions, _ now: [DefinitionEntry]) async throws -> Outcome {
         let situation = try await onTarget { connection in
             try Situation(
                 kept: Ledger(connection).definitions(),
@@ -54,12 +62,15 @@ struct Following {
         let (begun, drift) = try compare(situation, altered)
         if run.step >= .keysBuilt {
             try refuseTooLate(drift)
-            return ([], now)
+            return Outcome(wasUnchanged: changes.isEmpty)
         }
         try await followEnumerations(situation.enumerations, since: situation.earlierEnumerations)
         let plan = try await cut(begun, drift)
         let steps = try await steps(changes, drift, definitions, rights: now.filter(\.isOfRights), plan)
-        return (try await followInOneTransaction(drift, changes, plan, steps), now)
+        return Outcome(
+            notes: try await followInOneTransaction(drift, changes, plan, steps),
+            wasUnchanged: drift.isEmpty && changes.isEmpty
+        )
     }
 
     // MARK: Steps

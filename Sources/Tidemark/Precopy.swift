@@ -43,7 +43,7 @@ struct Precopy {
 
     /// Told days ahead, while they can still be made on the target by hand.
     private func definitionChanges(_ session: Session) async throws -> [String] {
-        guard let entries = session.followedDefinitions else { return [] }
+        guard let entries = session.followed?.entries else { return [] }
         return try await session.definitionChanges(now: entries).findings.map { finding in
             "the target does not have a change of definition: \(finding.object): \(finding.message)"
         }

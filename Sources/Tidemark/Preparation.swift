@@ -85,7 +85,8 @@ struct Preparation {
                 mayAdopt: adopts
             )
             try taken.ledger.leaveOut(omissions)
-            try taken.ledger.keep(source)
+            // Later sessions keep it while they wait for pg_dump.
+            if taken.run.step == .begun { try taken.ledger.keep(source) }
             return (taken.run, taken.ledger.epoch)
         }
         let begin = Beginning(

@@ -251,10 +251,8 @@ struct Restore {
 
     private func finish(_ wanted: WantedGeneration, _ completion: Completion, _ session: Session) async throws {
         if session.run.step < .postData {
-            let postData = try await wanted.definitions(session.tools, session.migration) { definitions in
-                try await completion.postData(of: definitions)
-            }
-            try await completion.finishDefinitions(postData)
+            let definitions = try wanted.definitions(session.tools, session.migration)
+            try await completion.finishDefinitions(completion.postData(of: definitions))
         }
         try await completion.refreshAndAnalyze()
     }

@@ -88,7 +88,7 @@ struct RestoreBeginning {
             relations: relations,
             excluded: Set(relations.filter { $0.treatment == .excluded }.map(\.name)),
             warnings: notes,
-            followedDefinitions: nil
+            followed: nil
         )
     }
 
@@ -107,9 +107,7 @@ struct RestoreBeginning {
                 (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
             }
         }
-        let pieces = try await wanted.definitions(tools, migration) { definitions in
-            try await DefinitionPieces(of: definitions, room: room, made: made)
-        }
+        let pieces = try await DefinitionPieces(of: wanted.definitions(tools, migration), room: room, made: made)
         let plan = wanted.plan
         try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
             try await target.run { connection in
@@ -146,21 +144,21 @@ struct RestoreBeginning {
             ranges: Dictionary(there.tables.map { ($0.name, $0.ranges) }, uniquingKeysWith: { first, _ in first }),
             relations
         )
-        return try await wanted.definitions(tools, migration) { definitions in
-            let followed = try await Following(
-                migration: migration,
-                run: run,
-                epoch: epoch,
-                source: source,
-                target: target,
-                relations: relations,
-                origin: .archive(wanted.plan, copiedAgain: copiedAgain)
-            ).follow(definitions)
-            let left = try await control.run { try Ledger($0).definitions() }
-            let changes = DefinitionChanges(earlier: left, later: followed.definitions).result().findings
-            return followed.notes.map { "followed a change in the archive: \($0)" }
-                + changes.map { "the target does not have this change of definition: \($0.object)" }
-        }
+        let definitions = try wanted.definitions(tools, migration)
+        let entries = try await definitions.preDataEntries()
+        let followed = try await Following(
+            migration: migration,
+            run: run,
+            epoch: epoch,
+            source: source,
+            target: target,
+            relations: relations,
+            origin: .archive(wanted.plan, copiedAgain: copiedAgain)
+        ).follow(definitions, entries)
+        let left = try await control.run { try Ledger($0).definitions() }
+        let changes = DefinitionChanges(earlier: left, later: entries).result().findings
+        return followed.notes.map { "followed a change in the archive: \($0)" }
+            + changes.map { "the target does not have this change of definition: \($0.object)" }
     }
 }
 

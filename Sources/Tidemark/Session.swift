@@ -20,7 +20,14 @@ struct Session: Sendable {
     let excluded: Set<QualifiedName>
     let warnings: [String]
     /// The source's definitions as they were followed a moment ago; nil where they were only just made.
-    let followedDefinitions: [DefinitionEntry]?
+    private(set) var followed: SourceDefinitions?
+
+    /// The same session, which knows the source's definitions.
+    func following(_ definitions: SourceDefinitions) -> Session {
+        var session = self
+        session.followed = definitions
+        return session
+    }
 
     /// What is not brought over.
     var omissions: Set<Omission> { migration.options.omissions }

@@ -43,17 +43,12 @@ struct WantedGeneration: Sendable {
     }
 
     /// Its definitions, read by the tools of the target's version.
-    func definitions<Result: Sendable>(
-        _ tools: PostgresTools,
-        _ migration: Migration,
-        _ body: (Definitions) async throws -> Result
-    ) async throws -> Result {
-        try await Definitions.with(
+    func definitions(_ tools: PostgresTools, _ migration: Migration) throws -> Definitions {
+        try Definitions(
             tools: tools,
             scratch: migration.options.scratchDirectory,
             options: Definitions.Options(migration.options),
-            copy: { name, folder in try last.copyDefinitions(to: NewFile(name, in: folder)) },
-            body
+            copy: { name, folder in try last.copyDefinitions(to: NewFile(name, in: folder)) }
         )
     }
 }

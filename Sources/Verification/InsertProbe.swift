@@ -7,25 +7,24 @@ package import Postgres
 /// A row that is there is inserted once more, with the next value of the sequences its columns draw from. That must
 /// succeed; where no column draws from a sequence the key must refuse it. Nothing is left but a dead row: no sequence moves,
 /// and tables whose triggers or rules would run the application's code are passed over.
-package struct InsertProbe {
+package struct InsertProbe: Sendable {
     /// In which a table is tried, or passed over: the target may be in use.
-    private static let limits: SQL = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '10s'"
+    private static let limits: SQL = "SET lock_timeout = '1s'; SET statement_timeout = '10s'"
 
-    private let target: Connection
-    private let catalog: DatabaseCatalog
+    private let tables: [Table]
     /// Tables an INSERT into which runs the application's code.
     private let passedOver: Set<UInt32>
     /// Sequences by table and column.
     private let sequences: [QualifiedName: [String: SequenceDefinition]]
     private let indexes: [QualifiedName: Index]
+    private let primaryKeys: [UInt32: Index]
 
     /// - Parameters:
-    ///   - target: A connection without an open transaction.
     ///   - catalog: What the target contains.
     ///   - facts: Which tables run code on INSERT.
-    package init(_ target: Connection, catalog: DatabaseCatalog, facts: ReadinessFacts) {
-        self.target = target
-        self.catalog = catalog
+    ///   - excluded: Tables that were not brought over.
+    package init(catalog: DatabaseCatalog, facts: ReadinessFacts, excluding excluded: Set<QualifiedName>) {
+        tables = catalog.tables.filter { $0.parentOid == nil && !excluded.contains($0.qualifiedName) }
         // A row that goes in through a partitioned table meets what its partition runs.
         let running = catalog.tables.filter { facts.withInsertCode.contains($0.oid) }
         let partitions = catalog.partitions
@@ -36,6 +35,14 @@ package struct InsertProbe {
         }
         self.sequences = sequences
         indexes = Dictionary(catalog.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let usable = catalog.indexes.filter { $0.isPrimary && $0.isUsable }
+        primaryKeys = Dictionary(usable.map { ($0.tableOid, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// What came of some tables.
+    package struct Attempts: Sendable {
+        fileprivate var tried = 0
+        fileprivate var findings: [Finding] = []
     }
 
     /// What became of one table's INSERT.
@@ -47,54 +54,64 @@ package struct InsertProbe {
         case wrong(Finding)
     }
 
-    /// Tries all tables.
+    /// Tries a share of the tables.
     ///
     /// - Parameters:
-    ///   - excluded: Tables that were not brought over.
+    ///   - share: Which one, from 0 on.
+    ///   - count: How many there are.
+    ///   - target: A connection of its own, without an open transaction.
     ///   - isStopped: Ends the work between two tables.
-    /// - Returns: How many tables there are, how many were tried, and which fail.
+    /// - Returns: What came of them.
     /// - Throws: ``PostgresError``.
-    package func run(excluding excluded: Set<QualifiedName>, isStopped: () -> Bool) throws -> VerificationResult {
-        var result = VerificationResult(method: "INSERT")
-        let tables = catalog.tables.filter { $0.parentOid == nil && !excluded.contains($0.qualifiedName) }
-        var tried = 0
-        for table in tables where !isStopped() {
-            switch try outcome(of: table) {
-            case .right: tried += 1
+    package func attempt(_ share: Int, of count: Int, on target: Connection, isStopped: () -> Bool) throws -> Attempts {
+        var attempts = Attempts()
+        try target.execute(Self.limits)
+        for index in stride(from: share, to: tables.count, by: count) where !isStopped() {
+            switch try outcome(of: tables[index], on: target) {
+            case .right: attempts.tried += 1
             case .notTried: break
             case .wrong(let finding):
-                tried += 1
-                result.findings.append(finding)
+                attempts.tried += 1
+                attempts.findings.append(finding)
             }
         }
+        return attempts
+    }
+
+    /// How many tables there are, how many were tried, and which fail.
+    package func result(_ attempts: [Attempts]) -> VerificationResult {
+        var result = VerificationResult(method: "INSERT")
+        result.findings = attempts.flatMap(\.findings).sorted { $0.object < $1.object }
+        let tried = attempts.reduce(0) { $0 + $1.tried }
         result.examined.append(.init(kind: "INSERT tried", source: tables.count, target: tried))
         return result
     }
 
-    private func outcome(of table: Table) throws -> Outcome {
+    private func outcome(of table: Table, on target: Connection) throws -> Outcome {
         let columns = table.copiedColumns
         guard !passedOver.contains(table.oid), !table.isRowSecurityActive, !columns.isEmpty else {
             return .notTried
         }
         let drawing = sequences[table.qualifiedName] ?? [:]
-        let next = try drawing.compactMapValues { try nextValue(of: $0) }
+        let next = try drawing.compactMapValues { try nextValue(of: $0, on: target) }
         guard next.count == drawing.count else { return .notTried }
         let values = columns.map { column -> SQL in
             next[column.name].map { "\(literal: String($0))::\(SQL(trusted: column.type))" } ?? "\(column.identifier)"
         }
-        try target.execute("BEGIN; \(Self.limits)")
         defer { target.rollBack() }
         do {
+            // One journey for each table: there may be thousands.
             let inserted = try target.execute(
                 """
+                BEGIN;
                 INSERT INTO \(table.qualifiedName) (\(columns.map(\.identifier).commaSeparated)) OVERRIDING SYSTEM VALUE
                 SELECT \(values.joined(separator: ", ")) FROM \(table.qualifiedName) LIMIT 1
                 """
             )
-            try target.execute("SET CONSTRAINTS ALL IMMEDIATE")
             // An empty table has no row to try with.
             guard inserted == 1 else { return .notTried }
-            guard drawing.isEmpty, let key = primaryKey(of: table) else { return .right }
+            try target.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            guard drawing.isEmpty, let key = primaryKeys[table.oid] else { return .right }
             return .wrong(
                 finding(
                     table,
@@ -145,12 +162,8 @@ package struct InsertProbe {
         Finding("INSERT", table.qualifiedName.description, problem, .stops, message, repair: repair)
     }
 
-    private func primaryKey(of table: Table) -> Index? {
-        catalog.indexes.first { $0.isPrimary && $0.isUsable && $0.tableOid == table.oid }
-    }
-
     /// nil where the sequence has come to its end.
-    private func nextValue(of sequence: SequenceDefinition) throws -> Int? {
+    private func nextValue(of sequence: SequenceDefinition, on target: Connection) throws -> Int? {
         let row = try target.queryOne("SELECT last_value, is_called FROM \(sequence.qualifiedName)")
         let position = SequencePosition(
             lastValue: try row.integer("last_value"),

@@ -64,7 +64,9 @@ package struct ObjectComparison {
     /// What has to be asked of a server before ``result(agreeing:)``, if the two are of different major versions.
     package var doubts: [Doubt] {
         source.keys.sorted().flatMap { name -> [Doubt] in
-            guard let ours = source[name], let theirs = target[name] else { return [] }
+            guard let ours = source[name], let theirs = target[name], ours.attributes != theirs.attributes else {
+                return []
+            }
             return rules.printed(ours.kind).compactMap { attribute in
                 guard let mine = ours.attributes[attribute], let its = theirs.attributes[attribute], mine != its else {
                     return nil
@@ -143,8 +145,10 @@ package struct ObjectComparison {
     }
 
     private func differences(_ ours: CatalogObject, _ theirs: CatalogObject, _ agreeing: Set<Doubt>) -> [Finding] {
-        Set(ours.attributes.keys).union(theirs.attributes.keys).sorted().compactMap { attribute in
-            let (mine, its) = (ours.attributes[attribute], theirs.attributes[attribute])
+        guard ours.attributes != theirs.attributes else { return [] }
+        let (here, there) = (ours.attributes.all, theirs.attributes.all)
+        return Set(here.keys).union(there.keys).sorted().compactMap { attribute in
+            let (mine, its) = (here[attribute], there[attribute])
             guard mine != its, let severity = rules.severity(of: attribute, of: ours.kind) else { return nil }
             if let mine, let its {
                 guard !agreeing.contains(Doubt(ours, attribute, mine, its)) else { return nil }

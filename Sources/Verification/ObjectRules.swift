@@ -41,10 +41,12 @@ struct ObjectRules {
             kind: object.kind,
             object: object.object,
             table: object.table,
-            attributes: object.attributes.mapValues { privileges in
-                privileges.replacing(", MAINTAIN*", with: "").replacing("MAINTAIN*, ", with: "")
-                    .replacing(", MAINTAIN", with: "").replacing("MAINTAIN, ", with: "")
-            },
+            attributes: NamedTexts(
+                object.attributes.all.mapValues { privileges in
+                    privileges.replacing(", MAINTAIN*", with: "").replacing("MAINTAIN*, ", with: "")
+                        .replacing(", MAINTAIN", with: "").replacing("MAINTAIN, ", with: "")
+                }
+            ),
             statements: object.statements,
             creation: object.creation,
             removal: object.removal

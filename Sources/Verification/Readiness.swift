@@ -166,8 +166,8 @@ package struct Readiness {
         var concerned: Set<String> = []
         for object in source.objects {
             switch object.kind {
-            case "owner": concerned.formUnion(object.attributes.values)
-            case "privileges": concerned.formUnion(object.attributes.keys)
+            case "owner": concerned.formUnion(object.attributes.all.values)
+            case "privileges": concerned.formUnion(object.attributes.all.keys)
             default: break
             }
         }

@@ -1,0 +1,87 @@
+package import Postgres
+
+/// What the system catalogs were at one moment, so that it can be told later whether any definition was changed since.
+///
+/// The rule of the delta, for the catalogs themselves: none of their rows was written since the mark's snapshot, and none has
+/// gone. What nobody but a superuser may read is not among them; nor is what changes without any definition being touched:
+/// statistics, large objects, who depends on whom in other databases.
+package struct DefinitionsMark: Sendable {
+    private let oldest: UInt32
+    private let rows: [String: Int]
+    /// Roles and user mappings, of which everybody may read a view only.
+    private let digest: String
+
+    /// Takes the mark.
+    ///
+    /// - Parameter connection: A connection without an open transaction.
+    /// - Throws: ``PostgresError``.
+    package init(of connection: Connection) throws {
+        self = try connection.transaction(.snapshot) {
+            let now = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").text(
+                "snapshot"
+            )
+            guard let snapshot = Snapshot(now) else {
+                throw PostgresError(.unexpectedAnswer, "the server's snapshot cannot be read: \(now)")
+            }
+            let oldest = UInt32(truncatingIfNeeded: snapshot.xmin)
+            return DefinitionsMark(
+                oldest: oldest,
+                rows: try Self.counted(connection, since: oldest).mapValues(\.all),
+                digest: try Self.digest(connection)
+            )
+        }
+    }
+
+    private init(oldest: UInt32, rows: [String: Int], digest: String) {
+        self.oldest = oldest
+        self.rows = rows
+        self.digest = digest
+    }
+
+    /// Whether everything is as it was; true is certain, false is not.
+    ///
+    /// - Parameter connection: A connection to the same database, in the snapshot that is asked about.
+    /// - Throws: ``PostgresError``.
+    package func holds(on connection: Connection) throws -> Bool {
+        let now = try Self.counted(connection, since: oldest)
+        return try now.allSatisfy { $0.value.written == 0 } && now.mapValues(\.all) == rows
+            && Self.digest(connection) == digest
+    }
+
+    private static func digest(_ connection: Connection) throws -> String {
+        try connection.queryOne(
+            """
+            SELECT pg_catalog.md5(
+                (SELECT pg_catalog.string_agg(pg_catalog.format('%s %L', r.oid, r.rolname), ',' ORDER BY r.oid)
+                 FROM pg_catalog.pg_roles r)
+                || coalesce((SELECT pg_catalog.string_agg(m::text, ',' ORDER BY m.umid) FROM pg_catalog.pg_user_mappings m), '')
+                ) AS digest
+            """
+        ).text("digest")
+    }
+
+    private static func counted(_ connection: Connection, since oldest: UInt32) throws -> [String: (
+        all: Int, written: Int
+    )] {
+        let catalogs = try connection.query(
+            """
+            SELECT c.relname AS name FROM pg_catalog.pg_class c
+            WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'r'
+              AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+              AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject', 'pg_largeobject_metadata',
+                                    'pg_shdepend', 'pg_replication_origin')
+            """
+        ).map { try $0.text("name") }
+        let each = catalogs.map { name -> SQL in
+            """
+            SELECT \(literal: name) AS name, count(*) AS rows,
+                   count(*) FILTER (WHERE NOT pg_catalog.age(xmin) > pg_catalog.age('\(Int(oldest))'::pg_catalog.xid)) AS written
+            FROM pg_catalog.\(Identifier(name))
+            """
+        }
+        let counts = try connection.query(each.joined(separator: " UNION ALL ")).map { row in
+            (try row.text("name"), (all: try row.integer("rows"), written: try row.integer("written")))
+        }
+        return Dictionary(counts, uniquingKeysWith: { first, _ in first })
+    }
+}

@@ -1,0 +1,84 @@
+import Catalog
+import Planning
+import Postgres
+import Rebuild
+
+/// The source's definitions at one moment.
+struct SourceDefinitions: Sendable {
+    let definitions: Definitions
+    /// What comes before the rows, entry by entry.
+    let entries: [DefinitionEntry]
+    /// From just before they were read.
+    let mark: DefinitionsMark
+}
+
+extension Session {
+    /// Reads the source's definitions as they are now.
+    func dumpDefinitions() async throws -> SourceDefinitions {
+        let (mark, access) = try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) {
+            source in
+            try await source.run { (try DefinitionsMark(of: $0), Definitions.Access($0)) }
+        }
+        let left = Set(source.sequences.map(\.qualifiedName)).subtracting(sequences.map(\.qualifiedName))
+        let definitions = try await Definitions(
+            of: access,
+            tools: tools,
+            scratch: migration.options.scratchDirectory,
+            excluding: excluded.union(left),
+            purpose: purpose("definitions"),
+            options: Definitions.Options(migration.options)
+        )
+        return SourceDefinitions(
+            definitions: definitions,
+            entries: try await definitions.preDataEntries(),
+            mark: mark
+        )
+    }
+
+    /// The source's definitions in a snapshot: those of a moment ago, where no catalog was written since.
+    ///
+    /// - Parameter holder: The connection that holds the snapshot.
+    /// - Throws: ``ToolError``, ``PostgresError``.
+    func definitions(in holder: ThreadConfined<Connection>) async throws -> SourceDefinitions {
+        if let followed, try await holder.run({ try followed.mark.holds(on: $0) }) { return followed }
+        return try await dumpDefinitions()
+    }
+}
+
+extension Definitions {
+    /// What the target has, told by the same tool as the source's.
+    static func entries(
+        on target: Endpoint,
+        tools: PostgresTools,
+        _ options: MigrationOptions,
+        purpose: String
+    ) async throws -> [DefinitionEntry] {
+        let access = try await ThreadConfined.with(target, purpose: purpose) { target in
+            try await target.run { Access($0) }
+        }
+        return try await Definitions(
+            of: access,
+            tools: tools,
+            scratch: options.scratchDirectory,
+            excluding: [],
+            purpose: purpose,
+            options: Options(options)
+        ).preDataEntries()
+    }
+}
+
+extension Definitions.Options {
+    init(_ options: MigrationOptions) {
+        let kinds: [Omission: [String]] = [
+            .eventTriggers: ["EVENT TRIGGER"],
+            .publications: ["PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA"],
+            .subscriptions: ["SUBSCRIPTION", "SUBSCRIPTION TABLE"],
+        ]
+        self.init(
+            skipsOwners: options.omissions.contains(.owners),
+            skipsPrivileges: options.omissions.contains(.privileges),
+            skipsTablespaces: options.omissions.contains(.tablespaces),
+            skippedKinds: options.omissions.flatMap { kinds[$0] ?? [] }
+        )
+    }
+}
