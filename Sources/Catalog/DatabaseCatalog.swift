@@ -116,6 +116,7 @@ extension DatabaseIdentity {
 package enum CatalogQuery {
     static let tables = sql(PackageResources.tables_sql)
     static let columns = sql(PackageResources.columns_sql)
+    static let columnTypes = sql(PackageResources.column_types_sql)
     package static let indexes = sql(PackageResources.indexes_sql)
     package static let constraints = sql(PackageResources.constraints_sql)
     package static let sequences = sql(PackageResources.sequences_sql)

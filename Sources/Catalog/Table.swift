@@ -62,6 +62,24 @@ package struct Table: Sendable, Hashable, Codable {
         return tables
     }
 
+    /// The names and types of all tables' columns, and nothing else of them: with thousands of tables the rest takes its time.
+    ///
+    /// - Parameter connection: Any connection.
+    /// - Returns: By table, types by names; a table without columns is not among them.
+    /// - Throws: ``PostgresError``.
+    package static func columnTypes(on connection: Connection) throws -> [QualifiedName: [String: String]] {
+        struct Found: Decodable {
+            let schema: String
+            let name: String
+            let types: [String: String]
+        }
+        let found = try connection.query(Found.self, CatalogQuery.columnTypes)
+        return Dictionary(
+            found.map { (QualifiedName(schema: $0.schema, name: $0.name), $0.types) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
     /// Whether rows that were read when its types were something else hold other values now though nobody wrote them.
     ///
     /// A label was renamed, an attribute dropped or added. Labels that came since are in none of them.

@@ -170,14 +170,11 @@ struct Beginning {
 
     /// Binary rows say nothing about their types: the columns must be the same before the first row is sent.
     static func compare(_ source: DatabaseCatalog, with connection: Connection, _ plan: Plan) throws {
-        let made = Dictionary(
-            uniqueKeysWithValues: try Table.all(of: connection).map { ($0.qualifiedName, $0) }
-        )
+        let made = try Table.columnTypes(on: connection)
         let excluded = plan.excluded
         for table in source.tables where !excluded.contains(table.qualifiedName) {
-            let columns = table.columns.map { "\($0.name) \($0.type)" }.sorted()
-            let there = made[table.qualifiedName]?.columns.map { "\($0.name) \($0.type)" }.sorted()
-            guard columns == there else {
+            let columns = Dictionary(table.columns.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
+            guard columns == made[table.qualifiedName] ?? [:] else {
                 throw PlanError(
                     .refused,
                     "\(table.qualifiedName) has other columns in the definitions than in the catalog",
