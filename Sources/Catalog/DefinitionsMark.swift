@@ -38,9 +38,10 @@ package struct DefinitionsMark: Sendable {
         self.digest = digest
     }
 
-    /// Whether everything is as it was; true is certain, false is not.
+    /// Whether everything is as it was.
     ///
     /// - Parameter connection: A connection to the same database, in the snapshot that is asked about.
+    /// - Returns: True if certainly nothing was changed; false if something may have been.
     /// - Throws: ``PostgresError``.
     package func holds(on connection: Connection) throws -> Bool {
         let now = try Self.counted(connection, since: oldest)

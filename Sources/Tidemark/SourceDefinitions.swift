@@ -38,6 +38,7 @@ extension Session {
     /// The source's definitions in a snapshot: those of a moment ago, where no catalog was written since.
     ///
     /// - Parameter holder: The connection that holds the snapshot.
+    /// - Returns: The definitions.
     /// - Throws: ``ToolError``, ``PostgresError``.
     func definitions(in holder: ThreadConfined<Connection>) async throws -> SourceDefinitions {
         if let followed, try await holder.run({ try followed.mark.holds(on: $0) }) { return followed }
