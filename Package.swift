@@ -50,7 +50,10 @@ let package = Package(
         ),
         .target(
             name: "Ledger",
-            dependencies: ["Planning", "Catalog", "Postgres"],
+            dependencies: [
+                "Planning", "Catalog", "Postgres",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             resources: [.embedInCode("Schema")],
             swiftSettings: strict
         ),

@@ -1,4 +1,5 @@
 import Catalog
+import FoundationEssentials
 package import Postgres
 
 /// What a table is at the moment in which rows of it are read.
@@ -11,7 +12,7 @@ package struct TableState: Sendable, Hashable, Codable {
     /// Which tables hold the rows of a partitioned one.
     package let partitionsDigest: String?
     /// What values of its types mean; nil where all types are the server's own.
-    package let typesDigest: String?
+    package let typeMeaning: TypeMeaning?
 
     /// Reads it, in the transaction in which the rows are read.
     ///
@@ -63,7 +64,17 @@ package struct TableState: Sendable, Hashable, Codable {
         kind = try row.text("kind")
         columnsDigest = try row.text("columns_digest")
         partitionsDigest = row["partitions_digest"]
-        typesDigest = row["types_digest"]
+        typeMeaning = try row["type_parts"].map {
+            TypeMeaning(try JSONDecoder().decode([String].self, from: Data($0.utf8)))
+        }
+    }
+
+    private func doTypesHold(_ now: TableState) -> Bool {
+        switch (typeMeaning, now.typeMeaning) {
+        case (nil, nil): true
+        case (let then?, let now?): then.holds(now: now)
+        default: false
+        }
     }
 
     /// Whether the table's rows can be asked what was written to them since this state: they are in the same file, and each
@@ -74,6 +85,6 @@ package struct TableState: Sendable, Hashable, Codable {
     package func tells(of now: TableState) -> Bool {
         mark.voidReason(at: now.mark) == nil && mark.fileNode == now.mark.fileNode
             && columnsDigest == now.columnsDigest && partitionsDigest == now.partitionsDigest
-            && typesDigest == now.typesDigest
+            && doTypesHold(now)
     }
 }

@@ -83,6 +83,27 @@ import Verification
         }
     }
 
+    @Test func `stands where an enum got a label, and falls where one was renamed`() async throws {
+        try await DatabasePair.with(
+            """
+            CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TABLE t (id int PRIMARY KEY, m mood, v text NOT NULL);
+            INSERT INTO t SELECT n, 'low', repeat('x', 100) FROM generate_series(1, 5000) n; ANALYZE t
+            """
+        ) { pair in
+            let (report, table) = try await Self.cutover(pair) {
+                try await pair.source.run("ALTER TYPE mood ADD VALUE 'middle' BEFORE 'high'")
+                try await pair.source.run("INSERT INTO t VALUES (6000, 'middle', '')")
+            }
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(table.ranges > 5 && table.standingRanges == table.ranges)
+            for database in [pair.source, pair.target] {
+                try await database.run("ALTER TYPE mood RENAME VALUE 'low' TO 'lower'")
+            }
+            let renamed = try await pair.migration().verify()
+            #expect(renamed.outcome == .done && renamed.verification?.tables.first?.standingRanges == 0)
+        }
+    }
+
     @Test func `stands where rows have only come, and those are compared`() async throws {
         let grow =
             "INSERT INTO t SELECT n, n, 'new' FROM generate_series(5001, 5060) n; INSERT INTO t VALUES (-1, 0, 'late')"

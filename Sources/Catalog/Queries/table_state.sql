@@ -31,7 +31,7 @@ SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
                               WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
                     ) AS x(oid)
                 WHERE x.oid >= 16384)
-            SELECT pg_catalog.md5(pg_catalog.string_agg(p.part, ',' ORDER BY p.part))
+            SELECT pg_catalog.json_agg(p.part ORDER BY p.part)
             FROM (SELECT pg_catalog.format('label %s %s', e.oid, e.enumlabel) AS part
                   FROM used u JOIN pg_catalog.pg_enum e ON e.enumtypid = u.oid
                   UNION ALL
@@ -40,5 +40,5 @@ SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
                   FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid AND t.typtype = 'c'
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
                   GROUP BY t.oid) AS p)
-       END AS types_digest
+       END AS type_parts
 FROM pg_catalog.pg_class c
