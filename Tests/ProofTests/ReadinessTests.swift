@@ -34,9 +34,9 @@ import Verification
 
     @Test func `finds nothing in the way of a proven target, and moves no sequence`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
-            try await pair.source.run(
-                "SET enable_seqscan = off; SELECT * FROM customer WHERE id = 5; SELECT pg_stat_force_next_flush()"
-            )
+            // A session that ends hands in what it has counted.
+            try await pair.source.run("SET enable_seqscan = off; SELECT * FROM customer WHERE id = 5")
+            if try await pair.source.majorVersion() < 15 { try await Task.sleep(for: .seconds(1)) }
             let result = try await Self.proven(pair)
             #expect(result.findings == [])
             let tried = try #require(result.examined.first { $0.kind == "INSERT tried" })
