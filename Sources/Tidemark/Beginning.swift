@@ -106,7 +106,7 @@ struct Beginning {
             target: target,
             relations: before.relations
         ).follow(now.definitions, now.entries)
-        if followed.wasUnchanged { return before.following(now) }
+        if followed.wasUnchanged, followed.notes.isEmpty { return before.following(now) }
         return try await begun(act, warnings + followed.notes.map { "followed a change on the source: \($0)" }, now)
     }
 

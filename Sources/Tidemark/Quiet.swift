@@ -29,7 +29,7 @@ struct Quiet: Sendable {
     }
 
     /// Who may hold rows' contents outside of tables: large objects are kept by these two (PostgreSQL manual 53.30, 53.31).
-    private static let largeObjectTables = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
+    static let largeObjectTables = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
 
     /// A session that has gone idle hands its counters in after ten seconds at the latest.
     private static let counterDelay = Duration.seconds(11)
@@ -112,54 +112,8 @@ struct Quiet: Sendable {
         }
     }
 
-    /// Looks for what locks on tables keep nobody from: new tables, and large objects.
-    ///
-    /// - Parameters:
-    ///   - before: The counters from before the snapshot.
-    ///   - known: The tables there were.
-    ///   - source: The source.
-    ///   - withLargeObjects: Whether large objects were brought over.
-    ///   - session: What this run's sessions are called.
-    /// - Returns: What was found.
-    /// - Throws: ``PostgresError``.
-    static func besideLocks(
-        since before: Baseline,
-        _ known: Set<UInt32>,
-        on source: Endpoint,
-        withLargeObjects: Bool,
-        session: String
-    ) async throws -> Quiet {
-        try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
-            let made = try await connection.run { try tables($0).filter { !known.contains($0.key) }.values.sorted() }
-            guard made.isEmpty else {
-                return Quiet(
-                    isProven: false,
-                    description:
-                        "SHARE locks kept every writer out of the tables there were, but tables were made since, "
-                        + "which the target does not have: \(made.prefix(5).joined(separator: ", "))"
-                )
-            }
-            let locks = "SHARE locks kept every writer out since before the last snapshot"
-            guard withLargeObjects, try await connection.run({ try hasLargeObjects($0) }) else {
-                return Quiet(isProven: true, description: locks)
-            }
-            if let blindness = try await connection.run({ try Self.blindness($0, since: before, session) }) {
-                return Quiet(isProven: false, description: "\(locks); of large objects it is not known: \(blindness)")
-            }
-            try await settle(connection, session)
-            let (writing, after) = try await connection.run { try (writers($0, ofLargeObjectsOnly: true), writes($0)) }
-            guard writing == 0, largeObjectTables.allSatisfy({ after[$0] ?? 0 == before.writes[$0] ?? 0 }) else {
-                return Quiet(
-                    isProven: false,
-                    description: "\(locks), but large objects were written, and the target does not have it"
-                )
-            }
-            return Quiet(isProven: true, description: "\(locks), and no large object was written (counters)")
-        }
-    }
-
     /// Why the counters would not tell of a write; nil where they would.
-    private static func blindness(_ connection: Connection, since before: Baseline, _ session: String) throws -> String?
+    static func blindness(_ connection: Connection, since before: Baseline, _ session: String) throws -> String?
     {
         let counting = try connection.queryOne(
             """
@@ -237,7 +191,7 @@ struct Quiet: Sendable {
     }
 
     /// Waits until counters of transactions that have ended are in.
-    private static func settle(_ connection: ThreadConfined<Connection>, _ session: String) async throws {
+    static func settle(_ connection: ThreadConfined<Connection>, _ session: String) async throws {
         let isAlone = try await connection.run { try !hasCompany($0, except: session) }
         let isCollected = try await connection.run { $0.serverVersion.major >= 15 }
         if isAlone, isCollected { return }
@@ -268,7 +222,7 @@ struct Quiet: Sendable {
     }
 
     /// Rows inserted, updated and deleted, by table, since the server's statistics began.
-    private static func writes(_ connection: Connection) throws -> [String: Int] {
+    static func writes(_ connection: Connection) throws -> [String: Int] {
         let rows = try connection.query(
             """
             SELECT schemaname || '.' || relname AS name, (n_tup_ins + n_tup_upd + n_tup_del) AS n
@@ -278,29 +232,5 @@ struct Quiet: Sendable {
             """
         )
         return Dictionary(try rows.map { (try $0.text("name"), try $0.integer("n")) }, uniquingKeysWith: +)
-    }
-
-    private static func hasLargeObjects(_ connection: Connection) throws -> Bool {
-        try connection.queryOne("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS has").boolean("has")
-    }
-
-    /// All tables of users, by object id.
-    private static func tables(_ connection: Connection) throws -> [UInt32: String] {
-        struct Found: Decodable {
-            let oid: UInt32
-            let name: String
-        }
-        let found = try connection.query(
-            Found.self,
-            """
-            SELECT c.oid::bigint AS oid, n.nspname || '.' || c.relname AS name
-            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
-              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
-                              WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid
-                                AND x.deptype = 'e')
-            """
-        )
-        return Dictionary(found.map { ($0.oid, $0.name) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -1,0 +1,74 @@
+import Postgres
+
+/// What is left to look at where locks keep writers out.
+extension Quiet {
+    /// Looks for what locks on tables keep nobody from: new tables, and large objects.
+    ///
+    /// - Parameters:
+    ///   - before: The counters from before the snapshot.
+    ///   - known: The tables there were.
+    ///   - source: The source.
+    ///   - withLargeObjects: Whether large objects were brought over.
+    ///   - session: What this run's sessions are called.
+    /// - Returns: What was found.
+    /// - Throws: ``PostgresError``.
+    static func besideLocks(
+        since before: Baseline,
+        _ known: Set<UInt32>,
+        on source: Endpoint,
+        withLargeObjects: Bool,
+        session: String
+    ) async throws -> Quiet {
+        try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
+            let made = try await connection.run { try tables($0).filter { !known.contains($0.key) }.values.sorted() }
+            guard made.isEmpty else {
+                return Quiet(
+                    isProven: false,
+                    description:
+                        "SHARE locks kept every writer out of the tables there were, but tables were made since, "
+                        + "which the target does not have: \(made.prefix(5).joined(separator: ", "))"
+                )
+            }
+            let locks = "SHARE locks kept every writer out since before the last snapshot"
+            guard withLargeObjects, try await connection.run({ try hasLargeObjects($0) }) else {
+                return Quiet(isProven: true, description: locks)
+            }
+            if let blindness = try await connection.run({ try Self.blindness($0, since: before, session) }) {
+                return Quiet(isProven: false, description: "\(locks); of large objects it is not known: \(blindness)")
+            }
+            try await settle(connection, session)
+            let (writing, after) = try await connection.run { try (writers($0, ofLargeObjectsOnly: true), writes($0)) }
+            guard writing == 0, largeObjectTables.allSatisfy({ after[$0] ?? 0 == before.writes[$0] ?? 0 }) else {
+                return Quiet(
+                    isProven: false,
+                    description: "\(locks), but large objects were written, and the target does not have it"
+                )
+            }
+            return Quiet(isProven: true, description: "\(locks), and no large object was written (counters)")
+        }
+    }
+
+    private static func hasLargeObjects(_ connection: Connection) throws -> Bool {
+        try connection.queryOne("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS has").boolean("has")
+    }
+
+    /// All tables of users, by object id.
+    private static func tables(_ connection: Connection) throws -> [UInt32: String] {
+        struct Found: Decodable {
+            let oid: UInt32
+            let name: String
+        }
+        let found = try connection.query(
+            Found.self,
+            """
+            SELECT c.oid::bigint AS oid, n.nspname || '.' || c.relname AS name
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                              WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid
+                                AND x.deptype = 'e')
+            """
+        )
+        return Dictionary(found.map { ($0.oid, $0.name) }, uniquingKeysWith: { first, _ in first })
+    }
+}
