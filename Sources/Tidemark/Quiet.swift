@@ -113,8 +113,7 @@ struct Quiet: Sendable {
     }
 
     /// Why the counters would not tell of a write; nil where they would.
-    static func blindness(_ connection: Connection, since before: Baseline, _ session: String) throws -> String?
-    {
+    static func blindness(_ connection: Connection, since before: Baseline, _ session: String) throws -> String? {
         let counting = try connection.queryOne(
             """
             SELECT pg_catalog.current_setting('track_counts')::boolean AND NOT EXISTS (
