@@ -99,7 +99,12 @@ extension DatabaseIdentity {
                 """
                 SELECT s.system_identifier::text,
                        -- The last checkpoint may be of the timeline before a promotion; what is written now tells.
-                       CASE WHEN pg_catalog.pg_is_in_recovery() THEN c.timeline_id
+                       -- Aurora has no WAL to ask for.
+                       CASE WHEN pg_catalog.pg_is_in_recovery()
+                                 OR pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL
+                                 OR NOT pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_lsn()', 'EXECUTE')
+                                 OR NOT pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'EXECUTE')
+                            THEN c.timeline_id
                             ELSE ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))
                                  ::pg_catalog.bit(32)::integer END AS timeline_id
                 FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c

@@ -16,14 +16,24 @@ extension Ledger {
         )
     }
 
-    /// Keeps what the source's catalog is now, but for the labels of enums: these stay those the target was made like.
-    package func keep(_ catalog: DatabaseCatalog) throws {
+    /// Keeps what the source's catalog is now.
+    ///
+    /// - Parameters:
+    ///   - catalog: The catalog.
+    ///   - withLabels: Whether the labels of enums are the source's too; else they stay those the target was made like.
+    /// - Throws: ``PostgresError``.
+    package func keep(_ catalog: DatabaseCatalog, withLabels: Bool) throws {
+        let labels: SQL = withLabels ? "excluded" : "tidemark.catalog"
+        try keep(catalog, labels)
+    }
+
+    private func keep(_ catalog: DatabaseCatalog, _ labels: SQL) throws {
         try connection.execute(
             """
             INSERT INTO tidemark.catalog (content) VALUES (\(value: try Self.json(catalog))::jsonb)
             ON CONFLICT (is_only) DO UPDATE
             SET content = excluded.content
-                    || pg_catalog.jsonb_build_object('enumerations', tidemark.catalog.content -> 'enumerations'),
+                    || pg_catalog.jsonb_build_object('enumerations', \(labels).content -> 'enumerations'),
                 read_at = excluded.read_at
             """
         )

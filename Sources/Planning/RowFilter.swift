@@ -34,19 +34,28 @@ package enum RowFilter {
     /// - Parameters:
     ///   - plan: The plan.
     ///   - target: A connection to the target with an open transaction, in which the tables are there.
+    ///   - areEmpty: Whether they are without rows; else tables made like them stand in, in which a filter's names must not be
+    ///     qualified.
     /// - Throws: ``PlanError``.
-    package static func refuseChanging(_ plan: Plan, on target: Connection) throws {
+    package static func refuseChanging(_ plan: Plan, on target: Connection, areEmpty: Bool) throws {
         for (table, filter) in filtered(plan) {
-            let stand = QualifiedName(schema: "pg_temp", name: table.name.name)
+            let standIn = QualifiedName(schema: "pg_temp", name: table.name.name)
+            let name: SQL = areEmpty ? "ONLY \(table.name)" : "\(standIn)"
+            try target.execute("SAVEPOINT tidemark_filter")
             do {
-                try target.execute("CREATE TEMPORARY TABLE \(stand) (LIKE \(table.name))")
-                try target.execute("CREATE INDEX ON \(stand) ((true)) WHERE (\(SQL(trusted: filter)))")
-                try target.execute("DROP TABLE \(stand)")
+                if !areEmpty { try target.execute("CREATE TEMPORARY TABLE \(standIn) (LIKE \(table.name))") }
+                try target.execute("CREATE INDEX ON \(name) ((true)) WHERE (\(SQL(trusted: filter)))")
+                try target.execute("ROLLBACK TO SAVEPOINT tidemark_filter; RELEASE SAVEPOINT tidemark_filter")
+            } catch let error as PostgresError where !areEmpty && nameErrors.contains(error.sqlState ?? "") {
+                throw unfit(table, "names what a copy of the table does not have: \(error.message); name columns alone")
             } catch let error as PostgresError where error.code == .statementFailed {
                 throw unfit(table, "may hold for a row today and not tomorrow: \(error.message)")
             }
         }
     }
+
+    /// Undefined table, column, function (PostgreSQL manual, appendix A).
+    private static let nameErrors: Set = ["42P01", "42703", "42883"]
 
     private static func filtered(_ plan: Plan) -> [(TablePlan, String)] {
         plan.tables.compactMap { table in

@@ -65,13 +65,13 @@ struct Beginning {
                             contents: migration.options.targetContents,
                             keepsIndexes: migration.options.keepsIndexes
                         ).adopt(pieces.entries, present: present, ofDatabase: ofDatabase)
-                        try RowFilter.refuseChanging(plan, on: connection)
+                        try RowFilter.refuseChanging(plan, on: connection, areEmpty: false)
                     } else {
                         try during("making the source's definitions on the target") {
                             try Self.make(pieces.last.script, connection)
                         }
                         try Self.compare(source, with: connection, plan)
-                        try RowFilter.refuseChanging(plan, on: connection)
+                        try RowFilter.refuseChanging(plan, on: connection, areEmpty: true)
                         try ledger.enter(plan, source: source)
                         try ledger.keep(pieces.last.entries)
                     }
@@ -95,7 +95,7 @@ struct Beginning {
         let before = try await begun(act, warnings)
         try refuseOtherTreatments(before.relations)
         guard !isFresh else { return before }
-        async let kept: Void = before.ledger { [source] in try $0.keep(source) }
+        async let kept: Void = before.ledger { [source] in try $0.keep(source, withLabels: false) }
         let now = try await before.dumpDefinitions()
         try await kept
         let followed = try await Following(

@@ -164,7 +164,7 @@ extension Session {
         let partitions = source.partitions
         let copied = Set(copiedRelations.map(\.name))
         let roots = source.tables.filter { copied.contains($0.qualifiedName) }.flatMap { partitions.ancestors(of: $0) }
-        let names = Set(roots.map(\.qualifiedName)).subtracting(copied)
+        let names = Set(roots.map(\.qualifiedName)).subtracting(copied).subtracting(excluded)
         return copiedRelations.map(\.rows) + names.sorted().map { "ONLY \($0)" }
     }
 

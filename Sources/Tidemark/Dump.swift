@@ -46,7 +46,7 @@ struct Dump {
         var number: Int { previous.map { $0.manifest.generation + 1 } ?? 0 }
         var excluded: Set<QualifiedName> { Set(tables.filter { $0.plan.treatment == .excluded }.map(\.plan.name)) }
         /// Text has other bytes in another encoding, and so other hashes.
-        var hash: RowHash { catalog.identity.encoding == "UTF8" ? .hashesOfColumns : .md5OfUTF8 }
+        var hash: Manifest.Hash { Manifest.Hash(of: catalog.identity, answers) }
     }
 
     func run() async throws -> RunReport {
@@ -75,13 +75,19 @@ struct Dump {
             try await source.run { [archive] connection in
                 let catalog = try DatabaseCatalog(of: connection)
                 try Self.refuseOther(catalog.identity, previous)
-                let planner = DumpPlan(catalog: catalog, options: archive.options.plan, previous: previous?.manifest)
+                let answers = try RowHash.Answers(of: connection)
+                let planner = DumpPlan(
+                    catalog: catalog,
+                    options: archive.options.plan,
+                    previous: previous?.manifest,
+                    hash: Manifest.Hash(of: catalog.identity, answers)
+                )
                 return Situation(
                     directory: directory,
                     previous: previous,
                     catalog: catalog,
                     access: Definitions.Access(connection),
-                    answers: try RowHash.Answers(of: connection),
+                    answers: answers,
                     tables: try planner.tables(on: connection),
                     warnings: try planner.warnings()
                 )
@@ -144,7 +150,7 @@ struct Dump {
             source: situation.catalog.identity,
             isConsistent: shared != nil,
             omissions: archive.options.omissions.sorted { $0.rawValue < $1.rawValue },
-            hash: Manifest.Hash(method: situation.hash, answers: situation.answers),
+            hash: situation.hash,
             definitions: definitions,
             catalog: catalog,
             sequences: sequences.compactMap { name in positions[name].map { Manifest.Sequence(name, $0) } },
@@ -256,7 +262,7 @@ struct Dump {
     ) async throws {
         let (compression, stop, source) = (archive.compression, archive.stop, source)
         let identity = MarkIdentity(situation.catalog.identity)
-        let hash = situation.hash
+        let hash = situation.hash.method
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<max(1, min(archive.options.jobs, queue.count)) {
                 group.addTask { [progress = recorder.progress] in
@@ -312,5 +318,12 @@ extension Connection {
             if let shared { try execute("SET TRANSACTION SNAPSHOT \(literal: shared.identifier)") }
             return try body()
         }
+    }
+}
+
+extension Manifest.Hash {
+    /// How the fingerprints of a source's values are made.
+    fileprivate init(of source: DatabaseIdentity, _ answers: RowHash.Answers) {
+        self.init(method: source.encoding == "UTF8" ? .hashesOfColumns : .md5OfUTF8, answers: answers)
     }
 }

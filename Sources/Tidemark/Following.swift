@@ -186,7 +186,10 @@ struct Following {
         guard plan.tables.contains(where: { fresh.contains($0.name) }) else { return plan }
         let uncut = Plan(tables: plan.tables.filter { fresh.contains($0.name) }, warnings: [])
         let cut = try await ThreadConfined.with(migration.source, purpose: "\(run.sessionPrefix) plan") { source in
-            try await source.run { try KeyDistribution($0).cut(uncut) }
+            try await source.run { connection in
+                try RowFilter.refuseUnfit(uncut, on: connection)
+                return try KeyDistribution(connection).cut(uncut)
+            }
         }
         return Plan(tables: plan.tables.filter { !fresh.contains($0.name) } + cut.tables, warnings: plan.warnings)
     }
@@ -275,7 +278,7 @@ struct Following {
                 try connection.transaction(.readWrite) {
                     let ledger = Ledger(connection, epoch: epoch)
                     try ledger.fence()
-                    return try during("following what has changed in the source's definitions") {
+                    let outcome = try during("following what has changed in the source's definitions") {
                         try DriftFollower(
                             connection,
                             ledger: ledger,
@@ -286,6 +289,10 @@ struct Following {
                             relations: relations
                         ).follow(steps)
                     }
+                    let added = Set(drift.added.map(\.qualifiedName))
+                    let new = Plan(tables: plan.tables.filter { added.contains($0.name) }, warnings: [])
+                    try RowFilter.refuseChanging(new, on: connection, areEmpty: true)
+                    return outcome
                 }
             }
         }

@@ -86,7 +86,7 @@ struct Preparation {
             )
             try taken.ledger.leaveOut(omissions)
             // Later sessions keep it while they wait for pg_dump.
-            if taken.run.step == .begun { try taken.ledger.keep(source) }
+            if taken.run.step == .begun { try taken.ledger.keep(source, withLabels: true) }
             return (taken.run, taken.ledger.epoch)
         }
         let begin = Beginning(
@@ -128,8 +128,10 @@ struct Preparation {
                 var catalog = try DatabaseCatalog(of: connection)
                 if omissions.contains(.tablespaces) { catalog = catalog.withoutTablespaces }
                 var plan = try Planner(source: catalog, target: target, options: options).plan()
-                try RowFilter.refuseUnfit(plan, on: connection)
-                if cutting { plan = try KeyDistribution(connection).cut(plan) }
+                if cutting {
+                    try RowFilter.refuseUnfit(plan, on: connection)
+                    plan = try KeyDistribution(connection).cut(plan)
+                }
                 return (plan, catalog, Definitions.Access(connection))
             }
         }

@@ -31,6 +31,10 @@ struct Quiet: Sendable {
     /// Who may hold rows' contents outside of tables: large objects are kept by these two (PostgreSQL manual 53.30, 53.31).
     static let largeObjectTables = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
 
+    /// Of other roles' sessions hardly anything is told to a role without `pg_read_all_stats`, their kind neither.
+    private static let isClient: SQL =
+        "usesysid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'"
+
     /// A session that has gone idle hands its counters in after ten seconds at the latest.
     private static let counterDelay = Duration.seconds(11)
     /// One that has ended has handed them in; up to PostgreSQL 14 a collector needs a moment to take them.
@@ -130,7 +134,7 @@ struct Quiet: Sendable {
         let active = try connection.queryOne(
             """
             SELECT count(*) AS n FROM pg_catalog.pg_stat_activity
-            WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
+            WHERE datname = pg_catalog.current_database() AND \(Self.isClient)
               AND NOT pg_catalog.starts_with(application_name, \(value: session))
               AND (state IS DISTINCT FROM 'idle' OR state_change IS NULL
                    OR state_change >= \(value: before.readAt)::timestamptz)
@@ -148,7 +152,7 @@ struct Quiet: Sendable {
             """
             SELECT coalesce(nullif(application_name, ''), usename, 'unnamed') AS name, count(*) AS n
             FROM pg_catalog.pg_stat_activity
-            WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
+            WHERE datname = pg_catalog.current_database() AND \(Self.isClient)
               AND NOT pg_catalog.starts_with(application_name, \(value: prefix))
             GROUP BY 1 ORDER BY 2 DESC, 1
             """
@@ -202,7 +206,7 @@ struct Quiet: Sendable {
         try connection.queryOne(
             """
             SELECT count(*) AS n FROM pg_catalog.pg_stat_activity
-            WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
+            WHERE datname = pg_catalog.current_database() AND \(Self.isClient)
               AND NOT pg_catalog.starts_with(application_name, \(value: prefix))
             """
         ).integer("n") > 0

@@ -63,7 +63,7 @@ struct RestoreBeginning {
                 mayCreate: true
             )
             try taken.ledger.leaveOut(omissions)
-            try taken.ledger.keep(source)
+            try taken.ledger.keep(source, withLabels: taken.run.step == .begun)
             return taken.ledger.epoch
         }
         let run = try await control.run { try Ledger.run(on: $0) }

@@ -93,13 +93,14 @@ package struct InsertProbe: Sendable {
             return .notTried
         }
         let drawing = sequences[table.qualifiedName] ?? [:]
-        let next = try drawing.compactMapValues { try nextValue(of: $0, on: target) }
-        guard next.count == drawing.count else { return .notTried }
-        let values = columns.map { column -> SQL in
-            next[column.name].map { "\(literal: String($0))::\(SQL(trusted: column.type))" } ?? "\(column.identifier)"
-        }
         defer { target.rollBack() }
         do {
+            let next = try drawing.compactMapValues { try nextValue(of: $0, on: target) }
+            guard next.count == drawing.count else { return .notTried }
+            let values = columns.map { column -> SQL in
+                next[column.name].map { "\(literal: String($0))::\(SQL(trusted: column.type))" }
+                    ?? "\(column.identifier)"
+            }
             // One journey for each table: there may be thousands.
             let inserted = try target.execute(
                 """

@@ -77,6 +77,25 @@ import Tidemark
         }
     }
 
+    /// A role without `pg_read_all_stats` is told next to nothing of other roles' sessions.
+    @Test func `sees sessions of other roles`() async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            try await pair.createRole("quiet_reader", "LOGIN")
+            try await pair.source.run("GRANT SELECT ON t, t1 TO quiet_reader; SELECT lo_unlink(4711)")
+            let other = try Connection(to: pair.source.endpoint, purpose: "the other one", interrupter: Interrupter())
+            let conninfo = pair.source.conninfo.replacing("user=postgres", with: "user=quiet_reader")
+            let migration = Migration(
+                source: try Endpoint(conninfo, side: .source),
+                target: pair.target.endpoint,
+                options: pair.migration().options
+            )
+            _ = try await migration.precopy()
+            let report = try await migration.cutover()
+            #expect(report.quiet?.contains("the other one × 1") == true, "\(report.text)")
+            try other.execute("SELECT 1")
+        }
+    }
+
     /// Up to PostgreSQL 14 a session that stays connected may keep what it wrote to itself.
     @Test func `does not take counters' word of sessions that stay connected to an old server`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in

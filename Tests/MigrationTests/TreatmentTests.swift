@@ -156,7 +156,7 @@ import Tidemark
             #expect(error?.code == .usage && error?.description.contains(reason) == true, "\(error?.description ?? "")")
             #expect(try await pair.target.value("SELECT to_regclass('public.t') IS NULL") == "t")
             // Nothing is left that would keep the right filter from being given.
-            let right = try await pair.migration { $0.plan.filters[Self.table] = "t.tenant < 2" }.precopy()
+            let right = try await pair.migration { $0.plan.filters[Self.table] = "public.t.tenant < 2" }.precopy()
             #expect(right.outcome == .done)
         }
     }

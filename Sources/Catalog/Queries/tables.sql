@@ -45,7 +45,8 @@ SELECT c.oid::bigint AS oid,
                 SELECT x.oid FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid
                 CROSS JOIN LATERAL (
                     SELECT t.typelem UNION ALL SELECT t.typbasetype
-                    UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
+                    UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r
+                              WHERE t.oid IN (r.rngtypid, (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid)
                     UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
                               WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
                     ) AS x(oid)
