@@ -4,7 +4,7 @@ package import Postgres
 ///
 /// The rule of the delta, for the catalogs themselves: none of their rows was written since the mark's snapshot, and none has
 /// gone. What nobody but a superuser may read is not among them; nor is what changes without any definition being touched:
-/// statistics, large objects, who depends on whom in other databases.
+/// statistics, large objects, which databases there are, who depends on whom in them.
 package struct DefinitionsMark: Sendable {
     private let oldest: UInt32
     private let rows: [String: Int]
@@ -70,7 +70,7 @@ package struct DefinitionsMark: Sendable {
             WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'r'
               AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
               AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject', 'pg_largeobject_metadata',
-                                    'pg_shdepend', 'pg_replication_origin')
+                                    'pg_shdepend', 'pg_replication_origin', 'pg_database')
             """
         ).map { try $0.text("name") }
         let each = catalogs.map { name -> SQL in
