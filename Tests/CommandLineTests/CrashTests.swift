@@ -47,8 +47,8 @@ import Testing
                 )
             }
             #expect(kills == 20, "too few runs were killed to tell")
-            // The first run ends the pass that was killed last; chunks it had brought before the last writes are brought up
-            // by the next.
+            // The first run ends the pass that was killed last; chunks it had brought before the last writes are
+            // brought up by the next.
             for _ in 0..<2 {
                 let last = try await command.run(["precopy"] + Self.options, killAfter: nil)
                 #expect(last.code == 0, "\(last.errors)")

@@ -72,6 +72,7 @@ import Tidemark
         try await DatabasePair.with(Self.schema) { pair in
             try await fill(pair)
             try await pair.source.run(Self.changes)
+            try await pair.source.untilMarksTell()
             let first = try await pair.migration { $0.targetContents = .rows }.precopy()
             #expect(first.outcome == .done)
             #expect(first.transfer.rows < 6000, "small ranges only: \(first.transfer.rows)")

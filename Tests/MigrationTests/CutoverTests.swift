@@ -138,55 +138,6 @@ import Verification
         }
     }
 
-    /// Writes at once, on the thread it is called on: an observer is told in the middle of a run and must not wait for
-    /// a task that may need the same thread.
-    @discardableResult
-    private static func write(to database: TestDatabase, _ sql: SQL) -> Bool {
-        do {
-            let connection = try Connection(to: database.endpoint, purpose: "test", interrupter: Interrupter())
-            try connection.execute(sql)
-            return true
-        } catch {
-            return false
-        }
-    }
-
-    @Test func `says so when the source was written behind its back`() async throws {
-        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 500)")
-        { pair in
-            _ = try await pair.migration().precopy()
-            let migration = pair.migration()
-            let source = pair.source
-            let late = Migration(source: migration.source, target: migration.target, options: migration.options) {
-                event in
-                guard case .phase("verify definitions") = event else { return }
-                Self.write(to: source, "INSERT INTO public.t VALUES (1000)")
-            }
-            let report = try await late.cutover()
-            #expect(report.outcome == .notProven)
-            #expect(report.quiet?.contains("public.t") == true, "\(report.quiet ?? "")")
-        }
-    }
-
-    @Test func `keeps writers out behind a fence`() async throws {
-        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 500)")
-        { pair in
-            _ = try await pair.migration().precopy()
-            let migration = pair.migration { $0.fence = .lock }
-            let source = pair.source
-            let refused = Flag()
-            let fenced = Migration(source: migration.source, target: migration.target, options: migration.options) {
-                event in
-                guard case .phase("verify definitions") = event else { return }
-                if !Self.write(to: source, "SET lock_timeout = '200ms'; INSERT INTO public.t VALUES (1000)") {
-                    refused.raise()
-                }
-            }
-            #expect(try await fenced.cutover().outcome == .done)
-            #expect(refused.isRaised)
-        }
-    }
-
     @Test func `leaves out what is excluded, and what hangs on it`() async throws {
         try await DatabasePair.with(
             """

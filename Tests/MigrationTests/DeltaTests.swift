@@ -169,6 +169,7 @@ import Tidemark
             Self.schema
                 + "CREATE TABLE two (id int PRIMARY KEY, u int UNIQUE); INSERT INTO two SELECT n, n FROM generate_series(1, 500) n;"
         ) { pair in
+            try await pair.source.untilMarksTell()
             _ = try await pair.migration().precopy()
             let versions = """
                 SELECT md5(string_agg(x, ',')) FROM (
@@ -177,20 +178,12 @@ import Tidemark
                     UNION ALL SELECT 's' || ctid || xmin FROM pg_statistic WHERE starelid IN ('t'::regclass, 'two'::regclass)
                     ORDER BY 1) q
                 """
-            // As long as a transaction of another test is open that is as old as the rows, these count as written.
-            for attempt in 0..<60 {
-                let before = try await pair.target.value(versions)
-                let report = try await pair.migration().precopy()
-                guard report.transfer.rows == 0 || attempt == 59 else {
-                    try await Task.sleep(for: .milliseconds(500))
-                    continue
-                }
-                #expect(report.transfer.unchangedChunks > 0)
-                #expect(report.transfer.rows == 0)
-                #expect(report.transfer.removedRows == 0)
-                #expect(try await pair.target.value(versions) == before)
-                return
-            }
+            let before = try await pair.target.value(versions)
+            let report = try await pair.migration().precopy()
+            #expect(report.transfer.unchangedChunks > 0)
+            #expect(report.transfer.rows == 0)
+            #expect(report.transfer.removedRows == 0)
+            #expect(try await pair.target.value(versions) == before)
         }
     }
 
@@ -204,7 +197,8 @@ import Tidemark
             try await pair.source.run("UPDATE t SET v = 'after' WHERE id % 11 = 0; DELETE FROM t WHERE id % 13 = 0")
             try await pair.target.run("UPDATE tidemark.chunk SET mark = jsonb_set(mark, '{\(field)}', '\(value)')")
             let report = try await pair.migration().precopy()
-            // What differs is copied, not the table. A mark far in the past is valid: everything counts as written since.
+            // What differs is copied, not the table. A mark far in the past is valid: everything counts as written
+            // since.
             if value != "\"3:3:\"" { #expect(report.transfer.reconciledChunks > 1) }
             #expect(try await pair.differingTables() == [])
             try await expectEqualAfterCutover(pair)
@@ -257,17 +251,13 @@ import Tidemark
                 "UPDATE t SET v = 'after' WHERE id = 15000; DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (40000, 'n')"
             )
             try await pair.target.run("UPDATE tidemark.chunk SET mark = jsonb_set(mark, '{timeline}', '99')")
+            try await pair.source.untilMarksTell()
             let report = try await migration.precopy()
             #expect(report.transfer.reconciledChunks > 3)
             #expect(report.transfer.rows < 6000, "a few small ranges, not the table: \(report.transfer.rows)")
             #expect(try await pair.differingTables() == [])
-            // From then on there are marks again. Rows count as written as long as other tests hold transactions open.
-            var third = try await migration.precopy()
-            for _ in 0..<60 where third.transfer.unchangedChunks <= 3 {
-                #expect(third.transfer.reconciledChunks == 0)
-                try await Task.sleep(for: .milliseconds(500))
-                third = try await migration.precopy()
-            }
+            // From then on there are marks again.
+            let third = try await migration.precopy()
             #expect(third.transfer.reconciledChunks == 0)
             #expect(third.transfer.unchangedChunks > 3)
         }
@@ -301,17 +291,14 @@ import Tidemark
                 DELETE FROM g WHERE id % 50 = 0; UPDATE g SET v = 'u' WHERE id % 90 = 1
                 """
             )
+            try await pair.source.untilMarksTell()
             let second = try await pair.migration().precopy()
             #expect(Int(try await pair.target.value(chunks)) ?? 0 >= before * 2, "from \(before)")
             #expect(second.transfer.reconciledChunks == 0)
             #expect(try await pair.target.value("SELECT max(rows) < 1500 FROM tidemark.chunk") == "t")
-            // Unchanged, it is not cut again. Rows count as written as long as other tests hold transactions open.
+            // Unchanged, it is not cut again.
             let cut = try await pair.target.value(chunks)
-            var third = try await pair.migration().precopy()
-            for _ in 0..<60 where third.transfer.rows > 0 {
-                try await Task.sleep(for: .milliseconds(500))
-                third = try await pair.migration().precopy()
-            }
+            let third = try await pair.migration().precopy()
             #expect(third.transfer.rows == 0)
             #expect(try await pair.target.value(chunks) == cut)
             try await pair.source.run("INSERT INTO g SELECT n, repeat('v', 100) FROM generate_series(12001, 20000) n")

@@ -6,18 +6,6 @@ import Testing
 import Tidemark
 
 @Suite struct `Whether a source was quiet` {
-    /// Writes at once, on the thread it is called on: an observer is told in the middle of a run and must not wait for
-    /// a task that may need the same thread.
-    private static func write(to database: TestDatabase, _ sql: SQL) -> Bool {
-        do {
-            let connection = try Connection(to: database.endpoint, purpose: "test", interrupter: Interrupter())
-            try connection.execute(sql)
-            return true
-        } catch {
-            return false
-        }
-    }
-
     /// Cuts over, with a statement on the source in the middle of the proof; tells whether that went through.
     private static func cutover(
         _ pair: DatabasePair,
@@ -29,7 +17,7 @@ import Tidemark
         let (source, written) = (pair.source, Flag())
         let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
             guard case .phase("verify definitions") = $0 else { return }
-            if write(to: source, "SET lock_timeout = '200ms'; \(sql)") { written.raise() }
+            if source.runAtOnce("SET lock_timeout = '200ms'; \(sql)") { written.raise() }
         }
         return (try await disturbed.cutover(), written.isRaised)
     }
@@ -39,6 +27,21 @@ import Tidemark
         CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (1000);
         INSERT INTO t SELECT n, n FROM generate_series(1, 500) n; SELECT lo_from_bytea(4711, 'abc')
         """
+
+    @Test func `is denied when it was written behind the run's back`() async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            let (report, wasWritten) = try await Self.cutover(pair, .trust, "INSERT INTO public.t VALUES (999, '')")
+            #expect(wasWritten)
+            #expect(report.outcome == .notProven && report.quiet?.contains("public.t") == true, "\(report.text)")
+        }
+    }
+
+    @Test func `is seen to by a fence, which keeps writers out`() async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            let (report, wasWritten) = try await Self.cutover(pair, .lock, "INSERT INTO public.t VALUES (999, '')")
+            #expect(report.outcome == .done && !wasWritten, "\(report.text)")
+        }
+    }
 
     @Test func `keeps new partitions out behind a fence`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in

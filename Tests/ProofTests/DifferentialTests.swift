@@ -15,13 +15,9 @@ import Verification
         _ pair: DatabasePair,
         _ change: () async throws -> Void = {}
     ) async throws -> (report: RunReport, table: VerificationResult.ComparedTable) {
-        // A transaction of another test, open on the same server, keeps chunks from being proven: the next pass tries again.
-        for _ in 0..<60 {
-            let precopy = try await pair.migration().precopy()
-            #expect(precopy.outcome == .done && precopy.warnings == [], "\(precopy.text)")
-            if try await unproven(pair) == "0" { break }
-            try await Task.sleep(for: .milliseconds(500))
-        }
+        try await pair.source.untilMarksTell()
+        let precopy = try await pair.migration().precopy()
+        #expect(precopy.outcome == .done && precopy.warnings == [], "\(precopy.text)")
         #expect(try await unproven(pair) == "0")
         try await change()
         let report = try await pair.migration().cutover()
@@ -170,13 +166,9 @@ import Verification
 
     @Test func `tells days ahead that somebody writes on the target, and the next pass mends it`() async throws {
         try await DatabasePair.with(Self.table) { pair in
-            // Until no row counts as written since the marks: else the next pass would bring the chunk anew, and mend it unasked.
-            for attempt in 0..<60 {
-                let report = try await pair.migration { $0.provesAhead = false }.precopy()
-                #expect(report.outcome == .done)
-                if attempt > 0, report.transfer.rows == 0 { break }
-                try await Task.sleep(for: .milliseconds(500))
-            }
+            // Else the next pass would bring the chunk anew, and mend it unasked.
+            try await pair.source.untilMarksTell()
+            #expect(try await pair.migration { $0.provesAhead = false }.precopy().outcome == .done)
             try await pair.target.run("UPDATE t SET v = 'foreign' WHERE id = 2500")
             let told = try await pair.migration().precopy().warnings
             #expect(told.count == 1 && told.first?.contains("somebody writes on the target") == true, "\(told)")

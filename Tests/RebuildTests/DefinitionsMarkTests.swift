@@ -11,7 +11,8 @@ import Testing
         CREATE INDEX t_v ON t (v)
         """
 
-    /// Whether it holds after `change`; it may not for the sake of what another test does on the same server, hence tried again.
+    /// Whether it holds after `change`; it may not for the sake of what another test does on the same server, hence
+    /// tried again.
     private func holds(after change: String, attempts: Int) async throws -> Bool {
         var result = false
         try await DatabasePair.with(Self.schema) { pair in

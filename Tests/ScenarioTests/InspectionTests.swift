@@ -6,9 +6,11 @@ import Testing
 import Tidemark
 
 @Suite struct `An inspection` {
-    /// A migration by roles that are no superusers: the owner of everything on the source, a member of it on the target.
+    /// A migration by roles that are no superusers: the owner of everything on the source, a member of it on the
+    /// target.
     private static func ordinary(_ pair: DatabasePair) async throws -> Migration {
-        // Before PostgreSQL 15 the schema public belongs to who made the cluster: an obstacle of its own, named by another test.
+        // Before PostgreSQL 15 the schema public belongs to who made the cluster: an obstacle of its own, named by
+        // another test.
         try await pair.source.run(
             "ALTER DATABASE \(pair.name) OWNER TO seller; ALTER SCHEMA public OWNER TO seller"
         )

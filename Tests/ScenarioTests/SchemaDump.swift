@@ -50,7 +50,8 @@ enum SchemaDump {
         return reparsed
     }
 
-    /// The normalisation: without the lines that tell when and from which version the dump was made, and without the ledger.
+    /// The normalisation: without the lines that tell when and from which version the dump was made, and without the
+    /// ledger.
     private static func lines(_ database: TestDatabase) async throws -> [String] {
         let outcome = try await Command.tool(
             "pg_dump",

@@ -30,7 +30,8 @@ package struct Command: Sendable {
 
     /// Runs it and ends it with SIGKILL a moment after it has said that a phase begins.
     ///
-    /// - Returns: How it ended; an exit code if it ended before that phase, or so soon after that nobody was left to kill.
+    /// - Returns: How it ended; an exit code if it ended before that phase, or so soon after that nobody was left to
+    ///   kill.
     package func run(_ arguments: [String], killInPhase phase: String, after delay: Duration) async throws -> Outcome {
         let result = try await Subprocess.run(
             .path(FilePath(Self.path)),

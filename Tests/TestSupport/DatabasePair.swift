@@ -101,7 +101,8 @@ package struct DatabasePair: Sendable {
         return Migration(source: source.endpoint, target: target.endpoint, options: options)
     }
 
-    /// The tables in which the two sides differ, by their sorted rows as text: a check that shares nothing with the tool.
+    /// The tables in which the two sides differ, by their sorted rows as text: a check that shares nothing with the
+    /// tool.
     package func differingTables() async throws -> [String] {
         let tables = try await source.column(
             """

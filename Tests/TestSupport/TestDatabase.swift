@@ -15,6 +15,20 @@ package struct TestDatabase: Sendable {
         try await session { session in for script in scripts { try await session.run(script) } }
     }
 
+    /// Runs a script at once, on the thread it is called on: an observer is told in the middle of a run and must not
+    /// wait for a task that may need the same thread.
+    ///
+    /// - Parameter script: The script; nothing of the session is pinned, `public` is not on its search path.
+    /// - Returns: Whether it went through.
+    package func runAtOnce(_ script: SQL) -> Bool {
+        do {
+            try Connection(to: endpoint, purpose: "test", interrupter: Interrupter()).execute(script)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// The first column of a query's rows; NULL as an empty text.
     package func column(_ query: String) async throws -> [String] {
         try await ThreadConfined.with(endpoint, purpose: "test") { connection in
@@ -28,6 +42,21 @@ package struct TestDatabase: Sendable {
     /// The only value of a query.
     package func value(_ query: String) async throws -> String {
         try await column(query).first ?? ""
+    }
+
+    /// Waits until no transaction on the server is as old as what was written so far, whichever test it is of: from then
+    /// on marks tell these rows from those that are written later.
+    ///
+    /// - Throws: ``PostgresError``, and when a transaction stays open for minutes.
+    package func untilMarksTell() async throws {
+        let written = try await value("SELECT txid_current()")
+        for _ in 0..<3600 {
+            guard try await value("SELECT txid_snapshot_xmin(txid_current_snapshot()) > \(written)") == "f" else {
+                return
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw PostgresError(.unexpectedAnswer, "a transaction of another test has been open for minutes")
     }
 
     /// The server's major version.
