@@ -10,7 +10,8 @@ package struct Manifest: Sendable, Codable {
     /// How the fingerprints were made.
     package struct Hash: Sendable, Codable, Hashable {
         package let method: RowHash
-        /// What the source's server makes of certain values: another one whose answers differ cannot make these fingerprints.
+        /// What the source's server makes of certain values: another one whose answers differ cannot make these
+        /// fingerprints.
         package let answers: RowHash.Answers
 
         package init(method: RowHash, answers: RowHash.Answers) {
@@ -116,7 +117,7 @@ package struct Manifest: Sendable, Codable {
 }
 
 /// A table of a generation.
-package struct ArchivedTable: Sendable, Codable {
+package struct ArchivedTable: RowMeaning, Sendable, Codable {
     package let schema: String
     package let name: String
     package let oid: UInt32
@@ -128,7 +129,6 @@ package struct ArchivedTable: Sendable, Codable {
     package let rowFilter: String?
     package let columnsDigest: String
     package let partitionsDigest: String?
-    /// ``Table/typeParts``.
     package let typeParts: [String]?
     package let tableBytes: Int
     package var chunks: [ArchivedChunk]

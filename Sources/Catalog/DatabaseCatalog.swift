@@ -119,7 +119,8 @@ extension DatabaseIdentity {
 
 /// The catalog's queries, kept as `.sql` files that also run in psql.
 package enum CatalogQuery {
-    static let tables = sql(PackageResources.tables_sql)
+    static let tables = withMeaning(PackageResources.tables_sql)
+    static let tableNames = sql(PackageResources.table_names_sql)
     static let columns = sql(PackageResources.columns_sql)
     static let columnTypes = sql(PackageResources.column_types_sql)
     package static let indexes = sql(PackageResources.indexes_sql)
@@ -151,15 +152,27 @@ package enum CatalogQuery {
         PackageResources.compared_privileges_sql,
     ].map(sql)
 
-    /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its columns.
+    private static let tableState = withMeaning(PackageResources.table_state_sql)
+
+    /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its
+    /// columns.
     package static func tableState(_ name: QualifiedName) -> SQL {
-        "\(sql(PackageResources.table_state_sql)) WHERE c.oid = \(literal: name.quoted)::pg_catalog.regclass"
+        "\(tableState) WHERE c.oid = \(literal: name.quoted)::pg_catalog.regclass"
     }
 
     /// The same for several tables.
     package static func tableStates(_ names: [QualifiedName]) -> SQL {
         let list = names.map { "\(literal: $0.quoted)::pg_catalog.regclass" as SQL }.joined(separator: ", ")
-        return "\(sql(PackageResources.table_state_sql)) WHERE c.oid IN (\(list))"
+        return "\(tableState) WHERE c.oid IN (\(list))"
+    }
+
+    /// A query with the columns of `table_meaning.sql`.
+    private static func withMeaning(_ bytes: [UInt8]) -> SQL {
+        let meaning = String(decoding: PackageResources.table_meaning_sql, as: UTF8.self)
+        return SQL(
+            trusted: String(decoding: bytes, as: UTF8.self)
+                .replacing("-- The columns of table_meaning.sql come here.", with: meaning)
+        )
     }
 
     private static func sql(_ bytes: [UInt8]) -> SQL {

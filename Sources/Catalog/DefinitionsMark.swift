@@ -2,9 +2,9 @@ package import Postgres
 
 /// What the system catalogs were at one moment, so that it can be told later whether any definition was changed since.
 ///
-/// The rule of the delta, for the catalogs themselves: none of their rows was written since the mark's snapshot, and none has
-/// gone. What nobody but a superuser may read is not among them; nor is what changes without any definition being touched:
-/// statistics, large objects, which databases there are, who depends on whom in them.
+/// The rule of the delta, for the catalogs themselves: none of their rows was written since the mark's snapshot, and
+/// none has gone. What nobody but a superuser may read is not among them; nor is what changes without any definition
+/// being touched: statistics, large objects, which databases there are, who depends on whom in them.
 package struct DefinitionsMark: Sendable {
     private let oldest: UInt32
     private let rows: [String: Int]
@@ -17,13 +17,8 @@ package struct DefinitionsMark: Sendable {
     /// - Throws: ``PostgresError``.
     package init(of connection: Connection) throws {
         self = try connection.transaction(.snapshot) {
-            let now = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").text(
-                "snapshot"
-            )
-            guard let snapshot = Snapshot(now) else {
-                throw PostgresError(.unexpectedAnswer, "the server's snapshot cannot be read: \(now)")
-            }
-            let oldest = UInt32(truncatingIfNeeded: snapshot.xmin)
+            let now = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot")
+            let oldest = UInt32(truncatingIfNeeded: try now.snapshot("snapshot").xmin)
             return DefinitionsMark(
                 oldest: oldest,
                 rows: try Self.counted(connection, since: oldest).mapValues(\.all),

@@ -1,7 +1,7 @@
 package import Postgres
 
 /// A table as the catalog describes it.
-package struct Table: Sendable, Hashable, Codable {
+package struct Table: RowMeaning, Sendable, Hashable, Codable {
     package let oid: UInt32
     package let schema: String
     package let name: String
@@ -18,12 +18,8 @@ package struct Table: Sendable, Hashable, Codable {
     package let partitionColumns: [String?]?
     /// The tables it inherits from, in order; a partition has none.
     package let inheritedTables: [QualifiedName]
-    /// Of all that decides over what the columns of a row mean.
     package let columnsDigest: String
-    /// Of which tables hold the rows of a partitioned one; nil for any other.
     package let partitionsDigest: String?
-    /// What values of the database's own types in it mean: `label oid name` for each of an enum, `row oid attributes` for each
-    /// composite type; nil where there are none.
     package let typeParts: [String]?
     /// Whether policies would hide rows from our role.
     package let isRowSecurityActive: Bool
@@ -62,7 +58,26 @@ package struct Table: Sendable, Hashable, Codable {
         return tables
     }
 
-    /// The names and types of all tables' columns, and nothing else of them: with thousands of tables the rest takes its time.
+    /// The names of all tables, and nothing else of them: with thousands of tables the rest takes its time.
+    ///
+    /// - Parameter connection: Any connection.
+    /// - Returns: By object id.
+    /// - Throws: ``PostgresError``.
+    package static func names(on connection: Connection) throws -> [UInt32: QualifiedName] {
+        struct Found: Decodable {
+            let oid: UInt32
+            let schema: String
+            let name: String
+        }
+        let found = try connection.query(Found.self, CatalogQuery.tableNames)
+        return Dictionary(
+            found.map { ($0.oid, QualifiedName(schema: $0.schema, name: $0.name)) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    /// The names and types of all tables' columns, and nothing else of them: with thousands of tables the rest takes
+    /// its time.
     ///
     /// - Parameter connection: Any connection.
     /// - Returns: By table, types by names; a table without columns is not among them.
@@ -78,13 +93,6 @@ package struct Table: Sendable, Hashable, Codable {
             found.map { (QualifiedName(schema: $0.schema, name: $0.name), $0.types) },
             uniquingKeysWith: { first, _ in first }
         )
-    }
-
-    /// Whether rows that were read when its types were something else hold other values now though nobody wrote them.
-    ///
-    /// A label was renamed, an attribute dropped or added. Labels that came since are in none of them.
-    package func isRead(otherwiseThanWith earlier: [String]?) -> Bool {
-        !Set(earlier ?? []).isSubset(of: typeParts ?? [])
     }
 
     package func column(_ name: String) -> Column? { columns.first { $0.name == name } }

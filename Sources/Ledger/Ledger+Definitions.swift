@@ -24,10 +24,6 @@ extension Ledger {
     /// - Throws: ``PostgresError``.
     package func keep(_ catalog: DatabaseCatalog, withLabels: Bool) throws {
         let labels: SQL = withLabels ? "excluded" : "tidemark.catalog"
-        try keep(catalog, labels)
-    }
-
-    private func keep(_ catalog: DatabaseCatalog, _ labels: SQL) throws {
         try connection.execute(
             """
             INSERT INTO tidemark.catalog (content) VALUES (\(value: try Self.json(catalog))::jsonb)

@@ -3,13 +3,11 @@ import FoundationEssentials
 package import Postgres
 
 /// What a table is at the moment in which rows of it are read.
-package struct TableState: Sendable, Hashable, Codable {
+package struct TableState: RowLayout, Sendable, Hashable, Codable {
     /// The mark that what is read in this transaction gets.
     package let mark: Mark
     package let kind: String
-    /// What its columns are; equal: nothing changed what rows hold without leaving a trace in them.
     package let columnsDigest: String
-    /// Which tables hold the rows of a partitioned one.
     package let partitionsDigest: String?
     /// What values of its types mean; nil where all types are the server's own.
     package let typeMeaning: TypeMeaning?
@@ -49,11 +47,8 @@ package struct TableState: Sendable, Hashable, Codable {
     }
 
     private init(_ row: Row, _ identity: MarkIdentity) throws {
-        guard let snapshot = Snapshot(try row.text("snapshot")) else {
-            throw PostgresError(.unexpectedAnswer, "the server's snapshot cannot be read: \(try row.text("snapshot"))")
-        }
         mark = Mark(
-            snapshot: snapshot,
+            snapshot: try row.snapshot("snapshot"),
             systemIdentifier: identity.systemIdentifier,
             timeline: identity.timeline,
             serverStartedAt: identity.serverStartedAt,
@@ -77,14 +72,13 @@ package struct TableState: Sendable, Hashable, Codable {
         }
     }
 
-    /// Whether the table's rows can be asked what was written to them since this state: they are in the same file, and each
-    /// holds the same columns.
+    /// Whether the table's rows can be asked what was written to them since this state: they are in the same file, and
+    /// each holds the same columns.
     ///
     /// - Parameter now: The table later.
     /// - Returns: Whether they can.
     package func tells(of now: TableState) -> Bool {
         mark.voidReason(at: now.mark) == nil && mark.fileNode == now.mark.fileNode
-            && columnsDigest == now.columnsDigest && partitionsDigest == now.partitionsDigest
-            && doTypesHold(now)
+            && isLaidOut(as: now) && doTypesHold(now)
     }
 }

@@ -44,6 +44,16 @@ package struct Row: Sendable {
         }
     }
 
+    /// The value of a column that holds a snapshot.
+    ///
+    /// - Parameter column: Its name.
+    /// - Returns: The snapshot.
+    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is none.
+    package func snapshot(_ column: String) throws -> Snapshot {
+        guard let snapshot = Snapshot(try text(column)) else { throw unexpected(column, "no snapshot") }
+        return snapshot
+    }
+
     private func unexpected(_ column: String, _ what: String) -> PostgresError {
         PostgresError(.unexpectedAnswer, "the server's answer has \(what) in column '\(column)'")
     }

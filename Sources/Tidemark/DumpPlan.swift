@@ -86,8 +86,7 @@ struct DumpPlan {
     /// nil where nothing can be built upon: another table, other columns, another key.
     private func chunks(of plan: TablePlan, _ definition: Table) -> [ArchivedChunk]? {
         guard let before = previous?.table(plan.name), !before.chunks.isEmpty, before.oid == definition.oid,
-            before.columnsDigest == definition.columnsDigest, before.partitionsDigest == definition.partitionsDigest,
-            !definition.isRead(otherwiseThanWith: before.typeParts),
+            before.meansTheSame(under: definition),
             before.key == plan.key, before.rowFilter == plan.filter, before.treatment == plan.treatment,
             plan.treatment.bringsRows,
             // Fingerprints of values another server made, or another version of it, could be compared with nothing.

@@ -1,3 +1,4 @@
+import Catalog
 import Postgres
 
 /// What is left to look at where locks keep writers out.
@@ -20,7 +21,9 @@ extension Quiet {
         session: String
     ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
-            let made = try await connection.run { try tables($0).filter { !known.contains($0.key) }.values.sorted() }
+            let made = try await connection.run {
+                try Table.names(on: $0).filter { !known.contains($0.key) }.values.map(\.description).sorted()
+            }
             guard made.isEmpty else {
                 return Quiet(
                     isProven: false,
@@ -50,25 +53,5 @@ extension Quiet {
 
     private static func hasLargeObjects(_ connection: Connection) throws -> Bool {
         try connection.queryOne("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS has").boolean("has")
-    }
-
-    /// All tables of users, by object id.
-    private static func tables(_ connection: Connection) throws -> [UInt32: String] {
-        struct Found: Decodable {
-            let oid: UInt32
-            let name: String
-        }
-        let found = try connection.query(
-            Found.self,
-            """
-            SELECT c.oid::bigint AS oid, n.nspname || '.' || c.relname AS name
-            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
-              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
-                              WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid
-                                AND x.deptype = 'e')
-            """
-        )
-        return Dictionary(found.map { ($0.oid, $0.name) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -28,7 +28,7 @@ struct Quiet: Sendable {
         }
     }
 
-    /// Who may hold rows' contents outside of tables: large objects are kept by these two (PostgreSQL manual 53.30, 53.31).
+    /// What large objects are kept in (PostgreSQL manual 53.30, 53.31).
     static let largeObjectTables = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
 
     /// Of other roles' sessions hardly anything is told to a role without `pg_read_all_stats`, their kind neither.
@@ -179,8 +179,7 @@ struct Quiet: Sendable {
     /// - Returns: Their number.
     /// - Throws: ``PostgresError``.
     static func writers(_ connection: Connection, ofLargeObjectsOnly: Bool = false) throws -> Int {
-        let oids: SQL =
-            "pg_catalog.to_regclass('pg_catalog.pg_largeobject'), pg_catalog.to_regclass('pg_catalog.pg_largeobject_metadata')"
+        let oids = largeObjectTables.map { "\(literal: $0)::pg_catalog.regclass" as SQL }.joined(separator: ", ")
         let others: SQL = ofLargeObjectsOnly ? "false" : "relation >= 16384"
         return try connection.queryOne(
             """
@@ -217,21 +216,18 @@ struct Quiet: Sendable {
     }
 
     private static func current(_ connection: Connection) throws -> Snapshot {
-        let text = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS s").text("s")
-        guard let snapshot = Snapshot(text) else {
-            throw PostgresError(.unexpectedAnswer, "the source's snapshot cannot be read: \(text)")
-        }
-        return snapshot
+        try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot("snapshot")
     }
 
     /// Rows inserted, updated and deleted, by table, since the server's statistics began.
     static func writes(_ connection: Connection) throws -> [String: Int] {
+        let largeObjects = largeObjectTables.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
         let rows = try connection.query(
             """
-            SELECT schemaname || '.' || relname AS name, (n_tup_ins + n_tup_upd + n_tup_del) AS n
-            FROM pg_catalog.pg_stat_all_tables
-            WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'
-               OR schemaname = 'pg_catalog' AND relname IN ('pg_largeobject', 'pg_largeobject_metadata')
+            SELECT s.name, s.n
+            FROM (SELECT schemaname, schemaname || '.' || relname AS name, (n_tup_ins + n_tup_upd + n_tup_del) AS n
+                  FROM pg_catalog.pg_stat_all_tables) AS s
+            WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema' OR s.name IN (\(largeObjects))
             """
         )
         return Dictionary(try rows.map { (try $0.text("name"), try $0.integer("n")) }, uniquingKeysWith: +)

@@ -174,10 +174,7 @@ extension WantedGeneration {
             guard let relation = known[table.oid] else { continue }
             if ranges[relation.name] ?? [] != table.chunks.map(\.range) {
                 reasons[table.oid] = "its chunks were cut anew"
-            } else if relation.definition.columnsDigest != table.columnsDigest
-                || relation.definition.partitionsDigest != table.partitionsDigest
-                || !Set(relation.definition.typeParts ?? []).isSubset(of: table.typeParts ?? [])
-            {
+            } else if !relation.definition.meansTheSame(under: table) {
                 reasons[table.oid] = "all of it was dumped anew"
             }
         }

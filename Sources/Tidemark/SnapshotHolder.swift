@@ -73,9 +73,6 @@ enum SnapshotHolder {
         let row = try connection.queryOne(
             "SELECT pg_catalog.pg_export_snapshot() AS id, pg_catalog.txid_current_snapshot()::text AS snapshot"
         )
-        guard let snapshot = Snapshot(try row.text("snapshot")) else {
-            throw PostgresError(.unexpectedAnswer, "the server's snapshot cannot be read: \(try row.text("snapshot"))")
-        }
-        return SharedSnapshot(identifier: try row.text("id"), snapshot: snapshot)
+        return SharedSnapshot(identifier: try row.text("id"), snapshot: try row.snapshot("snapshot"))
     }
 }

@@ -77,7 +77,7 @@ struct Verify {
     private func present(_ planned: [TablePlan]) async throws -> [SQL] {
         try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
             try await source.run { connection in
-                let there = Set(try Table.all(of: connection).map(\.qualifiedName))
+                let there = Set(try Table.names(on: connection).values)
                 return planned.filter { there.contains($0.name) }.map(\.rows)
             }
         }

@@ -96,9 +96,9 @@ struct ChunkSource {
     /// The rule of the delta: a superset of the rows inserted or updated since the mark, never fewer.
     ///
     /// A row's `xmin` is the (sub)transaction that wrote it. One that the mark's snapshot did not see has an id at or
-    /// above the snapshot's xmin: it was in flight then or began later, and a subtransaction's id is above its parent's.
-    /// `age()` compares ids on their 32-bit circle, so no epoch matters within 2^31 transactions. Comparing ids as
-    /// numbers, `id > max(id)`, timestamps and `pg_visible_in_snapshot()` all lose rows.
+    /// above the snapshot's xmin: it was in flight then or began later, and a subtransaction's id is above its
+    /// parent's. `age()` compares ids on their 32-bit circle, so no epoch matters within 2^31 transactions. Comparing
+    /// ids as numbers, `id > max(id)`, timestamps and `pg_visible_in_snapshot()` all lose rows.
     static func isWritten(since mark: Mark) -> SQL {
         let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
         return "pg_catalog.age(xmin) <= pg_catalog.age(\(literal: String(oldest))::pg_catalog.xid)"
@@ -160,8 +160,7 @@ extension RelationEntry {
             )
         }
         // Rows read after a change of the columns would get a mark that hides what the change did to them.
-        guard state.columnsDigest == definition.columnsDigest, state.partitionsDigest == definition.partitionsDigest
-        else {
+        guard state.isLaidOut(as: definition) else {
             throw PostgresError(
                 .unexpectedAnswer,
                 "the columns or partitions of \(name) have changed a moment ago",

@@ -123,8 +123,8 @@ package final class RangeProver {
         try source.execute("LOCK TABLE \(relation.rows) IN ACCESS SHARE MODE")
         let here = try TableState(of: relation.name, on: source, context.source)
         // What was copied had the columns the ledger knows; whatever has changed since, the next pass follows.
-        guard here.mark.tableOid == relation.definition.oid, here.columnsDigest == relation.definition.columnsDigest,
-            here.partitionsDigest == relation.definition.partitionsDigest, mark.voidReason(at: here.mark) == nil
+        guard here.mark.tableOid == relation.definition.oid, here.isLaidOut(as: relation.definition),
+            mark.voidReason(at: here.mark) == nil
         else { return }
         // The state first, the rows after it: what is written in between counts as written since.
         let there = try TableState(of: relation.name, on: target, context.target)

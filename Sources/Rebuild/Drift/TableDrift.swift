@@ -142,10 +142,7 @@ package struct TableDrift: Sendable {
     ) -> String? {
         if let reason = changedKey(relation, later, plan) { return reason }
         // It has no file of its own to tell, and an attached partition brings rows that were written long ago.
-        if later.isPartitioned,
-            relation.definition.columnsDigest != later.columnsDigest
-                || relation.definition.partitionsDigest != later.partitionsDigest
-        {
+        if later.isPartitioned, !relation.definition.isLaidOut(as: later) {
             return "it is copied through its root, and its columns or partitions changed"
         }
         guard haveContentsChanged(relation.definition, later) else { return nil }
