@@ -107,7 +107,7 @@ let package = Package(
         .executableTarget(
             name: "TidemarkCLI",
             dependencies: [
-                "Tidemark", "Report", "Ledger", "Planning", "Postgres", logging,
+                "Tidemark", "Report", "Rebuild", "Ledger", "Planning", "Postgres", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),

@@ -6,7 +6,8 @@ import Postgres
 
 /// The parts that decide over the client's share of the work, each by itself: per 64 MB of rows, or per 20,000 chunks.
 ///
-/// COPY is relayed between two real servers, named as for the tests (`scripts/with-postgres`); without them it is left out.
+/// COPY is relayed between two real servers, named as for the tests (`scripts/with-postgres`); without them it is left
+/// out.
 let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration.metrics = [.wallClock, .cpuTotal, .instructions, .peakMemoryResident]
     Benchmark.defaultConfiguration.maxDuration = .seconds(5)

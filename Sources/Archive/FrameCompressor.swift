@@ -1,9 +1,10 @@
 import CZstd
 
-/// Makes zstd frames, one after the other or several at a time, and hands them over in the order in which they were given.
+/// Makes zstd frames, one after the other or several at a time, and hands them over in the order in which they were
+/// given.
 ///
-/// With threads, each frame in the making has a context of its own with one worker: a call that brings input returns at once, and
-/// the one that fetches the frame waits for it (zstd manual, `ZSTD_c_nbWorkers`).
+/// With threads, each frame in the making has a context of its own with one worker: a call that brings input returns at
+/// once, and the one that fetches the frame waits for it (zstd manual, `ZSTD_c_nbWorkers`).
 final class FrameCompressor {
     /// What a frame holds.
     struct Frame {

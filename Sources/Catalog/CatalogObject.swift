@@ -2,8 +2,8 @@ package import Postgres
 
 /// One object of a database, told by its attributes so that it can be compared with its counterpart.
 ///
-/// The queries of the proof, one file for each kind of object, tell all of them in the same manner; they share nothing with
-/// those that copying and building go by.
+/// The queries of the proof, one file for each kind of object, tell all of them in the same manner; they share nothing
+/// with those that copying and building go by.
 package struct CatalogObject: Sendable, Equatable, Codable {
     /// What can be told, in the order of a report.
     package static let kinds = [
@@ -52,7 +52,8 @@ package struct CatalogObject: Sendable, Equatable, Codable {
         self.removal = removal
     }
 
-    /// Reads all objects of the database the connection is to, but those of extensions, of the system and of the ledger.
+    /// Reads all objects of the database the connection is to, but those of extensions, of the system and of the
+    /// ledger.
     ///
     /// - Parameter connection: A connection with an open transaction.
     /// - Returns: The objects, in no order.

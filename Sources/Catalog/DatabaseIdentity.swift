@@ -6,8 +6,8 @@ package import Postgres
 public struct DatabaseIdentity: Sendable, Hashable, Codable {
     /// `pg_control_system()`: the same for a primary and its standbys, new after initdb and pg_upgrade.
     public var systemIdentifier: String?
-    /// Of the WAL that is being written, on a standby `pg_control_checkpoint()`: a new one begins with every promotion and
-    /// point-in-time recovery.
+    /// Of the WAL that is being written, on a standby `pg_control_checkpoint()`: a new one begins with every promotion
+    /// and point-in-time recovery.
     public var timeline: Int?
     /// `pg_database.oid`.
     public let databaseOid: UInt32

@@ -36,15 +36,16 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
         parameters: []
     )
 
-    /// Whether the server takes a parameter of that name; anything with a dot in it belongs to an extension and is taken.
+    /// Whether the server takes a parameter of that name; anything with a dot in it belongs to an extension and is
+    /// taken.
     package func knows(_ setting: Setting) -> Bool {
         setting.name.contains(".") || parameters.contains(setting.name)
     }
 }
 
 extension DatabaseSettings.Setting {
-    /// Parameters whose value is a list of names, each stored with quotes where it needs them (`GUC_LIST_QUOTE`; the list
-    /// is the one in `pg_dump`, `dumputils.c`).
+    /// Parameters whose value is a list of names, each stored with quotes where it needs them (`GUC_LIST_QUOTE`; the
+    /// list is the one in `pg_dump`, `dumputils.c`).
     private static let lists: Set<String> = [
         "local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
         "temp_tablespaces", "unix_socket_directories",

@@ -40,8 +40,8 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         )
     }
 
-    /// A table without the names of its NOT NULL constraints: since PostgreSQL 18 they have one, which is told where it is
-    /// not the one the server would choose.
+    /// A table without the names of its NOT NULL constraints: since PostgreSQL 18 they have one, which is told where it
+    /// is not the one the server would choose.
     package var withoutNamesOfNotNull: DefinitionEntry {
         guard kind == "TABLE" else { return self }
         return DefinitionEntry(

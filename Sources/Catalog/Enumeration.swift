@@ -12,7 +12,8 @@ package struct Enumeration: Sendable, Hashable, Codable {
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
 
-    /// What labels were called in an earlier state of this enum, and what they are called now, where that is something else.
+    /// What labels were called in an earlier state of this enum, and what they are called now, where that is something
+    /// else.
     package func renames(since earlier: Enumeration) -> [String: String] {
         guard oid == earlier.oid, let labels, let labelOids, let before = earlier.labels, let known = earlier.labelOids
         else {

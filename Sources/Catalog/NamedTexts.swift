@@ -2,8 +2,8 @@ import FoundationEssentials
 
 /// Texts by name, kept as the document the server wrote until somebody asks for one.
 ///
-/// A database has tens of thousands of columns, and nearly all of them are the same on both sides: that the documents are the
-/// same tells it at once.
+/// A database has tens of thousands of columns, and nearly all of them are the same on both sides: that the documents
+/// are the same tells it at once.
 package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionaryLiteral {
     private static let empty = "{}"
 

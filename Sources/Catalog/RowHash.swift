@@ -2,10 +2,11 @@ package import Postgres
 
 /// How a row becomes a number that is the same on both servers.
 ///
-/// Every column by name and with pinned settings: equality of text, not `=`, for which 1.0 is 1.00. Hashes are added up, not
-/// XORed, since a row that is there twice would cancel itself; the sum is exact (numeric).
+/// Every column by name and with pinned settings: equality of text, not `=`, for which 1.0 is 1.00. Hashes are added
+/// up, not XORed, since a row that is there twice would cancel itself; the sum is exact (numeric).
 package enum RowHash: String, Sendable, Codable {
-    /// 64 bits over each value, mixed: by the type's own hash where equal values are the same bytes, over its text elsewhere.
+    /// 64 bits over each value, mixed: by the type's own hash where equal values are the same bytes, over its text
+    /// elsewhere.
     case hashesOfColumns = "hashes of columns"
     /// 64 bits over the row's text.
     case hashtextextended
@@ -92,8 +93,8 @@ package enum RowHash: String, Sendable, Codable {
         return "ROW(\(values.joined(separator: ", ")))::text"
     }
 
-    /// Each column with a seed of its own, or two columns that swapped their values would not be noticed; and mixed once more,
-    /// or two rows that did would add up to the same.
+    /// Each column with a seed of its own, or two columns that swapped their values would not be noticed; and mixed
+    /// once more, or two rows that did would add up to the same.
     ///
     /// Mixed as a seed: as a value `hashint8extended` folds its halves into 32 bits first (`hashfunc.c`).
     private static func mixed(_ columns: [Column], _ others: Set<String>) -> SQL {
@@ -129,7 +130,8 @@ extension Column {
             "pg_catalog.hashtextextended(pg_catalog.encode(pg_catalog.\(SQL(trusted: typeName))_send(\(name)), 'hex'), \(seed))"
         case "bytea": "pg_catalog.hashtextextended(pg_catalog.md5(\(name)), \(seed))"
         case "text", "varchar": "pg_catalog.hashtextextended(\(name) COLLATE pg_catalog.\"C\", \(seed))"
-        // Equal numbers (1.0 and 1.00), floats (0 and -0), intervals, documents may be different bytes: their text tells.
+        // Equal numbers (1.0 and 1.00), floats (0 and -0), intervals, documents may be different bytes: their text
+        // tells.
         default: "pg_catalog.hashtextextended(\(name)::text, \(seed))"
         }
     }

@@ -2,8 +2,8 @@ import Postgres
 
 /// That the rows of a chunk were found to be the same on both sides, and when.
 ///
-/// They still are while none of them was written or removed on either side since: the rule of the delta tells, on the source as
-/// on the target. Rows that have come since are beside them, and have to be compared.
+/// They still are while none of them was written or removed on either side since: the rule of the delta tells, on the
+/// source as on the target. Rows that have come since are beside them, and have to be compared.
 package struct ChunkProof: Sendable, Hashable, Codable {
     /// The source's table when its rows were read.
     package let source: TableState

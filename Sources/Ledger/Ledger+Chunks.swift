@@ -9,8 +9,8 @@ extension Ledger {
 
     /// Takes the next chunk that is due, the largest tables' first; it stays taken until the open transaction ends.
     ///
-    /// Workers of any number of processes may claim at once: a taken row is skipped, not waited for. Of small tables that are
-    /// copied whole several are taken: with thousands of them the transactions would cost more than the rows.
+    /// Workers of any number of processes may claim at once: a taken row is skipped, not waited for. Of small tables
+    /// that are copied whole several are taken: with thousands of them the transactions would cost more than the rows.
     ///
     /// - Parameter stage: What is to be done.
     /// - Returns: The chunks; none when none is left that nobody has taken.
@@ -127,8 +127,8 @@ extension Ledger {
 
     /// Cuts a chunk into several with the same mark.
     ///
-    /// How many rows the target holds in each is counted; where they are not as many as the ledger tells, the chunk stays
-    /// whole, for the comparison it needs.
+    /// How many rows the target holds in each is counted; where they are not as many as the ledger tells, the chunk
+    /// stays whole, for the comparison it needs.
     ///
     /// - Parameters:
     ///   - chunk: The chunk.

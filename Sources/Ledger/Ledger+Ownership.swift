@@ -99,8 +99,8 @@ extension Ledger {
         )
     }
 
-    /// What a run makes belongs to the role that makes it: a run gone on with as another would leave two owners, and the
-    /// first object that is not its own would stop it in the night.
+    /// What a run makes belongs to the role that makes it: a run gone on with as another would leave two owners, and
+    /// the first object that is not its own would stop it in the night.
     private static func refuseOtherRole(_ connection: Connection) throws {
         let roles = try connection.queryOne(
             """

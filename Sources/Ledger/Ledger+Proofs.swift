@@ -21,8 +21,8 @@ extension Ledger {
         return proofs
     }
 
-    /// Takes the next chunk of which not all rows are proven and that was not tried in this pass; it stays taken until the open
-    /// transaction ends.
+    /// Takes the next chunk of which not all rows are proven and that was not tried in this pass; it stays taken until
+    /// the open transaction ends.
     package func claimForProof(pass: Int) throws -> ChunkEntry? {
         try claim(
             where: """

@@ -3,8 +3,8 @@ import FoundationEssentials
 
 /// What values of a table's own types mean: which labels its enums have, which attributes its composite types.
 ///
-/// Either may change without any row being written. Labels that have come since are in none of the rows that were there, so that
-/// what was proven of them is not touched; everything else is.
+/// Either may change without any row being written. Labels that have come since are in none of the rows that were
+/// there, so that what was proven of them is not touched; everything else is.
 package struct TypeMeaning: Sendable, Hashable, Codable {
     /// Of all parts that were there.
     private let digest: String

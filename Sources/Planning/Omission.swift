@@ -19,8 +19,8 @@ public enum Omission: String, Sendable, Codable, CaseIterable, Hashable {
     /// What ALTER DATABASE and ALTER ROLE … IN DATABASE have set, the database's comment, rights and connection limit.
     case databaseSettings = "database-settings"
 
-    /// The look at the rows by which foreign keys are validated: left until after the night. Those of partitioned tables are
-    /// validated all the same, they cannot be without.
+    /// The look at the rows by which foreign keys are validated: left until after the night. Those of partitioned
+    /// tables are validated all the same, they cannot be without.
     case foreignKeyValidation = "foreign-key-validation"
 
     /// What the command line calls it.

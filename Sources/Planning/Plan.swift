@@ -29,8 +29,8 @@ package struct Plan: Sendable, Hashable, Codable {
 /// What will be done with one table.
 package struct TablePlan: Sendable, Hashable, Codable {
     package let name: QualifiedName
-    /// Its rows are in its partitions: they are brought by those, or, where a row may belong to another partition on the
-    /// target, through this one.
+    /// Its rows are in its partitions: they are brought by those, or, where a row may belong to another partition on
+    /// the target, through this one.
     package let isPartitioned: Bool
     package let treatment: Treatment
     package let reason: String

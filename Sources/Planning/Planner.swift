@@ -174,8 +174,8 @@ package struct Planner {
     }
 
     private func hasOtherUniqueKeys(_ table: Table, _ key: Key?, _ indexes: [Index]) -> Bool {
-        // Under a nondeterministic collation, or in a citext, 'a' may become 'A' and move to another chunk while staying
-        // the same key.
+        // Under a nondeterministic collation, or in a citext, 'a' may become 'A' and move to another chunk while
+        // staying the same key.
         let isKeyAmbiguous =
             key?.parts.contains {
                 $0.comparison == .asText || table.column($0.name)?.isCollationDeterministic == false
@@ -273,7 +273,8 @@ package struct Planner {
         return warnings
     }
 
-    /// Statistics only hint at how a table is written: what they forgot in a crash would be lost rows if it were assumed.
+    /// Statistics only hint at how a table is written: what they forgot in a crash would be lost rows if it were
+    /// assumed.
     private func suggestions(_ plans: [TablePlan]) -> [String] {
         plans.filter { $0.treatment == .delta && !$0.isPartitioned }.compactMap { plan in
             guard let table = source.table(plan.name), table.rowsInserted > 0, table.rowsChanged == 0 else {

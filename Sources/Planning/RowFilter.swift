@@ -2,8 +2,8 @@ package import Postgres
 
 /// Which conditions on rows can be brought differentially.
 ///
-/// The rule of the delta looks at rows that were written. A row that comes to fulfil a condition, or ceases to, without being
-/// written itself (because another table changed, or the clock went on) would be overlooked.
+/// The rule of the delta looks at rows that were written. A row that comes to fulfil a condition, or ceases to, without
+/// being written itself (because another table changed, or the clock went on) would be overlooked.
 package enum RowFilter {
     /// Refuses what is no condition on the table's own rows: before anything is written.
     ///
@@ -28,8 +28,8 @@ package enum RowFilter {
 
     /// Refuses what the same row may fulfil today and not tomorrow.
     ///
-    /// The server judges by its rule for the predicates of indexes: only immutable functions, no subqueries (PostgreSQL manual,
-    /// CREATE INDEX).
+    /// The server judges by its rule for the predicates of indexes: only immutable functions, no subqueries (PostgreSQL
+    /// manual, CREATE INDEX).
     ///
     /// - Parameters:
     ///   - plan: The plan.

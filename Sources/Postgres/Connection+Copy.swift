@@ -30,8 +30,8 @@ extension Connection {
     ///   - copyIn: The COPY statement for the other end.
     ///   - progress: Told the bytes of each batch.
     /// - Returns: The rows and bytes moved.
-    /// - Throws: ``PostgresError`` with `.copyFailed` if either end failed, or if the two command tags and the rows seen
-    ///   on the way do not all agree.
+    /// - Throws: ``PostgresError`` with `.copyFailed` if either end failed, or if the two command tags and the rows
+    ///   seen on the way do not all agree.
     package func relay(
         _ copyOut: SQL,
         to target: Connection,
@@ -63,7 +63,8 @@ extension Connection {
         }
         let sent = try endCopyOut()
         let received = try target.endCopyIn()
-        // A binary stream ends with a trailer, which comes as a message of its own (PostgreSQL manual, COPY, File Formats).
+        // A binary stream ends with a trailer, which comes as a message of its own (PostgreSQL manual, COPY, File
+        // Formats).
         let seen = isBinaryCopy(copyOut) ? moved.rows - 1 : moved.rows
         guard sent == received, sent == seen else {
             throw PostgresError(

@@ -3,7 +3,8 @@ import Glibc
 extension Connection {
     /// Becomes the endpoint's role, if there is one.
     ///
-    /// - Throws: ``PostgresError`` with `.connectionFailed` if it does not exist, or the one that connected is no member.
+    /// - Throws: ``PostgresError`` with `.connectionFailed` if it does not exist, or the one that connected is no
+    ///   member.
     func takeOnRole() throws {
         guard let role = endpoint.role else { return }
         do {

@@ -113,7 +113,8 @@ package final class Connection {
     package enum TransactionMode: Sendable {
         /// Writes, each statement with a snapshot of its own.
         case readWrite
-        /// Reads one snapshot from its first query on (PostgreSQL manual 13.2.2). SERIALIZABLE would be refused on a standby.
+        /// Reads one snapshot from its first query on (PostgreSQL manual 13.2.2). SERIALIZABLE would be refused on a
+        /// standby.
         case snapshot
 
         package var begin: SQL {
@@ -130,8 +131,8 @@ package final class Connection {
     ///   - mode: How the transaction is opened.
     ///   - body: What is done in it.
     /// - Returns: What `body` returns.
-    /// - Throws: What `body` throws, and ``PostgresError`` if the commit fails. After a lost connection during the commit
-    ///   only the database knows whether it happened; read it there.
+    /// - Throws: What `body` throws, and ``PostgresError`` if the commit fails. After a lost connection during the
+    ///   commit only the database knows whether it happened; read it there.
     package func transaction<Result>(_ mode: TransactionMode, _ body: () throws -> Result) throws -> Result {
         try execute(mode.begin)
         let result: Result

@@ -26,7 +26,8 @@ package struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiter
         "\"" + name.replacing("\"", with: "\"\"") + "\""
     }
 
-    /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a log.
+    /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a
+    /// log.
     package var description: String {
         let isPlain =
             !name.isEmpty
@@ -67,7 +68,8 @@ public struct QualifiedName: Sendable, Hashable, Codable, Comparable, CustomStri
 
     package var quoted: String { Identifier(schema).quoted + "." + Identifier(name).quoted }
 
-    /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a log.
+    /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a
+    /// log.
     public var description: String { "\(Identifier(schema).description).\(Identifier(name).description)" }
 
     /// Orders by schema, then by name.

@@ -1,7 +1,7 @@
 /// Why a server, or the way to it, failed us.
 ///
-/// `description` tells what, where, why and what to do. It holds no password, and of the rows nothing but the keys of those
-/// that stand in the way of a key or foreign key.
+/// `description` tells what, where, why and what to do. It holds no password, and of the rows nothing but the keys of
+/// those that stand in the way of a key or foreign key.
 public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What kind of thing failed.
     public enum Code: String, Sendable, Hashable, Codable {

@@ -3,8 +3,8 @@ import FoundationEssentials
 
 /// Decodes one row of an answer, each property from the column of its name.
 ///
-/// Columns are named in `snake_case`. A column of type `json` or `jsonb` is decoded as the document it is, its keys as they
-/// stand; any other is a single value. Arrays of the server's are not read: a query turns them into JSON.
+/// Columns are named in `snake_case`. A column of type `json` or `jsonb` is decoded as the document it is, its keys as
+/// they stand; any other is a single value. Arrays of the server's are not read: a query turns them into JSON.
 struct RowDecoder: Decoder {
     /// What is the same for all rows of an answer.
     final class Columns {

@@ -23,7 +23,8 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         fragments = stringInterpolation.fragments
     }
 
-    /// SQL that a server's own catalog functions produced (`pg_get_indexdef` and its like), or that ships with the tool.
+    /// SQL that a server's own catalog functions produced (`pg_get_indexdef` and its like), or that ships with the
+    /// tool.
     package init(trusted text: String) {
         fragments = [.text(text)]
     }

@@ -14,7 +14,8 @@ public struct ServerVersion: Sendable, Hashable, Comparable, Codable, CustomStri
     /// As people write it.
     public var description: String { "\(major).\(number % 10_000)" }
 
-    /// Whether CREATE INDEX CONCURRENTLY may leave out rows without a word (PostgreSQL 14.0 to 14.3; release notes of 14.4).
+    /// Whether CREATE INDEX CONCURRENTLY may leave out rows without a word (PostgreSQL 14.0 to 14.3; release notes of
+    /// 14.4).
     package var corruptsConcurrentBuilds: Bool { (140_000..<140_004).contains(number) }
 
     /// Older before newer.

@@ -67,8 +67,8 @@ package struct Adoption {
             if isAdopted { adopted += 1 }
         }
         let there = Dictionary(present.map { ($0.description, $0) }, uniquingKeysWith: { first, _ in first })
-        // Major versions tell the same view or type in words of their own: whether it is the same, the proof finds out by
-        // its attributes.
+        // Major versions tell the same view or type in words of their own: whether it is the same, the proof finds out
+        // by its attributes.
         let speaksAlike = source.identity.serverVersion.major == target.identity.serverVersion.major
         try ledger.keep(
             definitions.compactMap { entry in
@@ -200,8 +200,8 @@ package struct Adoption {
 
     /// Keys and indexes that are exactly the source's need not be built again.
     ///
-    /// Where a table has no rows they are dropped all the same, unless they are to be kept: loading first and building then
-    /// is faster. What is dropped is in the ledger by the same transaction.
+    /// Where a table has no rows they are dropped all the same, unless they are to be kept: loading first and building
+    /// then is faster. What is dropped is in the ledger by the same transaction.
     private func adoptObjects(_ empty: Set<QualifiedName>) throws {
         let keys = Dictionary(
             uniqueKeysWithValues: plan.tables.compactMap { table in table.key.map { (table.name, $0.indexName) } }

@@ -1,8 +1,8 @@
 import Postgres
 import Synchronization
 
-/// Objects that could not be built for what the rows hold, while the others go on: whoever has to repair rows at night wants
-/// to know all of them at once.
+/// Objects that could not be built for what the rows hold, while the others go on: whoever has to repair rows at night
+/// wants to know all of them at once.
 package final class BuildFailures: Sendable {
     private let errors = Mutex<[Int: PostgresError]>([:])
 

@@ -23,9 +23,9 @@ package struct BuildShare: Sendable {
 
     /// Sets what the statement that follows may take.
     ///
-    /// A sort is the faster the better its memory fits the processor's caches, as long as all its runs are merged at once:
-    /// with memory `m` a sort of `s` bytes has `s / m` runs, of which `m / memoryOfRun` can be. Other kinds of indexes
-    /// (GIN) gather in memory whatever they are given, and are the faster the more it is.
+    /// A sort is the faster the better its memory fits the processor's caches, as long as all its runs are merged at
+    /// once: with memory `m` a sort of `s` bytes has `s / m` runs, of which `m / memoryOfRun` can be. Other kinds of
+    /// indexes (GIN) gather in memory whatever they are given, and are the faster the more it is.
     ///
     /// - Parameters:
     ///   - connection: The session that is going to build.

@@ -13,7 +13,8 @@ package struct BuiltObjects: Sendable {
         )
     }
 
-    /// Whether a line of `pg_restore --list` is about one of them; told by the object's id, not by what kind it is called.
+    /// Whether a line of `pg_restore --list` is about one of them; told by the object's id, not by what kind it is
+    /// called.
     ///
     /// - Parameter line: `id; class-oid oid KIND schema name owner`.
     /// - Returns: True for what need not be made by its own statement.

@@ -3,10 +3,10 @@ package import Catalog
 extension DefinitionEntry {
     /// Joins the two forms in which `pg_restore` tells the same entries.
     ///
-    /// A line of the list is `id; catalog object KIND schema name owner`, a header of the script
-    /// `-- Name: name; Type: KIND; Schema: schema; Owner: -`. A function's body may hold a line that looks like a header:
-    /// only one that fits a line of the list still to come is taken for one. Rights come last in the script, wherever
-    /// they stand in the list.
+    /// A line of the list is `id; catalog object KIND schema name owner`, a header of the script `-- Name: name; Type:
+    /// KIND; Schema: schema; Owner: -`. A function's body may hold a line that looks like a header: only one that fits
+    /// a line of the list still to come is taken for one. Rights come last in the script, wherever they stand in the
+    /// list.
     ///
     /// - Parameters:
     ///   - listing: What `pg_restore --list` printed.

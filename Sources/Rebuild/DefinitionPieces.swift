@@ -3,9 +3,10 @@ package import Postgres
 
 /// The source's definitions in pieces whose locks the target's server has room for.
 ///
-/// What a transaction makes it locks until it ends, in a table of fixed size that all sessions share (PostgreSQL manual 20.12,
-/// `max_locks_per_transaction`). Mostly one piece is all: then they are there or not. With thousands of tables there are several,
-/// and the ledger keeps what has been made, so that a run which was killed in between goes on after it.
+/// What a transaction makes it locks until it ends, in a table of fixed size that all sessions share (PostgreSQL manual
+/// 20.12, `max_locks_per_transaction`). Mostly one piece is all: then they are there or not. With thousands of tables
+/// there are several, and the ledger keeps what has been made, so that a run which was killed in between goes on after
+/// it.
 package struct DefinitionPieces: Sendable {
     /// A piece, to be run in one transaction and kept with it.
     package struct Piece: Sendable {

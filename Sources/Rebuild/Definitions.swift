@@ -154,11 +154,11 @@ package struct Definitions: Sendable {
         try await script(selecting: entries.map { Substring($0.line) })
     }
 
-    /// What comes after the rows and is not built by the engine itself, each part to be run in one transaction, together
-    /// with the ledger's line that says so.
+    /// What comes after the rows and is not built by the engine itself, each part to be run in one transaction,
+    /// together with the ledger's line that says so.
     package struct PostData: Sendable {
-        /// What depends on a key (a view that groups by one, a function whose body does) and would otherwise come before
-        /// the rows.
+        /// What depends on a key (a view that groups by one, a function whose body does) and would otherwise come
+        /// before the rows.
         package let late: [DefinitionEntry]
         /// Triggers, rules, policies, publications, comments and the like.
         package let rest: SQL
@@ -166,8 +166,8 @@ package struct Definitions: Sendable {
 
     /// The SQL that makes what comes after the rows.
     ///
-    /// - Parameter built: What the engine builds itself. Whatever else `pg_dump` tells is made by its own statement, also
-    ///   what it calls by the same name in a version to come.
+    /// - Parameter built: What the engine builds itself. Whatever else `pg_dump` tells is made by its own statement,
+    ///   also what it calls by the same name in a version to come.
     /// - Returns: Both parts of it.
     /// - Throws: ``ToolError``.
     package func postData(without built: BuiltObjects) async throws -> PostData {

@@ -65,7 +65,8 @@ package struct ObjectBuilder {
         }
     }
 
-    /// Builds everything of some small tables in one transaction: with thousands of them the transactions would cost most.
+    /// Builds everything of some small tables in one transaction: with thousands of them the transactions would cost
+    /// most.
     private func buildSmall(_ stages: [RebuildStage]) throws -> Bool {
         let clock = ContinuousClock()
         var current: ObjectEntry?

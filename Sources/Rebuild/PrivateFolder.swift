@@ -2,17 +2,36 @@ import FoundationEssentials
 import Glibc
 
 /// A folder that nobody else may look into, and that goes with the last who knows of it.
-final class PrivateFolder: Sendable {
-    let path: String
+package final class PrivateFolder: Sendable {
+    package let path: String
 
     /// - Parameter scratch: The folder in which it is made.
     /// - Throws: ``ToolError``.
-    init(in scratch: String) throws {
+    package init(in scratch: String) throws {
         var template = Array((scratch + "/tidemark-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw ToolError("cannot make a folder in \(scratch): \(String(cString: strerror(errno)))")
+            throw ToolError(
+                "cannot make a folder in \(scratch): \(String(cString: strerror(errno)))",
+                hint: "set TMPDIR to a folder with room"
+            )
         }
         path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+    }
+
+    /// Makes one for as long as something is done in it.
+    ///
+    /// - Parameters:
+    ///   - scratch: The folder in which it is made.
+    ///   - body: What is done, with the private folder's path.
+    /// - Returns: What the body returns.
+    /// - Throws: ``ToolError``, and what the body throws.
+    package static func with<Result>(
+        in scratch: String,
+        _ body: (String) async throws -> Result
+    ) async throws -> Result {
+        let folder = try PrivateFolder(in: scratch)
+        defer { withExtendedLifetime(folder) {} }
+        return try await body(folder.path)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }

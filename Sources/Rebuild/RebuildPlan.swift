@@ -28,7 +28,8 @@ package struct RebuildPlan {
     /// Everything to be built; `keys` names the index of each table that identifies its rows.
     package func objects(keys: [QualifiedName: String]) -> [NewObject] {
         let indexes = source.indexes.filter { !excluded.contains($0.tableQualifiedName) }
-        // An index that is invalid on the source enforces nothing there; only a partitioned one may be so for good reason.
+        // An index that is invalid on the source enforces nothing there; only a partitioned one may be so for good
+        // reason.
         let plain = indexes.filter { !$0.isPartitioned && $0.isUsable }
         let partitioned = indexes.filter(\.isPartitioned)
         return plain.map { object(for: $0, isKey: keys[$0.tableQualifiedName] == $0.name) }
@@ -51,8 +52,8 @@ package struct RebuildPlan {
 
     /// How much there is to sort, so that the longest build is begun first, not last and alone.
     ///
-    /// Of a B-tree whose entries share their keys (manual 67.4.3) all have to be sorted, not only what is left of them; and rows
-    /// that lie in another order than the index's take twice as long as rows that lie in its own.
+    /// Of a B-tree whose entries share their keys (manual 67.4.3) all have to be sorted, not only what is left of them;
+    /// and rows that lie in another order than the index's take twice as long as rows that lie in its own.
     private func bytesToSort(for index: Index) -> Int {
         guard index.accessMethod == "btree", let table = tables[index.tableQualifiedName] else { return index.bytes }
         let entries = index.isPartial ? 0 : table.estimatedRows * Self.leastBytesOfEntry
@@ -153,8 +154,9 @@ package struct RebuildPlan {
 
     /// Added without looking at the rows, then validated: the look holds no lock that stops reads or writes.
     ///
-    /// A partitioned table takes no foreign key that is not validated; so its partitions get theirs first, each by itself,
-    /// and the parent's takes them over without another look (PostgreSQL manual, ALTER TABLE, ATTACH PARTITION).
+    /// A partitioned table takes no foreign key that is not validated; so its partitions get theirs first, each by
+    /// itself, and the parent's takes them over without another look (PostgreSQL manual, ALTER TABLE, ATTACH
+    /// PARTITION).
     private func objects(forForeignKey constraint: Constraint) -> [NewObject] {
         guard constraint.kind == "f", !isOfReferencedPartition(constraint),
             !excluded.contains(constraint.tableQualifiedName), let referenced = constraint.referenced,
@@ -186,8 +188,8 @@ package struct RebuildPlan {
         return [addition, validation]
     }
 
-    /// One foreign key to a partitioned table has a line in the catalog for each partition of that table as well; those come
-    /// and go with it.
+    /// One foreign key to a partitioned table has a line in the catalog for each partition of that table as well; those
+    /// come and go with it.
     private func isOfReferencedPartition(_ constraint: Constraint) -> Bool {
         guard let parent = parent(of: constraint) else { return false }
         return parent.tableOid == constraint.tableOid

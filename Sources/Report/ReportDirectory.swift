@@ -10,7 +10,8 @@ public struct ReportDirectory: Sendable {
 
     private let url: URL
 
-    /// Makes the folder if it is not there, and sees that it can be written to: the end of a night is no time to find out.
+    /// Makes the folder if it is not there, and sees that it can be written to: the end of a night is no time to find
+    /// out.
     ///
     /// - Parameter path: The folder.
     /// - Throws: ``Failure``.

@@ -57,8 +57,8 @@ struct ReportPage {
         return content
     }
 
-    /// Findings of one code, of which the first are shown and the others folded: a hundred rows of one table must not hide the
-    /// index below them.
+    /// Findings of one code, of which the first are shown and the others folded: a hundred rows of one table must not
+    /// hide the index below them.
     private var groups: [[String: Any]] {
         var codes: [String] = []
         var byCode: [String: [Finding]] = [:]

@@ -27,7 +27,8 @@ struct ArchiveVerify {
         return comparison(VerifiedSide(generation, told, without: omissions).catalog, there, answers)
     }
 
-    /// Compares the rows of large tables, each range in a snapshot of its own; ``run(_:)`` looks whether that still stands.
+    /// Compares the rows of large tables, each range in a snapshot of its own; ``run(_:)`` looks whether that still
+    /// stands.
     func compareAhead(_ comparison: RecordedComparison) async throws {
         try await onConnections { connection in
             let identity = MarkIdentity(try DatabaseIdentity(of: connection))

@@ -15,8 +15,8 @@ struct Beginning {
     let target: DatabaseIdentity
     let access: Definitions.Access
 
-    /// Makes the target's tables, or takes those that are there, and enters the plan: in one transaction, or with thousands of
-    /// tables in a few.
+    /// Makes the target's tables, or takes those that are there, and enters the plan: in one transaction, or with
+    /// thousands of tables in a few.
     ///
     /// - Returns: What was done to a target that was not empty, for people.
     func begin(_ plan: Plan) async throws -> [String] {

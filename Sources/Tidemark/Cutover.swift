@@ -9,8 +9,8 @@ import Verification
 
 /// The night: the last delta in one snapshot, everything that is left to build, and the proof.
 ///
-/// Every step is in the ledger. Stopped or killed anywhere, it goes on when run again: up to the foreign keys with a new
-/// pass over the rows, afterwards with the step that is due.
+/// Every step is in the ledger. Stopped or killed anywhere, it goes on when run again: up to the foreign keys with a
+/// new pass over the rows, afterwards with the step that is due.
 struct Cutover {
     /// How long transactions that are still writing may take to end; afterwards the report says that they were there.
     private static let patienceWithWriters = Duration.seconds(20)
@@ -159,7 +159,8 @@ extension RunReport.Outcome {
 }
 
 extension Session {
-    /// The tables whose rows are brought, and those they are partitions of: a row of a new partition comes through these.
+    /// The tables whose rows are brought, and those they are partitions of: a row of a new partition comes through
+    /// these.
     fileprivate var lockedTables: [SQL] {
         let partitions = source.partitions
         let copied = Set(copiedRelations.map(\.name))

@@ -7,7 +7,8 @@ public import Report
 public struct DatabaseArchive: Sendable {
     /// The archive's folder.
     public let path: String
-    /// What the operator decided; of a dump the plan, jobs and omissions count, of a restore all that count for a cutover.
+    /// What the operator decided; of a dump the plan, jobs and omissions count, of a restore all that count for a
+    /// cutover.
     public var options: MigrationOptions
     /// zstd's level, 1 to 19.
     public var level = 1
@@ -15,8 +16,8 @@ public struct DatabaseArchive: Sendable {
     public var threads = 0
     /// From this size on disk on a chunk's rows go to another file; nil: a chunk is one file.
     public var splitBytes: Int?
-    /// Read everything in one snapshot: the generation is consistent by itself, and a transaction stays open on the source as
-    /// long as the dump takes.
+    /// Read everything in one snapshot: the generation is consistent by itself, and a transaction stays open on the
+    /// source as long as the dump takes.
     public var isConsistent = false
     /// Asked between any two steps; what is stopped goes on when it is called again.
     public let stop: StopRequest
@@ -43,16 +44,16 @@ public struct DatabaseArchive: Sendable {
     ///
     /// - Parameter source: The database; SELECT on its tables and sequences is all that is needed.
     /// - Returns: What was written.
-    /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are untouched; the next call
-    ///   goes on with the chunks that are on disk.
+    /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are untouched;
+    ///   the next call goes on with the chunks that are on disk.
     public func dump(from source: Endpoint) async throws -> RunReport {
         try await Dump(self, source).run()
     }
 
     /// Writes a generation as one stream, a tape archive that `tar x` makes a folder of.
     ///
-    /// No more than a few chunks are on disk at a time. The archive's folder keeps the manifests only: by them the next call
-    /// knows what has changed since.
+    /// No more than a few chunks are on disk at a time. The archive's folder keeps the manifests only: by them the next
+    /// call knows what has changed since.
     ///
     /// - Parameters:
     ///   - source: The database.
@@ -129,7 +130,8 @@ public struct DatabaseArchive: Sendable {
         )
     }
 
-    /// Brings an empty database, or one that stands at an earlier generation of this archive, to a generation, and proves it.
+    /// Brings an empty database, or one that stands at an earlier generation of this archive, to a generation, and
+    /// proves it.
     ///
     /// - Parameters:
     ///   - target: The database being filled.
@@ -137,8 +139,8 @@ public struct DatabaseArchive: Sendable {
     ///   - isAhead: Bring rows, keys and indexes only: later generations are to come.
     ///   - proves: Compare everything with what the archive recorded once all is built; else the next call does.
     /// - Returns: What was done, and the proof if there was one.
-    /// - Throws: ``ArchiveError``, ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. Whatever was committed stays,
-    ///   and the next call goes on from there.
+    /// - Throws: ``ArchiveError``, ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. Whatever was
+    ///   committed stays, and the next call goes on from there.
     public func restore(to target: Endpoint, until generation: Int? = nil, isAhead: Bool = false, proves: Bool = true)
         async throws -> RunReport
     {

@@ -1,4 +1,5 @@
-// Who imports Tidemark gets the public types of the modules it is made of: endpoints, options, errors, reports, findings.
+// Who imports Tidemark gets the public types of the modules it is made of: endpoints, options, errors, reports,
+// findings.
 @_exported public import Catalog
 @_exported public import Ledger
 @_exported public import Planning

@@ -5,8 +5,8 @@ import Postgres
 
 /// Cuts the last chunk of tables that have grown since they were cut.
 ///
-/// New keys are mostly greater than all others: without this the chunk without an upper bound would take all of them, and
-/// one worker would bring alone what the night is about.
+/// New keys are mostly greater than all others: without this the chunk without an upper bound would take all of them,
+/// and one worker would bring alone what the night is about.
 struct Growth {
     private static let mostParts = 256
 

@@ -26,7 +26,8 @@ public struct LedgerAdministration: Sendable {
         }
     }
 
-    /// Builds whatever key, index or constraint the target lacks, by what the ledger tells of the source: it may be gone.
+    /// Builds whatever key, index or constraint the target lacks, by what the ledger tells of the source: it may be
+    /// gone.
     ///
     /// - Parameters:
     ///   - concurrently: Whether the target is in use, and nobody may be kept from writing.

@@ -71,8 +71,8 @@ public struct Migration: Sendable {
     /// Copies ahead, while the source stays in production; called again, it moves the marks.
     ///
     /// - Returns: What was done.
-    /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. Whatever was committed stays, and the
-    ///   next call goes on from there.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. Whatever was committed stays, and
+    ///   the next call goes on from there.
     public func precopy() async throws -> RunReport {
         try await Precopy(self).run()
     }
@@ -99,7 +99,8 @@ public struct Migration: Sendable {
     ///
     /// - Parameter concurrently: Whether the target is in use, and nobody may be kept from writing.
     /// - Returns: What was done, and what the comparison of all definitions found afterwards.
-    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``. What was built stays; the next call goes on from there.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``. What was built stays; the next call goes on from
+    ///   there.
     public func rebuild(concurrently: Bool) async throws -> RunReport {
         try await Rebuilding(self, concurrently: concurrently).run()
     }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 public import Planning
 
 /// What the operator may decide about a run.
@@ -22,11 +23,13 @@ public struct MigrationOptions: Sendable {
     public var fence = Fence.trust
     /// Where `pg_dump` and `pg_restore` are; nil: PATH and the usual folders.
     public var toolDirectory: String?
-    /// A folder for the definitions while they are on their way; a private one is made in it.
-    public var scratchDirectory = "/tmp"
+    /// A folder for the definitions while they are on their way, and for an archive that is streamed; a private one is
+    /// made in it. `TMPDIR`, or else `/tmp`.
+    public var scratchDirectory = FileManager.default.temporaryDirectory.path
     /// What the target holds when the run begins.
     public var targetContents = TargetContents.nothing
-    /// Load into the indexes that are there instead of building them after the rows; rows that were there keep theirs anyway.
+    /// Load into the indexes that are there instead of building them after the rows; rows that were there keep theirs
+    /// anyway.
     public var keepsIndexes = false
     /// What is not brought over, beside what the ledger remembers of earlier calls.
     public var omissions: Set<Omission> = []

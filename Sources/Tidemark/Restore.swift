@@ -8,8 +8,8 @@ import Report
 import Transfer
 import Verification
 
-/// Brings a target to a generation of an archive: through the same ledger as precopy and cutover, so that what was killed
-/// goes on, and what was restored ahead needs the later generations only.
+/// Brings a target to a generation of an archive: through the same ledger as precopy and cutover, so that what was
+/// killed goes on, and what was restored ahead needs the later generations only.
 struct Restore {
     private let archive: DatabaseArchive
     /// Without a source: nothing reads one.

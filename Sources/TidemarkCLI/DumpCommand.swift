@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Rebuild
 import Report
 import Tidemark
 
@@ -85,7 +86,9 @@ struct DumpCommand: AsyncParsableCommand {
             if let manifests {
                 report = try await dump(into: manifests)
             } else {
-                report = try await ScratchFolder.with { try await dump(into: $0) }
+                report = try await PrivateFolder.with(in: MigrationOptions().scratchDirectory) {
+                    try await dump(into: $0)
+                }
             }
             // Standard output is the archive's.
             return try terminal.complain(report, json: output.json)

@@ -1,7 +1,8 @@
 import Postgres
 
 extension QualifiedName {
-    /// Reads `schema.table`, each part as the catalog spells it; a part with a dot or a quote in it is quoted as in SQL.
+    /// Reads `schema.table`, each part as the catalog spells it; a part with a dot or a quote in it is quoted as in
+    /// SQL.
     ///
     /// - Parameter argument: What the operator wrote.
     /// - Throws: ``UsageError`` when it is not two parts.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Rebuild
 import Report
 import Tidemark
 
@@ -44,7 +45,7 @@ struct RestoreCommand: AsyncParsableCommand {
             }
             let report =
                 archive.isStream
-                ? try await ScratchFolder.with { try await restore(from: $0) }
+                ? try await PrivateFolder.with(in: options.scratchDirectory) { try await restore(from: $0) }
                 : try await restore(from: archive.archive)
             return try terminal.print(report, json: output.json)
         }

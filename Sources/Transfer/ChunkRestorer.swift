@@ -5,7 +5,8 @@ package import Postgres
 
 /// Brings a chunk on the target from one generation of an archive to the next, in the transaction that is open.
 ///
-/// Rows are sent as they are read; it is the transaction's end that waits until a file has proven to be what was written.
+/// Rows are sent as they are read; it is the transaction's end that waits until a file has proven to be what was
+/// written.
 package struct ChunkRestorer {
     private let target: Connection
     private let relation: RelationEntry

@@ -22,8 +22,8 @@ package struct PassContext: Sendable {
 
 /// Brings chunks to a newer mark, one after the other, until none is due or somebody asks it to stop.
 ///
-/// Each chunk is one transaction on either side, or a few dozen of small tables are. The target's commits last and holds the rows together with their line
-/// in the ledger: after a crash at any moment both are there or neither.
+/// Each chunk is one transaction on either side, or a few dozen of small tables are. The target's commits last and
+/// holds the rows together with their line in the ledger: after a crash at any moment both are there or neither.
 package struct ChunkWorker {
     private let lane: Lane
     private let context: PassContext

@@ -4,8 +4,8 @@ import Postgres
 
 /// Brings a range of large objects to what they are on the source.
 ///
-/// What was written since cannot be told: the transaction ids are in `pg_largeobject`, which only a superuser may read. So
-/// both sides are asked for a hash of each object, and those that differ are made anew, whole.
+/// What was written since cannot be told: the transaction ids are in `pg_largeobject`, which only a superuser may read.
+/// So both sides are asked for a hash of each object, and those that differ are made anew, whole.
 struct LargeObjectCopier {
     private static let pageSize = LargeObjectContents.pageSize
     /// Pages that are on the target's side in a temporary table before they are put where they belong.

@@ -6,8 +6,8 @@ import Postgres
 /// Makes a range of the target equal to the source's without trusting any mark: compares fingerprints, descends into
 /// what differs, and copies only that.
 ///
-/// It costs a hash of every row on either side, and nothing over the wire but the differences. It is what remains when a
-/// mark is void, because the source was failed over or restored since.
+/// It costs a hash of every row on either side, and nothing over the wire but the differences. It is what remains when
+/// a mark is void, because the source was failed over or restored since.
 struct Reconciler {
     /// A differing range of so few rows is copied instead of being cut any further.
     private static let smallRange = 1000

@@ -3,9 +3,11 @@ package import Postgres
 
 /// A part of a table by where its rows lie, not by what they hold: blocks of its file, read one after the other.
 ///
-/// The server goes to the first of them at once since version 14 (TID Range Scan); before, it would read all others as well.
+/// The server goes to the first of them at once since version 14 (TID Range Scan); before, it would read all others as
+/// well.
 package struct BlockRange: Sendable, Hashable {
-    /// Large enough that starting a statement is nothing beside reading it, small enough that two connections end together.
+    /// Large enough that starting a statement is nothing beside reading it, small enough that two connections end
+    /// together.
     private static let blocksOfPart = 16_384
     private static let blockBytes = 8192
     private static let firstMajor = 14

@@ -129,8 +129,9 @@ package struct ComparedRange: Sendable {
         return hash.expression(columns.filter { names.contains($0.name) }, ofOtherType: ofOtherType)
     }
 
-    /// How many rows a part of the table has, how many of them fulfil a condition, count and sum of hashes of those of these
-    /// that were written since a mark, and count and sum of the hashes of the keys of others that fulfil another condition.
+    /// How many rows a part of the table has, how many of them fulfil a condition, count and sum of hashes of those of
+    /// these that were written since a mark, and count and sum of the hashes of the keys of others that fulfil another
+    /// condition.
     func rowsWritten(
         since mark: Mark,
         in part: BlockRange,
@@ -162,8 +163,8 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// Rows of transactions that the mark's snapshot may not have seen: those at or beyond its oldest open one on the circle
-    /// of 32-bit ids (PostgreSQL manual 25.1.5).
+    /// Rows of transactions that the mark's snapshot may not have seen: those at or beyond its oldest open one on the
+    /// circle of 32-bit ids (PostgreSQL manual 25.1.5).
     private static func written(since mark: Mark) -> SQL {
         "count(*) FILTER (WHERE \(isWritten(since: mark)))"
     }

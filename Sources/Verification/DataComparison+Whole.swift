@@ -10,10 +10,11 @@ extension DataComparison {
     /// Whether there are such tables.
     package var hasWhole: Bool { state.withLock { !$0.wholes.tables.isEmpty } }
 
-    /// Reads such tables, all connections at once: what was proven ahead of them is looked at, of the others all rows are hashed.
+    /// Reads such tables, all connections at once: what was proven ahead of them is looked at, of the others all rows
+    /// are hashed.
     ///
-    /// Ranges that stand or are equal are done with; those of tables that differ are due for ``compare(with:)``, which tells
-    /// where.
+    /// Ranges that stand or are equal are done with; those of tables that differ are due for ``compare(with:)``, which
+    /// tells where.
     ///
     /// - Parameter pair: The connections to ask.
     /// - Throws: ``PostgresError``.
@@ -70,9 +71,9 @@ extension DataComparison {
 
     /// Takes down that a table's ranges stand, if they do.
     ///
-    /// Rows not written since any of the marks are among those that were proven, on either side. Where none has gone their
-    /// number tells that they are all there; where some have, their keys tell that the same have gone on both sides, for of
-    /// proven rows the same key means the same row.
+    /// Rows not written since any of the marks are among those that were proven, on either side. Where none has gone
+    /// their number tells that they are all there; where some have, their keys tell that the same have gone on both
+    /// sides, for of proven rows the same key means the same row.
     private func conclude(
         _ table: StandingTable,
         _ source: TableCount,

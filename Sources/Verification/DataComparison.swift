@@ -256,12 +256,12 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// How many rows the range has, if those that were proven and were not written since are the same on both sides and so are
-    /// all others.
+    /// How many rows the range has, if those that were proven and were not written since are the same on both sides and
+    /// so are all others.
     ///
-    /// The untouched rows are a subset of those that were there then: as many as then means all of them, and where rows have gone
-    /// since their keys tell which are left. All others were written since, on either side; of these alone the hashes are
-    /// compared.
+    /// The untouched rows are a subset of those that were there then: as many as then means all of them, and where rows
+    /// have gone since their keys tell which are left. All others were written since, on either side; of these alone
+    /// the hashes are compared.
     private func rowsStanding(_ proof: ChunkProof, of range: ComparedRange, _ pair: VerificationPair) throws -> Int? {
         let now = try pair.states(of: range.table)
         let isReduced = proof.isReduced == true

@@ -5,8 +5,8 @@ package import Postgres
 /// Tries the next INSERT of every table, and takes it back.
 ///
 /// A row that is there is inserted once more, with the next value of the sequences its columns draw from. That must
-/// succeed; where no column draws from a sequence the key must refuse it. Nothing is left but a dead row: no sequence moves,
-/// and tables whose triggers or rules would run the application's code are passed over.
+/// succeed; where no column draws from a sequence the key must refuse it. Nothing is left but a dead row: no sequence
+/// moves, and tables whose triggers or rules would run the application's code are passed over.
 package struct InsertProbe: Sendable {
     /// In which a table is tried, or passed over: the target may be in use.
     private static let limits: SQL = "SET lock_timeout = '1s'; SET statement_timeout = '10s'"

@@ -5,8 +5,9 @@ import Synchronization
 
 /// The larger part of the work, done while the server still validates constraints and samples tables for statistics.
 ///
-/// The ranges of a table are looked at once its rows are in, each in a snapshot of its own. In the end the table is read
-/// without any index, as it is anyway: as many rows as the ranges held, and none written since, are the rows that were compared.
+/// The ranges of a table are looked at once its rows are in, each in a snapshot of its own. In the end the table is
+/// read without any index, as it is anyway: as many rows as the ranges held, and none written since, are the rows that
+/// were compared.
 extension RecordedComparison {
     /// A range that was compared, and what its table was then.
     struct EarlyLook: Sendable {

@@ -3,7 +3,8 @@ package import Postgres
 /// Finds out whether two texts mean the same to a server: it parses both and prints them again.
 ///
 /// Major versions print the same view in different words; the one the target runs has the last word on what was meant.
-/// Each text is parsed in a transaction that is rolled back, on temporary objects: nothing is left, and no table is locked.
+/// Each text is parsed in a transaction that is rolled back, on temporary objects: nothing is left, and no table is
+/// locked.
 package struct Reparsing {
     private let connection: Connection
 
@@ -16,7 +17,8 @@ package struct Reparsing {
     ///
     /// - Parameter doubts: What differs in words.
     /// - Returns: Those whose both texts the server prints alike.
-    /// - Throws: ``PostgresError`` if the connection is lost; a text the server cannot parse is a difference, not an error.
+    /// - Throws: ``PostgresError`` if the connection is lost; a text the server cannot parse is a difference, not an
+    ///   error.
     package func agreeing(_ doubts: [ObjectComparison.Doubt]) throws -> Set<ObjectComparison.Doubt> {
         var agreeing: Set<ObjectComparison.Doubt> = []
         for doubt in doubts {

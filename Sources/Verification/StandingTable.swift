@@ -3,10 +3,12 @@ import Ledger
 import Planning
 import Postgres
 
-/// A table most of whose ranges were proven ahead, all in one pass: they are looked at together, by reading it from end to end.
+/// A table most of whose ranges were proven ahead, all in one pass: they are looked at together, by reading it from end
+/// to end.
 ///
-/// The rule is that of one range: rows not written since the oldest of the marks are a subset of those that were proven; as many
-/// as these means all of them. No index has a part in it, so this is the count that finds what a damaged one hides, too.
+/// The rule is that of one range: rows not written since the oldest of the marks are a subset of those that were
+/// proven; as many as these means all of them. No index has a part in it, so this is the count that finds what a
+/// damaged one hides, too.
 struct StandingTable: Sendable {
     /// More conditions for each row would cost what is saved.
     private static let mostExceptions = 4
@@ -63,8 +65,8 @@ struct StandingTable: Sendable {
         return proofs.values.reduce(0) { $0 + ($1.isReduced == true ? 0 : $1.rows) }
     }
 
-    /// Counts a part of the table: all rows, those in the ranges that are to stand, of these the ones written since, and the
-    /// others where rows have gone.
+    /// Counts a part of the table: all rows, those in the ranges that are to stand, of these the ones written since,
+    /// and the others where rows have gone.
     func look(at part: BlockRange, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         let isExcepted = condition(exceptions)
         return range.rowsWritten(

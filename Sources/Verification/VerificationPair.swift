@@ -4,8 +4,8 @@ package import Postgres
 
 /// A verifier's two connections, each reading the snapshot its side is judged by.
 package final class VerificationPair {
-    /// After so many tables a transaction is ended: it keeps a lock on each of them, with all its indexes, and the server
-    /// has room for 64 in a transaction (PostgreSQL manual, max_locks_per_transaction).
+    /// After so many tables a transaction is ended: it keeps a lock on each of them, with all its indexes, and the
+    /// server has room for 64 in a transaction (PostgreSQL manual, max_locks_per_transaction).
     private static let tablesOfTransaction = 8
 
     package let source: Connection

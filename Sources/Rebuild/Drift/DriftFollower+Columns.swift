@@ -74,8 +74,8 @@ extension DriftFollower {
             let attachment: SQL =
                 "ALTER TABLE \(parent.qualifiedName) ATTACH PARTITION \(table.qualifiedName) \(SQL(trusted: bound))"
             try during("attaching \(table.qualifiedName) to \(parent.qualifiedName)") {
-                // A row that was changed, or moved out of the default partition, before it was attached on the source: the
-                // copy still has it as it was.
+                // A row that was changed, or moved out of the default partition, before it was attached on the source:
+                // the copy still has it as it was.
                 let suspects = [table] + defaultPartitions(beside: table)
                 for suspect in suspects {
                     do {

@@ -89,7 +89,8 @@ extension DriftFollower {
             try connection.execute("DROP TABLE \(names)")
         }
         for entry in changes.gone where entry.kind == "SEQUENCE" {
-            // Its table or column has taken it along, or it goes alone; whatever draws from it keeps it, and is told of.
+            // Its table or column has taken it along, or it goes alone; whatever draws from it keeps it, and is told
+            // of.
             guard try isThere(entry.qualifiedName) else { continue }
             do {
                 try attempt { try connection.execute("DROP SEQUENCE \(entry.qualifiedName)") }

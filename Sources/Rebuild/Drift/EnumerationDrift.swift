@@ -5,13 +5,14 @@ package import Postgres
 ///
 /// Pure.
 ///
-/// Labels can be added and renamed, never removed or moved (PostgreSQL manual, ALTER TYPE). Which was renamed the object ids tell
-/// that were kept, and without them the labels' places.
+/// Labels can be added and renamed, never removed or moved (PostgreSQL manual, ALTER TYPE). Which was renamed the
+/// object ids tell that were kept, and without them the labels' places.
 package struct EnumerationDrift {
     package let statements: [SQL]
     /// Labels and what they are called now.
     package let renames: [String: String]
-    /// Whether the labels are the source's afterwards, in its order; they are not where labels have swapped their names.
+    /// Whether the labels are the source's afterwards, in its order; they are not where labels have swapped their
+    /// names.
     package let isComplete: Bool
 
     /// - Parameters:
@@ -49,7 +50,8 @@ package struct EnumerationDrift {
         isComplete = present == wanted
     }
 
-    /// One after the other, each when its new name is free; where labels have swapped their names, by way of another one.
+    /// One after the other, each when its new name is free; where labels have swapped their names, by way of another
+    /// one.
     private static func rename(
         _ told: [String: String],
         in present: inout [String],

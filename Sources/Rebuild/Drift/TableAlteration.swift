@@ -5,8 +5,8 @@ package import Postgres
 ///
 /// Pure.
 ///
-/// Every statement is found by comparing with the target's own catalog: what was made there by hand, or came down from a
-/// parent, is not made twice. Nothing says IF EXISTS or CASCADE: what hangs on a column that goes must be an error.
+/// Every statement is found by comparing with the target's own catalog: what was made there by hand, or came down from
+/// a parent, is not made twice. Nothing says IF EXISTS or CASCADE: what hangs on a column that goes must be an error.
 package struct TableAlteration {
     private let earlier: Table
     private let later: Table

@@ -2,7 +2,8 @@ package import Catalog
 import Ledger
 package import Postgres
 
-/// What has to be built, dropped and validated on the target so that its keys, indexes and constraints are the source's.
+/// What has to be built, dropped and validated on the target so that its keys, indexes and constraints are the
+/// source's.
 ///
 /// Pure.
 ///
@@ -179,8 +180,8 @@ private struct Maker {
             ] + marks
     }
 
-    /// A primary key over a column that may be NULL would read the whole table under the strongest lock; a validated check
-    /// saves that (PostgreSQL manual, ALTER TABLE, SET NOT NULL).
+    /// A primary key over a column that may be NULL would read the whole table under the strongest lock; a validated
+    /// check saves that (PostgreSQL manual, ALTER TABLE, SET NOT NULL).
     private func notNull(for index: Index) -> [Repair.Step] {
         guard index.isPrimary, let table = target.table(index.tableQualifiedName) else { return [] }
         return (index.keyColumns ?? []).compactMap { $0.flatMap(table.column) }.filter { !$0.isNotNull }.flatMap {
