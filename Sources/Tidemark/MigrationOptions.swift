@@ -23,8 +23,9 @@ public struct MigrationOptions: Sendable {
     public var fence = Fence.trust
     /// Where `pg_dump` and `pg_restore` are; nil: PATH and the usual folders.
     public var toolDirectory: String?
-    /// A folder for the definitions while they are on their way, and for an archive that is streamed; a private one is
-    /// made in it. `TMPDIR`, or else `/tmp`.
+    /// A folder for definitions on their way and for archives that are streamed; a private one is made in it.
+    ///
+    /// `TMPDIR`, or else `/tmp`.
     public var scratchDirectory = FileManager.default.temporaryDirectory.path
     /// What the target holds when the run begins.
     public var targetContents = TargetContents.nothing

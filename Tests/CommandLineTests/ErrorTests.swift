@@ -47,6 +47,15 @@ import Testing
         expect(try await Command().run("plan", "--chunk-size", "many"), 64)
     }
 
+    @Test func `a folder for temporary files that is not there`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let precopy = ["precopy", "--source", pair.source.conninfo, "--target", pair.target.conninfo]
+            let nowhere = Command(environment: ["TMPDIR": "/not/there"])
+            expect(try await nowhere.run(precopy, killAfter: nil), 1, "/not/there", "TMPDIR")
+            expect(try await Command().run(precopy, killAfter: nil), 0)
+        }
+    }
+
     @Test func `source and target are the same`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             // By another name for the same server, too.
