@@ -9,7 +9,7 @@ import Testing
     @Test func `begins with the index whose rows lie in disorder, though its entries share their keys`() async throws {
         let schema = """
             CREATE TABLE t (id int, day int, account int);
-            INSERT INTO t SELECT n, n / 10, (n * 7919) % 100 FROM generate_series(1, 20000) n;
+            INSERT INTO t SELECT n, n / 10, (n * 7919) % 100 FROM generate_series(1, 40000) n;
             CREATE INDEX t_id ON t (id); CREATE INDEX t_account ON t (account); CREATE INDEX t_part ON t (day) WHERE id < 100;
             ANALYZE t
             """

@@ -23,7 +23,11 @@ SELECT c.oid::bigint AS table_oid,
            WHEN co.oid = 100 THEN 'default'
            WHEN co.collname IN ('C', 'POSIX') AND con.nspname = 'pg_catalog' THEN 'C'
            ELSE co.collname END AS sort_order,
-       s.correlation
+       -- It decides over the order in which indexes are built, of tables of more than a megabyte.
+       CASE WHEN c.relpages > 128 THEN
+           (SELECT s.correlation FROM pg_catalog.pg_stats s
+            WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited)
+       END AS correlation
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
@@ -36,8 +40,6 @@ JOIN pg_catalog.pg_namespace bn ON bn.oid = base.typnamespace
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
-LEFT JOIN pg_catalog.pg_stats s
-       ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited
 WHERE c.relkind IN ('r', 'p')
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
   AND n.nspname !~ '^pg_(toast|temp)'

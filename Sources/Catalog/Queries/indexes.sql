@@ -6,7 +6,7 @@ SELECT i.indexrelid::bigint AS oid,
        c.relname AS name,
        c.relkind::text AS kind,
        t.relkind::text AS table_kind,
-       pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
+       told.definition,
        i.indisunique AS is_unique,
        i.indisprimary AS is_primary,
        i.indisexclusion AS is_exclusion,
@@ -16,7 +16,10 @@ SELECT i.indexrelid::bigint AS oid,
        i.indislive AS is_live,
        i.indisclustered AS is_clustered,
        i.indisreplident AS is_replica_identity,
-       coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS is_nulls_not_distinct,
+       -- A column since PostgreSQL 15. Taking the row apart is costly: only where the definition has the words.
+       CASE WHEN i.indisunique AND told.definition LIKE '%NULLS NOT DISTINCT%'
+            THEN coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+            ELSE false END AS is_nulls_not_distinct,
        i.indpred IS NOT NULL AS is_partial,
        i.indexprs IS NOT NULL AS has_expressions,
        am.amname AS access_method,
@@ -24,20 +27,23 @@ SELECT i.indexrelid::bigint AS oid,
        pg_catalog.pg_get_expr(i.indexprs, i.indrelid) AS expressions,
        pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
        coalesce(pg_catalog.pg_relation_size(i.indexrelid), 0) AS bytes,
-       (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
-        FROM pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(number, position)
-        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
-        WHERE k.position <= i.indnkeyatts) AS key_columns,
+       (SELECT pg_catalog.json_agg((SELECT a.attname FROM pg_catalog.pg_attribute a
+                                    WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[k.position]) ORDER BY k.position)
+        FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k(position)) AS key_columns,
        (SELECT h.inhparent::bigint FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) AS parent_oid,
-       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attnum, 'target', a.attstattarget) ORDER BY a.attnum)
-        FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics_targets,
+       -- Expressions alone can have one (manual, ALTER INDEX).
+       CASE WHEN i.indexprs IS NOT NULL THEN
+           (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attnum, 'target', a.attstattarget) ORDER BY a.attnum)
+            FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0)
+       END AS statistics_targets,
        con.conname AS constraint_name,
        con.contype::text AS constraint_type,
        pg_catalog.pg_get_constraintdef(con.oid) AS constraint_definition,
        coalesce(con.condeferrable, false) AS is_deferrable,
        coalesce(con.condeferred, false) AS is_deferred
 FROM pg_catalog.pg_index i
+CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_indexdef(i.indexrelid) AS definition OFFSET 0) AS told
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
@@ -47,7 +53,8 @@ LEFT JOIN pg_catalog.pg_constraint con
        ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
   AND n.nspname !~ '^pg_(toast|temp)'
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
-                  WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                    AND x.objid IN (t.oid, c.oid) AND x.deptype = 'e')
+  AND t.oid NOT IN (SELECT x.objid FROM pg_catalog.pg_depend x
+                    WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.deptype = 'e')
+  AND c.oid NOT IN (SELECT x.objid FROM pg_catalog.pg_depend x
+                    WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.deptype = 'e')
 ORDER BY n.nspname, t.relname, c.relname
