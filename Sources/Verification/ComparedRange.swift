@@ -84,6 +84,9 @@ package struct ComparedRange: Sendable {
         }
     }
 
+    /// Whether it is all of a small table, or a small part of one, that nobody has compared yet.
+    var isNewAndSmall: Bool { proof == nil && bytes <= Ledger.smallBytes }
+
     func condition(_ side: Endpoint.Side) -> SQL {
         let inRange = key.map(range.condition(on:)) ?? "true"
         return "\(inRange) AND \(filterCondition(side))"

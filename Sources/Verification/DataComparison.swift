@@ -33,7 +33,23 @@ package final class DataComparison: Sendable {
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
         var described: [QualifiedName: Int] = [:]
+
+        /// The largest range that is left; of small ones that nobody has compared yet several.
+        mutating func next() -> [ComparedRange] {
+            var ranges: [ComparedRange] = []
+            while let range = open.last,
+                ranges.isEmpty || ranges.count < DataComparison.smallTogether && range.isNewAndSmall
+            {
+                ranges.append(open.removeLast())
+                guard range.isNewAndSmall else { break }
+            }
+            return ranges
+        }
     }
+
+    /// Of how many small tables both sides are asked at once: with thousands of them each question costs more than its
+    /// answer.
+    private static let smallTogether = 25
 
     /// How many keys of a table are named.
     private static let namedKeys = 100
@@ -102,9 +118,17 @@ package final class DataComparison: Sendable {
     /// - Parameter pair: The connections to ask.
     /// - Throws: ``PostgresError``.
     package func compare(with pair: VerificationPair) throws {
-        while !isStopped(), let range = state.withLock({ $0.open.popLast() }) {
+        while !isStopped() {
+            let ranges = state.withLock { $0.next() }
+            guard let first = ranges.first else { return }
             try pair.turnToNext()
-            try during("comparing \(range.table) \(range.range)") { try compare(range, pair) }
+            if ranges.count > 1 {
+                try during("comparing \(first.table) and \(ranges.count - 1) other small tables") {
+                    try compare(ranges, pair)
+                }
+            } else {
+                try during("comparing \(first.table) \(first.range)") { try compare(first, pair) }
+            }
         }
     }
 
@@ -210,6 +234,33 @@ package final class DataComparison: Sendable {
         }
         let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash, .source)))
         let target = try Fingerprint(pair.target.queryOne(range.fingerprint(hash, .target)))
+        try enter(source, target, of: range, pair)
+    }
+
+    private func compare(_ ranges: [ComparedRange], _ pair: VerificationPair) throws {
+        func fingerprints(_ side: Endpoint.Side) throws -> [Int: Fingerprint] {
+            let each = ranges.enumerated().map { number, range -> SQL in
+                "SELECT \(number) AS number, q.* FROM (\(range.fingerprint(hash, side))) AS q"
+            }
+            let rows = try pair.connection(side).query(each.joined(separator: " UNION ALL "))
+            return try Dictionary(uniqueKeysWithValues: rows.map { (try $0.integer("number"), try Fingerprint($0)) })
+        }
+        let (source, target) = (try fingerprints(.source), try fingerprints(.target))
+        for (number, range) in ranges.enumerated() {
+            guard let ours = source[number], let theirs = target[number] else {
+                throw PostgresError(.unexpectedAnswer, "the server did not answer for \(range.table)")
+            }
+            try enter(ours, theirs, of: range, pair)
+        }
+    }
+
+    /// Enters what came of a range, and finds the rows that differ.
+    private func enter(
+        _ source: Fingerprint,
+        _ target: Fingerprint,
+        of range: ComparedRange,
+        _ pair: VerificationPair
+    ) throws {
         let isDifferent = source != target
         let room = state.withLock { state in
             var tally = state.tallies[range.table] ?? Tally()
