@@ -30,7 +30,7 @@ package struct ChunkProof: Sendable, Hashable, Codable {
     }
 
     /// What becomes of a chunk's proof with its next mark.
-    package enum Fate: Sendable {
+    package enum Fate: String, Sendable {
         /// Rows may have come, none went.
         case stands
         /// Rows went, by being updated or deleted; what is said of the others stays true.
@@ -40,8 +40,8 @@ package struct ChunkProof: Sendable, Hashable, Codable {
 
         var sql: SQL {
             switch self {
-            case .stands: "proof"
-            case .reduced: #"proof || '{"isReduced": true}'"#
+            case .stands: "c.proof"
+            case .reduced: #"c.proof || '{"isReduced": true}'"#
             case .void: "NULL"
             }
         }

@@ -52,6 +52,59 @@ extension Ledger {
         )
     }
 
+    /// That a chunk stands at a new mark.
+    package struct Completion: Sendable {
+        let chunk: ChunkEntry
+        let mark: Mark
+        let pass: Int
+        let rows: Int
+        let bytes: Int
+        let proof: ChunkProof.Fate
+
+        /// - Parameters:
+        ///   - chunk: The chunk.
+        ///   - mark: The mark it stands at now.
+        ///   - pass: The pass this counts for.
+        ///   - rows: How many rows of the chunk the target holds now.
+        ///   - bytes: How many bytes were copied for it, all passes together.
+        ///   - proof: What becomes of the proof of its rows.
+        package init(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, proof: ChunkProof.Fate) {
+            self.chunk = chunk
+            self.mark = mark
+            self.pass = pass
+            self.rows = rows
+            self.bytes = bytes
+            self.proof = proof
+        }
+    }
+
+    /// Enters that chunks stand at new marks, in the transaction that made it so.
+    package func complete(_ completions: [Completion]) throws {
+        guard !completions.isEmpty else { return }
+        // As many as there are, so that the planner knows: one chunk among tens of thousands is found by its key.
+        let rows = try completions.map { done -> SQL in
+            let id: SQL = "\(done.chunk.relationId)::integer, \(done.chunk.chunkNumber)::integer"
+            return """
+                (\(id), \(literal: try Self.json(done.mark))::jsonb, \(done.pass)::bigint, \(done.rows)::bigint,
+                 \(done.bytes)::bigint, \(literal: done.proof.rawValue))
+                """
+        }
+        try connection.execute(
+            """
+            UPDATE tidemark.chunk c
+            SET mark = e.mark, is_adopted = false, pass = e.pass, rows = e.rows, bytes = e.bytes, shed_snapshot = NULL,
+                written_rows = NULL,
+                proof = CASE e.proof
+                            WHEN \(literal: ChunkProof.Fate.stands.rawValue) THEN \(ChunkProof.Fate.stands.sql)
+                            WHEN \(literal: ChunkProof.Fate.reduced.rawValue) THEN \(ChunkProof.Fate.reduced.sql)
+                        END,
+                transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
+            FROM (VALUES \(rows.joined(separator: ", "))) AS e(relation_id, chunk_number, mark, pass, rows, bytes, proof)
+            WHERE (c.relation_id, c.chunk_number) = (e.relation_id, e.chunk_number)
+            """
+        )
+    }
+
     /// Enters that all statements of objects are done, in the transaction that did them.
     package func complete(_ objects: [ObjectEntry]) throws {
         guard !objects.isEmpty else { return }

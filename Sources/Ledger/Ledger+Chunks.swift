@@ -7,6 +7,10 @@ extension Ledger {
     /// Of how many tables they are taken at once.
     static let smallTogether = 50
 
+    /// The order of `chunk_due`: the larger a table was when it was entered, the smaller is its number.
+    static let dueOrder: SQL =
+        "c.pass, c.relation_id, (CASE WHEN c.mark IS NULL THEN c.chunk_number ELSE -c.chunk_number END)"
+
     /// Takes the next chunk that is due, the largest tables' first; it stays taken until the open transaction ends.
     ///
     /// Workers of any number of processes may claim at once: a taken row is skipped, not waited for. Of small tables
@@ -39,23 +43,29 @@ extension Ledger {
             WITH claimed AS MATERIALIZED (
                 SELECT \(Self.chunkColumns) FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
                 WHERE \(isDue)
-                ORDER BY r.table_bytes DESC, c.relation_id, c.chunk_number
+                ORDER BY \(Self.dueOrder)
                 FOR UPDATE OF c SKIP LOCKED LIMIT \(count))
             SELECT * FROM claimed ORDER BY relation_id, chunk_number
             """
         )
     }
 
-    /// The same for chunks on a condition on `tidemark.chunk c` and `tidemark.relation r`.
-    func claim(where isDue: SQL) throws -> ChunkEntry? {
+    /// Takes one chunk.
+    ///
+    /// - Parameters:
+    ///   - isDue: A condition on `tidemark.chunk c` and `tidemark.relation r`, which leaves out by the order's first
+    ///     column what has been dealt with.
+    ///   - order: One that an index has.
+    /// - Returns: The chunk; nil when none is left that nobody has taken.
+    /// - Throws: ``PostgresError``.
+    func claim(where isDue: SQL, inOrderOf order: SQL = Ledger.dueOrder) throws -> ChunkEntry? {
         try fence()
         // The locking clause cannot stand in a subquery that is aggregated, hence decoded from a subselect by key.
         let claimed = try connection.query(
             """
             SELECT c.relation_id, c.chunk_number FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
             WHERE \(isDue)
-            -- Bases in the order of the key; of what is there already the end first: new rows are mostly there.
-            ORDER BY r.table_bytes DESC, c.relation_id, CASE WHEN c.mark IS NULL THEN c.chunk_number ELSE -c.chunk_number END
+            ORDER BY \(order)
             FOR UPDATE OF c SKIP LOCKED LIMIT 1
             """
         )
@@ -70,38 +80,13 @@ extension Ledger {
         ).first
     }
 
-    /// Enters that a chunk stands at a new mark, in the transaction that made it so.
-    ///
-    /// - Parameters:
-    ///   - chunk: The chunk.
-    ///   - mark: The mark it stands at now.
-    ///   - pass: The pass this counts for.
-    ///   - rows: How many rows of the chunk the target holds now.
-    ///   - bytes: How many bytes were copied for it, all passes together.
-    ///   - proof: What becomes of the proof of its rows.
-    /// - Throws: ``PostgresError``.
-    package func complete(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, proof: ChunkProof.Fate)
-        throws
-    {
-        try connection.execute(
-            """
-            UPDATE tidemark.chunk
-            SET mark = \(value: try Self.json(mark))::jsonb, is_adopted = false, pass = \(value: pass), rows = \(value: rows),
-                bytes = \(value: bytes), shed_snapshot = NULL, written_rows = NULL,
-                proof = \(proof.sql),
-                transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
-            WHERE \(isChunk(chunk))
-            """
-        )
-    }
-
     /// Enters that a chunk has shed what changed up to a snapshot.
     ///
     /// It keeps its old mark, and holds fewer rows.
     package func shed(_ chunk: ChunkEntry, rows: Int, written: Int, snapshot: Snapshot) throws {
         try connection.execute(
             """
-            UPDATE tidemark.chunk
+            UPDATE tidemark.chunk c
             SET rows = \(value: rows), written_rows = \(value: written), shed_snapshot = \(value: snapshot.description),
                 proof = \((rows == chunk.rows ? ChunkProof.Fate.stands : .reduced).sql),
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()

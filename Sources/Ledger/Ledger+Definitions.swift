@@ -26,11 +26,10 @@ extension Ledger {
         let labels: SQL = withLabels ? "excluded" : "tidemark.catalog"
         try connection.execute(
             """
-            INSERT INTO tidemark.catalog (content) VALUES (\(value: try Self.json(catalog))::jsonb)
+            INSERT INTO tidemark.catalog (content, enumerations)
+            VALUES (\(value: try Self.json(catalog))::json, \(value: try Self.json(catalog.enumerations))::jsonb)
             ON CONFLICT (is_only) DO UPDATE
-            SET content = excluded.content
-                    || pg_catalog.jsonb_build_object('enumerations', \(labels).content -> 'enumerations'),
-                read_at = excluded.read_at
+            SET content = excluded.content, enumerations = \(labels).enumerations, read_at = excluded.read_at
             """
         )
     }
@@ -38,17 +37,14 @@ extension Ledger {
     /// Keeps the labels of enums the target has been made like, in the transaction that did it.
     package func keep(_ enumerations: [Enumeration]) throws {
         try connection.execute(
-            """
-            UPDATE tidemark.catalog
-            SET content = content || pg_catalog.jsonb_build_object('enumerations', \(value: try Self.json(enumerations))::jsonb)
-            """
+            "UPDATE tidemark.catalog SET enumerations = \(value: try Self.json(enumerations))::jsonb"
         )
     }
 
     /// The labels of enums the target was made like.
     package func enumerations() throws -> [Enumeration] {
         struct Kept: Decodable { let enumerations: [Enumeration] }
-        return try connection.query(Kept.self, "SELECT content -> 'enumerations' AS enumerations FROM tidemark.catalog")
+        return try connection.query(Kept.self, "SELECT enumerations FROM tidemark.catalog")
             .first?.enumerations ?? []
     }
 

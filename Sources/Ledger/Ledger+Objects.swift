@@ -48,10 +48,11 @@ extension Ledger {
             ObjectEntry.self,
             """
             WITH taken AS MATERIALIZED (
-                SELECT r.relation_id FROM tidemark.relation r
+                SELECT r.relation_id
+                FROM (SELECT DISTINCT o.relation_id FROM tidemark.object o WHERE \(isDue)) AS due
+                JOIN tidemark.relation r USING (relation_id)
                 WHERE r.table_bytes <= \(Self.smallBytes)
-                  AND r.relation_id IN (SELECT o.relation_id FROM tidemark.object o WHERE \(isDue))
-                ORDER BY r.relation_id
+                ORDER BY due.relation_id
                 FOR NO KEY UPDATE OF r SKIP LOCKED LIMIT \(Self.smallTogether)),
             claimed AS MATERIALIZED (
                 SELECT o.* FROM tidemark.object o JOIN taken USING (relation_id) WHERE \(isDue) FOR UPDATE OF o)

@@ -28,7 +28,8 @@ extension Ledger {
             where: """
                 \(ChunkStage.isCopiedAhead) AND c.mark IS NOT NULL AND c.written_rows IS NULL
                 AND ((c.proof ->> 'rows')::bigint IS DISTINCT FROM c.rows OR c.proof ? 'isReduced') AND c.proof_pass < \(pass)
-                """
+                """,
+            inOrderOf: "c.proof_pass, c.relation_id, c.chunk_number"
         )
     }
 

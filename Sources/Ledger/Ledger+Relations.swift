@@ -10,6 +10,13 @@ extension Ledger {
             uniquingKeysWith: { first, _ in first }
         )
         try enter(plan.tables.compactMap { plan in definitions[plan.name].map { NewRelation(plan, $0) } })
+        // Who takes chunks finds them by an index, if the planner knows how many there are.
+        try connection.execute(
+            """
+            ANALYZE tidemark.relation (relation_id, treatment, table_bytes, has_other_unique_keys),
+                    tidemark.chunk (relation_id, chunk_number, pass, proof_pass, is_adopted)
+            """
+        )
     }
 
     /// Enters one table with its chunks.
@@ -90,7 +97,7 @@ extension Ledger {
                 """
             )
         }
-        // Who takes them next finds them by an index, if the planner knows how many there are.
+        // As with chunks.
         if objects.count > Self.rowsPerStatement { try connection.execute("ANALYZE tidemark.object") }
     }
 

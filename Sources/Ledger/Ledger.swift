@@ -8,7 +8,7 @@ package import Postgres
 /// Everything here is plain SQL in whatever transaction is open on the connection, so that a chunk's row is committed
 /// with the chunk's rows, and an object's with the object.
 package struct Ledger {
-    package static let version = 3
+    package static let version = 4
     package static let schema: Identifier = "tidemark"
     /// Each before those it refers to.
     static let tables: [Identifier] = ["event", "object", "definition", "catalog", "chunk", "relation", "run"]
@@ -160,7 +160,7 @@ package struct Ledger {
 
     static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = .withoutEscapingSlashes
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 }

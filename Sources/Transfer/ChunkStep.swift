@@ -12,10 +12,18 @@ struct ChunkStep {
     let now: Mark
     let context: PassContext
     let progress: TransferProgress
+    /// Whether the target's table is known to hold nothing.
+    let isEmpty: Bool
+
+    /// What was done, and what the ledger is to tell of it in the same transaction; nil: it tells already.
+    struct Result {
+        let outcome: ChunkOutcome
+        let completion: Ledger.Completion?
+    }
 
     private var source: ChunkSource { ChunkSource(lane.source, relation: relation, range: chunk.range) }
 
-    func run(_ stage: ChunkStage) throws -> ChunkOutcome {
+    func run(_ stage: ChunkStage) throws -> Result {
         guard relation.treatment.isCopiedAhead, let key = relation.key else { return try copyWhole() }
         guard let mark = chunk.mark else {
             guard chunk.isAdopted else { return try copyBase(countsFor: stage) }
@@ -30,46 +38,61 @@ struct ChunkStep {
 
     // MARK: Base and whole
 
-    private func copyBase(countsFor stage: ChunkStage) throws -> ChunkOutcome {
+    private func copyBase(countsFor stage: ChunkStage) throws -> Result {
         let copied = try copy(source.allRows)
         // A table with other unique keys is complete only when all its chunks stand in one snapshot.
         let isSettled = !relation.hasOtherUniqueKeys || context.snapshot != nil
-        try complete(rows: copied.rows, copied: copied, pass: isSettled ? context.pass : chunk.pass)
-        return ChunkOutcome(kind: .base, copied: copied, removed: 0)
+        return Result(
+            outcome: ChunkOutcome(kind: .base, copied: copied, removed: 0),
+            completion: completion(
+                rows: copied.rows,
+                copied: copied,
+                pass: isSettled ? context.pass : chunk.pass
+            )
+        )
     }
 
-    private func copyWhole() throws -> ChunkOutcome {
+    private func copyWhole() throws -> Result {
         // Emptying a table takes longer than filling one that is small.
         if try chunk.mark != nil || relation.tableBytes > Ledger.smallBytes || holdsRows() {
             try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
         }
         let copied = try copy(source.allRows)
-        try complete(rows: copied.rows, copied: copied, pass: context.pass)
-        return ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows)
+        return Result(
+            outcome: ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows),
+            completion: completion(rows: copied.rows, copied: copied, pass: context.pass)
+        )
     }
 
     private func holdsRows() throws -> Bool {
-        try lane.target.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows)) AS f").boolean("f")
+        try !isEmpty && lane.target.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows)) AS f").boolean("f")
     }
 
     /// Never wrong, whatever the target holds in the range: it is compared, and what differs is copied again.
-    private func reconcile(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> ChunkOutcome {
+    private func reconcile(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> Result {
         let hash = try lane.commonHash()
         guard case .shed(_, let snapshot, _) = stage else {
             if !chunk.isAdopted { tell(reason) }
             let outcome = try Reconciler(lane: lane, hash: hash) { try copy($0.allRows) }.reconcile(source, key)
-            try complete(rows: outcome.rows, copied: outcome.copied, pass: context.pass)
-            return ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed)
+            return Result(
+                outcome: ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed),
+                completion: completion(rows: outcome.rows, copied: outcome.copied, pass: context.pass)
+            )
         }
         // Where there are other unique keys, all chunks must shed before any loads.
         if !chunk.isAdopted { tell(reason) }
         let outcome = try Reconciler(lane: lane, hash: hash, copy: nil).reconcile(source, key)
         if outcome.isEqual {
-            try complete(rows: outcome.rows, copied: .zero, pass: context.pass)
-            return ChunkOutcome(kind: .reconciled, copied: .zero, removed: 0)
+            return Result(
+                outcome: ChunkOutcome(kind: .reconciled, copied: .zero, removed: 0),
+                completion: completion(rows: outcome.rows, copied: .zero, pass: context.pass)
+            )
         }
         try ledger.shedByComparison(chunk, rows: outcome.rows, snapshot: snapshot)
-        return ChunkOutcome(kind: .shed, copied: .zero, removed: outcome.removed)
+        return Result(
+            outcome: ChunkOutcome(kind: .shed, copied: .zero, removed: outcome.removed),
+            completion: nil
+        )
     }
 
     private func tell(_ reason: String) {
@@ -78,16 +101,19 @@ struct ChunkStep {
 
     // MARK: Delta
 
-    private func shedOnly(_ key: Key, since mark: Mark, _ snapshot: Snapshot) throws -> ChunkOutcome {
+    private func shedOnly(_ key: Key, since mark: Mark, _ snapshot: Snapshot) throws -> Result {
         let probe = try countedProbe() ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
             return try reconcile(key, because: miscount, .shed(pass: context.pass, snapshot: snapshot, relation: nil))
         }
         try ledger.shed(chunk, rows: probe.untouched, written: probe.written, snapshot: snapshot)
-        return ChunkOutcome(kind: .shed, copied: .zero, removed: chunk.rows - probe.untouched)
+        return Result(
+            outcome: ChunkOutcome(kind: .shed, copied: .zero, removed: chunk.rows - probe.untouched),
+            completion: nil
+        )
     }
 
-    private func shedAndLoad(_ key: Key, since mark: Mark, _ stage: ChunkStage) throws -> ChunkOutcome {
+    private func shedAndLoad(_ key: Key, since mark: Mark, _ stage: ChunkStage) throws -> Result {
         let counted = try countedProbe()
         let probe = try counted ?? knownProbe() ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
@@ -108,14 +134,16 @@ struct ChunkStep {
         // Where only rows were counted nothing was read: the old mark stays, and a later probe still sees everything.
         let rows = probe.untouched + copied.rows
         let isUnchanged = removed == 0 && copied.rows == 0
-        try complete(
-            rows: rows,
-            copied: copied,
-            pass: context.pass,
-            mark: counted == nil ? now : mark,
-            proof: removed == 0 ? .stands : .reduced
+        return Result(
+            outcome: ChunkOutcome(kind: isUnchanged ? .unchanged : .delta, copied: copied, removed: removed),
+            completion: completion(
+                rows: rows,
+                copied: copied,
+                pass: context.pass,
+                mark: counted == nil ? now : mark,
+                proof: removed == 0 ? .stands : .reduced
+            )
         )
-        return ChunkOutcome(kind: isUnchanged ? .unchanged : .delta, copied: copied, removed: removed)
     }
 
     /// For a table whose rows are declared to be only ever added: as many as before means none was.
@@ -151,14 +179,14 @@ struct ChunkStep {
         )
     }
 
-    private func complete(
+    private func completion(
         rows: Int,
         copied: CopyCount,
         pass: Int,
         mark: Mark? = nil,
         proof: ChunkProof.Fate = .void
-    ) throws {
-        try ledger.complete(
+    ) -> Ledger.Completion {
+        Ledger.Completion(
             chunk,
             mark: mark ?? now,
             pass: pass,

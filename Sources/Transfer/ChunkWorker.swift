@@ -1,3 +1,4 @@
+import Catalog
 package import Ledger
 import Planning
 package import Postgres
@@ -52,14 +53,17 @@ package struct ChunkWorker {
             let chunks = try ledger.claim(stage).compactMap { chunk in
                 context.relations[chunk.relationId].map { (chunk, $0) }
             }
-            let marks = try marksAhead(of: chunks.map(\.1))
+            let ahead = try lookAhead(at: chunks.map(\.1))
+            var completions: [Ledger.Completion] = []
             var events: [Ledger.Event] = []
             let outcomes = try chunks.map { chunk, relation in
                 let start = ContinuousClock.now
-                let outcome = try work(on: chunk, of: relation, stage, ledger, marks[relation.relationId])
-                events.append(event(outcome, chunk, relation, start.duration(to: .now)))
-                return outcome
+                let result = try work(on: chunk, of: relation, stage, ledger, ahead)
+                if let completion = result.completion { completions.append(completion) }
+                events.append(event(result.outcome, chunk, relation, start.duration(to: .now)))
+                return result.outcome
             }
+            try ledger.complete(completions)
             try ledger.record(events)
             return outcomes
         }
@@ -67,14 +71,35 @@ package struct ChunkWorker {
         return !outcomes.isEmpty
     }
 
-    /// The marks of several tables at once: in one snapshot they all have the same right to it.
-    ///
-    /// - Returns: By the tables' numbers; none where each chunk is read in a snapshot of its own.
-    private func marksAhead(of relations: [RelationEntry]) throws -> [Int: Mark] {
-        guard let snapshot = context.snapshot, relations.count > 1 else { return [:] }
+    /// What is known of several tables before the first of them is copied.
+    private struct Ahead {
+        /// By the tables' numbers; in one snapshot they all have the same right to their marks.
+        var marks: [Int: Mark] = [:]
+        /// Those of which the target has not a single page.
+        var empty: Set<Int> = []
+    }
+
+    /// Looks at several tables at once; at none where each chunk is read in a snapshot of its own.
+    private func lookAhead(at relations: [RelationEntry]) throws -> Ahead {
+        guard let snapshot = context.snapshot, relations.count > 1 else { return Ahead() }
         return try lane.reading(in: snapshot) {
-            try RelationEntry.takeMarks(of: relations, on: lane.source, context.identity)
+            Ahead(
+                marks: try RelationEntry.takeMarks(of: relations, on: lane.source, context.identity),
+                empty: try emptyTables(of: relations)
+            )
         }
+    }
+
+    /// What has no page has no row; of a partitioned table that is not asked.
+    private func emptyTables(of relations: [RelationEntry]) throws -> Set<Int> {
+        let sizes = relations.filter { !$0.definition.isPartitioned }.map { relation -> SQL in
+            "(\(relation.relationId), pg_catalog.pg_relation_size(\(literal: relation.name.quoted)))"
+        }
+        guard !sizes.isEmpty else { return [] }
+        let empty = try lane.target.query(
+            "SELECT id FROM (VALUES \(sizes.joined(separator: ", "))) AS t(id, bytes) WHERE bytes = 0"
+        )
+        return Set(try empty.map { try $0.integer("id") })
     }
 
     private func event(
@@ -98,11 +123,11 @@ package struct ChunkWorker {
         of relation: RelationEntry,
         _ stage: ChunkStage,
         _ ledger: Ledger,
-        _ known: Mark?
-    ) throws -> ChunkOutcome {
+        _ ahead: Ahead
+    ) throws -> ChunkStep.Result {
         try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
             try lane.reading(in: context.snapshot) {
-                let mark = try known ?? relation.takeMark(on: lane.source, context.identity)
+                let mark = try ahead.marks[relation.relationId] ?? relation.takeMark(on: lane.source, context.identity)
                 let step = ChunkStep(
                     lane: lane,
                     ledger: ledger,
@@ -110,7 +135,8 @@ package struct ChunkWorker {
                     chunk: chunk,
                     now: mark,
                     context: context,
-                    progress: progress
+                    progress: progress,
+                    isEmpty: ahead.empty.contains(relation.relationId)
                 )
                 return try step.run(stage)
             }

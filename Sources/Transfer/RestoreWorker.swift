@@ -174,14 +174,16 @@ package struct RestoreWorker {
             progress: progress.addBytes
         )
         let removed = chunk.rows - held
-        try ledger.complete(
-            chunk,
-            mark: archived.mark,
-            pass: generation + 1,
-            rows: archived.rows,
-            bytes: chunk.bytes + copied.bytes,
-            proof: removed == 0 ? .stands : .reduced
-        )
+        try ledger.complete([
+            Ledger.Completion(
+                chunk,
+                mark: archived.mark,
+                pass: generation + 1,
+                rows: archived.rows,
+                bytes: chunk.bytes + copied.bytes,
+                proof: removed == 0 ? .stands : .reduced
+            )
+        ])
         let kind: ChunkOutcome.Kind =
             chunk.mark == nil ? .base : removed == 0 && copied.rows == 0 ? .unchanged : .delta
         try ledger.record(

@@ -48,11 +48,15 @@ CREATE TABLE tidemark.definition (
 );
 
 -- One row: what the source's catalog was when it was last read, so that keys can be rebuilt when the source is gone.
+-- enumerations: the labels of enums the target was made like, which may be older.
 CREATE TABLE tidemark.catalog (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-    content jsonb NOT NULL,
+    content json NOT NULL,
+    enumerations jsonb NOT NULL,
     read_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+-- Nothing in it is looked for, and compressing it takes longer than writing it: of thousands of tables it has megabytes.
+ALTER TABLE tidemark.catalog ALTER COLUMN content SET STORAGE EXTERNAL;
 
 -- One row per chunk: a half-open range of its table's key. A bound that is NULL is no bound.
 -- mark: the snapshot in which the chunk was last read, and which database that was. NULL until the base is there.
@@ -81,6 +85,12 @@ CREATE TABLE tidemark.chunk (
     PRIMARY KEY (relation_id, chunk_number)
 );
 
+-- What is taken next, in its order, looked up once for each of perhaps tens of thousands. Bases in the order of the key; of
+-- what is there already the end first: new rows are mostly there.
+CREATE INDEX chunk_due
+    ON tidemark.chunk (pass, relation_id, (CASE WHEN mark IS NULL THEN chunk_number ELSE -chunk_number END));
+CREATE INDEX chunk_unproven ON tidemark.chunk (proof_pass, relation_id, chunk_number);
+
 -- One row per key, index and constraint to rebuild, with the statements that make it and how many of them are committed.
 CREATE TABLE tidemark.object (
     object_id integer PRIMARY KEY,
@@ -96,8 +106,10 @@ CREATE TABLE tidemark.object (
     UNIQUE (kind, schema_name, table_name, object_name)
 );
 
--- What is taken next, in its order: looked up once for each of perhaps tens of thousands.
+-- The same for these; small tables are taken with all of their objects.
 CREATE INDEX object_due ON tidemark.object ((steps_done > 0), stage, bytes DESC, object_id)
+    WHERE steps_done < pg_catalog.jsonb_array_length(statements);
+CREATE INDEX object_due_of_relation ON tidemark.object (relation_id)
     WHERE steps_done < pg_catalog.jsonb_array_length(statements);
 
 -- The audit trail: everything that changed something, how long it took and how it ended.
