@@ -117,7 +117,7 @@ extension DatabaseIdentity {
     }
 }
 
-/// The catalog's queries, kept as `.sql` files that also run in psql.
+/// The catalog's queries, kept as `.sql` files that also run in psql; `table_meaning.sql` is a part of two others.
 package enum CatalogQuery {
     static let tables = withMeaning(PackageResources.tables_sql)
     static let tableNames = sql(PackageResources.table_names_sql)

@@ -20,12 +20,15 @@ extension Ledger {
     /// - Returns: The chunks; none when none is left that nobody has taken.
     /// - Throws: ``PostgresError``.
     package func claim(_ stage: ChunkStage) throws -> [ChunkEntry] {
-        guard let first = try claim(where: stage.isDue) else { return [] }
+        guard let first = try claim(where: stage.isDue).first else { return [] }
         guard case .cutover = stage, try isSmallAndWhole(first.relationId) else { return [first] }
         // What this transaction has taken is not locked for itself.
         let isAnother: SQL = "c.relation_id <> \(first.relationId)"
         return try [first]
-            + claimMany(where: "\(stage.isDue) AND \(Self.isSmallAndWhole) AND \(isAnother)", Self.smallTogether - 1)
+            + claim(
+                where: "\(stage.isDue) AND \(Self.isSmallAndWhole) AND \(isAnother)",
+                atMost: Self.smallTogether - 1
+            )
     }
 
     private static let isSmallAndWhole: SQL = "r.treatment = 'whole' AND r.table_bytes <= \(smallBytes)"
@@ -36,48 +39,28 @@ extension Ledger {
         ).boolean("f")
     }
 
-    private func claimMany(where isDue: SQL, _ count: Int) throws -> [ChunkEntry] {
-        try connection.query(
+    /// Takes chunks; they stay taken until the open transaction ends.
+    ///
+    /// - Parameters:
+    ///   - isDue: A condition on `tidemark.chunk c` and `tidemark.relation r`; best one that leaves out by the order's
+    ///     first column what has been dealt with.
+    ///   - order: One that an index has.
+    ///   - count: How many at most.
+    /// - Returns: The chunks, by table; none when none is left that nobody has taken.
+    /// - Throws: ``PostgresError``.
+    func claim(where isDue: SQL, inOrderOf order: SQL = Ledger.dueOrder, atMost count: Int = 1) throws -> [ChunkEntry] {
+        try fence()
+        return try connection.query(
             ChunkEntry.self,
             """
             WITH claimed AS MATERIALIZED (
                 SELECT \(Self.chunkColumns) FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
                 WHERE \(isDue)
-                ORDER BY \(Self.dueOrder)
+                ORDER BY \(order)
                 FOR UPDATE OF c SKIP LOCKED LIMIT \(count))
             SELECT * FROM claimed ORDER BY relation_id, chunk_number
             """
         )
-    }
-
-    /// Takes one chunk.
-    ///
-    /// - Parameters:
-    ///   - isDue: A condition on `tidemark.chunk c` and `tidemark.relation r`, which leaves out by the order's first
-    ///     column what has been dealt with.
-    ///   - order: One that an index has.
-    /// - Returns: The chunk; nil when none is left that nobody has taken.
-    /// - Throws: ``PostgresError``.
-    func claim(where isDue: SQL, inOrderOf order: SQL = Ledger.dueOrder) throws -> ChunkEntry? {
-        try fence()
-        // The locking clause cannot stand in a subquery that is aggregated, hence decoded from a subselect by key.
-        let claimed = try connection.query(
-            """
-            SELECT c.relation_id, c.chunk_number FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
-            WHERE \(isDue)
-            ORDER BY \(order)
-            FOR UPDATE OF c SKIP LOCKED LIMIT 1
-            """
-        )
-        guard let claimed = claimed.first else { return nil }
-        return try connection.query(
-            ChunkEntry.self,
-            """
-            SELECT \(Self.chunkColumns) FROM tidemark.chunk c
-            WHERE c.relation_id = \(value: try claimed.text("relation_id"))::integer
-              AND c.chunk_number = \(value: try claimed.text("chunk_number"))::integer
-            """
-        ).first
     }
 
     /// Enters that a chunk has shed what changed up to a snapshot.

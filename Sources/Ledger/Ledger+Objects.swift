@@ -19,19 +19,21 @@ extension Ledger {
         let others: SQL =
             passedOver.isEmpty
             ? "" : "AND o.object_id NOT IN (\(passedOver.map { "\($0)" as SQL }.joined(separator: ", ")))"
-        let claimed = try connection.query(
+        return try connection.query(
+            ObjectEntry.self,
             """
-            SELECT o.object_id FROM tidemark.object o
+            SELECT \(Self.objectColumns) FROM tidemark.object o
             WHERE o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
               AND \(pass.map(isReady(in:)) ?? "true") \(others)
             -- Builds before take-overs, which would wait for the other builds of their table.
             ORDER BY o.steps_done > 0, o.stage, o.bytes DESC, o.object_id
             FOR UPDATE OF o SKIP LOCKED LIMIT 1
             """
-        )
-        guard let claimed = claimed.first else { return nil }
-        return try objects(where: "object_id = \(value: try claimed.integer("object_id"))").first
+        ).first
     }
+
+    private static let objectColumns: SQL =
+        "object_id, stage, kind, schema_name, table_name, object_name, statements, steps_done, bytes"
 
     /// Takes all objects of some small tables; they stay taken until the open transaction ends.
     ///
@@ -56,8 +58,7 @@ extension Ledger {
                 FOR NO KEY UPDATE OF r SKIP LOCKED LIMIT \(Self.smallTogether)),
             claimed AS MATERIALIZED (
                 SELECT o.* FROM tidemark.object o JOIN taken USING (relation_id) WHERE \(isDue) FOR UPDATE OF o)
-            SELECT object_id, stage, kind, schema_name, table_name, object_name, statements, steps_done, bytes
-            FROM claimed ORDER BY relation_id, stage, object_id
+            SELECT \(Self.objectColumns) FROM claimed ORDER BY relation_id, stage, object_id
             """
         )
     }
@@ -74,7 +75,7 @@ extension Ledger {
     }
 
     /// Enters that the object's next statement is done, in the transaction that did it.
-    package func complete(of object: ObjectEntry) throws {
+    package func completeStatement(of object: ObjectEntry) throws {
         try connection.execute(
             """
             UPDATE tidemark.object SET steps_done = \(value: object.stepsDone + 1)
@@ -94,15 +95,10 @@ extension Ledger {
         )
     }
 
-    package func objects() throws -> [ObjectEntry] { try objects(where: "true") }
-
-    private func objects(where condition: SQL) throws -> [ObjectEntry] {
+    package func objects() throws -> [ObjectEntry] {
         try connection.query(
             ObjectEntry.self,
-            """
-            SELECT object_id, stage, kind, schema_name, table_name, object_name, statements, steps_done, bytes
-            FROM tidemark.object WHERE \(condition) ORDER BY object_id
-            """
+            "SELECT \(Self.objectColumns) FROM tidemark.object ORDER BY object_id"
         )
     }
 }

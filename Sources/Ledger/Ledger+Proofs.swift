@@ -30,7 +30,7 @@ extension Ledger {
                 AND ((c.proof ->> 'rows')::bigint IS DISTINCT FROM c.rows OR c.proof ? 'isReduced') AND c.proof_pass < \(pass)
                 """,
             inOrderOf: "c.proof_pass, c.relation_id, c.chunk_number"
-        )
+        ).first
     }
 
     /// Enters that a chunk's rows are the same on both sides.

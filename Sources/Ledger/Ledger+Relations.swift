@@ -10,7 +10,11 @@ extension Ledger {
             uniquingKeysWith: { first, _ in first }
         )
         try enter(plan.tables.compactMap { plan in definitions[plan.name].map { NewRelation(plan, $0) } })
-        // Who takes chunks finds them by an index, if the planner knows how many there are.
+        try analyze()
+    }
+
+    /// Who takes chunks finds them by an index, if the planner knows how many there are.
+    package func analyze() throws {
         try connection.execute(
             """
             ANALYZE tidemark.relation (relation_id, treatment, table_bytes, has_other_unique_keys),
@@ -56,12 +60,11 @@ extension Ledger {
         }
     }
 
-    func enterChunks(of relation: Int, _ table: TablePlan, areAdopted: Bool = false) throws {
+    func enterChunks(of relation: Int, _ table: TablePlan) throws {
         try connection.execute(
             """
-            INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, is_adopted)
-            SELECT \(value: relation)::integer, r.number, r.range, r.number <= \(value: table.immutableRanges)::bigint,
-                   \(value: String(areAdopted))::boolean
+            INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable)
+            SELECT \(value: relation)::integer, r.number, r.range, r.number <= \(value: table.immutableRanges)::bigint
             FROM pg_catalog.jsonb_array_elements(\(value: try Self.json(table.ranges))::jsonb)
                  WITH ORDINALITY AS r(range, number)
             """

@@ -5,7 +5,7 @@ import Postgres
 extension Ledger {
     /// Takes the next chunk without a base; it stays taken until the open transaction ends.
     package func claimForRestore() throws -> ChunkEntry? {
-        try claim(where: "c.mark IS NULL")
+        try claim(where: "c.mark IS NULL").first
     }
 
     /// Takes the next chunk of a table that stands at an earlier generation.
@@ -19,7 +19,7 @@ extension Ledger {
         let others: SQL =
             settled.isEmpty
             ? "" : "AND r.relation_id NOT IN (\(settled.map { "\($0)" as SQL }.joined(separator: ", ")))"
-        return try claim(where: "c.mark IS NOT NULL AND c.pass <= \(generation) \(others)")
+        return try claim(where: "c.mark IS NOT NULL AND c.pass <= \(generation) \(others)").first
     }
 
     /// The chunks of a table, locked until the open transaction ends.

@@ -108,12 +108,20 @@ package struct Ledger {
     ///
     /// - Returns: The pass's number.
     package func openPass() throws -> Int {
-        try connection.queryOne(
+        let pass = try connection.queryOne(
             """
             UPDATE tidemark.run SET pass = CASE WHEN is_pass_open THEN pass ELSE pass + 1 END, is_pass_open = true
             RETURNING pass
             """
         ).integer("pass")
+        try alignDue(to: pass)
+        return pass
+    }
+
+    /// Lets all chunks that are due count as of the last pass: then those of the largest tables are taken first,
+    /// whichever pass each was left out by.
+    private func alignDue(to pass: Int) throws {
+        try connection.execute("UPDATE tidemark.chunk SET pass = \(pass - 1) WHERE pass < \(pass - 1)")
     }
 
     /// Begins a new pass even if one is open: its chunks are to be brought to a newer mark than any before.
@@ -122,13 +130,15 @@ package struct Ledger {
     /// - Returns: The pass's number.
     /// - Throws: ``PostgresError``.
     package func openCutoverPass(reading snapshot: Snapshot) throws -> Int {
-        try connection.queryOne(
+        let pass = try connection.queryOne(
             """
             UPDATE tidemark.run
             SET pass = pass + 1, is_pass_open = true, cutover_snapshot = \(value: snapshot.description)
             RETURNING pass
             """
         ).integer("pass")
+        try alignDue(to: pass)
+        return pass
     }
 
     /// Counts the chunks declared immutable as brought: they are not looked at again once they have a base.

@@ -49,7 +49,7 @@ package struct ObjectBuilder {
     ///
     /// - Parameters:
     ///   - stages: The stages that may be built now.
-    ///   - pass: See ``Ledger/claimObject(_:settledIn:)``.
+    ///   - pass: See ``Ledger/claimObject(_:settledIn:passingOver:)``.
     ///   - mayMoreCome: While true, an empty list is looked at again: copying goes on beside this and completes tables.
     /// - Throws: ``PostgresError``, ``LedgerError``.
     package func build(_ stages: [RebuildStage], settledIn pass: Int?, while mayMoreCome: () -> Bool = { false }) throws
@@ -114,7 +114,7 @@ package struct ObjectBuilder {
                 let statement = SQL(trusted: object.statements[object.stepsDone])
                 try share.apply(to: connection, for: statement, bytes: object.bytes)
                 try during("building \(object.description)") { try connection.execute(statement) }
-                try ledger.complete(of: object)
+                try ledger.completeStatement(of: object)
                 try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
                 return object
             }

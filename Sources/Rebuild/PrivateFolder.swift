@@ -12,7 +12,7 @@ package final class PrivateFolder: Sendable {
         guard mkdtemp(&template) != nil else {
             throw ToolError(
                 "cannot make a folder in \(scratch): \(String(cString: strerror(errno)))",
-                hint: "set TMPDIR to a folder with room"
+                hint: "name a folder for temporary files with TMPDIR"
             )
         }
         path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }

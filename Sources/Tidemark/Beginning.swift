@@ -65,6 +65,7 @@ struct Beginning {
                             contents: migration.options.targetContents,
                             keepsIndexes: migration.options.keepsIndexes
                         ).adopt(pieces.entries, present: present, ofDatabase: ofDatabase)
+                        try ledger.analyze()
                         try RowFilter.refuseChanging(plan, on: connection, areEmpty: false)
                     } else {
                         try during("making the source's definitions on the target") {

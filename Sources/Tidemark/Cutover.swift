@@ -27,20 +27,12 @@ struct Cutover {
         let recorder = recorder
         return try await recorder.recording {
             try await Preparation(migration).withSession(for: "cutover", mayCreate: false) { session in
-                do {
-                    return try await work(session)
-                } catch is Stopped {
-                    await recorder.collect(from: session)
-                    return recorder.finish(.stopped, warnings: session.warnings)
-                } catch {
-                    await recorder.collect(from: session)
-                    throw error
-                }
+                try await recorder.recording(session) { (try await work(session), []) }
             }
         }
     }
 
-    private func work(_ session: Session) async throws -> RunReport {
+    private func work(_ session: Session) async throws -> RunReport.Outcome {
         let before = try await Quiet.Baseline(of: migration.source, session: session.run.sessionPrefix)
         return try await SnapshotHolder.with(
             migration.source,
@@ -114,7 +106,7 @@ struct Cutover {
         _ verification: VerificationResult,
         _ before: Quiet.Baseline,
         _ snapshot: Snapshot
-    ) async throws -> RunReport {
+    ) async throws -> RunReport.Outcome {
         let quiet =
             migration.options.fence == .lock
             ? try await recorder.phase("quiet") {
@@ -143,8 +135,7 @@ struct Cutover {
             report.verification = judged
             report.quiet = quiet.description
         }
-        await recorder.collect(from: session)
-        return recorder.finish(RunReport.Outcome(judged.verdict), warnings: session.warnings)
+        return RunReport.Outcome(judged.verdict)
     }
 }
 

@@ -93,7 +93,7 @@ public struct DatabaseArchive: Sendable {
     ///   - target: The database, whoever filled it.
     ///   - generation: The one it should be; nil: the newest.
     /// - Returns: What was examined and found.
-    /// - Throws: ``ArchiveError``, ``PostgresError``.
+    /// - Throws: ``ArchiveError``, ``LedgerError``, ``PostgresError``.
     public func verify(_ target: Endpoint, at generation: Int? = nil) async throws -> RunReport {
         let recorder = RunRecorder("verify", source: path, target: target.description, observer: observer)
         return try await recorder.recording {
@@ -113,7 +113,7 @@ public struct DatabaseArchive: Sendable {
                 triesInserts: options.triesInserts
             ).run()
             recorder.update { $0.verification = result }
-            return recorder.finish(RunReport.Outcome(result.verdict), warnings: [])
+            return recorder.finish(RunReport.Outcome(result.verdict))
         }
     }
 

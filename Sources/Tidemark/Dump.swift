@@ -51,16 +51,13 @@ struct Dump {
 
     func run() async throws -> RunReport {
         try await recorder.recording {
-            do {
-                let directory = try ArchiveDirectory.openOrCreate(archive.path, now: Date.now.formatted(.iso8601))
-                return try await directory.whileLocked {
-                    let previous = try directory.generations().last
-                    let situation = try await situation(directory, previous)
-                    try await write(situation)
-                    return recorder.finish(.done, warnings: situation.warnings)
-                }
-            } catch is Stopped {
-                return recorder.finish(.stopped, warnings: [])
+            let directory = try ArchiveDirectory.openOrCreate(archive.path, now: Date.now.formatted(.iso8601))
+            return try await directory.whileLocked {
+                let previous = try directory.generations().last
+                let situation = try await situation(directory, previous)
+                recorder.warn(situation.warnings)
+                try await write(situation)
+                return recorder.finish(.done)
             }
         }
     }
@@ -82,14 +79,15 @@ struct Dump {
                     previous: previous?.manifest,
                     hash: Manifest.Hash(of: catalog.identity, answers)
                 )
+                let planned = try planner.tables(on: connection)
                 return Situation(
                     directory: directory,
                     previous: previous,
                     catalog: catalog,
                     access: Definitions.Access(connection),
                     answers: answers,
-                    tables: try planner.tables(on: connection),
-                    warnings: try planner.warnings()
+                    tables: planned.tables,
+                    warnings: planned.warnings
                 )
             }
         }

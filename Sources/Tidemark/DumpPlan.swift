@@ -49,12 +49,10 @@ struct DumpPlan {
         ).plan()
     }
 
-    func warnings() throws -> [String] { try plan().warnings }
-
     /// - Parameter source: A connection to the source, to find out where to cut tables that are written anew.
-    /// - Returns: All tables, the largest first.
+    /// - Returns: All tables, the largest first, and what the operator should know.
     /// - Throws: ``PlanError``, ``PostgresError``.
-    func tables(on source: Connection) throws -> [PlannedTable] {
+    func tables(on source: Connection) throws -> (tables: [PlannedTable], warnings: [String]) {
         var plan = try plan()
         try RowFilter.refuseUnfit(plan, on: source)
         var kept: [QualifiedName: [ArchivedChunk]] = [:]
@@ -71,7 +69,7 @@ struct DumpPlan {
             Plan(tables: plan.tables.filter { kept[$0.name] == nil }, warnings: [])
         )
         let cut = Dictionary(fresh.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        return plan.tables.compactMap { table in
+        let tables = plan.tables.compactMap { table -> PlannedTable? in
             guard let definition = catalog.table(table.name) else { return nil }
             let plan = cut[table.name] ?? table
             return PlannedTable(
@@ -81,6 +79,7 @@ struct DumpPlan {
                 previous: kept[table.name] ?? []
             )
         }
+        return (tables, plan.warnings)
     }
 
     /// nil where nothing can be built upon: another table, other columns, another key.

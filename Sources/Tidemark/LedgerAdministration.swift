@@ -16,7 +16,7 @@ public struct LedgerAdministration: Sendable {
     /// Reads only, and disturbs nobody.
     ///
     /// - Returns: Nil where the target has no ledger.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
     public func status() async throws -> RunStatus? {
         try await ThreadConfined.with(target, purpose: "tidemark status") { connection in
             try await connection.run { connection in

@@ -39,7 +39,7 @@ struct Merge {
                 let writer = try GenerationWriter(in: directory.folder(of: 0), mayResume: false)
                 let manifest = try await merged(wanted, directory, writer)
                 try writer.finish(manifest)
-                return recorder.finish(.done, warnings: [])
+                return recorder.finish(.done)
             }
         }
     }

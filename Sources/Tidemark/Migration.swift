@@ -55,7 +55,7 @@ public struct Migration: Sendable {
     /// Finds out what would go wrong, and writes nothing.
     ///
     /// - Returns: What the target's server lacks or would refuse, and what of the source will not arrive.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
     public func inspect() async throws -> InspectionReport {
         try await Inspecting(self).run()
     }
@@ -63,7 +63,7 @@ public struct Migration: Sendable {
     /// Decides how each table is treated, and writes nothing.
     ///
     /// - Returns: The plan: the one of the run, if one has begun.
-    /// - Throws: ``PlanError``, ``PostgresError``.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func plan() async throws -> PlanReport {
         try await Preparation(self).plan()
     }
@@ -88,7 +88,7 @@ public struct Migration: Sendable {
     /// Compares the two databases and writes nothing.
     ///
     /// - Returns: What was examined and found.
-    /// - Throws: ``PlanError``, ``PostgresError``.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func verify() async throws -> RunReport {
         try await Verify(self, triesInserts: options.triesInserts).run()
     }
@@ -109,7 +109,7 @@ public struct Migration: Sendable {
     ///
     /// - Parameter concurrently: As there.
     /// - Returns: The statements in order, and what cannot be rebuilt, with the reason.
-    /// - Throws: ``PlanError``, ``PostgresError``.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func rebuildStatements(concurrently: Bool) async throws -> (statements: [String], refused: [String]) {
         try await Rebuilding(self, concurrently: concurrently).statements()
     }

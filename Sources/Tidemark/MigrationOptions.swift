@@ -1,4 +1,3 @@
-import FoundationEssentials
 public import Planning
 
 /// What the operator may decide about a run.
@@ -23,10 +22,8 @@ public struct MigrationOptions: Sendable {
     public var fence = Fence.trust
     /// Where `pg_dump` and `pg_restore` are; nil: PATH and the usual folders.
     public var toolDirectory: String?
-    /// A folder for definitions on their way and for archives that are streamed; a private one is made in it.
-    ///
-    /// `TMPDIR`, or else `/tmp`.
-    public var scratchDirectory = FileManager.default.temporaryDirectory.path
+    /// A folder for definitions on their way; a private one is made in it.
+    public var scratchDirectory = "/tmp"
     /// What the target holds when the run begins.
     public var targetContents = TargetContents.nothing
     /// Load into the indexes that are there instead of building them after the rows; rows that were there keep theirs

@@ -25,17 +25,9 @@ struct Precopy {
         return try await recorder.recording {
             try await Preparation(migration).withSession(for: "precopy", mayCreate: true) { session in
                 try refuseTooLate(session)
-                do {
+                return try await recorder.recording(session) {
                     let changes = try await definitionChanges(session)
-                    let doubts = try await work(session)
-                    await recorder.collect(from: session)
-                    return recorder.finish(.done, warnings: session.warnings + changes + doubts)
-                } catch is Stopped {
-                    await recorder.collect(from: session)
-                    return recorder.finish(.stopped, warnings: session.warnings)
-                } catch {
-                    await recorder.collect(from: session)
-                    throw error
+                    return (.done, changes + (try await work(session)))
                 }
             }
         }

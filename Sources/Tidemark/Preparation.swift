@@ -38,7 +38,7 @@ struct Preparation {
     ///   - mayCreate: Whether a run may begin here.
     ///   - body: The work.
     /// - Returns: What `body` returns.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``, and what `body` throws.
     func withSession<Result: Sendable>(
         for act: String,
         mayCreate: Bool,

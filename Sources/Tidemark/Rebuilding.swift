@@ -87,22 +87,19 @@ struct Rebuilding {
             }
             let plan = try await plan(control)
             for reason in plan.refused { observer(.note("cannot be rebuilt: \(reason)")) }
-            do {
-                try await recorder.phase("rebuild") {
-                    for stage in RebuildStage.allCases {
-                        let repairs = plan.repairs.filter { $0.stage == stage }
-                        let parts = concurrently ? [] : repairs.map(\.parts)
-                        try await carryOut(parts.compactMap(\.build), byTable: false)
-                        try await carryOut(concurrently ? repairs : parts.compactMap(\.rest), byTable: true)
-                        try stop.check()
-                    }
+            recorder.warn(plan.refused)
+            try await recorder.phase("rebuild") {
+                for stage in RebuildStage.allCases {
+                    let repairs = plan.repairs.filter { $0.stage == stage }
+                    let parts = concurrently ? [] : repairs.map(\.parts)
+                    try await carryOut(parts.compactMap(\.build), byTable: false)
+                    try await carryOut(concurrently ? repairs : parts.compactMap(\.rest), byTable: true)
+                    try stop.check()
                 }
-            } catch is Stopped {
-                return recorder.finish(.stopped, warnings: plan.refused)
             }
             let result = try await recorder.phase("verify") { try await comparison(control) }
             recorder.update { $0.verification = result }
-            return recorder.finish(RunReport.Outcome(result.verdict), warnings: plan.refused)
+            return recorder.finish(RunReport.Outcome(result.verdict))
         }
     }
 

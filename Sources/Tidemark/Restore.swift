@@ -52,43 +52,33 @@ struct Restore {
                 migration.options.omissions.formUnion(wanted.manifest.omissions)
                 let session = try await RestoreBeginning(migration: migration, control: control, wanted: wanted)
                     .session(target, begun)
-                return try await restore(wanted, session)
+                return try await recorder.recording(session) { try await restore(wanted, session) }
             }
         }
     }
 
     // MARK: Restoring
 
-    private func restore(_ wanted: WantedGeneration, _ session: Session) async throws -> RunReport {
-        var warnings = session.warnings
+    private func restore(
+        _ wanted: WantedGeneration,
+        _ session: Session
+    ) async throws -> (outcome: RunReport.Outcome, warnings: [String]) {
         if !wanted.manifest.isConsistent, !isAhead {
-            warnings.append(
+            recorder.warn([
                 "generation \(wanted.manifest.generation) was not read in one snapshot (dump --consistent): if the source was written meanwhile, foreign keys may not hold"
-            )
+            ])
         }
-        do {
-            try refuseTooLate(wanted, session)
-            if session.run.step < .keysBuilt {
-                try await bringRows(wanted, session)
-            }
-            let verification = isAhead ? nil : try await complete(wanted, session)
-            await recorder.collect(from: session)
-            guard let verification else {
-                if !isAhead {
-                    warnings.append("nothing was compared with what the archive recorded: verify --archive does it")
-                }
-                return recorder.finish(.done, warnings: warnings)
-            }
-            if verification.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
-            recorder.update { $0.verification = verification }
-            return recorder.finish(RunReport.Outcome(verification.verdict), warnings: warnings)
-        } catch is Stopped {
-            await recorder.collect(from: session)
-            return recorder.finish(.stopped, warnings: warnings)
-        } catch {
-            await recorder.collect(from: session)
-            throw error
+        try refuseTooLate(wanted, session)
+        if session.run.step < .keysBuilt {
+            try await bringRows(wanted, session)
         }
+        if isAhead { return (.done, []) }
+        guard let verification = try await complete(wanted, session) else {
+            return (.done, ["nothing was compared with what the archive recorded: verify --archive does it"])
+        }
+        if verification.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
+        recorder.update { $0.verification = verification }
+        return (RunReport.Outcome(verification.verdict), [])
     }
 
     private func refuseTooLate(_ wanted: WantedGeneration, _ session: Session) throws {

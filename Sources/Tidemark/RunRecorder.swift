@@ -36,13 +36,38 @@ final class RunRecorder: Sendable {
         )
     }
 
-    /// Runs the whole, and tells how far it came when it fails.
+    /// Runs the whole, and tells how far it came when it is stopped or fails.
     func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
         do {
             return try await body()
+        } catch is Stopped {
+            return finish(.stopped)
         } catch {
             report.withLock { $0.failure = "\(error)" }
-            observer(.failed(finish(.failed, warnings: [])))
+            observer(.failed(finish(.failed)))
+            throw error
+        }
+    }
+
+    /// Does a session's work; however that ends, the report has what the ledger tells of it.
+    ///
+    /// - Parameters:
+    ///   - session: The session.
+    ///   - body: The work; returns its outcome, and warnings beside the session's.
+    /// - Returns: The report.
+    /// - Throws: What the body throws.
+    func recording(
+        _ session: Session,
+        _ body: () async throws -> (outcome: RunReport.Outcome, warnings: [String])
+    ) async throws -> RunReport {
+        warn(session.warnings)
+        do {
+            let (outcome, warnings) = try await body()
+            await collect(from: session)
+            warn(warnings)
+            return finish(outcome)
+        } catch {
+            await collect(from: session)
             throw error
         }
     }
@@ -90,7 +115,7 @@ final class RunRecorder: Sendable {
     }
 
     /// Adds what the ledger tells of this run; a report without it is better than none.
-    func collect(from session: Session) async {
+    private func collect(from session: Session) async {
         let work = try? await session.control.run { [epoch = session.epoch] connection in
             let ledger = Ledger(connection, epoch: epoch)
             return (tables: try ledger.tableWork(), statements: try ledger.statementWork())
@@ -112,16 +137,18 @@ final class RunRecorder: Sendable {
         }
     }
 
+    /// Adds what the operator should know.
+    func warn(_ warnings: [String]) { report.withLock { $0.warnings += warnings } }
+
     func update(_ change: @Sendable (inout RunReport) -> Void) {
         report.withLock { change(&$0) }
     }
 
     /// The report, with all that was counted.
-    func finish(_ outcome: RunReport.Outcome, warnings: [String]) -> RunReport {
+    func finish(_ outcome: RunReport.Outcome) -> RunReport {
         let counts = progress.counts
         return report.withLock { report in
             report.outcome = outcome
-            report.warnings = warnings
             report.transfer.chunks = counts.chunks
             report.transfer.unchangedChunks = counts.unchangedChunks
             report.transfer.reconciledChunks = counts.reconciledChunks

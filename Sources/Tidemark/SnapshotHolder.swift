@@ -31,7 +31,6 @@ enum SnapshotHolder {
     ///   - body: Works in the snapshot; receives the connection that holds it as well.
     /// - Returns: What `body` returns.
     /// - Throws: ``PostgresError``, and what `body` throws.
-    /// - Throws: ``PostgresError``.
     static func with<Result: Sendable>(
         _ endpoint: Endpoint,
         tables: [SQL],

@@ -32,6 +32,7 @@ struct Verify {
 
     private func work() async throws -> RunReport {
         let (plan, omissions, proofs) = try await plan()
+        recorder.warn(plan.warnings)
         let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
         let result = try await SnapshotHolder.with(
             migration.source,
@@ -42,7 +43,7 @@ struct Verify {
             try await compare(plan, omissions, proofs, shared, source, purpose: "tidemark verify")
         }
         recorder.update { $0.verification = result }
-        return recorder.finish(RunReport.Outcome(result.verdict), warnings: plan.warnings)
+        return recorder.finish(RunReport.Outcome(result.verdict))
     }
 
     /// Compares at the end of a cutover, in the snapshot the rows were copied in.

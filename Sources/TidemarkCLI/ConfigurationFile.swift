@@ -27,7 +27,7 @@ enum ConfigurationFile {
     /// - Returns: The options it holds.
     /// - Throws: ``PostgresError``.
     static func load(_ path: String?) throws -> MigrationOptions {
-        if path == nil, !FileManager.default.fileExists(atPath: defaultPath) { return MigrationOptions() }
+        if path == nil, !FileManager.default.fileExists(atPath: defaultPath) { return MigrationOptions.ofCommandLine }
         let path = path ?? defaultPath
         guard let data = FileManager.default.contents(atPath: path) else {
             throw UsageError(description: "cannot read the configuration \(path)")
@@ -42,7 +42,7 @@ enum ConfigurationFile {
     }
 
     private static func options(of text: String) throws -> MigrationOptions {
-        var options = MigrationOptions()
+        var options = MigrationOptions.ofCommandLine
         guard let root = try Yams.compose(yaml: text) else { return options }
         guard let mapping = root.mapping else { throw UsageError(description: "a list of 'name: value' is expected") }
         for (key, value) in mapping {

@@ -86,7 +86,7 @@ struct DumpCommand: AsyncParsableCommand {
             if let manifests {
                 report = try await dump(into: manifests)
             } else {
-                report = try await PrivateFolder.with(in: MigrationOptions().scratchDirectory) {
+                report = try await PrivateFolder.with(in: MigrationOptions.ofCommandLine.scratchDirectory) {
                     try await dump(into: $0)
                 }
             }

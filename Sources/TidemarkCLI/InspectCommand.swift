@@ -20,7 +20,7 @@ struct InspectCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Terminal.run(quiet: output.quiet) { terminal in
-            var options = MigrationOptions()
+            var options = MigrationOptions.ofCommandLine
             omissions.apply(to: &options)
             let migration = try Migration(source: source.endpoint(), target: target.endpoint(), options: options)
             let report = try await migration.inspect()

@@ -40,7 +40,7 @@ struct RebuildCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
-            var options = MigrationOptions()
+            var options = MigrationOptions.ofCommandLine
             for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
             if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
             if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }

@@ -35,7 +35,7 @@ struct RestoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
-            var options = MigrationOptions()
+            var options = MigrationOptions.ofCommandLine
             try build.apply(to: &options)
             try jobs.apply(to: &options)
             func restore(from folder: String) async throws -> RunReport {

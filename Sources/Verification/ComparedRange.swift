@@ -22,6 +22,8 @@ package struct ComparedRange: Sendable {
     let filter: String?
     /// How much there is to read, roughly.
     let bytes: Int
+    /// Whether the whole table is small, on either side; a partitioned one is not, whatever its partitions are.
+    let isSmall: Bool
     /// That its rows were the same before; nil: nobody has compared them.
     let proof: ChunkProof?
     /// Of the whole table, without indexes.
@@ -64,6 +66,9 @@ package struct ComparedRange: Sendable {
             let isCutInBlocks =
                 BlockRange.canCut(here, on: source.identity) && BlockRange.canCut(there, on: target.identity)
             let others = Set(here.columns.filter { there.column($0.name)?.type != $0.type }.map(\.name))
+            let isSmall =
+                !here.isPartitioned
+                && max(table.tableBytes, here.tableBytes, there.tableBytes) <= Ledger.smallBytes
             return table.ranges.map { range in
                 ComparedRange(
                     table: table.name,
@@ -75,6 +80,7 @@ package struct ComparedRange: Sendable {
                     range: range,
                     filter: table.filter,
                     bytes: table.tableBytes / max(1, table.ranges.count),
+                    isSmall: isSmall,
                     proof: proofs[table.name]?[range],
                     tableBytes: (here.tableBytes, there.tableBytes),
                     blocks: blocks,
@@ -84,8 +90,8 @@ package struct ComparedRange: Sendable {
         }
     }
 
-    /// Whether it is all of a small table, or a small part of one, that nobody has compared yet.
-    var isNewAndSmall: Bool { proof == nil && bytes <= Ledger.smallBytes }
+    /// Whether it is of a table that is small on either side, and nobody has compared it yet.
+    var isSmallAndNew: Bool { isSmall && proof == nil }
 
     func condition(_ side: Endpoint.Side) -> SQL {
         let inRange = key.map(range.condition(on:)) ?? "true"
@@ -116,12 +122,11 @@ package struct ComparedRange: Sendable {
     ///
     /// The rule of the delta again, in words of its own: what the copier overlooks must not be overlooked here.
     func rowsWritten(since mark: Mark, tellingKeys: Bool, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
-        let sum: SQL = "sum(\(hash.expression(columns, ofOtherType: ofOtherType)))"
         let isWritten = Self.isWritten(since: mark)
         let keys: SQL = tellingKeys ? "coalesce(sum(\(keyHash(hash))) FILTER (WHERE NOT (\(isWritten))), 0)" : "0"
         return """
             SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
-                   coalesce(\(sum) FILTER (WHERE \(isWritten)), 0)::text AS fingerprint, \(keys)::text AS keys
+                   \(sum(hash, where: isWritten)) AS fingerprint, \(keys)::text AS keys
             FROM \(rows) WHERE \(condition(side))
             """
     }
@@ -150,28 +155,33 @@ package struct ComparedRange: Sendable {
         return """
             SELECT count(*) AS rows, count(*) FILTER (WHERE \(condition)) AS proven,
                    count(*) FILTER (WHERE \(isWritten)) AS written,
-                   coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))) FILTER (WHERE \(isWritten)), 0)::text
-                       AS fingerprint,
+                   \(sum(hash, where: isWritten)) AS fingerprint,
                    \(reduced) AS reduced, \(keys)::text AS keys
             FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
             """
     }
 
-    /// The same together with the fingerprint, in one look at the rows.
+    /// How many rows there are, how many of them were written since a mark, and the sum of all hashes.
     func fingerprint(_ hash: RowHash, writtenSince mark: Mark, _ side: Endpoint.Side) -> SQL {
         """
         SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
-               coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))), 0)::text AS fingerprint
+               \(sum(hash)) AS fingerprint
         FROM \(rows) WHERE \(condition(side))
         """
     }
 
-    /// Rows of transactions that the mark's snapshot may not have seen: those at or beyond its oldest open one on the
-    /// circle of 32-bit ids (PostgreSQL manual 25.1.5).
+    /// The sum of the hashes of all rows, or of those that fulfil a condition.
+    private func sum(_ hash: RowHash, where condition: SQL? = nil) -> SQL {
+        let filter: SQL = condition.map { " FILTER (WHERE \($0))" } ?? ""
+        return "coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType)))\(filter), 0)::text"
+    }
+
     private static func written(since mark: Mark) -> SQL {
         "count(*) FILTER (WHERE \(isWritten(since: mark)))"
     }
 
+    /// Rows of transactions that the mark's snapshot may not have seen: those at or beyond its oldest open one on the
+    /// circle of 32-bit ids (PostgreSQL manual 25.1.5).
     private static func isWritten(since mark: Mark) -> SQL {
         let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
         return "NOT pg_catalog.age(xmin) > pg_catalog.age('\(Int(oldest))'::pg_catalog.xid)"
@@ -180,7 +190,7 @@ package struct ComparedRange: Sendable {
     /// Count and sum of hashes.
     func fingerprint(_ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
-        SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))), 0)::text AS fingerprint
+        SELECT count(*) AS rows, \(sum(hash)) AS fingerprint
         FROM \(rows) WHERE \(condition(side))
         """
     }
@@ -188,7 +198,7 @@ package struct ComparedRange: Sendable {
     /// The same for a part of the whole table.
     func fingerprint(of part: BlockRange, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
-        SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType))), 0)::text AS fingerprint
+        SELECT count(*) AS rows, \(sum(hash)) AS fingerprint
         FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
         """
     }

@@ -38,10 +38,10 @@ package final class DataComparison: Sendable {
         mutating func next() -> [ComparedRange] {
             var ranges: [ComparedRange] = []
             while let range = open.last,
-                ranges.isEmpty || ranges.count < DataComparison.smallTogether && range.isNewAndSmall
+                ranges.isEmpty || ranges.count < DataComparison.smallTogether && range.isSmallAndNew
             {
                 ranges.append(open.removeLast())
-                guard range.isNewAndSmall else { break }
+                guard range.isSmallAndNew else { break }
             }
             return ranges
         }
@@ -120,14 +120,10 @@ package final class DataComparison: Sendable {
     package func compare(with pair: VerificationPair) throws {
         while !isStopped() {
             let ranges = state.withLock { $0.next() }
-            guard let first = ranges.first else { return }
-            try pair.turnToNext()
-            if ranges.count > 1 {
-                try during("comparing \(first.table) and \(ranges.count - 1) other small tables") {
-                    try compare(ranges, pair)
-                }
-            } else {
-                try during("comparing \(first.table) \(first.range)") { try compare(first, pair) }
+            guard !ranges.isEmpty else { return }
+            try pair.turnToNext(ranges.count)
+            if try ranges.count == 1 || !compareTogether(ranges, pair) {
+                for range in ranges { try compareByItself(range, pair) }
             }
         }
     }
@@ -223,6 +219,10 @@ package final class DataComparison: Sendable {
         return result
     }
 
+    private func compareByItself(_ range: ComparedRange, _ pair: VerificationPair) throws {
+        try during("comparing \(range.table) \(range.range)") { try compare(range, pair) }
+    }
+
     private func compare(_ range: ComparedRange, _ pair: VerificationPair) throws {
         if let proof = range.proof, let rows = try rowsStanding(proof, of: range, pair) {
             return state.withLock { state in
@@ -237,7 +237,9 @@ package final class DataComparison: Sendable {
         try enter(source, target, of: range, pair)
     }
 
-    private func compare(_ ranges: [ComparedRange], _ pair: VerificationPair) throws {
+    /// - Returns: False where the server refused: each by itself tells which of them it is.
+    /// - Throws: ``PostgresError``, of any other kind.
+    private func compareTogether(_ ranges: [ComparedRange], _ pair: VerificationPair) throws -> Bool {
         func fingerprints(_ side: Endpoint.Side) throws -> [Int: Fingerprint] {
             let each = ranges.enumerated().map { number, range -> SQL in
                 "SELECT \(number) AS number, q.* FROM (\(range.fingerprint(hash, side))) AS q"
@@ -245,13 +247,20 @@ package final class DataComparison: Sendable {
             let rows = try pair.connection(side).query(each.joined(separator: " UNION ALL "))
             return try Dictionary(uniqueKeysWithValues: rows.map { (try $0.integer("number"), try Fingerprint($0)) })
         }
-        let (source, target) = (try fingerprints(.source), try fingerprints(.target))
+        let (source, target): ([Int: Fingerprint], [Int: Fingerprint])
+        do {
+            (source, target) = (try fingerprints(.source), try fingerprints(.target))
+        } catch let error as PostgresError where error.code == .statementFailed {
+            try pair.beginAnew()
+            return false
+        }
         for (number, range) in ranges.enumerated() {
             guard let ours = source[number], let theirs = target[number] else {
                 throw PostgresError(.unexpectedAnswer, "the server did not answer for \(range.table)")
             }
             try enter(ours, theirs, of: range, pair)
         }
+        return true
     }
 
     /// Enters what came of a range, and finds the rows that differ.

@@ -74,6 +74,7 @@ package final class RecordedComparison: Sendable {
                     range: chunk.range,
                     filter: nil,
                     bytes: table.tableBytes / max(1, table.chunks.count),
+                    isSmall: false,
                     proof: nil,
                     tableBytes: (here.tableBytes, there.tableBytes),
                     blocks: ([], blocks),

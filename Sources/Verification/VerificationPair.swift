@@ -56,15 +56,23 @@ package final class VerificationPair {
     /// Says that another table, or another part of one, is looked at from now on: the same snapshots, perhaps in new
     /// transactions.
     ///
+    /// - Parameter count: How many tables; more than a transaction should have get one of their own.
     /// - Returns: Whether the transactions are new.
     /// - Throws: ``PostgresError``.
     @discardableResult
-    func turnToNext() throws -> Bool {
-        tables += 1
+    func turnToNext(_ count: Int = 1) throws -> Bool {
+        tables += count
         guard tables > Self.tablesOfTransaction else { return false }
-        tables = 1
+        tables = count
+        try beginAnew()
+        return true
+    }
+
+    /// Ends both transactions, failed or not, and reads the same snapshots in new ones.
+    ///
+    /// - Throws: ``PostgresError``.
+    func beginAnew() throws {
         try source.execute("COMMIT; \(beginnings.source)")
         try target.execute("COMMIT; \(beginnings.target)")
-        return true
     }
 }

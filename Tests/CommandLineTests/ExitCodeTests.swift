@@ -60,6 +60,7 @@ import Testing
                 )
             }
             #expect(verification?.code == 4, "\(verification?.errors ?? "")")
+            #expect(verification?.output.contains("STOPPED") == true)
         }
     }
 }

@@ -16,6 +16,8 @@ import Verification
         _ change: () async throws -> Void = {}
     ) async throws -> (report: RunReport, table: VerificationResult.ComparedTable) {
         try await pair.source.untilMarksTell()
+        #expect(try await pair.migration { $0.provesAhead = false }.precopy().outcome == .done)
+        try await pair.target.untilMarksTell()
         let precopy = try await pair.migration().precopy()
         #expect(precopy.outcome == .done && precopy.warnings == [], "\(precopy.text)")
         #expect(try await unproven(pair) == "0")

@@ -1,3 +1,4 @@
+import Postgres
 import Report
 import TestSupport
 import Testing
@@ -90,6 +91,26 @@ import Verification
             }
             let report = try await pair.migration().verify()
             #expect(report.verification?.findings.map(\.code).contains("rows.value") == true, "\(report.text)")
+        }
+    }
+
+    @Test func `compares small tables together, and names the one the server refuses to read`() async throws {
+        let tables = (1...60).map { "CREATE TABLE t\($0) (id int PRIMARY KEY); INSERT INTO t\($0) VALUES (1), (2);" }
+        try await DatabasePair.with(tables.joined() + "ANALYZE") { pair in
+            try await pair.target.run(tables.joined(), "ANALYZE")
+            #expect(try await pair.migration().verify().outcome == .done)
+            try await pair.target.run("UPDATE t40 SET id = 3 WHERE id = 2; DELETE FROM t41")
+            let told = try await pair.migration().verify()
+            #expect(
+                Set(told.verification?.findings.map { $0.object.prefix(10) } ?? []) == ["public.t40", "public.t41"]
+            )
+            let error = await #expect(throws: PostgresError.self) {
+                try await pair.migration {
+                    $0.plan.filters[QualifiedName(schema: "public", name: "t42")] = "1 / (id - 2) < 1"
+                }.verify()
+            }
+            #expect(error?.description.contains("public.t42") == true, "\(error?.description ?? "")")
+            #expect(error?.description.contains("division by zero") == true)
         }
     }
 

@@ -11,17 +11,25 @@ import Testing
         CREATE INDEX t_v ON t (v)
         """
 
-    /// Whether it holds after `change`; it may not for the sake of what another test does on the same server, hence
-    /// tried again.
+    /// A mark that holds as long as nothing is done; what another test does on the same server may make one fall.
+    private func standingMark(_ connection: ThreadConfined<Connection>) async throws -> DefinitionsMark {
+        for _ in 0..<300 {
+            let mark = try await connection.run { try DefinitionsMark(of: $0) }
+            if try await connection.run({ try mark.holds(on: $0) }) { return mark }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        throw PostgresError(.unexpectedAnswer, "no mark holds, though nothing is done")
+    }
+
+    /// Whether a mark that stood holds after `change`; tried again as it may fall for another test's sake.
     private func holds(after change: String, attempts: Int) async throws -> Bool {
         var result = false
         try await DatabasePair.with(Self.schema) { pair in
             try await ThreadConfined.with(pair.source.endpoint, purpose: "test") { connection in
                 for _ in 0..<attempts where !result {
-                    let mark = try await connection.run { try DefinitionsMark(of: $0) }
+                    let mark = try await standingMark(connection)
                     try await pair.source.run(change)
                     result = try await connection.run { try mark.holds(on: $0) }
-                    if !result { try await Task.sleep(for: .milliseconds(200)) }
                 }
             }
         }

@@ -23,7 +23,7 @@ SELECT c.oid::bigint AS table_oid,
            WHEN co.oid = 100 THEN 'default'
            WHEN co.collname IN ('C', 'POSIX') AND con.nspname = 'pg_catalog' THEN 'C'
            ELSE co.collname END AS sort_order,
-       -- It decides over the order in which indexes are built, of tables of more than a megabyte.
+       -- It decides over how tables of more than a megabyte are cut, and in which order their indexes are built.
        CASE WHEN c.relpages > 128 THEN
            (SELECT s.correlation FROM pg_catalog.pg_stats s
             WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited)
