@@ -70,7 +70,7 @@ extension Ledger {
                   AND NOT EXISTS (SELECT FROM tidemark.chunk c
                                   WHERE c.relation_id = r.relation_id
                                     AND (c.mark IS NULL
-                                         OR (r.has_other_unique_keys AND o.stage > 1 AND c.pass < \(pass)))))
+                                         OR (r.has_other_unique_keys AND o.stage > \(RebuildStage.key.rawValue) AND c.pass < \(pass)))))
         """
     }
 

@@ -18,6 +18,19 @@ package struct StatementWork: Sendable, Codable {
 
 /// What the audit trail tells of this client's run.
 extension Ledger {
+    /// The tables of which a pass has written rows on the target.
+    package func relationsWritten(in pass: Int) throws -> Set<Int> {
+        try Set(
+            connection.query(
+                """
+                SELECT DISTINCT relation_id FROM tidemark.event
+                WHERE pass = \(value: pass) AND relation_id IS NOT NULL AND kind NOT IN ('unchanged', 'cut', 'followed')
+                  AND (kind <> 'shed' OR rows > 0)
+                """
+            ).map { try $0.integer("relation_id") }
+        )
+    }
+
     /// Chunks brought, by table; the time is that of all workers together.
     package func tableWork() throws -> [TableWork] {
         try connection.query(

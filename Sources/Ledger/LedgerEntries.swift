@@ -102,6 +102,24 @@ package struct ObjectEntry: Sendable, Codable {
     }
 }
 
+extension ChunkEntry {
+    /// The table it is a chunk of.
+    ///
+    /// - Parameter relations: The ledger's tables, by their numbers.
+    /// - Returns: The table.
+    /// - Throws: ``LedgerError`` where there is none.
+    package func relation(among relations: [Int: RelationEntry]) throws -> RelationEntry {
+        guard let relation = relations[relationId] else {
+            throw LedgerError(
+                .missing,
+                "the ledger has a chunk of a table it does not know",
+                hint: "somebody has written to the schema tidemark; begin again with an empty target"
+            )
+        }
+        return relation
+    }
+}
+
 /// The order in which objects come into being; a stage begins when the ones before it are done.
 package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
     /// What identifies a table's rows: the delta is applied by it.
@@ -117,11 +135,11 @@ package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
     /// Validation of foreign keys.
     case validation = 6
     /// Validation of partitions' foreign keys: their parents' take over only what is validated.
-    case partitionValidation = 9
+    case partitionValidation = 7
     /// Foreign keys of partitioned tables, which take over those of their partitions.
     case partitionedForeignKey = 8
     /// Indexes of materialized views: a view may only come into being after the keys.
-    case viewIndex = 7
+    case viewIndex = 9
 
     package var isOfIndex: Bool { self < .rowConstraint || self == .viewIndex }
 

@@ -116,11 +116,14 @@ package final class Connection {
         /// Reads one snapshot from its first query on (PostgreSQL manual 13.2.2). SERIALIZABLE would be refused on a
         /// standby.
         case snapshot
+        /// Reads a snapshot that another transaction has exported.
+        case shared(SharedSnapshot)
 
         package var begin: SQL {
             switch self {
             case .readWrite: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
             case .snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            case .shared(let shared): "\(Self.snapshot.begin); SET TRANSACTION SNAPSHOT \(literal: shared.identifier)"
             }
         }
     }
@@ -134,9 +137,9 @@ package final class Connection {
     /// - Throws: What `body` throws, and ``PostgresError`` if the commit fails. After a lost connection during the
     ///   commit only the database knows whether it happened; read it there.
     package func transaction<Result>(_ mode: TransactionMode, _ body: () throws -> Result) throws -> Result {
-        try execute(mode.begin)
         let result: Result
         do {
+            try execute(mode.begin)
             result = try body()
         } catch {
             rollBack()

@@ -94,10 +94,7 @@ struct ArchiveVerify {
             { try comparison.settle(on: $0, identity) }, comparison.compare, comparison.count,
         ] as [@Sendable (Connection) throws -> Void] where !comparison.isDone {
             try await onConnections { connection in
-                try connection.transaction(.snapshot) {
-                    try connection.execute("SET TRANSACTION SNAPSHOT \(literal: snapshot.identifier)")
-                    try step(connection)
-                }
+                try connection.transaction(.shared(snapshot)) { try step(connection) }
             }
         }
         return comparison.result()

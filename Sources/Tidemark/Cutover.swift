@@ -66,9 +66,7 @@ struct Cutover {
     private func bringData(_ session: Session, _ shared: SharedSnapshot) async throws {
         try await Growth(session: session).cutOpenChunks()
         let pass = try await session.ledger { ledger in
-            try ledger.enter(
-                RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
-            )
+            try ledger.enter(session.objects)
             let pass = try ledger.openCutoverPass(reading: shared.snapshot)
             try ledger.passOverImmutable(pass)
             return pass

@@ -310,12 +310,9 @@ struct Dump {
 }
 
 extension Connection {
-    /// Runs `body` in a transaction of its own, in a shared snapshot where there is one.
+    /// Runs `body` in a transaction that reads a shared snapshot, where there is none one of its own.
     fileprivate func reading<Result>(_ shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
-        try transaction(.snapshot) {
-            if let shared { try execute("SET TRANSACTION SNAPSHOT \(literal: shared.identifier)") }
-            return try body()
-        }
+        try transaction(shared.map { .shared($0) } ?? .snapshot, body)
     }
 }
 

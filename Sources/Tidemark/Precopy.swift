@@ -55,9 +55,7 @@ struct Precopy {
     private func work(_ session: Session) async throws -> [String] {
         try await Growth(session: session).cutOpenChunks()
         let pass = try await session.ledger { ledger in
-            try ledger.enter(
-                RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
-            )
+            try ledger.enter(session.objects)
             let pass = try ledger.openPass()
             try ledger.passOverImmutable(pass)
             return pass
@@ -153,17 +151,7 @@ struct Precopy {
 
     /// A pass that changed nothing writes nothing, statistics included.
     private func analyze(_ session: Session, pass: Int) async throws {
-        let changed = try await session.control.run { connection in
-            try Set(
-                connection.query(
-                    """
-                    SELECT DISTINCT relation_id FROM tidemark.event
-                    WHERE pass = \(value: pass) AND relation_id IS NOT NULL AND kind NOT IN ('unchanged', 'cut', 'followed')
-                      AND (kind <> 'shed' OR rows > 0)
-                    """
-                ).map { try $0.integer("relation_id") }
-            )
-        }
+        let changed = try await session.control.run { try Ledger($0).relationsWritten(in: pass) }
         let items = session.deltaRelations.filter { changed.contains($0.relationId) }.map {
             StatementQueue.Item(name: "ANALYZE \($0.name)", sql: "ANALYZE \($0.name)")
         }
@@ -189,4 +177,7 @@ extension Session {
             }
         )
     }
+
+    /// What is to be rebuilt: all keys, indexes and constraints of the tables that are brought.
+    var objects: [NewObject] { RebuildPlan(source: source, excluding: excluded).objects(keys: keys) }
 }

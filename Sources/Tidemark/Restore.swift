@@ -106,9 +106,7 @@ struct Restore {
         let context = RestoreContext(wanted.generations, relations: session.relations, epoch: session.epoch)
         let chunks = try await session.control.run { try Ledger($0).chunks() }
         try await session.ledger { ledger in
-            try ledger.enter(
-                RebuildPlan(source: session.source, excluding: session.excluded).objects(keys: session.keys)
-            )
+            try ledger.enter(session.objects)
         }
         try await recorder.phase("rows") {
             try await recorder.showing(chunks: chunks.count { $0.pass <= wanted.manifest.generation }) {

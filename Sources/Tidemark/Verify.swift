@@ -135,8 +135,8 @@ struct Verify {
             }
             let pairs = Pairs(
                 migration: migration,
-                source: (shared.identifier, MarkIdentity(here.catalog.identity)),
-                target: (theirs.identifier, MarkIdentity(there.catalog.identity)),
+                source: (shared, MarkIdentity(here.catalog.identity)),
+                target: (theirs, MarkIdentity(there.catalog.identity)),
                 purpose: purpose
             )
             let rows = try await recorder.phase("verify rows") {
@@ -158,8 +158,8 @@ struct Verify {
     /// As many pairs of connections as there are jobs, each reading both snapshots.
     private struct Pairs {
         let migration: Migration
-        let source: (snapshot: String, identity: MarkIdentity)
-        let target: (snapshot: String, identity: MarkIdentity)
+        let source: (snapshot: SharedSnapshot, identity: MarkIdentity)
+        let target: (snapshot: SharedSnapshot, identity: MarkIdentity)
         let purpose: String
 
         private var make: @Sendable (Interrupter) throws -> VerificationPair {

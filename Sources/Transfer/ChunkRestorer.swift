@@ -39,23 +39,8 @@ package struct ChunkRestorer {
             return 0
         }
         guard let keep = chunk.keep, let key = relation.key else { return held }
-        let list: Identifier = "tidemark_keep"
-        try target.execute(
-            """
-            DROP TABLE IF EXISTS pg_temp.\(list);
-            CREATE TEMPORARY TABLE \(list) ON COMMIT DROP AS
-            SELECT \(key.columns.commaSeparated) FROM \(relation.rows) WITH NO DATA
-            """
-        )
-        try load(keep, "COPY pg_temp.\(list) (\(key.columns.commaSeparated)) FROM STDIN \(CopyFormat.text.clause)")
-        // Without statistics the planner takes the list for a thousand rows and may nest loops over it.
-        try target.execute("ANALYZE pg_temp.\(list)")
-        let gone = try target.execute(
-            """
-            DELETE FROM \(relation.rows) AS t
-            WHERE \(inRange(chunk)) AND NOT EXISTS (SELECT FROM pg_temp.\(list) AS k WHERE \(key.isSame("t", "k")))
-            """
-        )
+        let gone = try KeyList("tidemark_keep", of: relation, key, on: target) { try load(keep, $0) }
+            .deleteOthers(where: inRange(chunk))
         guard held - gone == keep.rows else {
             throw PostgresError(
                 .copyFailed,

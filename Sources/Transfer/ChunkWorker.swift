@@ -50,9 +50,7 @@ package struct ChunkWorker {
     private func workOnNext(_ stage: ChunkStage) throws -> Bool {
         let outcomes = try lane.target.transaction(.readWrite) {
             let ledger = Ledger(lane.target, epoch: context.epoch)
-            let chunks = try ledger.claim(stage).compactMap { chunk in
-                context.relations[chunk.relationId].map { (chunk, $0) }
-            }
+            let chunks = try ledger.claim(stage).map { ($0, try $0.relation(among: context.relations)) }
             let ahead = try lookAhead(at: chunks.map(\.1))
             var completions: [Ledger.Completion] = []
             var events: [Ledger.Event] = []

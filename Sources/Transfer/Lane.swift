@@ -68,8 +68,7 @@ package final class Lane {
         }
         if openSnapshot != shared {
             try leaveSharedSnapshot()
-            try source.execute(Connection.TransactionMode.snapshot.begin)
-            try source.execute("SET TRANSACTION SNAPSHOT \(literal: shared.identifier)")
+            try source.execute(Connection.TransactionMode.shared(shared).begin)
             openSnapshot = shared
         }
         return try body()
@@ -80,18 +79,5 @@ package final class Lane {
         guard openSnapshot != nil else { return }
         openSnapshot = nil
         try source.execute("COMMIT")
-    }
-}
-
-/// A snapshot one transaction has exported and others read as well (PostgreSQL manual 9.27.5).
-///
-/// It can be imported as long as the exporting transaction is open.
-package struct SharedSnapshot: Sendable, Hashable {
-    package let identifier: String
-    package let snapshot: Snapshot
-
-    package init(identifier: String, snapshot: Snapshot) {
-        self.identifier = identifier
-        self.snapshot = snapshot
     }
 }

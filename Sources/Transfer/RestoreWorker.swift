@@ -102,7 +102,7 @@ package struct RestoreWorker {
     package func restoreBases() throws {
         try repeating { ledger in
             guard let chunk = try ledger.claimForRestore() else { return nil }
-            let relation = try relation(of: chunk)
+            let relation = try chunk.relation(among: context.relations)
             return (chunk, relation, try context.base(of: relation, chunk.range))
         }
     }
@@ -113,7 +113,7 @@ package struct RestoreWorker {
             guard let chunk = try ledger.claimForRestore(before: context.last, except: context.settled) else {
                 return nil
             }
-            let relation = try relation(of: chunk)
+            let relation = try chunk.relation(among: context.relations)
             // What is replaced later need not be what it was in between.
             return (chunk, relation, max(chunk.pass, try context.base(of: relation, chunk.range)))
         }
@@ -194,12 +194,5 @@ package struct RestoreWorker {
             count: copied
         )
         return ChunkOutcome(kind: kind, copied: copied, removed: removed)
-    }
-
-    private func relation(of chunk: ChunkEntry) throws -> RelationEntry {
-        guard let relation = context.relations[chunk.relationId] else {
-            throw LedgerError(.missing, "the ledger has a chunk of a table it does not know")
-        }
-        return relation
     }
 }

@@ -22,40 +22,18 @@ struct Shedder {
         var held = held
         if probe.written > 0 {
             // Updated rows keep their keys most of the time: the written keys are the cheaper list.
-            try load("tidemark_written", chunk.keys(key, written: true, since: mark))
-            held -= try lane.target.execute(
-                "DELETE FROM \(chunk.relation.rows) AS t USING pg_temp.tidemark_written AS k WHERE \(sameKey)"
-            )
+            held -= try list("tidemark_written", chunk.keys(key, written: true, since: mark)).deleteListed()
         }
         if held > probe.untouched {
-            try load("tidemark_untouched", chunk.keys(key, written: false, since: mark))
-            held -= try lane.target.execute(
-                """
-                DELETE FROM \(chunk.relation.rows) AS t
-                WHERE \(chunk.range.condition(on: key))
-                  AND NOT EXISTS (SELECT FROM pg_temp.tidemark_untouched AS k WHERE \(sameKey))
-                """
-            )
+            held -= try list("tidemark_untouched", chunk.keys(key, written: false, since: mark))
+                .deleteOthers(where: chunk.range.condition(on: key))
         }
         return held == probe.untouched
     }
 
-    private var sameKey: SQL { key.isSame("t", "k") }
-
-    private func load(_ name: Identifier, _ copyOut: SQL) throws {
-        let columns = key.columns.commaSeparated
-        try lane.target.execute(
-            """
-            CREATE TEMPORARY TABLE \(name) ON COMMIT DROP AS
-            SELECT \(columns) FROM \(chunk.relation.rows) WITH NO DATA
-            """
-        )
-        _ = try chunk.connection.relay(
-            copyOut,
-            to: lane.target,
-            "COPY pg_temp.\(name) (\(columns)) FROM STDIN \(CopyFormat.text.clause)"
-        ) { _ in }
-        // Without statistics the planner takes the list for a thousand rows and may nest loops over it.
-        try lane.target.execute("ANALYZE pg_temp.\(name)")
+    private func list(_ name: Identifier, _ copyOut: SQL) throws -> KeyList {
+        try KeyList(name, of: chunk.relation, key, on: lane.target) { copyIn in
+            _ = try chunk.connection.relay(copyOut, to: lane.target, copyIn) { _ in }
+        }
     }
 }

@@ -62,6 +62,9 @@ package final class RangeProver {
         }
     }
 
+    /// Somebody on the source keeps a table to himself.
+    private struct LockedOut: Error {}
+
     /// Waiting in a lock's queue makes everybody behind us wait as well.
     private static let lockTimeout: SQL = "'5s'"
 
@@ -105,8 +108,12 @@ package final class RangeProver {
             guard let relation = context.relations[chunk.relationId], let mark = chunk.mark,
                 let range = context.ranges[ChunkName(table: relation.name, range: chunk.range)]
             else { return true }
-            try during("proving \(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
-                try source.transaction(.snapshot) { try prove(chunk, range, relation, since: mark, ledger) }
+            do {
+                try during("proving \(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
+                    try source.transaction(.snapshot) { try prove(chunk, range, relation, since: mark, ledger) }
+                }
+            } catch is LockedOut {
+                // A proof ahead only saves time: the next pass tries again, or the night compares the rows.
             }
             return true
         }
@@ -120,7 +127,11 @@ package final class RangeProver {
         _ ledger: Ledger
     ) throws {
         try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
-        try source.execute("LOCK TABLE \(relation.rows) IN ACCESS SHARE MODE")
+        do {
+            try source.execute("LOCK TABLE \(relation.rows) IN ACCESS SHARE MODE")
+        } catch let error as PostgresError where error.sqlState == "55P03" {
+            throw LockedOut()
+        }
         let here = try TableState(of: relation.name, on: source, context.source)
         // What was copied had the columns the ledger knows; whatever has changed since, the next pass follows.
         guard here.mark.tableOid == relation.definition.oid, here.isLaidOut(as: relation.definition),

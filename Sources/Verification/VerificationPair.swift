@@ -18,21 +18,21 @@ package final class VerificationPair {
     /// Opens both connections and imports the snapshots.
     ///
     /// - Parameters:
-    ///   - source: The source, the identifier of a snapshot exported there, and which database it is.
-    ///   - target: The target, the identifier of a snapshot exported there, and which database it is.
+    ///   - source: The source, a snapshot exported there, and which database it is.
+    ///   - target: The target, a snapshot exported there, and which database it is.
     ///   - purpose: What `pg_stat_activity` shows.
     ///   - interrupter: Cancels both.
     /// - Throws: ``PostgresError``.
     package init(
-        source: (endpoint: Endpoint, snapshot: String, identity: MarkIdentity),
-        target: (endpoint: Endpoint, snapshot: String, identity: MarkIdentity),
+        source: (endpoint: Endpoint, snapshot: SharedSnapshot, identity: MarkIdentity),
+        target: (endpoint: Endpoint, snapshot: SharedSnapshot, identity: MarkIdentity),
         purpose: String,
         interrupter: Interrupter
     ) throws {
-        func beginning(_ snapshot: String) -> SQL {
-            "\(Connection.TransactionMode.snapshot.begin); SET TRANSACTION SNAPSHOT \(literal: snapshot)"
-        }
-        beginnings = (beginning(source.snapshot), beginning(target.snapshot))
+        beginnings = (
+            Connection.TransactionMode.shared(source.snapshot).begin,
+            Connection.TransactionMode.shared(target.snapshot).begin
+        )
         identities = (source.identity, target.identity)
         self.source = try Connection(to: source.endpoint, purpose: purpose, interrupter: interrupter)
         self.target = try Connection(to: target.endpoint, purpose: purpose, interrupter: interrupter)

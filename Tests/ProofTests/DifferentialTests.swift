@@ -1,4 +1,6 @@
+import Postgres
 import Report
+import Synchronization
 import TestSupport
 import Testing
 import Tidemark
@@ -163,6 +165,26 @@ import Verification
             #expect(try await pair.target.value("SELECT a FROM t WHERE id = 10") == "-1")
             try await pair.target.run("UPDATE t SET a = 10 WHERE id = 10")
             #expect(try await pair.migration().verify().outcome == .differs)
+        }
+    }
+
+    @Test func `is left to the night where somebody keeps the source's table to himself`() async throws {
+        try await DatabasePair.with(
+            "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x'), (2, 'y')"
+        ) {
+            pair in
+            let migration = pair.migration()
+            let locking = Mutex(
+                try Connection(to: pair.source.endpoint, purpose: "test", interrupter: Interrupter())
+            )
+            let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
+                guard case .phase("prove ahead") = $0 else { return }
+                locking.withLock { _ = try? $0.execute("BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE") }
+            }
+            #expect(try await disturbed.precopy().outcome == .done)
+            #expect(try await Self.unproven(pair) != "0")
+            locking.withLock { $0.rollBack() }
+            #expect(try await pair.migration().cutover().outcome == .done)
         }
     }
 
