@@ -228,7 +228,7 @@ package struct Definitions: Sendable {
         if options.skipsPrivileges { arguments.append("--no-privileges") }
         if options.skipsTablespaces { arguments.append("--no-tablespaces") }
         let script = try await tools.run("pg_restore", arguments + ["--file=-", archive], passwordFile: nil)
-        return SQL(trusted: Self.withoutFrame(script))
+        return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)))
     }
 
     private func dump(

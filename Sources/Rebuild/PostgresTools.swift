@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Postgres
+package import Postgres
 import Subprocess
 import SystemPackage
 
@@ -16,7 +16,7 @@ public struct ToolError: Error, Sendable, CustomStringConvertible {
 /// `pg_dump` and `pg_restore` of one major version.
 package struct PostgresTools: Sendable {
     package let directory: String?
-    package let major: Int
+    package let version: ServerVersion
 
     /// Finds the tools that fit: of the target's major, which is the newer one of the two.
     ///
@@ -34,14 +34,22 @@ package struct PostgresTools: Sendable {
             guard let version = try? await version(of: "pg_dump", in: place),
                 try await Self.version(of: "pg_restore", in: place) == version
             else { continue }
-            if version == major { return PostgresTools(directory: place, major: version) }
-            found.append("\(version) in \(place ?? "PATH")")
+            if version.major == major { return PostgresTools(directory: place, version: version) }
+            found.append("\(version.major) in \(place ?? "PATH")")
         }
         throw ToolError(
             "pg_dump and pg_restore \(major) are needed for the definitions and were not found"
                 + (found.isEmpty ? "" : " (found \(found.joined(separator: ", ")))"),
             hint: "apt-get install postgresql-client-\(major), or name their folder with --pg-bin"
         )
+    }
+
+    /// Whether the server has a newer minor version of the tools' major: what that changed they do not know.
+    ///
+    /// - Parameter server: A server's version.
+    /// - Returns: False for a server of another major version, whose minor versions are counted by themselves.
+    package func areOlder(than server: ServerVersion) -> Bool {
+        server.major == version.major && version < server
     }
 
     /// Runs a tool; what it prints to standard error becomes the error's text.
@@ -87,7 +95,7 @@ package struct PostgresTools: Sendable {
         directory.map { .path(FilePath($0).appending(tool)) } ?? .name(tool)
     }
 
-    private static func version(of tool: String, in directory: String?) async throws -> Int {
+    private static func version(of tool: String, in directory: String?) async throws -> ServerVersion {
         let result = try await Subprocess.run(
             executable(tool, in: directory),
             arguments: ["--version"],
@@ -95,11 +103,23 @@ package struct PostgresTools: Sendable {
             output: .string(limit: 4096),
             error: .discarded
         )
-        // "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "pg_dump (PostgreSQL) 18beta1"
-        let digits = result.standardOutput.split(separator: ")").dropFirst().first?.drop { $0 == " " }.prefix {
-            $0.isNumber
+        guard let version = ServerVersion(ofTool: result.standardOutput) else {
+            throw ToolError("\(tool) --version is not understood")
         }
-        guard let digits, let major = Int(digits) else { throw ToolError("\(tool) --version is not understood") }
-        return major
+        return version
+    }
+}
+
+extension ServerVersion {
+    /// What a tool says of itself: `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `pg_dump (PostgreSQL) 18beta1`.
+    init?(ofTool line: String) {
+        // Our own words and PostgreSQL's, in ASCII.
+        let numbers = line.utf8.split(separator: UInt8(ascii: ")")).dropFirst().first?.drop { $0 == UInt8(ascii: " ") }
+            .prefix { !SQLStatements.isSpace($0) }.split { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            .compactMap { Int(String($0) ?? "") }
+        guard let numbers, let major = numbers.first else { return nil }
+        // A beta has no minor version; its number is not one.
+        let isReleased = line.utf8.contains(UInt8(ascii: "."))
+        self.init(number: major * 10_000 + (isReleased ? numbers.dropFirst().first ?? 0 : 0))
     }
 }

@@ -41,19 +41,35 @@ struct Inspecting {
                 )
             )
         }
-        do {
-            _ = try await PostgresTools.find(
-                major: target.identity.serverVersion.major,
-                in: migration.options.toolDirectory
-            )
-        } catch let error as ToolError {
-            findings.append(Finding("client", "pg_dump", .missing, .stops, error.description))
-        }
+        findings += await Self.toolFindings(
+            servers: [source.identity.serverVersion, target.identity.serverVersion],
+            directory: migration.options.toolDirectory
+        )
         return InspectionReport(
             source: migration.source.description,
             target: migration.target.description,
             findings: findings.sorted { ($1.severity, $0.kind, $0.object) < ($0.severity, $1.kind, $1.object) }
         )
+    }
+
+    /// Whether `pg_dump` is installed, and knows what the servers know.
+    private static func toolFindings(servers: [ServerVersion], directory: String?) async -> [Finding] {
+        do {
+            let tools = try await PostgresTools.find(major: servers.map(\.major).max() ?? 0, in: directory)
+            return Set(servers).filter(tools.areOlder(than:)).sorted().map { server in
+                Finding(
+                    "client",
+                    "pg_dump",
+                    "older-minor",
+                    .note,
+                    "pg_dump \(tools.version) is older than a server of version \(server): "
+                        + "it may write definitions wrong that a newer one writes right",
+                    repair: "apt-get install --only-upgrade postgresql-client-\(server.major)"
+                )
+            }
+        } catch {
+            return [Finding("client", "pg_dump", .missing, .stops, "\(error)")]
+        }
     }
 
     /// What the two servers make of each other.

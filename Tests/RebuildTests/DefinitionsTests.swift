@@ -1,6 +1,7 @@
+import Postgres
 import Testing
 
-import Rebuild
+@testable import Rebuild
 
 @Suite struct `The definitions` {
     @Test func `lose the frame that only psql understands, and nothing else`() {
@@ -8,5 +9,31 @@ import Rebuild
         let script = "--\n-- PostgreSQL database dump\n--\n\n\\restrict kEy\n\n\(body)\n\n\\unrestrict kEy\n"
         #expect(Definitions.withoutFrame(script) == "--\n-- PostgreSQL database dump\n--\n\n\n\(body)\n\n")
         #expect(Definitions.withoutFrame(body) == body)
+    }
+
+    /// What `pg_dump` 15.18 writes of a server 15.20, which has given each column an option of its own.
+    @Test func `lose the options that a server keeps for itself`() {
+        let literal = "'\nALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=1);\n'"
+        let body = "AS $_$\nALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=2);\n$_$;"
+        let before = "CREATE TABLE public.t (\n    a text DEFAULT \(literal),\n    \"b); --\" text\n);\n"
+        let after = "CREATE FUNCTION public.f() RETURNS text LANGUAGE sql\n    \(body)\nSELECT E'\\'; SET (pg_';\n"
+        let ours = "ALTER TABLE ONLY public.t ALTER COLUMN a SET (n_distinct=-0.5"
+        let script = """
+            \(before)ALTER TABLE ONLY public.t ALTER COLUMN "b); --" SET (pg_attver=18270144);
+            \(ours), pg_attver=22159008);
+            \(ours));
+            ALTER FOREIGN TABLE ONLY public.ft ALTER COLUMN a SET (pg_attver=3);
+            \(after)
+            """
+        let expected = "\(before)\n\(ours));\n\(ours));\n\n\(after)"
+        #expect(ServerBookkeeping.removed(from: script) == expected)
+    }
+
+    @Test(arguments: [
+        ("pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", 150_018), ("pg_dump (PostgreSQL) 18beta1", 180_000),
+        ("pg_dump (PostgreSQL) 9.6.24", 90_006), ("pg_dump (PostgreSQL) 19devel", 190_000), ("no such tool", nil),
+    ])
+    func `are written by tools whose version is known`(_ line: String, _ number: Int?) {
+        #expect(ServerVersion(ofTool: line)?.number == number)
     }
 }

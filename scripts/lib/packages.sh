@@ -19,6 +19,20 @@ need_packages() {
     $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
 }
 
+# newest_packages: brings PostgreSQL's packages that are installed to their newest minor version.
+#
+# Programs of a new version break the sessions of a server that still runs the old one (undefined symbol): Debian's own
+# clusters are restarted by their package, and no throwaway server may be running.
+newest_packages() {
+    local installed run=
+    [ "$(id -u)" = 0 ] || run=sudo
+    installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' 'postgresql*' 'libpq*' 2>/dev/null |
+        awk '$1 == "installed" { print $2 }')
+    $run env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
+    # shellcheck disable=SC2086 # one word a package
+    $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --only-upgrade $installed >/dev/null
+}
+
 # need_swift: Swift is not a Debian package.
 need_swift() {
     command -v swift >/dev/null && return 0

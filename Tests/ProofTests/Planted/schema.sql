@@ -52,6 +52,17 @@ INSERT INTO columns_a (id, n, t) SELECT n, n, 't' FROM generate_series(1, 10) n;
 CREATE TABLE columns_b (id serial PRIMARY KEY, a int, b int);
 INSERT INTO columns_b (a, b) SELECT n, n FROM generate_series(1, 10) n;
 
+-- What pg_dump writes in another order than it was said in, or not as the catalog has it: no difference.
+CREATE VIEW order_a WITH (check_option = local, security_barrier = true) AS SELECT id, a FROM keys_a WHERE a > 0;
+CREATE TABLE order_b (id int PRIMARY KEY) WITH (fillfactor = 50, autovacuum_enabled = false);
+CREATE FOREIGN DATA WRAPPER order_fdw OPTIONS (zulu 'z', alpha 'a');
+CREATE SERVER order_server FOREIGN DATA WRAPPER order_fdw OPTIONS (zulu 'z', "Alpha two" 'a, b');
+CREATE FOREIGN TABLE order_ft (a int OPTIONS (zulu 'z', alpha 'a')) SERVER order_server OPTIONS (zulu 'z', alpha 'a');
+CREATE SCHEMA order_schema; CREATE FUNCTION order_schema.first() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE DOMAIN order_domain AS int DEFAULT order_schema.first();
+ALTER FUNCTION order_schema.first() RENAME TO renamed;
+CREATE FUNCTION order_f() RETURNS int LANGUAGE sql SET work_mem = '8MB' SET enable_seqscan = off AS 'SELECT 1';
+
 -- Tables.
 CREATE TABLE options_a (id int PRIMARY KEY) WITH (fillfactor = 50, autovacuum_enabled = false);
 CREATE TABLE options_b (id int PRIMARY KEY, t text) WITH (toast.autovacuum_enabled = false);

@@ -13,8 +13,10 @@ SELECT 'column' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid,
            'storage', CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END,
            'compression', x.compression,
            'statistics target', nullif(x.statistics, '-1'),
-           'options', pg_catalog.array_to_string(a.attoptions, ', '),
-           'foreign options', pg_catalog.array_to_string(a.attfdwoptions, ', ')) AS attributes,
+           'options', o.told,
+           'foreign options', (SELECT pg_catalog.string_agg(f.option_name || '=' || f.option_value, ', '
+                                                            ORDER BY f.option_name COLLATE "C")
+                               FROM pg_catalog.pg_options_to_table(a.attfdwoptions) f)) AS attributes,
        pg_catalog.json_build_object(
            'NOT NULL', t.alter || CASE WHEN a.attnotnull THEN 'SET' ELSE 'DROP' END || ' NOT NULL',
            'default', t.alter || coalesce('SET DEFAULT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid), 'DROP DEFAULT'),
@@ -23,8 +25,7 @@ SELECT 'column' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid,
            'compression', t.alter || 'SET COMPRESSION '
                           || CASE x.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'default' END,
            'statistics target', t.alter || 'SET STATISTICS ' || x.statistics,
-           'options', CASE WHEN a.attoptions IS NOT NULL
-                           THEN t.alter || 'SET (' || pg_catalog.array_to_string(a.attoptions, ', ') || ')' END) AS statements,
+           'options', t.alter || 'SET (' || o.settings || ')') AS statements,
        pg_catalog.format('ALTER TABLE %I.%I ADD COLUMN %I %s', n.nspname, c.relname, a.attname,
                          pg_catalog.format_type(a.atttypid, a.atttypmod)) AS creation,
        pg_catalog.format('ALTER TABLE %I.%I DROP COLUMN %I', n.nspname, c.relname, a.attname) AS removal
@@ -37,5 +38,11 @@ LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
 -- What older servers do not have, and only values that can be long.
 CROSS JOIN LATERAL (SELECT CASE WHEN a.attstorage <> 'p' THEN nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', '') END AS compression,
                            coalesce(a.attstattarget, -1)::text AS statistics) x
+-- Options whose name begins with pg_ are the server's own bookkeeping (pg_attver): pg_dump writes none of them.
+CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(p.option_name || '=' || p.option_value, ', ' ORDER BY p.option_name COLLATE "C") AS told,
+                           pg_catalog.string_agg(pg_catalog.quote_ident(p.option_name) || '=' || pg_catalog.quote_literal(p.option_value),
+                                                 ', ' ORDER BY p.option_name COLLATE "C") AS settings
+                    FROM pg_catalog.pg_options_to_table(a.attoptions) p
+                    WHERE NOT pg_catalog.starts_with(p.option_name, 'pg_')) o
 CROSS JOIN LATERAL (SELECT pg_catalog.format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I ', n.nspname, c.relname, a.attname) AS alter) t
 WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped

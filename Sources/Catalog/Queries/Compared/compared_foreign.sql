@@ -1,17 +1,19 @@
--- Foreign-data wrappers, servers, user mappings and foreign tables.
+-- Foreign-data wrappers, servers, user mappings and foreign tables; options in the order of their names, as pg_dump writes them.
 SELECT 'foreign-data wrapper' AS class, 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass AS classid, w.oid AS objid,
        NULL::text AS schema, pg_catalog.quote_ident(w.fdwname) AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object(
            'handler', nullif(w.fdwhandler, 0)::pg_catalog.regproc::text,
            'validator', nullif(w.fdwvalidator, 0)::pg_catalog.regproc::text,
-           'options', pg_catalog.array_to_string(w.fdwoptions, ', ')) AS attributes,
+           'options', (SELECT pg_catalog.string_agg(o.option_name || '=' || o.option_value, ', ' ORDER BY o.option_name COLLATE "C")
+                       FROM pg_catalog.pg_options_to_table(w.fdwoptions) o)) AS attributes,
        '{}'::json AS statements, NULL::text AS creation,
        pg_catalog.format('DROP FOREIGN DATA WRAPPER %I', w.fdwname) AS removal
 FROM pg_catalog.pg_foreign_data_wrapper w
 UNION ALL
 SELECT 'server', 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, s.oid, NULL, pg_catalog.quote_ident(s.srvname), NULL,
        pg_catalog.json_build_object('wrapper', w.fdwname, 'type', s.srvtype, 'version', s.srvversion,
-                                    'options', pg_catalog.array_to_string(s.srvoptions, ', ')),
+                                    'options', (SELECT pg_catalog.string_agg(o.option_name || '=' || o.option_value, ', ' ORDER BY o.option_name COLLATE "C")
+                       FROM pg_catalog.pg_options_to_table(s.srvoptions) o)),
        '{}', NULL, pg_catalog.format('DROP SERVER %I', s.srvname)
 FROM pg_catalog.pg_foreign_server s
 JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
@@ -29,7 +31,8 @@ FROM pg_catalog.pg_user_mappings m
 UNION ALL
 SELECT 'foreign table', 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, n.nspname,
        pg_catalog.format('%I.%I', n.nspname, c.relname), c.oid,
-       pg_catalog.json_build_object('server', s.srvname, 'options', pg_catalog.array_to_string(f.ftoptions, ', ')),
+       pg_catalog.json_build_object('server', s.srvname, 'options', (SELECT pg_catalog.string_agg(o.option_name || '=' || o.option_value, ', ' ORDER BY o.option_name COLLATE "C")
+                       FROM pg_catalog.pg_options_to_table(f.ftoptions) o)),
        '{}', NULL, pg_catalog.format('DROP FOREIGN TABLE %I.%I', n.nspname, c.relname)
 FROM pg_catalog.pg_foreign_table f
 JOIN pg_catalog.pg_class c ON c.oid = f.ftrelid

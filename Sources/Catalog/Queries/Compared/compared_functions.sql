@@ -12,7 +12,9 @@ SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE '
                         ('LEAKPROOF', p.proleakproof::text), ('SECURITY DEFINER', p.prosecdef::text),
                         ('PARALLEL', p.proparallel::text), ('cost', p.procost::text), ('rows', p.prorows::text),
                         ('support function', nullif(p.prosupport::oid, 0)::pg_catalog.regprocedure::text),
-                        ('settings', pg_catalog.array_to_string(p.proconfig, ', ')),
+                        ('settings', (SELECT pg_catalog.string_agg(c.setting, ', '
+                                      ORDER BY pg_catalog.split_part(c.setting, '=', 1) COLLATE "C")
+                                      FROM pg_catalog.unnest(p.proconfig) AS c(setting))),
                         ('body', CASE WHEN p.prokind = 'a' THEN NULL
                                       WHEN pg_catalog.to_jsonb(p) ->> 'prosqlbody' IS NOT NULL
                                       THEN pg_catalog.pg_get_functiondef(p.oid) ELSE p.prosrc END),

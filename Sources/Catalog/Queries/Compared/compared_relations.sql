@@ -5,7 +5,7 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELS
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.json_build_object(
            'definition', pg_catalog.pg_get_viewdef(c.oid),
            'columns', o.names,
-           'options', pg_catalog.array_to_string(c.reloptions, ', '),
+           'options', r.told,
            'populated', CASE c.relkind WHEN 'm' THEN c.relispopulated::text END,
            'access method', o.access_method, 'tablespace', o.tablespace)
        ELSE pg_catalog.json_build_object(
@@ -17,8 +17,10 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELS
            'inherited tables', CASE WHEN NOT c.relispartition THEN o.parents END,
            'order of columns', o.names,
            'row type', CASE WHEN c.reloftype <> 0 THEN pg_catalog.format_type(c.reloftype, NULL) END,
-           'options', pg_catalog.array_to_string(c.reloptions, ', '),
-           'TOAST options', (SELECT pg_catalog.array_to_string(t.reloptions, ', ') FROM pg_catalog.pg_class t
+           'options', r.told,
+           'TOAST options', (SELECT pg_catalog.string_agg(p.option_name || '=' || p.option_value, ', '
+                                                          ORDER BY p.option_name COLLATE "C")
+                             FROM pg_catalog.pg_class t CROSS JOIN LATERAL pg_catalog.pg_options_to_table(t.reloptions) p
                              WHERE t.oid = c.reltoastrelid),
            'row level security', CASE WHEN c.relforcerowsecurity THEN 'forced' ELSE 'not forced' END || ', '
                                  || CASE WHEN c.relrowsecurity THEN 'enabled' ELSE 'disabled' END,
@@ -36,8 +38,7 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELS
            'partition of', CASE WHEN c.relispartition THEN pg_catalog.format(
                'ALTER TABLE %s ATTACH PARTITION %I.%I %s', o.parents, n.nspname, c.relname,
                pg_catalog.pg_get_expr(c.relpartbound, c.oid)) END,
-           'options', CASE WHEN c.reloptions IS NOT NULL THEN pg_catalog.format(
-               'ALTER TABLE %I.%I SET (%s)', n.nspname, c.relname, pg_catalog.array_to_string(c.reloptions, ', ')) END,
+           'options', pg_catalog.format('ALTER TABLE %I.%I SET (', n.nspname, c.relname) || r.settings || ')',
            'row level security', pg_catalog.format(
                'ALTER TABLE %I.%I %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', n.nspname, c.relname,
                CASE WHEN c.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END,
@@ -64,4 +65,10 @@ CROSS JOIN LATERAL (
            -- That of a partitioned table is only what its partitions will get, and newer servers alone know it.
            (SELECT am.amname FROM pg_catalog.pg_am am WHERE am.oid = c.relam AND c.relkind <> 'p') AS access_method,
            (SELECT t.spcname FROM pg_catalog.pg_tablespace t WHERE t.oid = c.reltablespace) AS tablespace) o
+-- In the order of their names: pg_dump writes some of them apart from the others (WITH CHECK OPTION), so they arrive in another.
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.string_agg(p.option_name || '=' || p.option_value, ', ' ORDER BY p.option_name COLLATE "C") AS told,
+           pg_catalog.string_agg(pg_catalog.quote_ident(p.option_name) || '=' || pg_catalog.quote_literal(p.option_value), ', '
+                                 ORDER BY p.option_name COLLATE "C") AS settings
+    FROM pg_catalog.pg_options_to_table(c.reloptions) p) r
 WHERE c.relkind IN ('r', 'p', 'v', 'm')

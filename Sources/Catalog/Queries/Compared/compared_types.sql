@@ -9,7 +9,8 @@ SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum' WHEN 'c' THEN 
            FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid))
        WHEN 'd' THEN pg_catalog.json_build_object(
            'type', pg_catalog.format_type(t.typbasetype, t.typtypmod), 'NOT NULL', t.typnotnull::text,
-           'default', t.typdefault,
+           -- typdefault is the text of the day it was given; what names it uses may have been changed since.
+           'default', coalesce(pg_catalog.pg_get_expr(t.typdefaultbin, 0), pg_catalog.quote_literal(t.typdefault)),
            'collation', (SELECT pg_catalog.format('%I.%I', cn.nspname, co.collname) FROM pg_catalog.pg_collation co
                          JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = t.typcollation),
            'checks', (SELECT pg_catalog.string_agg(
@@ -41,7 +42,7 @@ SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum' WHEN 'c' THEN 
            'send', nullif(t.typsend::oid, 0)::pg_catalog.regproc::text,
            'length', t.typlen::text, 'by value', t.typbyval::text, 'alignment', t.typalign::text,
            'storage', t.typstorage::text, 'category', t.typcategory::text, 'preferred', t.typispreferred::text,
-           'default', t.typdefault, 'delimiter', t.typdelim::text)
+           'default', coalesce(pg_catalog.pg_get_expr(t.typdefaultbin, 0), pg_catalog.quote_literal(t.typdefault)), 'delimiter', t.typdelim::text)
        END AS attributes,
        '{}'::json AS statements, NULL::text AS creation,
        pg_catalog.format('DROP %s %I.%I', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname, t.typname) AS removal

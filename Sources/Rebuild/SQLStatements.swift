@@ -1,0 +1,109 @@
+/// A script taken apart at its semicolons, byte by byte, with all that stands between two of them.
+///
+/// What is quoted in any of PostgreSQL's ways (manual 4.1) and what is in parentheses belongs to its statement whole. A
+/// function's body that is SQL itself (`BEGIN ATOMIC`) is taken apart as well: put together again it is the same.
+struct SQLStatements: IteratorProtocol {
+    private let script: [UInt8]
+    private var position = 0
+
+    init(_ script: [UInt8]) {
+        self.script = script
+    }
+
+    /// The next statement, from the end of the one before to its semicolon.
+    mutating func next() -> ArraySlice<UInt8>? {
+        let start = position
+        var depth = 0
+        while position < script.count {
+            let byte = script[position]
+            switch byte {
+            case UInt8(ascii: "'"): skipQuoted(by: byte, escaping: isEscaping(position))
+            case UInt8(ascii: "\""): skipQuoted(by: byte, escaping: false)
+            case UInt8(ascii: "$"): skipDollarQuoted()
+            case UInt8(ascii: "-") where isFollowed(by: "-"): skip(past: Array("\n".utf8))
+            case UInt8(ascii: "/") where isFollowed(by: "*"): skipComment()
+            case UInt8(ascii: "("):
+                depth += 1
+                position += 1
+            case UInt8(ascii: ")"):
+                depth -= 1
+                position += 1
+            case UInt8(ascii: ";") where depth <= 0:
+                position += 1
+                return script[start..<position]
+            default: position += 1
+            }
+        }
+        return start < position ? script[start..<position] : nil
+    }
+
+    static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (9...13).contains(byte) }
+
+    private static func isOfWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "_"), 128...:
+            true
+        default: false
+        }
+    }
+
+    private func isFollowed(by next: Unicode.Scalar) -> Bool {
+        position + 1 < script.count && script[position + 1] == UInt8(ascii: next)
+    }
+
+    /// `E'…'`, in which a backslash takes the next byte along.
+    private func isEscaping(_ quote: Int) -> Bool {
+        guard quote > 0, [UInt8(ascii: "E"), UInt8(ascii: "e")].contains(script[quote - 1]) else { return false }
+        return quote == 1 || !Self.isOfWord(script[quote - 2]) && script[quote - 2] != UInt8(ascii: "$")
+    }
+
+    /// A doubled quote ends one part and begins the next: the same for us.
+    private mutating func skipQuoted(by quote: UInt8, escaping: Bool) {
+        position += 1
+        while position < script.count, script[position] != quote {
+            position += escaping && script[position] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        position = min(position + 1, script.count)
+    }
+
+    private mutating func skipDollarQuoted() {
+        var end = position + 1
+        // A dollar within a word is a part of it; a parameter's number is no tag.
+        let isInWord = position > 0 && Self.isOfWord(script[position - 1])
+        while end < script.count, Self.isOfWord(script[end]) { end += 1 }
+        let isTag =
+            !isInWord && end < script.count && script[end] == UInt8(ascii: "$")
+            && !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(script[position + 1])
+        guard isTag else {
+            position += 1
+            return
+        }
+        let tag = Array(script[position...end])
+        position = end + 1
+        skip(past: tag)
+    }
+
+    /// Comments nest.
+    private mutating func skipComment() {
+        var depth = 1
+        position += 2
+        while position < script.count, depth > 0 {
+            if script[position] == UInt8(ascii: "*"), isFollowed(by: "/") {
+                depth -= 1
+                position += 2
+            } else if script[position] == UInt8(ascii: "/"), isFollowed(by: "*") {
+                depth += 1
+                position += 2
+            } else {
+                position += 1
+            }
+        }
+        position = min(position, script.count)
+    }
+
+    private mutating func skip(past end: [UInt8]) {
+        while position < script.count, !script[position...].starts(with: end) { position += 1 }
+        position = min(position + end.count, script.count)
+    }
+}
