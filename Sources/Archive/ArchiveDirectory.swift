@@ -183,7 +183,7 @@ package struct ArchiveDirectory: Sendable {
     /// A generation that has gone leaves those behind it worthless: better said than passed over.
     private func refuseGaps(after count: Int, isWhole: Bool) throws {
         guard isWhole, let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return }
-        for name in names.sorted() where name.hasPrefix("generation-") {
+        for name in names.sorted() where name.utf8.starts(with: "generation-".utf8) {
             guard let number = Int(name.dropFirst("generation-".count)), number > count else { continue }
             throw ArchiveError(.damaged, "\(path)/\(name)", "is there, and generation \(count) before it is not whole")
         }

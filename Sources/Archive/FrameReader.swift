@@ -128,8 +128,8 @@ package final class KnownFile {
 
     /// Eight digits and what kind of file it is.
     package static func isName(_ name: String) -> Bool {
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 2 && parts[0].count == 8 && parts[0].allSatisfy { ("0"..."9").contains($0) }
+        let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map(Substring.init)
+        return parts.count == 2 && parts[0].utf8.count == 8 && parts[0].utf8.allSatisfy(\.isDigit)
             && ["zst", "dump"].contains(parts[1])
     }
 
@@ -198,4 +198,9 @@ extension UnsafeRawBufferPointer {
         }
         return found
     }
+}
+
+extension UInt8 {
+    /// A digit of ASCII; to `Character` a digit with an accent lies between 0 and 9 as well.
+    var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
 }

@@ -9,8 +9,8 @@ package final class GenerationWriter: Sendable {
     /// What a journal remembers of a chunk that is on disk.
     package struct Line: Sendable, Codable {
         /// The table, by its name and what it was.
-        let schema: String
-        let name: String
+        let schema: ServerText
+        let name: ServerText
         let oid: UInt32
         /// What its chunks rest on: columns, key, filter.
         let basis: String
@@ -51,7 +51,7 @@ package final class GenerationWriter: Sendable {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             if KnownFile.isName(name), known.contains(name) {
                 counter = max(counter, Int(name.prefix(8)) ?? 0)
-            } else if !name.hasPrefix(Self.journalName) {
+            } else if !name.utf8.starts(with: Self.journalName.utf8) {
                 // Half a file, or one of a journal that is not gone on with.
                 unlink("\(folder)/\(name)")
             }
@@ -114,7 +114,7 @@ package final class GenerationWriter: Sendable {
         }
     }
 
-    private var folderName: Substring { folder.split(separator: "/").last ?? "" }
+    private var folderName: Substring { folder.utf8.split(separator: UInt8(ascii: "/")).last.map(Substring.init) ?? "" }
 
     private static func isThere(_ chunk: ArchivedChunk, in folder: String) -> Bool {
         chunk.files.allSatisfy { (try? KnownFile($0, in: folder)) != nil }

@@ -39,8 +39,8 @@ package struct Manifest: Sendable, Codable {
 
     /// Where a sequence stood.
     package struct Sequence: Sendable, Codable, Hashable {
-        package let schema: String
-        package let name: String
+        package let schema: ServerText
+        package let name: ServerText
         package let lastValue: Int
         package let isCalled: Bool
 
@@ -118,18 +118,18 @@ package struct Manifest: Sendable, Codable {
 
 /// A table of a generation.
 package struct ArchivedTable: RowMeaning, Sendable, Codable {
-    package let schema: String
-    package let name: String
+    package let schema: ServerText
+    package let name: ServerText
     package let oid: UInt32
     package let treatment: Treatment
     /// In the order of the files of rows.
-    package let columns: [String]
+    package let columns: [ServerText]
     package let key: Key?
     package let hasOtherUniqueKeys: Bool
     package let rowFilter: String?
     package let columnsDigest: String
     package let partitionsDigest: String?
-    package let typeParts: [String]?
+    package let typeParts: [ServerText]?
     package let tableBytes: Int
     package var chunks: [ArchivedChunk]
 

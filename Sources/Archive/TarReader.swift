@@ -18,7 +18,9 @@ package struct TarReader {
     /// - Throws: ``ArchiveError`` for any name an archive does not have, and for a stream that ends too early.
     package func unpack(into folder: String) throws {
         while let (name, size) = try next() {
-            let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+                String(Substring($0))
+            }
             guard Self.isName(parts) else { throw ArchiveError(.damaged, name, "is no name that an archive has") }
             var inner = folder
             if parts.count == 2 {
@@ -33,9 +35,9 @@ package struct TarReader {
 
     private static func isName(_ parts: [String]) -> Bool {
         if parts == ["archive.json"] { return true }
-        guard parts.count == 2, parts[0].hasPrefix("generation-") else { return false }
-        let number = parts[0].dropFirst("generation-".count)
-        return number.count >= 6 && number.count <= 9 && number.allSatisfy { ("0"..."9").contains($0) }
+        guard parts.count == 2, parts[0].utf8.starts(with: "generation-".utf8) else { return false }
+        let number = parts[0].utf8.dropFirst("generation-".utf8.count)
+        return (6...9).contains(number.count) && number.allSatisfy(\.isDigit)
             && (parts[1] == "manifest.json" || KnownFile.isName(parts[1]))
     }
 

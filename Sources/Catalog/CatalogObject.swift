@@ -22,7 +22,7 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     /// One of ``kinds``.
     package let kind: String
     /// Its full name, quoted where SQL wants it.
-    package let object: String
+    package let object: ServerText
     /// The table it is, or hangs on.
     package let table: QualifiedName?
     /// What decides over how it works; what is not set is not there.
@@ -30,18 +30,18 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     /// For some attributes, the SQL that makes the other side's like this one's.
     package let statements: NamedTexts
     /// The SQL that makes it, where that is a single statement.
-    package let creation: String?
+    package let creation: ServerText?
     /// The SQL that removes it.
-    package let removal: String?
+    package let removal: ServerText?
 
     package init(
         kind: String,
-        object: String,
+        object: ServerText,
         table: QualifiedName?,
         attributes: NamedTexts,
         statements: NamedTexts = [:],
-        creation: String? = nil,
-        removal: String? = nil
+        creation: ServerText? = nil,
+        removal: ServerText? = nil
     ) {
         self.kind = kind
         self.object = object
@@ -91,13 +91,13 @@ package struct CatalogObject: Sendable, Equatable, Codable {
 
     private struct Answer: Codable {
         let kind: String
-        let object: String
-        let tableSchema: String?
-        let tableName: String?
-        let attributes: String
-        let statements: String
-        let creation: String?
-        let removal: String?
+        let object: ServerText
+        let tableSchema: ServerText?
+        let tableName: ServerText?
+        let attributes: ServerText
+        let statements: ServerText
+        let creation: ServerText?
+        let removal: ServerText?
 
         var told: CatalogObject {
             CatalogObject(

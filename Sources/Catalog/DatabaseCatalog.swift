@@ -110,7 +110,7 @@ extension DatabaseIdentity {
                 FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c
                 """
             )
-            identity.systemIdentifier = try control.text("system_identifier")
+            identity.systemIdentifier = try control.word("system_identifier")
             identity.timeline = try control.integer("timeline_id")
         }
         self = identity
@@ -170,8 +170,8 @@ package enum CatalogQuery {
     private static func withMeaning(_ bytes: [UInt8]) -> SQL {
         let meaning = String(decoding: PackageResources.table_meaning_sql, as: UTF8.self)
         return SQL(
-            trusted: String(decoding: bytes, as: UTF8.self)
-                .replacing("-- The columns of table_meaning.sql come here.", with: meaning)
+            trusted: ServerText(bytes: bytes)
+                .replacingAll("-- The columns of table_meaning.sql come here.", with: ServerText(meaning))
         )
     }
 

@@ -1,4 +1,4 @@
-package import Postgres
+public import Postgres
 
 /// Which database this is: what a mark is worth depends on it.
 ///
@@ -12,18 +12,18 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
     /// `pg_database.oid`.
     public let databaseOid: UInt32
     /// `pg_database.datname`.
-    public let databaseName: String
+    public let databaseName: ServerText
     package let serverVersionNumber: Int
     package let isInRecovery: Bool
     package let encoding: String
     package let serverStartedAt: String
     package let address: String?
     package let port: Int?
-    package let roleName: String
+    package let roleName: ServerText
     package let bypassesRowSecurity: Bool
     package let mayReadControlData: Bool
     /// How the default collation sorts: `C`, or locale and C library version; nil where it cannot be told.
-    package let defaultSortOrder: String?
+    package let defaultSortOrder: ServerText?
     package let preparedTransactions: Int
     /// Since when the counters of written rows count, as far as can be told.
     package let statisticsSince: String?
@@ -33,7 +33,7 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
     /// What the identity rests on, for people.
     package var evidence: String {
         systemIdentifier == nil
-            ? "server address, port, start time and database oid (pg_control_system() is not granted to \(roleName))"
+            ? "server address, port, start time and database oid (pg_control_system() is not granted to \(roleName.visible))"
             : "system identifier, timeline and database oid"
     }
 

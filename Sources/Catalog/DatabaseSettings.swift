@@ -5,27 +5,27 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
     /// A parameter that ALTER DATABASE or ALTER ROLE … IN DATABASE has set.
     package struct Setting: Sendable, Hashable, Codable {
         /// nil: for everybody.
-        package let role: String?
-        package let name: String
-        package let value: String
+        package let role: ServerText?
+        package let name: ServerText
+        package let value: ServerText
     }
 
     /// A right on the database that somebody beside its owner has.
     package struct Grant: Sendable, Hashable, Codable {
         /// nil stands for PUBLIC.
-        package let role: String?
+        package let role: ServerText?
         package let privilege: String
         package let isGrantable: Bool
     }
 
     package let settings: [Setting]
-    package let comment: String?
+    package let comment: ServerText?
     /// -1: as many as the server takes.
     package let connectionLimit: Int
     /// nil: nobody has ever granted or revoked anything.
     package let grants: [Grant]?
     /// The parameters this server knows.
-    package let parameters: Set<String>
+    package let parameters: Set<ServerText>
 
     /// Nothing set, for databases that are told apart otherwise.
     package static let none = DatabaseSettings(
@@ -46,7 +46,7 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
 extension DatabaseSettings.Setting {
     /// Parameters whose value is a list of names, each stored with quotes where it needs them (`GUC_LIST_QUOTE`; the
     /// list is the one in `pg_dump`, `dumputils.c`).
-    private static let lists: Set<String> = [
+    private static let lists: Set<ServerText> = [
         "local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
         "temp_tablespaces", "unix_socket_directories",
     ]
@@ -60,40 +60,37 @@ extension DatabaseSettings.Setting {
         return names.isEmpty ? "''" : names.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
     }
 
-    /// Takes a stored list apart: names with commas between them, quoted ones as they are, others in lower case.
-    private static func names(in list: String) -> [String] {
-        var names: [String] = []
-        var rest = Substring(list)
+    /// Takes a stored list apart as the server does (`SplitIdentifierString`).
+    ///
+    /// Names have commas between them and blanks around them; those in double quotes are as they are, others in lower
+    /// case.
+    private static func names(in list: ServerText) -> [ServerText] {
+        let (quote, comma) = (UInt8(ascii: "\""), UInt8(ascii: ","))
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (9...13).contains(byte) }
+        var names: [ServerText] = []
+        var rest = Array(list.utf8)[...]
         while true {
-            rest = rest.drop(while: \.isWhitespace)
-            var name = ""
-            if rest.first == "\"" {
+            rest = rest.drop(while: isSpace)
+            var name: [UInt8] = []
+            if rest.first == quote {
                 rest = rest.dropFirst()
                 while let next = rest.popFirst() {
-                    guard next == "\"" else {
-                        name.append(next)
-                        continue
+                    if next == quote {
+                        guard rest.first == quote else { break }
+                        rest = rest.dropFirst()
                     }
-                    guard rest.first == "\"" else { break }
-                    name.append(rest.removeFirst())
+                    name.append(next)
                 }
-                rest = rest.drop { $0 != "," }
+                rest = rest.drop { $0 != comma }
             } else {
-                let plain = rest.prefix { $0 != "," }
-                rest = rest.dropFirst(plain.count)
-                name = plain.trimmingSuffix(while: \.isWhitespace).lowercased()
+                name = Array(rest.prefix { $0 != comma })
+                rest = rest.dropFirst(name.count)
+                while let last = name.last, isSpace(last) { name.removeLast() }
+                name = name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 }
             }
-            if !name.isEmpty || !rest.isEmpty { names.append(name) }
-            guard rest.first == "," else { return names }
+            if !name.isEmpty || !rest.isEmpty { names.append(ServerText(bytes: name)) }
+            guard rest.first == comma else { return names }
             rest = rest.dropFirst()
         }
-    }
-}
-
-extension Substring {
-    fileprivate func trimmingSuffix(while condition: (Character) -> Bool) -> Substring {
-        var trimmed = self
-        while let last = trimmed.last, condition(last) { trimmed.removeLast() }
-        return trimmed
     }
 }

@@ -4,22 +4,33 @@ package import Postgres
 package struct DefinitionEntry: Sendable, Hashable, Codable {
     /// Which object of the source it is, whatever its name: catalog and object id; for entries that are no objects
     /// (comments, rights) the line of the list.
-    package let identity: String
+    package let identity: ServerText
     /// What kind of object it makes, as `pg_dump` calls it: TABLE, VIEW, TYPE, COMMENT and so on.
     package let kind: String
     /// `-` for what is in no schema.
-    package let schema: String
-    package let name: String
+    package let schema: ServerText
+    package let name: ServerText
     /// The statements that make it.
-    package let statement: String
+    package let statement: ServerText
     /// The line of `pg_restore --list` that selects it; good for one file only.
-    package let line: String
+    package let line: ServerText
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+    /// Which object of any database it makes, as `pg_restore --list` has it: `TYPE public mood`.
+    package var listed: ServerText { ServerText("\(kind) \(schema.string) \(name.string)") }
     /// For people: `type public.mood`.
-    package var description: String { "\(kind.lowercased()) \(schema == "-" ? "" : schema + ".")\(name)" }
+    package var description: String {
+        "\(kind.lowercased()) \(schema == "-" ? "" : schema.visible + ".")\(name.visible)"
+    }
 
-    package init(identity: String, kind: String, schema: String, name: String, statement: String, line: String) {
+    package init(
+        identity: ServerText,
+        kind: String,
+        schema: ServerText,
+        name: ServerText,
+        statement: ServerText,
+        line: ServerText
+    ) {
         self.identity = identity
         self.kind = kind
         self.schema = schema
@@ -49,15 +60,29 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
             kind: kind,
             schema: schema,
             name: name,
-            statement: statement.replacing(#/ CONSTRAINT (?:"(?:[^"]|"")*"|[^ "]+) NOT NULL/#, with: " NOT NULL"),
+            statement: Self.withoutNamesOfNotNull(statement),
             line: line
         )
+    }
+
+    /// ` CONSTRAINT name NOT NULL` is ` NOT NULL`, whatever the name is, in quotes or not.
+    private static func withoutNamesOfNotNull(_ statement: ServerText) -> ServerText {
+        let (begin, end): (ServerText, ServerText) = (" CONSTRAINT ", " NOT NULL")
+        var (result, start): (ServerText, Int) = ("", 0)
+        while let found = statement.firstRange(of: begin, from: start) {
+            let name = statement.dropFirst(found.upperBound)
+            let length = name.lengthOfIdentifier
+            let isOfNotNull = length > 0 && name.dropFirst(length).begins(with: end)
+            result = result + statement[start..<(isOfNotNull ? found.lowerBound : found.upperBound)]
+            start = found.upperBound + (isOfNotNull ? length : 0)
+        }
+        return result + statement.dropFirst(start)
     }
 
     /// An object the source does not have: its object id must not be taken for one of the source's.
     package var ofTarget: DefinitionEntry {
         DefinitionEntry(
-            identity: "target \(identity)",
+            identity: "target " + identity,
             kind: kind,
             schema: schema,
             name: name,
@@ -72,24 +97,43 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
     /// A table, a part of it, or what is said with it.
     package var isOfTable: Bool { isPartOfTable || ["TABLE", "SEQUENCE OWNED BY"].contains(kind) }
     /// What a comment or right is about, without its kind: `t` of `TABLE t`.
-    package var subject: String { name.split(separator: " ", maxSplits: 1).last.map(String.init) ?? "" }
+    package var subject: ServerText { name.pieces(between: " ", maxSplits: 1).last ?? "" }
 
     /// Rights may have been left out on purpose.
     package var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
 
     /// What a table's statements say beside its columns and constraints, and the tables it inherits from.
-    package var settings: [Substring] {
-        let lines = statement.split(separator: "\n")
-        guard let end = lines.firstIndex(where: { $0.hasPrefix(")") }) else { return [] }
-        return lines[end...].filter { !$0.hasPrefix("INHERITS (") }.map { line in
-            line.drop { $0 == ")" }.prefix { $0 != ";" }
+    package var settings: [ServerText] {
+        let lines = statement.pieces(between: "\n")
+        guard let end = lines.firstIndex(where: { $0.begins(with: ")") }) else { return [] }
+        return lines[end...].filter { !$0.begins(with: "INHERITS (") }.map { line in
+            ServerText(bytes: line.utf8.drop { $0 == UInt8(ascii: ")") }.prefix { $0 != UInt8(ascii: ";") })
         }.filter { !$0.isEmpty }
     }
 
     /// The object id of the source's table it defines; nil for anything else.
     package var tableOid: UInt32? {
-        let catalogOfRelations = "1259 "
-        guard kind == "TABLE", identity.hasPrefix(catalogOfRelations) else { return nil }
-        return UInt32(identity.dropFirst(catalogOfRelations.count))
+        let catalogOfRelations: ServerText = "1259 "
+        guard kind == "TABLE", identity.begins(with: catalogOfRelations) else { return nil }
+        return UInt32(identity.dropFirst(catalogOfRelations.utf8.count).string)
+    }
+}
+
+extension ServerText {
+    /// How many bytes the identifier takes that it begins with, as the server prints one: in double quotes, those inside
+    /// doubled, or up to the next blank; 0 where there is none.
+    fileprivate var lengthOfIdentifier: Int {
+        let quote = UInt8(ascii: "\"")
+        guard utf8.first == quote else { return utf8.prefix { $0 != UInt8(ascii: " ") }.count }
+        let bytes = Array(utf8)
+        var place = 1
+        while place < bytes.count {
+            if bytes[place] == quote {
+                guard place + 1 < bytes.count, bytes[place + 1] == quote else { return place + 1 }
+                place += 1
+            }
+            place += 1
+        }
+        return 0
     }
 }

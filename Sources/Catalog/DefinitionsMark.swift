@@ -53,7 +53,7 @@ package struct DefinitionsMark: Sendable {
                 || coalesce((SELECT pg_catalog.string_agg(m::text, ',' ORDER BY m.umid) FROM pg_catalog.pg_user_mappings m), '')
                 ) AS digest
             """
-        ).text("digest")
+        ).word("digest")
     }
 
     private static func counted(_ connection: Connection, since oldest: UInt32) throws -> [String: (
@@ -76,7 +76,7 @@ package struct DefinitionsMark: Sendable {
             """
         }
         let counts = try connection.query(each.joined(separator: " UNION ALL ")).map { row in
-            (try row.text("name"), (all: try row.integer("rows"), written: try row.integer("written")))
+            (try row.word("name"), (all: try row.integer("rows"), written: try row.integer("written")))
         }
         return Dictionary(counts, uniquingKeysWith: { first, _ in first })
     }

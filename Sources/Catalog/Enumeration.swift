@@ -3,10 +3,10 @@ package import Postgres
 /// An enum type as the catalog describes it.
 package struct Enumeration: Sendable, Hashable, Codable {
     package let oid: UInt32
-    package let schema: String
-    package let name: String
+    package let schema: ServerText
+    package let name: ServerText
     /// In their order.
-    package let labels: [String]?
+    package let labels: [ServerText]?
     /// The object id of each label, which stays when it is renamed; nil in what an older version kept.
     package let labelOids: [UInt32]?
 
@@ -14,7 +14,7 @@ package struct Enumeration: Sendable, Hashable, Codable {
 
     /// What labels were called in an earlier state of this enum, and what they are called now, where that is something
     /// else.
-    package func renames(since earlier: Enumeration) -> [String: String] {
+    package func renames(since earlier: Enumeration) -> [ServerText: ServerText] {
         guard oid == earlier.oid, let labels, let labelOids, let before = earlier.labels, let known = earlier.labelOids
         else {
             return [:]

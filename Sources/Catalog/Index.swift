@@ -9,15 +9,15 @@ package struct Index: Sendable, Hashable, Codable {
 
     package let oid: UInt32
     package let tableOid: UInt32
-    package let schema: String
-    package let tableName: String
-    package let name: String
+    package let schema: ServerText
+    package let tableName: ServerText
+    package let name: ServerText
     /// `i` an index, `I` the index of a partitioned table.
     package let kind: String
     /// `r` a table, `p` a partitioned one, `m` a materialized view.
     package let tableKind: String
     /// `pg_get_indexdef`, everything schema-qualified.
-    package let definition: String
+    package let definition: ServerText
     package let isUnique: Bool
     package let isPrimary: Bool
     package let isExclusion: Bool
@@ -30,22 +30,22 @@ package struct Index: Sendable, Hashable, Codable {
     package let isNullsNotDistinct: Bool
     package let isPartial: Bool
     package let hasExpressions: Bool
-    package let accessMethod: String
+    package let accessMethod: ServerText
     /// What it is made of beside columns, with commas in between.
-    package let expressions: String?
-    package let predicate: String?
+    package let expressions: ServerText?
+    package let predicate: ServerText?
     /// nil: the database's default.
-    package private(set) var tablespace: String?
+    package private(set) var tablespace: ServerText?
     package let bytes: Int
     /// The key columns in order; nil stands for an expression.
-    package let keyColumns: [String?]?
+    package let keyColumns: [ServerText?]?
     /// The partitioned table's index this one is attached to.
     package let parentOid: UInt32?
     package let statisticsTargets: [StatisticsTarget]?
-    package let constraintName: String?
+    package let constraintName: ServerText?
     /// `p` primary key, `u` unique, `x` exclusion.
     package let constraintType: String?
-    package let constraintDefinition: String?
+    package let constraintDefinition: ServerText?
     package let isDeferrable: Bool
     package let isDeferred: Bool
 
@@ -80,12 +80,12 @@ package struct Index: Sendable, Hashable, Codable {
 package struct Constraint: Sendable, Hashable, Codable {
     package let oid: UInt32
     package let tableOid: UInt32
-    package let schema: String
-    package let tableName: String
-    package let name: String
+    package let schema: ServerText
+    package let tableName: ServerText
+    package let name: ServerText
     /// `p` primary key, `u` unique, `x` exclusion, `f` foreign key, `c` check.
     package let kind: String
-    package let definition: String
+    package let definition: ServerText
     package let isValidated: Bool
     package let isEnforced: Bool
     package let isDeferrable: Bool
@@ -94,8 +94,8 @@ package struct Constraint: Sendable, Hashable, Codable {
     package let isLocal: Bool
     package let parentOid: UInt32?
     package let tableKind: String
-    package let referencedSchema: String?
-    package let referencedTable: String?
+    package let referencedSchema: ServerText?
+    package let referencedTable: ServerText?
 
     package var tableQualifiedName: QualifiedName { QualifiedName(schema: schema, name: tableName) }
 

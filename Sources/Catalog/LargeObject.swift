@@ -7,17 +7,17 @@ package struct LargeObject: Sendable, Hashable, Codable {
         /// Whether the owner is meant, whatever the owner is called on the other side.
         package let isOwner: Bool
         /// The role; nil stands for PUBLIC.
-        package let role: String?
+        package let role: ServerText?
         package let privilege: String
         package let isGrantable: Bool
     }
 
     /// What applications know it by; it must be the same on both sides.
     package let oid: UInt32
-    package let owner: String
+    package let owner: ServerText
     /// nil: nobody has ever granted or revoked anything.
     package let grants: [Grant]?
-    package let comment: String?
+    package let comment: ServerText?
 
     /// Those of one range, with what is asked for beside.
     ///

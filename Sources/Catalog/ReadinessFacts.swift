@@ -3,17 +3,17 @@ package import Postgres
 /// What decides over how a database works once it is open, beside its definitions and rows.
 package struct ReadinessFacts: Sendable, Codable {
     package struct Role: Sendable, Codable, Hashable {
-        package let name: String
+        package let name: ServerText
         /// It may log in, now, and into this database.
         package let mayConnect: Bool
         /// The roles it is a member of.
-        package let groups: [String]
+        package let groups: [ServerText]
     }
 
     package struct UsedIndex: Sendable, Codable, Hashable {
-        package let schema: String
-        package let name: String
-        package let table: String
+        package let schema: ServerText
+        package let name: ServerText
+        package let table: ServerText
         package let scans: Int
 
         package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
@@ -25,7 +25,7 @@ package struct ReadinessFacts: Sendable, Codable {
     /// Tables an INSERT into which runs triggers or rules, by oid.
     package let withInsertCode: Set<UInt32>
     /// Settings of the server that are sometimes changed for a load, as a new session gets them.
-    package let settings: [String: String]
+    package let settings: [String: ServerText]
     package let roles: [Role]
     /// The ten that were used most often.
     package let mostUsedIndexes: [UsedIndex]

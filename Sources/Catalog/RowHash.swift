@@ -60,9 +60,9 @@ package enum RowHash: String, Sendable, Codable {
         ///
         /// - Throws: ``PostgresError``.
         package init(of connection: Connection) throws {
-            encoding = try connection.queryOne("SELECT pg_catalog.current_setting('server_encoding') AS e").text("e")
-            columns = try connection.queryOne(columnsProbe).text("h")
-            text = try connection.queryOne(textProbe).text("h")
+            encoding = try connection.queryOne("SELECT pg_catalog.current_setting('server_encoding') AS e").word("e")
+            columns = try connection.queryOne(columnsProbe).word("h")
+            text = try connection.queryOne(textProbe).word("h")
         }
     }
 
@@ -72,7 +72,7 @@ package enum RowHash: String, Sendable, Codable {
     ///   - columns: The columns, of the same names on both sides.
     ///   - others: Those that are of another type on the other side: their text is what can be compared.
     /// - Returns: The expression.
-    package func expression(_ columns: [Column], ofOtherType others: Set<String> = []) -> SQL {
+    package func expression(_ columns: [Column], ofOtherType others: Set<ServerText> = []) -> SQL {
         let row = Self.text(of: columns)
         return switch self {
         case .hashesOfColumns: Self.mixed(columns, others)
@@ -97,7 +97,7 @@ package enum RowHash: String, Sendable, Codable {
     /// once more, or two rows that did would add up to the same.
     ///
     /// Mixed as a seed: as a value `hashint8extended` folds its halves into 32 bits first (`hashfunc.c`).
-    private static func mixed(_ columns: [Column], _ others: Set<String>) -> SQL {
+    private static func mixed(_ columns: [Column], _ others: Set<ServerText>) -> SQL {
         var parts: [SQL] = []
         for (number, column) in columns.enumerated() {
             guard !others.contains(column.name), let hash = column.hash(seed: number + 1) else { continue }
@@ -117,8 +117,8 @@ extension Column {
         let name = identifier
         // Another type may have a cast to text of its own, which need not tell all of it.
         guard typeSchema == "pg_catalog", typeKind == "b", !isDomain, typeName != "bpchar" else { return nil }
-        guard !type.hasSuffix("[]") else { return "pg_catalog.hashtextextended(\(name)::text, \(seed))" }
-        return switch typeName {
+        guard !type.ends(with: "[]") else { return "pg_catalog.hashtextextended(\(name)::text, \(seed))" }
+        return switch typeName.string {
         case "bool": "pg_catalog.hashint4extended(\(name)::integer, \(seed))"
         case "int2": "pg_catalog.hashint2extended(\(name), \(seed))"
         case "int4": "pg_catalog.hashint4extended(\(name), \(seed))"

@@ -1,3 +1,5 @@
+package import Postgres
+
 /// Which columns rows have, and which tables hold them.
 package protocol RowLayout {
     /// Of all that decides over what the columns of a row mean.
@@ -16,7 +18,7 @@ extension RowLayout {
 package protocol RowMeaning: RowLayout {
     /// What values of the database's own types in it mean: `label oid name` for each of an enum, `row oid attributes` for each
     /// composite type; nil where there are none.
-    var typeParts: [String]? { get }
+    var typeParts: [ServerText]? { get }
 }
 
 extension RowMeaning {

@@ -4,17 +4,17 @@ package import Postgres
 package struct SequenceDefinition: Sendable, Hashable, Codable {
     /// A column whose values come from the sequence.
     package struct User: Sendable, Hashable, Codable {
-        package let schema: String
-        package let table: String
-        package let column: String
+        package let schema: ServerText
+        package let table: ServerText
+        package let column: ServerText
 
         package var tableName: QualifiedName { QualifiedName(schema: schema, name: table) }
     }
 
     package let oid: UInt32
-    package let schema: String
-    package let name: String
-    package let type: String
+    package let schema: ServerText
+    package let name: ServerText
+    package let type: ServerText
     package let startValue: Int
     package let increment: Int
     package let minValue: Int
@@ -47,8 +47,8 @@ package struct SequencePosition: Sendable, Hashable {
 /// A materialized view; the lower level is refreshed first.
 package struct MaterializedView: Sendable, Hashable, Codable {
     package let oid: UInt32
-    package let schema: String
-    package let name: String
+    package let schema: ServerText
+    package let name: ServerText
     package let isPopulated: Bool
     package let level: Int
 

@@ -3,24 +3,24 @@ package import Postgres
 /// A table as the catalog describes it.
 package struct Table: RowMeaning, Sendable, Hashable, Codable {
     package let oid: UInt32
-    package let schema: String
-    package let name: String
+    package let schema: ServerText
+    package let name: ServerText
     /// `r` ordinary, `p` partitioned.
     package let kind: String
     package let persistence: String
     package let fileNode: UInt32
     /// The partitioned table this one is a partition of.
     package let parentOid: UInt32?
-    package let partitionBound: String?
+    package let partitionBound: ServerText?
     /// `h` hash, `l` list, `r` range; nil for a table that is not partitioned.
     package let partitionStrategy: String?
     /// The columns rows are spread over its partitions by; nil stands for an expression.
-    package let partitionColumns: [String?]?
+    package let partitionColumns: [ServerText?]?
     /// The tables it inherits from, in order; a partition has none.
     package let inheritedTables: [QualifiedName]
     package let columnsDigest: String
     package let partitionsDigest: String?
-    package let typeParts: [String]?
+    package let typeParts: [ServerText]?
     /// Whether policies would hide rows from our role.
     package let isRowSecurityActive: Bool
     package let heapBytes: Int
@@ -66,8 +66,8 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
     package static func names(on connection: Connection) throws -> [UInt32: QualifiedName] {
         struct Found: Decodable {
             let oid: UInt32
-            let schema: String
-            let name: String
+            let schema: ServerText
+            let name: ServerText
         }
         let found = try connection.query(Found.self, CatalogQuery.tableNames)
         return Dictionary(
@@ -82,20 +82,26 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
     /// - Parameter connection: Any connection.
     /// - Returns: By table, types by names; a table without columns is not among them.
     /// - Throws: ``PostgresError``.
-    package static func columnTypes(on connection: Connection) throws -> [QualifiedName: [String: String]] {
+    package static func columnTypes(on connection: Connection) throws -> [QualifiedName: [ServerText: ServerText]] {
         struct Found: Decodable {
-            let schema: String
-            let name: String
-            let types: [String: String]
+            let schema: ServerText
+            let name: ServerText
+            /// Name and type of each.
+            let types: [[ServerText]]
         }
         let found = try connection.query(Found.self, CatalogQuery.columnTypes)
         return Dictionary(
-            found.map { (QualifiedName(schema: $0.schema, name: $0.name), $0.types) },
+            found.map {
+                (
+                    QualifiedName(schema: $0.schema, name: $0.name),
+                    Dictionary(uniqueKeysWithValues: $0.types.map { ($0[0], $0[1]) })
+                )
+            },
             uniquingKeysWith: { first, _ in first }
         )
     }
 
-    package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
+    package func column(_ name: ServerText) -> Column? { columns.first { $0.name == name } }
     package func column(numbered number: Int) -> Column? { columns.first { $0.number == number } }
 }
 
@@ -103,34 +109,34 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
 package struct Column: Sendable, Hashable, Codable {
     /// `pg_attribute.attnum`: stays when the column is renamed, and is never used again.
     package let number: Int
-    package let name: String
+    package let name: ServerText
     /// With its modifier, schema-qualified unless built in.
-    package let type: String
+    package let type: ServerText
     package let isDomain: Bool
     /// `pg_type.typtype` of the type, looked at through one array and one domain.
     package let typeKind: String
-    package let typeSchema: String
-    package let typeName: String
+    package let typeSchema: ServerText
+    package let typeName: ServerText
     package let isNotNull: Bool
-    package let defaultExpression: String?
+    package let defaultExpression: ServerText?
     /// `a` always, `d` by default, empty for none.
     package let identity: String
     /// `s` stored, empty for none.
     package let generated: String
     /// What rows have in it that were written before it came, as text; nil: NULL.
-    package let missingValue: String?
+    package let missingValue: ServerText?
     /// Schema and name, quoted.
-    package let collation: String?
+    package let collation: ServerText?
     package let isCollationDeterministic: Bool
     /// Empty for types without collation, `default` for the database's own, `C`, or the collation's name.
-    package let sortOrder: String
+    package let sortOrder: ServerText
     /// How closely the rows on disk follow the column's order, −1 … 1 (`pg_stats.correlation`).
     package let correlation: Double?
 
     package var identifier: Identifier { Identifier(name) }
 
     /// Whether it holds bytes, not an array of them.
-    package var isBytes: Bool { typeSchema == "pg_catalog" && typeName == "bytea" && !type.hasSuffix("[]") }
+    package var isBytes: Bool { typeSchema == "pg_catalog" && typeName == "bytea" && !type.ends(with: "[]") }
 
     /// Whether its type is compared by operators every session finds, whatever its search path.
     ///
@@ -149,11 +155,11 @@ package struct Column: Sendable, Hashable, Codable {
     /// Built-in types without object ids inside, enums (they travel as text), arrays of these and domains over these.
     /// Not `reg*` (the source's ids), composites and arrays of user types (ids of types), nor types of extensions.
     package var isBinarySafe: Bool {
-        if typeKind == "e" { return !type.hasSuffix("[]") }
+        if typeKind == "e" { return !type.ends(with: "[]") }
         return typeKind == "b" && typeSchema == "pg_catalog" && Self.binarySafeTypes.contains(typeName)
     }
 
-    private static let binarySafeTypes: Set = [
+    private static let binarySafeTypes: Set<ServerText> = [
         "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar", "bytea", "uuid",
         "date",
         "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "inet", "cidr", "macaddr",

@@ -109,7 +109,7 @@ extension Ledger {
         _ chunk: ChunkEntry,
         of relation: RelationEntry,
         _ key: Key,
-        at cuts: [[String]],
+        at cuts: [[ServerText]],
         tableBytes: Int
     ) throws {
         let parts = try chunk.range.cut(at: cuts).map { range in

@@ -145,7 +145,7 @@ extension Ledger {
 
     /// Labels of an enum have other names: chunks are bounded by them.
     package func rename(
-        labels: [String: String],
+        labels: [ServerText: ServerText],
         of enumeration: QualifiedName,
         in relations: [RelationEntry]
     ) throws {
@@ -157,7 +157,7 @@ extension Ledger {
                 } ?? false
             }
             guard isOfEnumeration.contains(true) else { continue }
-            func renamed(_ bound: [String]?) -> [String]? {
+            func renamed(_ bound: [ServerText]?) -> [ServerText]? {
                 bound.map { values in zip(values, isOfEnumeration).map { $1 ? labels[$0] ?? $0 : $0 } }
             }
             for chunk in try chunks() where chunk.relationId == relation.relationId {

@@ -46,8 +46,8 @@ extension Ledger {
         guard found.source.databaseOid == source.databaseOid, found.source.databaseName == source.databaseName else {
             throw LedgerError(
                 .otherSource,
-                "the target is being filled from database \(found.source.databaseName) "
-                    + "(oid \(found.source.databaseOid)), not from \(source.databaseName) (oid \(source.databaseOid))",
+                "the target is being filled from database \(found.source.databaseName.visible) "
+                    + "(oid \(found.source.databaseOid)), not from \(source.databaseName.visible) (oid \(source.databaseOid))",
                 hint: "check --source; a target takes one source until: tidemark finish --target …"
             )
         }
@@ -94,7 +94,9 @@ extension Ledger {
         throw LedgerError(
             .busy,
             "another tidemark is at work on this target"
-                + (holder.map { " (server process \($0["pid"] ?? "?"), \($0["application_name"] ?? "?"))" } ?? ""),
+                + (holder.map {
+                    " (server process \(($0["pid"] ?? "?").visible), \(($0["application_name"] ?? "?").visible))"
+                } ?? ""),
             hint: "wait for it, or stop it; it leaves a state in which the work can be continued"
         )
     }
@@ -112,8 +114,8 @@ extension Ledger {
         guard owner != us else { return }
         throw LedgerError(
             .otherRole,
-            "the run was begun as role \(Identifier(owner).quoted), and this is \(Identifier(us).quoted)",
-            hint: "connect as it, or add --role '\(owner)'"
+            "the run was begun as role \(Identifier(owner).quoted.visible), and this is \(Identifier(us).quoted.visible)",
+            hint: "connect as it, or add --role \(Escaping.shellWord(owner.string).visible)"
         )
     }
 

@@ -167,8 +167,8 @@ extension Ledger {
 
 /// A table as it is entered.
 private struct NewRelation: Encodable {
-    let schema: String
-    let name: String
+    let schema: ServerText
+    let name: ServerText
     let definition: Table
     let treatment: String
     let key: Key?
@@ -202,9 +202,9 @@ private struct NewRelation: Encodable {
 private struct ObjectRow: Encodable {
     let stage: Int
     let kind: String
-    let schema: String
-    let table: String
-    let name: String
-    let statements: [String]
+    let schema: ServerText
+    let table: ServerText
+    let name: ServerText
+    let statements: [ServerText]
     let bytes: Int
 }

@@ -1,9 +1,9 @@
-import Postgres
+package import Postgres
 
 /// What one client's run has done for a table.
 package struct TableWork: Sendable, Codable {
-    package let schemaName: String
-    package let tableName: String
+    package let schemaName: ServerText
+    package let tableName: ServerText
     package let chunks: Int
     package let rows: Int
     package let bytes: Int
@@ -12,7 +12,7 @@ package struct TableWork: Sendable, Codable {
 
 /// A statement a run has executed, and how long it took.
 package struct StatementWork: Sendable, Codable {
-    package let statement: String
+    package let statement: ServerText
     package let milliseconds: Int
 }
 

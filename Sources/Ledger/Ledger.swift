@@ -49,8 +49,8 @@ package struct Ledger {
         {
             throw LedgerError(
                 .unknownVersion,
-                "the target's ledger has version \(try found.text("ledger_version")), this tidemark knows version \(version)",
-                hint: "go on with tidemark \(try found.text("tool_version")), which began the run"
+                "the target's ledger has version \(try found.word("ledger_version")), this tidemark knows version \(version)",
+                hint: "go on with tidemark \(try found.word("tool_version")), which began the run"
             )
         }
         return try connection.query(

@@ -23,8 +23,8 @@ package struct RunEntry: Sendable, Codable {
 /// A table as the ledger has it.
 package struct RelationEntry: Sendable, Codable {
     package let relationId: Int
-    package let schemaName: String
-    package let tableName: String
+    package let schemaName: ServerText
+    package let tableName: ServerText
     package let definition: Table
     package let treatment: Treatment
     package let key: Key?
@@ -75,10 +75,10 @@ package struct ObjectEntry: Sendable, Codable {
     package let objectId: Int
     package let stage: RebuildStage
     package let kind: String
-    package let schemaName: String
-    package let tableName: String
-    package let objectName: String
-    package let statements: [String]
+    package let schemaName: ServerText
+    package let tableName: ServerText
+    package let objectName: ServerText
+    package let statements: [ServerText]
     package let stepsDone: Int
     package let bytes: Int
 
@@ -151,11 +151,18 @@ package struct NewObject: Sendable, Hashable {
     package let table: QualifiedName
     package let stage: RebuildStage
     package let kind: String
-    package let name: String
+    package let name: ServerText
     package let statements: [SQL]
     package let bytes: Int
 
-    package init(table: QualifiedName, stage: RebuildStage, kind: String, name: String, statements: [SQL], bytes: Int) {
+    package init(
+        table: QualifiedName,
+        stage: RebuildStage,
+        kind: String,
+        name: ServerText,
+        statements: [SQL],
+        bytes: Int
+    ) {
         self.table = table
         self.stage = stage
         self.kind = kind

@@ -56,11 +56,11 @@ package struct TableState: RowLayout, Sendable, Hashable, Codable {
             tableOid: UInt32(try row.integer("oid")),
             fileNode: UInt32(try row.integer("file_node"))
         )
-        kind = try row.text("kind")
-        columnsDigest = try row.text("columns_digest")
-        partitionsDigest = row["partitions_digest"]
+        kind = try row.word("kind")
+        columnsDigest = try row.word("columns_digest")
+        partitionsDigest = row["partitions_digest"]?.string
         typeMeaning = try row["type_parts"].map {
-            TypeMeaning(try JSONDecoder().decode([String].self, from: Data($0.utf8)))
+            TypeMeaning(try JSONDecoder().decode([ServerText].self, from: Data($0.utf8)))
         }
     }
 

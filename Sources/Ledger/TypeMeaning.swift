@@ -1,5 +1,6 @@
 import Crypto
 import FoundationEssentials
+import Postgres
 
 /// What values of a table's own types mean: which labels its enums have, which attributes its composite types.
 ///
@@ -11,12 +12,12 @@ package struct TypeMeaning: Sendable, Hashable, Codable {
     /// The youngest label among them, by its object id.
     private let newestLabel: UInt32
     /// The parts themselves; only of what was read a moment ago.
-    private let parts: [String]?
+    private let parts: [ServerText]?
 
     private enum CodingKeys: CodingKey { case digest, newestLabel }
 
     /// - Parameter parts: As ``Table/typeParts`` tells them.
-    init(_ parts: [String]) {
+    init(_ parts: [ServerText]) {
         self.parts = parts
         digest = Self.digest(parts)
         newestLabel = parts.compactMap(Self.label).max() ?? 0
@@ -39,15 +40,15 @@ package struct TypeMeaning: Sendable, Hashable, Codable {
         return digest == Self.digest(parts.filter { Self.label($0).map { $0 <= newestLabel } ?? true })
     }
 
-    private static func digest(_ parts: [String]) -> String {
-        let text = parts.sorted().map { "\($0)\n" }.joined()
+    private static func digest(_ parts: [ServerText]) -> String {
+        let text = parts.sorted().map { $0.string + "\n" }.joined()
         return SHA256.hash(data: Data(text.utf8)).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
             .joined()
     }
 
     /// The object id in `label 16399 name`; nil for a part of another kind.
-    private static func label(_ part: String) -> UInt32? {
-        let words = part.split(separator: " ", maxSplits: 2)
-        return words.first == "label" && words.count > 1 ? UInt32(words[1]) : nil
+    private static func label(_ part: ServerText) -> UInt32? {
+        let words = part.pieces(between: " ", maxSplits: 2)
+        return words.first == "label" && words.count > 1 ? UInt32(words[1].string) : nil
     }
 }

@@ -1,4 +1,5 @@
 package import Catalog
+import Postgres
 
 /// What has changed among the source's definitions since they were brought over.
 ///
@@ -8,7 +9,7 @@ package import Catalog
 /// replaced function or a new view would otherwise be missing on the target without a word. Owners and grants are left
 /// aside: they may have been left out on purpose.
 package struct DefinitionChanges: Sendable {
-    private let kept: [String: DefinitionEntry]
+    private let kept: [ServerText: DefinitionEntry]
     /// What the source has now.
     package let later: [DefinitionEntry]
 

@@ -5,11 +5,11 @@ package import Postgres
 package struct Key: Sendable, Hashable, Codable {
     /// One column of a key.
     package struct Part: Sendable, Hashable, Codable {
-        package let name: String
-        package let type: String
+        package let name: ServerText
+        package let type: ServerText
         package let comparison: Comparison
 
-        package init(name: String, type: String, comparison: Comparison) {
+        package init(name: ServerText, type: ServerText, comparison: Comparison) {
             self.name = name
             self.type = type
             self.comparison = comparison
@@ -29,7 +29,7 @@ package struct Key: Sendable, Hashable, Codable {
         }
 
         /// A bound, to be compared with the column.
-        package func bound(_ value: String) -> SQL {
+        package func bound(_ value: ServerText) -> SQL {
             comparison == .asText
                 ? "\(literal: value)::pg_catalog.text" : "\(literal: value)::\(SQL(trusted: type))"
         }
@@ -47,9 +47,9 @@ package struct Key: Sendable, Hashable, Codable {
 
     package let parts: [Part]
     /// The index that guarantees it, on the source.
-    package let indexName: String
+    package let indexName: ServerText
 
-    package init(parts: [Part], indexName: String) {
+    package init(parts: [Part], indexName: ServerText) {
         self.parts = parts
         self.indexName = indexName
     }

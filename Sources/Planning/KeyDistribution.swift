@@ -48,7 +48,7 @@ package struct KeyDistribution {
     ///   - bytes: Its size, which says how small a sample may be.
     /// - Returns: One list of values per bound, ascending.
     /// - Throws: ``PostgresError``.
-    package func bounds(of rows: SQL, key: Key, count: Int, bytes: Int) throws -> [[String]] {
+    package func bounds(of rows: SQL, key: Key, count: Int, bytes: Int) throws -> [[ServerText]] {
         let pages = max(1, bytes / Self.pageBytes)
         let percent = 100.0 * Double(count * Self.sampledPagesPerChunk) / Double(pages)
         if percent < 50 {
@@ -64,7 +64,7 @@ package struct KeyDistribution {
     }
 
     /// The least key whose first column is not below a value.
-    private func firstKey(of rows: SQL, _ key: Key, notBelow bound: String) throws -> [String]? {
+    private func firstKey(of rows: SQL, _ key: Key, notBelow bound: ServerText) throws -> [ServerText]? {
         guard let first = key.parts.first else { return nil }
         let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
         return try connection.query(
@@ -80,7 +80,7 @@ package struct KeyDistribution {
     /// Bounds in the key's own order, each once.
     ///
     /// Only the server knows that order.
-    private func sorted(_ bounds: [[String]], _ key: Key) throws -> [[String]] {
+    private func sorted(_ bounds: [[ServerText]], _ key: Key) throws -> [[ServerText]] {
         let rows = Set(bounds).map { bound in
             let values = zip(key.parts, bound).map { part, value in
                 "\(literal: value)::\(SQL(trusted: part.type))" as SQL
@@ -106,11 +106,13 @@ package struct KeyDistribution {
     ///   - count: How many parts are wanted; a range with fewer keys gets fewer.
     /// - Returns: One list of values per bound, ascending.
     /// - Throws: ``PostgresError``.
-    package func cuts(_ range: KeyRange, of rows: SQL, key: Key, count: Int) throws -> [[String]] {
+    package func cuts(_ range: KeyRange, of rows: SQL, key: Key, count: Int) throws -> [[ServerText]] {
         try cuts(in: rows, key, count, within: range.condition(on: key))
     }
 
-    private func cuts(in relation: SQL, _ key: Key, _ count: Int, within condition: SQL = "true") throws -> [[String]] {
+    private func cuts(in relation: SQL, _ key: Key, _ count: Int, within condition: SQL = "true") throws
+        -> [[ServerText]]
+    {
         let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
         return try connection.query(
             Cut.self,
@@ -128,6 +130,6 @@ package struct KeyDistribution {
     }
 
     private struct Cut: Decodable {
-        let bound: [String]
+        let bound: [ServerText]
     }
 }

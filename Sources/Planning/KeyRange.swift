@@ -5,11 +5,11 @@ package import Postgres
 /// A missing bound is nil, never a sentinel value: keys have gaps, negatives and the ends of int64.
 package struct KeyRange: Sendable, Hashable, Codable {
     /// One value per key column, as text; nil: from the beginning.
-    package let lower: [String]?
+    package let lower: [ServerText]?
     /// One value per key column, as text; nil: to the end.
-    package let upper: [String]?
+    package let upper: [ServerText]?
 
-    package init(lower: [String]?, upper: [String]?) {
+    package init(lower: [ServerText]?, upper: [ServerText]?) {
         self.lower = lower
         self.upper = upper
     }
@@ -18,12 +18,12 @@ package struct KeyRange: Sendable, Hashable, Codable {
     package static let everything = KeyRange(lower: nil, upper: nil)
 
     /// The ranges between bounds given in ascending order; n bounds make n + 1 ranges that leave nothing out.
-    package static func between(_ bounds: [[String]]) -> [KeyRange] {
+    package static func between(_ bounds: [[ServerText]]) -> [KeyRange] {
         everything.cut(at: bounds)
     }
 
     /// The parts of this range between bounds that lie in it, given in ascending order.
-    package func cut(at bounds: [[String]]) -> [KeyRange] {
+    package func cut(at bounds: [[ServerText]]) -> [KeyRange] {
         let lowers = [lower] + bounds
         let uppers = bounds + [upper]
         return zip(lowers, uppers).map(KeyRange.init)
@@ -38,7 +38,7 @@ package struct KeyRange: Sendable, Hashable, Codable {
     }
 
     /// A comparison of whole rows, which a composite index serves (PostgreSQL manual 9.25.5).
-    private func comparison(_ key: Key, _ comparator: SQL, with values: [String]) -> SQL {
+    private func comparison(_ key: Key, _ comparator: SQL, with values: [ServerText]) -> SQL {
         precondition(values.count == key.parts.count, "a bound has one value per key column")
         let columns = key.parts.map(\.comparable).joined(separator: ", ")
         let bounds = zip(key.parts, values).map { $0.bound($1) }.joined(separator: ", ")
@@ -49,9 +49,9 @@ package struct KeyRange: Sendable, Hashable, Codable {
 extension KeyRange: CustomStringConvertible {
     /// For people: `[1000, 2000)`, `[-∞, 1000)`.
     package var description: String {
-        func shown(_ values: [String]?, _ missing: String) -> String {
+        func shown(_ values: [ServerText]?, _ missing: String) -> String {
             guard let values else { return missing }
-            return values.count == 1 ? values[0] : "(" + values.joined(separator: ", ") + ")"
+            return values.count == 1 ? values[0].visible : "(" + values.map(\.visible).joined(separator: ", ") + ")"
         }
         return "[\(shown(lower, "-∞")), \(shown(upper, "∞")))"
     }

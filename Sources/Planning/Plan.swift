@@ -46,7 +46,7 @@ package struct TablePlan: Sendable, Hashable, Codable {
     /// Only rows that fulfil this condition are brought over.
     package let filter: String?
     /// A value of the key's first column; what lies below is declared to change no more.
-    package let immutableBelow: String?
+    package let immutableBelow: ServerText?
     /// How many of the ranges, from the first on, lie below it.
     package var immutableRanges: Int
     /// How many chunks the table should be cut into; its ranges are found by sampling the source.
@@ -67,7 +67,7 @@ package struct TablePlan: Sendable, Hashable, Codable {
         hasOtherUniqueKeys: Bool,
         ranges: [KeyRange],
         filter: String?,
-        immutableBelow: String? = nil,
+        immutableBelow: ServerText? = nil,
         immutableRanges: Int = 0,
         wantedChunks: Int
     ) {

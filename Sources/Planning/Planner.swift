@@ -146,7 +146,7 @@ package struct Planner {
         )
     }
 
-    private func immutableBelow(of table: Table, _ treatment: Treatment) throws -> String? {
+    private func immutableBelow(of table: Table, _ treatment: Treatment) throws -> ServerText? {
         guard let bound = options.immutableBelow[table.qualifiedName] else { return nil }
         guard treatment.isCopiedAhead else {
             throw PlanError(
@@ -155,7 +155,7 @@ package struct Planner {
                 hint: "only a table copied ahead has chunks to leave alone"
             )
         }
-        return bound
+        return ServerText(bound)
     }
 
     /// A decision for a partitioned table holds for its partitions, the nearest decision wins.
@@ -190,7 +190,7 @@ package struct Planner {
         let named = Set(options.treatments.keys).union(options.filters.keys).union(options.immutableBelow.keys)
         let unknown = named.filter { !known.contains($0) }.sorted()
         guard let first = unknown.first else { return }
-        let alike = known.filter { $0.name.lowercased() == first.name.lowercased() }.sorted().first
+        let alike = known.filter { $0.name.string.lowercased() == first.name.string.lowercased() }.sorted().first
         throw PlanError(
             .usage,
             "the options name \(unknown.count == 1 ? "a table" : "tables") the source does not have: "
@@ -209,8 +209,9 @@ package struct Planner {
         guard unreadable.isEmpty else {
             throw PlanError(
                 .refused,
-                "role \(role) may not read \(unreadable.count) table(s) of the source: " + Self.shortList(unreadable),
-                hint: "GRANT SELECT ON TABLE … TO \(Identifier(role).quoted), or leave them out with --exclude"
+                "role \(role.visible) may not read \(unreadable.count) table(s) of the source: "
+                    + Self.shortList(unreadable),
+                hint: "GRANT SELECT ON TABLE … TO \(Identifier(role).quoted.visible), or leave them out with --exclude"
             )
         }
         let hidden = source.tables.filter { copied.contains($0.qualifiedName) && $0.isRowSecurityActive }.map(
@@ -219,7 +220,7 @@ package struct Planner {
         guard hidden.isEmpty else {
             throw PlanError(
                 .refused,
-                "row-level security would hide rows of \(hidden.count) table(s) from role \(role): "
+                "row-level security would hide rows of \(hidden.count) table(s) from role \(role.visible): "
                     + Self.shortList(hidden),
                 hint: "connect as the tables' owner or as a role with BYPASSRLS, or leave them out with --exclude"
             )
@@ -232,9 +233,9 @@ package struct Planner {
             let role = source.identity.roleName
             throw PlanError(
                 .refused,
-                "role \(role) may not read \(unreadable.count) sequence(s) of the source: "
+                "role \(role.visible) may not read \(unreadable.count) sequence(s) of the source: "
                     + Self.shortList(unreadable),
-                hint: "GRANT SELECT ON ALL SEQUENCES IN SCHEMA … TO \(Identifier(role).quoted)"
+                hint: "GRANT SELECT ON ALL SEQUENCES IN SCHEMA … TO \(Identifier(role).quoted.visible)"
             )
         }
     }
@@ -266,7 +267,7 @@ package struct Planner {
                 !excluded.contains(constraint.tableQualifiedName)
             else { continue }
             warnings.append(
-                "foreign key \"\(constraint.name)\" of \(constraint.tableQualifiedName) is left out: "
+                "foreign key \"\(constraint.name.visible)\" of \(constraint.tableQualifiedName) is left out: "
                     + "it references \(referenced), which is excluded"
             )
         }

@@ -30,7 +30,7 @@ extension Connection {
     }
 
     private static func failure(of connection: OpaquePointer, endpoint: Endpoint) -> PostgresError {
-        let message = redact(String(cString: PQerrorMessage(connection)).trimmingNewlines, connection)
+        let message = redact(String(cString: PQerrorMessage(connection)).trimmingNewlines, connection).visible
         let side = endpoint.side.rawValue
         let isBusy = message.contains("too many") || message.contains("remaining connection slots")
         return PostgresError(
@@ -45,7 +45,7 @@ extension Connection {
 
     private static func redact(_ message: String, _ connection: OpaquePointer) -> String {
         guard let password = PQpass(connection), password.pointee != 0 else { return message }
-        return message.replacing(String(cString: password), with: "***")
+        return ServerText(message).replacingAll(ServerText(String(cString: password)), with: "***").string
     }
 
     private static func withParameters(

@@ -207,7 +207,7 @@ extension Connection {
         while let result = PQgetResult(pointer) { PQclear(result) }
     }
 
-    private func isBinaryCopy(_ sql: SQL) -> Bool { sql.text.hasSuffix(CopyFormat.binary.clause.text) }
+    private func isBinaryCopy(_ sql: SQL) -> Bool { sql.text.ends(with: CopyFormat.binary.clause.text) }
 }
 
 /// The two formats of COPY that are used.

@@ -8,7 +8,7 @@ extension Connection {
     func takeOnRole() throws {
         guard let role = endpoint.role else { return }
         do {
-            try execute("SET ROLE \(Identifier(role))")
+            try execute("SET ROLE \(Identifier(ServerText(role)))")
         } catch let error as PostgresError where error.sqlState != nil {
             throw PostgresError(
                 .connectionFailed,
@@ -58,7 +58,7 @@ extension Connection {
         throw PostgresError(
             .statementFailed,
             "sessions of an earlier client do not end: server processes "
-                + left.compactMap { $0["pid"] }.joined(separator: ", "),
+                + left.compactMap { $0["pid"]?.string }.joined(separator: ", "),
             hint: "look at pg_stat_activity for application_name '\(prefix)…' and end them"
         )
     }

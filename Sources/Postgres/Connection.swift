@@ -57,8 +57,7 @@ package final class Connection {
             values[own] = nil
         }
         let conninfo = values.sorted { $0.key < $1.key }.map { keyword, value in
-            let escaped = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
-            return "\(keyword)='\(escaped)'"
+            "\(keyword)=\(Escaping.connectionValue(value))"
         }
         return (conninfo.joined(separator: " "), password)
     }
@@ -86,9 +85,9 @@ package final class Connection {
         let columns = PQnfields(result.pointer)
         let names = try (0..<columns).map { try text(PQfname(result.pointer, $0)) }
         return try (0..<PQntuples(result.pointer)).map { row in
-            let values: [String?] = try (0..<columns).map { column in
+            let values: [ServerText?] = try (0..<columns).map { column in
                 if PQgetisnull(result.pointer, row, column) != 0 { return nil }
-                return try text(PQgetvalue(result.pointer, row, column))
+                return ServerText(try text(PQgetvalue(result.pointer, row, column)))
             }
             return Row(names: names, values: values)
         }
@@ -198,7 +197,7 @@ package final class Connection {
         let side = endpoint.side.rawValue
         if interrupter.isInterrupted { return PostgresError(.cancelled, "stopped", sqlState: sqlState) }
         if isBroken {
-            let reason = field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines
+            let reason = (field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines).visible
             return PostgresError(
                 .connectionLost,
                 "lost the connection to the \(side): \(reason)",
@@ -206,17 +205,18 @@ package final class Connection {
                 hint: "run the same command again: it goes on from what is committed"
             )
         }
-        let message = field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines
+        // A server repeats names and values in what it says.
+        let message = (field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines).visible
         let hint =
             sqlState == "22021"
             ? "the \(side) holds text that is not valid in UTF-8 (a SQL_ASCII database allows any bytes); repair it there"
-            : field("H")
+            : field("H")?.visible
         return PostgresError(
             code,
             "\(side): \(message)",
             sqlState: sqlState,
             detail: field("D"),
-            constraintName: field("n"),
+            constraintName: field("n").map { ServerText($0) },
             hint: hint
         )
     }
@@ -233,7 +233,7 @@ package final class Connection {
         guard let text = String(validatingCString: bytes) else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "the \(endpoint.side.rawValue) sent text that is not valid UTF-8: '\(String(cString: bytes))'"
+                "the \(endpoint.side.rawValue) sent text that is not valid UTF-8: '\(String(cString: bytes).visible)'"
             )
         }
         return text
@@ -265,6 +265,6 @@ struct Answer: ~Copyable {
 extension String {
     /// libpq ends its messages with a newline, and breaks some of them in two.
     var trimmingNewlines: String {
-        split(whereSeparator: \.isNewline).joined(separator: " ").replacing("\t", with: " ")
+        utf8.split { $0 < 32 }.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
     }
 }

@@ -51,7 +51,10 @@ public struct Endpoint: Sendable, CustomStringConvertible {
 
     private static func parse(_ text: String, side: Side) throws -> [String: String] {
         // A bare name would be taken by libpq for a database on the default server: far too easy to hit by a typo.
-        guard text.contains("=") || text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") else {
+        guard
+            text.utf8.contains(UInt8(ascii: "="))
+                || ["postgres://", "postgresql://"].contains(where: { text.utf8.starts(with: $0.utf8) })
+        else {
             throw PostgresError(
                 .connectionFailed,
                 "the \(side.rawValue)'s connection string is neither a postgres:// URI nor keyword=value pairs",

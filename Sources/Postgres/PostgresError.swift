@@ -30,7 +30,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
     /// It may hold row data and is therefore not part of `description`.
     public let detail: String?
     /// The constraint, or unique index, that refused a row.
-    package let constraintName: String?
+    package let constraintName: ServerText?
     /// What the operator can do.
     public var hint: String?
     /// What was being done, innermost first.
@@ -41,7 +41,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         _ message: String,
         sqlState: String? = nil,
         detail: String? = nil,
-        constraintName: String? = nil,
+        constraintName: ServerText? = nil,
         hint: String? = nil
     ) {
         self.code = code
@@ -60,7 +60,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         if code == .cancelled { return false }
         if code == .connectionLost { return true }
         guard let sqlState else { return false }
-        return sqlState.hasPrefix("08") || sqlState.hasPrefix("40")
+        return ["08", "40"].contains(sqlState.prefix(2))
             || ["53300", "55P03", "57P01", "57P02", "57P03"].contains(sqlState)
     }
 

@@ -1,10 +1,10 @@
 /// One row of an answer, its values as text.
 package struct Row: Sendable {
     let names: [String]
-    let values: [String?]
+    let values: [ServerText?]
 
     /// The value of a column, nil where it is NULL.
-    package subscript(_ column: String) -> String? {
+    package subscript(_ column: String) -> ServerText? {
         guard let index = names.firstIndex(of: column) else {
             preconditionFailure("the query has no column '\(column)'")
         }
@@ -16,9 +16,19 @@ package struct Row: Sendable {
     /// - Parameter column: Its name.
     /// - Returns: The value as text.
     /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is NULL.
-    package func text(_ column: String) throws -> String {
+    package func text(_ column: String) throws -> ServerText {
         guard let value = self[column] else { throw unexpected(column, "NULL") }
         return value
+    }
+
+    /// The value of a column that cannot be NULL and holds a word of the tool's or the server's own: a digest, a
+    /// state, a time.
+    ///
+    /// - Parameter column: Its name.
+    /// - Returns: The value.
+    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is NULL.
+    package func word(_ column: String) throws -> String {
+        try text(column).string
     }
 
     /// The value of an integer column that cannot be NULL.
@@ -27,7 +37,7 @@ package struct Row: Sendable {
     /// - Returns: The number.
     /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is no integer.
     package func integer(_ column: String) throws -> Int {
-        guard let number = Int(try text(column)) else { throw unexpected(column, "no integer") }
+        guard let number = Int(try word(column)) else { throw unexpected(column, "no integer") }
         return number
     }
 
@@ -37,7 +47,7 @@ package struct Row: Sendable {
     /// - Returns: True or false.
     /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is neither.
     package func boolean(_ column: String) throws -> Bool {
-        switch try text(column) {
+        switch try word(column) {
         case "t": true
         case "f": false
         default: throw unexpected(column, "no boolean")
@@ -50,7 +60,7 @@ package struct Row: Sendable {
     /// - Returns: The snapshot.
     /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is none.
     package func snapshot(_ column: String) throws -> Snapshot {
-        guard let snapshot = Snapshot(try text(column)) else { throw unexpected(column, "no snapshot") }
+        guard let snapshot = Snapshot(try word(column)) else { throw unexpected(column, "no snapshot") }
         return snapshot
     }
 

@@ -29,7 +29,7 @@ struct RowDecoder: Decoder {
 
         /// `is_not_null` is `isNotNull`.
         private static func property(_ column: String) -> String {
-            let words = column.split(separator: "_")
+            let words = column.utf8.split(separator: UInt8(ascii: "_")).map(Substring.init)
             return words.dropFirst().reduce(String(words.first ?? "")) {
                 $0 + $1.prefix(1).uppercased() + $1.dropFirst()
             }
@@ -140,7 +140,7 @@ private struct ColumnText: Decoder, SingleValueDecodingContainer {
     func string() throws -> String {
         // Repairing a name silently would name another object.
         guard let string = String(validatingCString: bytes) else {
-            throw refused(String.self, "it is not valid UTF-8: '\(String(cString: bytes))'")
+            throw refused(String.self, "it is not valid UTF-8: '\(String(cString: bytes).visible)'")
         }
         return string
     }

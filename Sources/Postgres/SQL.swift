@@ -9,14 +9,14 @@
 /// ```
 package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
     enum Fragment: Sendable, Hashable {
-        case text(String)
-        case parameter(String?)
+        case text(ServerText)
+        case parameter(ServerText?)
     }
 
     var fragments: [Fragment]
 
     package init(stringLiteral value: String) {
-        fragments = [.text(value)]
+        fragments = [.text(ServerText(value))]
     }
 
     package init(stringInterpolation: StringInterpolation) {
@@ -25,8 +25,14 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
 
     /// SQL that a server's own catalog functions produced (`pg_get_indexdef` and its like), or that ships with the
     /// tool.
-    package init(trusted text: String) {
+    package init(trusted text: ServerText) {
         fragments = [.text(text)]
+    }
+
+    /// SQL that ships with the tool, or that the operator wrote.
+    @_disfavoredOverload
+    package init(trusted text: String) {
+        fragments = [.text(ServerText(text))]
     }
 
     /// The text with `$1`, `$2` … in the place of parameters, and the parameters' values.
@@ -35,9 +41,9 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         var parameters: [String?] = []
         for fragment in fragments {
             switch fragment {
-            case .text(let part): text += part
+            case .text(let part): text += part.string
             case .parameter(let value):
-                parameters.append(value)
+                parameters.append(value?.string)
                 text += "$\(parameters.count)"
             }
         }
@@ -45,7 +51,7 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
     }
 
     /// The text, for logs and for storing; parameters appear as `$n`.
-    package var text: String { rendered.text }
+    package var text: ServerText { ServerText(rendered.text) }
 
     package static func + (left: SQL, right: SQL) -> SQL {
         var sum = left
@@ -59,7 +65,7 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         package init(literalCapacity: Int, interpolationCount: Int) {}
 
         package mutating func appendLiteral(_ literal: String) {
-            fragments.append(.text(literal))
+            fragments.append(.text(ServerText(literal)))
         }
 
         package mutating func appendInterpolation(_ sql: SQL) {
@@ -67,33 +73,42 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         }
 
         package mutating func appendInterpolation(_ identifier: Identifier) {
-            fragments.append(.text(identifier.quoted))
+            fragments.append(.text(ServerText(identifier.quoted)))
         }
 
         package mutating func appendInterpolation(_ name: QualifiedName) {
-            fragments.append(.text(name.quoted))
+            fragments.append(.text(ServerText(name.quoted)))
         }
 
         package mutating func appendInterpolation(_ number: some BinaryInteger) {
-            fragments.append(.text(String(number)))
+            fragments.append(.text(ServerText(String(number))))
         }
 
         /// A string constant, for statements that take no parameters (COPY, SET, DDL).
-        ///
-        /// Doubling the quotes is enough because every session pins `standard_conforming_strings` and Swift strings are
-        /// valid Unicode (the hole of CVE-2025-1094 was invalid UTF-8).
+        package mutating func appendInterpolation(literal: ServerText) {
+            fragments.append(.text(ServerText(Escaping.literal(literal))))
+        }
+
+        /// A string constant, for statements that take no parameters (COPY, SET, DDL).
+        @_disfavoredOverload
         package mutating func appendInterpolation(literal: String) {
-            fragments.append(.text("'" + literal.replacing("'", with: "''") + "'"))
+            appendInterpolation(literal: ServerText(literal))
         }
 
         /// A parameter, sent apart from the statement.
-        package mutating func appendInterpolation(value: String?) {
+        package mutating func appendInterpolation(value: ServerText?) {
             fragments.append(.parameter(value))
         }
 
         /// A parameter, sent apart from the statement.
+        @_disfavoredOverload
+        package mutating func appendInterpolation(value: String?) {
+            fragments.append(.parameter(value.map { ServerText($0) }))
+        }
+
+        /// A parameter, sent apart from the statement.
         package mutating func appendInterpolation(value: some BinaryInteger) {
-            fragments.append(.parameter(String(value)))
+            fragments.append(.parameter(ServerText(String(value))))
         }
     }
 }

@@ -72,7 +72,7 @@ enum SessionSettings {
         }
         for row in rows {
             guard let name = row["name"], let effective = row["effective"] else { continue }
-            try verify(name: name, effective: effective, wanted: row["value"] ?? "")
+            try verify(name: name.string, effective: effective.string, wanted: row["value"]?.string ?? "")
         }
     }
 

@@ -12,11 +12,11 @@ public struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
 
     /// Reads the text form `xmin:xmax:xip,xip,…`; nil if it is anything else.
     public init?(_ text: String) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map(Substring.init)
         guard parts.count == 3, let xmin = UInt64(parts[0]), let xmax = UInt64(parts[1]), xmin <= xmax else {
             return nil
         }
-        let listed = parts[2].split(separator: ",")
+        let listed = parts[2].utf8.split(separator: UInt8(ascii: ",")).map(Substring.init)
         let inFlight = listed.compactMap { UInt64($0) }
         guard inFlight.count == listed.count else { return nil }
         self.xmin = xmin

@@ -51,7 +51,7 @@ package struct Adoption {
     package func adopt(
         _ definitions: [DefinitionEntry],
         present: [DefinitionEntry],
-        ofDatabase: Set<String>
+        ofDatabase: Set<ServerText>
     ) throws -> [String] {
         let target = try DatabaseCatalog(inTransactionOf: connection)
         try refuseForeignColumns(target)
@@ -66,20 +66,20 @@ package struct Adoption {
             try ledger.enter(table, definition, isAdopted: isAdopted)
             if isAdopted { adopted += 1 }
         }
-        let there = Dictionary(present.map { ($0.description, $0) }, uniquingKeysWith: { first, _ in first })
+        let there = Dictionary(present.map { ($0.listed, $0) }, uniquingKeysWith: { first, _ in first })
         // Major versions tell the same view or type in words of their own: whether it is the same, the proof finds out
         // by its attributes.
         let speaksAlike = source.identity.serverVersion.major == target.identity.serverVersion.major
         try ledger.keep(
             definitions.compactMap { entry in
-                there[entry.description].map { theirs in
+                there[entry.listed].map { theirs in
                     if speaksAlike { return entry.told(by: theirs) }
                     return entry.isOfTable ? entry.told(by: theirs.withoutNamesOfNotNull) : entry
                 }
             }
         )
-        let ours = Set(definitions.map(\.description))
-        try ledger.keep(present.filter { !ours.contains($0.description) && !$0.isOfRights }.map(\.ofTarget))
+        let ours = Set(definitions.map(\.listed))
+        try ledger.keep(present.filter { !ours.contains($0.listed) && !$0.isOfRights }.map(\.ofTarget))
         notes.append("adopted \(empty.count) empty tables and \(adopted) whose rows are to be compared")
         try adoptObjects(empty)
         return notes
@@ -131,7 +131,7 @@ package struct Adoption {
             guard let theirs = target.table(table.qualifiedName) else { continue }
             if theirs.kind != table.kind { foreign.append("\(table.qualifiedName) is another kind of table there") }
             for column in theirs.columns where table.column(column.name) == nil {
-                foreign.append("\(table.qualifiedName) has a column \"\(column.name)\" there")
+                foreign.append("\(table.qualifiedName) has a column \"\(column.name.visible)\" there")
             }
         }
         guard foreign.isEmpty else {
@@ -145,7 +145,7 @@ package struct Adoption {
     }
 
     /// They belong to the database and come after the rows: the source's go until then, others are in the way.
-    private func dropObjectsOfDatabase(_ ofSource: Set<String>) throws {
+    private func dropObjectsOfDatabase(_ ofSource: Set<ServerText>) throws {
         let found = try connection.query(
             """
             SELECT 'PUBLICATION' AS kind, pubname AS name FROM pg_catalog.pg_publication
@@ -158,14 +158,14 @@ package struct Adoption {
                               WHERE x.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass
                                 AND x.objid = e.oid AND x.deptype = 'e')
             """
-        ).map { (kind: try $0.text("kind"), name: try $0.text("name")) }
+        ).map { (kind: try $0.word("kind"), name: try $0.text("name")) }
         // A list tells a name on one line, whatever is in it.
-        let strange = found.filter { !ofSource.contains("\($0.kind) \($0.name.replacing("\n", with: " "))") }
+        let strange = found.filter { !ofSource.contains($0.name.listed(as: $0.kind)) }
         guard strange.isEmpty else {
             throw PlanError(
                 .refused,
                 "the target has what would be in the way of the source's: "
-                    + strange.map { "\($0.kind.lowercased()) \($0.name)" }.joined(separator: ", "),
+                    + strange.map { "\($0.kind.lowercased()) \($0.name.visible)" }.joined(separator: ", "),
                 hint: "drop it on the target; nothing was written"
             )
         }
@@ -177,7 +177,7 @@ package struct Adoption {
                 try connection.execute("ALTER \(subject) SET (slot_name = NONE)")
             }
             try connection.execute("DROP \(subject)")
-            try ledger.record("dropped", subject: "\(object.kind.lowercased()) \(object.name)")
+            try ledger.record("dropped", subject: "\(object.kind.lowercased()) \(object.name.visible)")
         }
     }
 
@@ -259,6 +259,13 @@ package struct Adoption {
     private func hasAllPartitions(_ ours: Index, _ theirs: Index, _ target: DatabaseCatalog) -> Bool {
         let attached = Set(target.indexes.filter { $0.parentOid == theirs.oid }.map(\.qualifiedName))
         return source.indexes.allSatisfy { $0.parentOid != ours.oid || attached.contains($0.qualifiedName) }
+    }
+}
+
+extension ServerText {
+    /// A name as `pg_restore --list` has it: on one line, whatever is in it (`sanitize_line` of pg_dump).
+    fileprivate func listed(as kind: String) -> ServerText {
+        ServerText("\(kind) ") + replacingAll("\n", with: " ").replacingAll("\r", with: " ")
     }
 }
 

@@ -23,7 +23,7 @@ extension Connection {
         case "EXTENSION": return "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = \(value: entry.name))"
         case "FUNCTION", "PROCEDURE", "AGGREGATE":
             // The name is a signature: touch(integer).
-            let signature = "\(Identifier(entry.schema).quoted).\(entry.name)"
+            let signature = "\(Identifier(entry.schema).quoted).\(entry.name.string)"
             return "pg_catalog.to_regprocedure(\(value: signature)) IS NOT NULL"
         default: return nil
         }

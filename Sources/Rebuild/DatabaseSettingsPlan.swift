@@ -13,7 +13,7 @@ package struct DatabaseSettingsPlan {
     ///   - target: What the target's carries.
     ///   - name: What the target's is called.
     ///   - omissions: What is not brought over.
-    package init(source: DatabaseSettings, target: DatabaseSettings, name: String, omissions: Set<Omission>) {
+    package init(source: DatabaseSettings, target: DatabaseSettings, name: ServerText, omissions: Set<Omission>) {
         guard !omissions.contains(.databaseSettings) else {
             statements = []
             return
@@ -45,7 +45,7 @@ package struct DatabaseSettingsPlan {
 extension DatabaseSettings.Setting {
     /// A name with a dot has two parts, each a name of its own.
     fileprivate var parameter: SQL {
-        name.split(separator: ".", omittingEmptySubsequences: false).map { "\(Identifier(String($0)))" as SQL }.joined(
+        name.pieces(between: ".", omittingEmptySubsequences: false).map { "\(Identifier($0))" as SQL }.joined(
             separator: "."
         )
     }

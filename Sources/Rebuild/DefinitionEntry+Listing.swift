@@ -1,45 +1,44 @@
 package import Catalog
+package import Postgres
 
 extension DefinitionEntry {
     /// Joins the two forms in which `pg_restore` tells the same entries.
     ///
-    /// A line of the list is `id; catalog object KIND schema name owner`, a header of the script `-- Name: name; Type:
-    /// KIND; Schema: schema; Owner: -`. A function's body may hold a line that looks like a header: only one that fits
-    /// a line of the list still to come is taken for one. Rights come last in the script, wherever they stand in the
-    /// list.
+    /// A header of the script is `-- Name: name; Type: KIND; Schema: schema; Owner: -`. A function's body may hold a
+    /// line that looks like a header: only one that fits an entry of the list still to come is taken for one. Rights come
+    /// last in the script, wherever they stand in the list.
     ///
     /// - Parameters:
-    ///   - listing: What `pg_restore --list` printed.
+    ///   - listed: What `pg_restore --list` printed.
     ///   - script: What `pg_restore --file=-` printed.
     /// - Returns: The entries that have statements.
-    package static func entries(listing: String, script: String) -> [DefinitionEntry] {
-        let lines = listing.split(separator: "\n").filter { !$0.hasPrefix(";") }
-        var open: (entry: Header, line: Substring, identity: String)?
-        var body: [Substring] = []
+    package static func entries(_ listed: [ListedEntry], script: ServerText) -> [DefinitionEntry] {
+        var open: (header: Header, listed: ListedEntry)?
+        var body: [ServerText] = []
         var entries: [DefinitionEntry] = []
-        var next = lines.startIndex
+        var next = listed.startIndex
         func finish() {
             guard let found = open else { return }
             entries.append(
                 DefinitionEntry(
-                    identity: found.identity,
-                    kind: found.entry.kind,
-                    schema: found.entry.schema,
-                    name: found.entry.name,
+                    identity: found.header.identity(in: found.listed),
+                    kind: found.header.kind,
+                    schema: found.header.schema,
+                    name: found.header.name,
                     statement: statements(body).joined(separator: "\n"),
-                    line: String(found.line)
+                    line: found.listed.line
                 )
             )
         }
-        for line in script.split(separator: "\n", omittingEmptySubsequences: false) {
+        for line in script.pieces(between: "\n", omittingEmptySubsequences: false) {
             if let header = Header(line),
-                let at = lines[next...].firstIndex(where: header.fits)
-                    ?? (header.isOfRights ? lines[..<next].firstIndex(where: header.fits) : nil)
+                let at = listed[next...].firstIndex(where: header.fits)
+                    ?? (header.isOfRights ? listed[..<next].firstIndex(where: header.fits) : nil)
             {
                 finish()
-                open = (header, lines[at], header.identity(in: lines[at]))
+                open = (header, listed[at])
                 body = []
-                next = max(next, lines.index(after: at))
+                next = max(next, listed.index(after: at))
             } else {
                 body.append(line)
             }
@@ -49,50 +48,43 @@ extension DefinitionEntry {
     }
 
     /// Without the next entry's frame, and without what says whose it is: that may have been left out on purpose.
-    private static func statements(_ body: [Substring]) -> [Substring] {
+    private static func statements(_ body: [ServerText]) -> [ServerText] {
         var body = body[...]
         // What stands before a header sets where the next table is made; it belongs to no entry.
-        while let last = body.last, last.isEmpty || last == "--" || last.hasPrefix("SET default_table") {
+        while let last = body.last, last.isEmpty || last == "--" || last.begins(with: "SET default_table") {
             body.removeLast()
         }
-        return body.filter { !$0.isEmpty && !$0.hasPrefix("--") && !isOwnership($0) }
+        return body.filter { !$0.isEmpty && !$0.begins(with: "--") && !isOwnership($0) }
     }
 
-    private static func isOwnership(_ line: Substring) -> Bool {
-        line.hasPrefix("ALTER ") && line.contains(" OWNER TO ") && line.hasSuffix(";")
+    private static func isOwnership(_ line: ServerText) -> Bool {
+        line.begins(with: "ALTER ") && line.contains(" OWNER TO ") && line.ends(with: ";")
     }
 
     private struct Header {
-        let name: String
-        let kind: String
-        let schema: String
+        private static let beginning: ServerText = "-- Name: "
 
-        init?(_ line: Substring) {
-            guard line.hasPrefix("-- Name: "), let type = line.firstRange(of: "; Type: "),
-                let place = line.firstRange(of: "; Schema: "), let owner = line.firstRange(of: "; Owner: "),
-                type.upperBound <= place.lowerBound, place.upperBound <= owner.lowerBound
+        let name: ServerText
+        let kind: String
+        let schema: ServerText
+
+        init?(_ line: ServerText) {
+            guard line.begins(with: Self.beginning), let type = line.firstRange(of: "; Type: "),
+                let place = line.firstRange(of: "; Schema: ", from: type.upperBound),
+                let owner = line.firstRange(of: "; Owner: ", from: place.upperBound)
             else { return nil }
-            name = String(line[line.index(line.startIndex, offsetBy: 9)..<type.lowerBound])
-            kind = String(line[type.upperBound..<place.lowerBound])
-            schema = String(line[place.upperBound..<owner.lowerBound])
+            name = line[Self.beginning.utf8.count..<type.lowerBound]
+            kind = line[type.upperBound..<place.lowerBound].string
+            schema = line[place.upperBound..<owner.lowerBound]
         }
 
         var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
 
-        /// Whether a line of the list is about this.
-        func fits(_ line: Substring) -> Bool {
-            rest(of: line)?.hasPrefix("\(kind) \(schema) \(name) ") ?? false
-        }
+        func fits(_ entry: ListedEntry) -> Bool { entry.isOf(kind, schema, name) }
 
-        func identity(in line: Substring) -> String {
-            let fields = line.split(separator: " ", maxSplits: 3)
-            guard fields.count == 4 else { return String(line) }
-            return fields[2] == "0" ? "\(kind) \(schema) \(name)" : "\(fields[1]) \(fields[2])"
-        }
-
-        private func rest(of line: Substring) -> Substring? {
-            let fields = line.split(separator: " ", maxSplits: 3)
-            return fields.count == 4 ? fields[3] : nil
+        /// Entries that are no objects have no id: they are known by what they are called.
+        func identity(in entry: ListedEntry) -> ServerText {
+            entry.object.ends(with: " 0") ? ServerText("\(kind) \(schema.string) \(name.string)") : entry.object
         }
     }
 }

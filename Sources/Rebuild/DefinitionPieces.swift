@@ -52,8 +52,8 @@ package struct DefinitionPieces: Sendable {
     }
 
     private struct Made: Hashable {
-        let identity: String
-        let statement: String
+        let identity: ServerText
+        let statement: ServerText
 
         init(_ entry: DefinitionEntry) {
             identity = entry.identity

@@ -128,20 +128,19 @@ package struct Definitions: Sendable {
     /// - Returns: The entries, each after those it is made of.
     /// - Throws: ``ToolError``.
     package func preDataEntries() async throws -> [DefinitionEntry] {
-        let listing = try await tools.run("pg_restore", ["--list", "--section=pre-data", archive], passwordFile: nil)
-        return DefinitionEntry.entries(listing: listing, script: try await preData().text)
+        try await DefinitionEntry.entries(listed("pre-data"), script: preData().text)
     }
 
     /// Publications, subscriptions and event triggers: they belong to no schema and come after the rows.
     ///
     /// - Returns: Kind and name of each that is brought over, as `pg_restore --list` tells them.
     /// - Throws: ``ToolError``.
-    package func objectsOfDatabase() async throws -> Set<String> {
-        let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
-        let kinds = Set(["PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER"]).subtracting(options.skippedKinds)
+    package func objectsOfDatabase() async throws -> Set<ServerText> {
+        let kinds = ["PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER"]
+        let script = try await script(["--section=post-data"]).text
         return Set(
-            DefinitionEntry.entries(listing: listing, script: try await script(["--section=post-data"]).text)
-                .filter { kinds.contains($0.kind) }.map { "\($0.kind) \($0.name)" }
+            DefinitionEntry.entries(try await listed("post-data"), script: script)
+                .filter { kinds.contains($0.kind) }.map { ServerText("\($0.kind) \($0.name.string)") }
         )
     }
 
@@ -151,7 +150,7 @@ package struct Definitions: Sendable {
     /// - Returns: Statements to be run in one transaction.
     /// - Throws: ``ToolError``.
     package func script(of entries: [DefinitionEntry]) async throws -> SQL {
-        try await script(selecting: entries.map { Substring($0.line) })
+        try await script(selecting: entries.compactMap { ListedEntry($0.line) })
     }
 
     /// What comes after the rows and is not built by the engine itself, each part to be run in one transaction,
@@ -171,36 +170,23 @@ package struct Definitions: Sendable {
     /// - Returns: Both parts of it.
     /// - Throws: ``ToolError``.
     package func postData(without built: BuiltObjects) async throws -> PostData {
-        let listing = try await tools.run("pg_restore", ["--list", "--section=post-data", archive], passwordFile: nil)
-        let lines = listing.split(separator: "\n").filter { line in
-            !line.hasPrefix(";") && !built.contains(line) && !Self.isOf(options.skippedKinds, line)
-        }
-        let late = lines.filter(Self.isLate)
+        let entries = try await listed("post-data").filter { !built.contains($0) }
+        let late = entries.filter(\.isLate)
         return PostData(
-            late: DefinitionEntry.entries(
-                listing: late.joined(separator: "\n"),
-                script: try await script(selecting: late).text
-            ),
-            rest: try await script(selecting: lines.filter { !Self.isLate($0) })
+            late: DefinitionEntry.entries(late, script: try await script(selecting: late).text),
+            rest: try await script(selecting: entries.filter { !$0.isLate })
         )
-    }
-
-    /// A line of a kind that `pg_dump` puts after the rows only where it depends on a key, directly or by others.
-    private static func isLate(_ line: Substring) -> Bool {
-        // The rule that makes a view of what had been a stand-in for it.
-        isOf(["MATERIALIZED VIEW", "VIEW", "FUNCTION", "PROCEDURE", "AGGREGATE"], line)
-            || isOf(["RULE"], line) && line.contains(" _RETURN ")
     }
 
     /// The script without what psql alone understands.
     ///
     /// Newer minor versions frame a script with `\restrict key` and `\unrestrict key`. Anything else that is no SQL
     /// is an error of the server's, not a command to anybody.
-    package static func withoutFrame(_ script: String) -> String {
-        var lines = script.split(separator: "\n", omittingEmptySubsequences: false)
-        if let first = lines.firstIndex(where: { $0.hasPrefix("\\restrict ") }),
-            lines[..<first].allSatisfy({ $0.isEmpty || $0.hasPrefix("--") }),
-            let last = lines.lastIndex(of: "\\un" + lines[first].dropFirst()), last > first
+    package static func withoutFrame(_ script: ServerText) -> ServerText {
+        var lines = script.pieces(between: "\n", omittingEmptySubsequences: false)
+        if let first = lines.firstIndex(where: { $0.begins(with: "\\restrict ") }),
+            lines[..<first].allSatisfy({ $0.isEmpty || $0.begins(with: "--") }),
+            let last = lines.lastIndex(of: "\\un" + lines[first].dropFirst(1)), last > first
         {
             lines.remove(at: last)
             lines.remove(at: first)
@@ -208,17 +194,10 @@ package struct Definitions: Sendable {
         return lines.joined(separator: "\n")
     }
 
-    /// Whether a line of `pg_restore --list` (`id; class-oid oid KIND schema name owner`) is of one of the kinds.
-    static func isOf(_ kinds: [String], _ line: Substring) -> Bool {
-        let fields = line.split(separator: " ", maxSplits: 3)
-        guard fields.count == 4, fields[0].hasSuffix(";") else { return false }
-        return kinds.contains { fields[3].hasPrefix($0 + " ") }
-    }
-
-    private func script(selecting lines: [Substring]) async throws -> SQL {
+    private func script(selecting lines: [ListedEntry]) async throws -> SQL {
         guard !lines.isEmpty else { return "" }
         let list = folder.file("selected.list")
-        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: list))
+        try Data(lines.map { $0.line.string + "\n" }.joined().utf8).write(to: URL(fileURLWithPath: list))
         return try await script(["--use-list=\(list)"])
     }
 
@@ -229,6 +208,12 @@ package struct Definitions: Sendable {
         if options.skipsTablespaces { arguments.append("--no-tablespaces") }
         let script = try await tools.run("pg_restore", arguments + ["--file=-", archive], passwordFile: nil)
         return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)))
+    }
+
+    /// What a section of the file has, without what is left out.
+    private func listed(_ section: String) async throws -> [ListedEntry] {
+        let listing = try await tools.run("pg_restore", ["--list", "--section=\(section)", archive], passwordFile: nil)
+        return ListedEntry.all(in: listing).filter { !$0.isOf(options.skippedKinds) }
     }
 
     private func dump(
@@ -247,14 +232,13 @@ package struct Definitions: Sendable {
         // A password in the arguments or the environment could be read in /proc; a private file cannot.
         let passwordFile = URL(fileURLWithPath: folder.file("password"))
         if let password = source.password {
-            let escaped = password.replacing("\\", with: "\\\\").replacing(":", with: "\\:")
-            try Data("*:*:*:*:\(escaped)\n".utf8).write(to: passwordFile)
+            try Data("*:*:*:*:\(Escaping.passwordField(password))\n".utf8).write(to: passwordFile)
             chmod(passwordFile.path, 0o600)
         }
         defer { try? FileManager.default.removeItem(at: passwordFile) }
         _ = try await tools.run(
             "pg_dump",
-            arguments + ["--dbname=\(source.conninfo) application_name='\(purpose)'"],
+            arguments + ["--dbname=\(source.conninfo) application_name=\(Escaping.connectionValue(purpose))"],
             passwordFile: source.password == nil ? nil : passwordFile.path
         )
     }

@@ -21,7 +21,9 @@ struct DuplicateRows {
             ORDER BY count(*) DESC LIMIT \(listed)
             """
         )
-        let list = groups?.map { "\($0["key"] ?? "") \($0["rows"] ?? "") times: \($0["places"] ?? "")" } ?? []
+        let list = (groups ?? []).map { group in
+            "\((group["key"] ?? "").visible) \((group["rows"] ?? "").visible) times: \((group["places"] ?? "").visible)"
+        }
         guard !list.isEmpty else { return nil }
         return "rows of \(table) have the same key:\n    " + list.joined(separator: "\n    ")
     }

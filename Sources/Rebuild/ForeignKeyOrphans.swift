@@ -11,18 +11,20 @@ struct ForeignKeyOrphans {
     ///   - table: The table that has it.
     ///   - connection: A connection outside a transaction.
     /// - Returns: For people; nil where they cannot be looked for.
-    static func description(of constraint: String, on table: QualifiedName, _ connection: Connection) -> String? {
+    static func description(of constraint: ServerText, on table: QualifiedName, _ connection: Connection) -> String? {
         try? connection.transaction(.snapshot) { try find(constraint, table, connection) }
     }
 
     private struct Columns: Decodable {
-        let referencedSchema: String
-        let referencedTable: String
-        let columns: [String]
-        let referencedColumns: [String]
+        let referencedSchema: ServerText
+        let referencedTable: ServerText
+        let columns: [ServerText]
+        let referencedColumns: [ServerText]
     }
 
-    private static func find(_ constraint: String, _ table: QualifiedName, _ connection: Connection) throws -> String? {
+    private static func find(_ constraint: ServerText, _ table: QualifiedName, _ connection: Connection) throws
+        -> String?
+    {
         let found = try connection.query(
             Columns.self,
             """
@@ -52,7 +54,9 @@ struct ForeignKeyOrphans {
         )
         guard !rows.isEmpty else { return nil }
         let count = try connection.queryOne("SELECT count(*) AS count \(orphans)").integer("count")
-        let list = try rows.map { "\(try $0.text("key")) at ctid \(try $0.text("place"))" }.joined(separator: ", ")
+        let list = try rows.map { "\(try $0.text("key").visible) at ctid \(try $0.text("place").visible)" }.joined(
+            separator: ", "
+        )
         return "\(count) row(s) of \(table) refer to rows that \(referenced) does not have: \(list)"
             + (count > rows.count ? ", …" : "")
     }

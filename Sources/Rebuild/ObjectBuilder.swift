@@ -15,7 +15,7 @@ package struct ObjectBuilder {
     private let share: BuildShare
     private let stop: StopRequest
     private let failures: BuildFailures
-    private let uniqueColumns: [QualifiedName: [String]]
+    private let uniqueColumns: [QualifiedName: [ServerText]]
     private let built: @Sendable (ObjectEntry, Duration) -> Void
 
     /// - Parameters:
@@ -33,7 +33,7 @@ package struct ObjectBuilder {
         budget: BuildBudget,
         stop: StopRequest,
         failures: BuildFailures,
-        uniqueColumns: [QualifiedName: [String]],
+        uniqueColumns: [QualifiedName: [ServerText]],
         built: @escaping @Sendable (ObjectEntry, Duration) -> Void
     ) throws {
         self.connection = connection
@@ -90,7 +90,7 @@ package struct ObjectBuilder {
                 try ledger.complete(objects)
                 try ledger.record(
                     finished.map {
-                        Ledger.Event("build", $0.object.statements[$0.object.stepsDone], duration: $0.duration)
+                        Ledger.Event("build", $0.object.statements[$0.object.stepsDone].string, duration: $0.duration)
                     }
                 )
             }
@@ -115,7 +115,7 @@ package struct ObjectBuilder {
                 try share.apply(to: connection, for: statement, bytes: object.bytes)
                 try during("building \(object.description)") { try connection.execute(statement) }
                 try ledger.completeStatement(of: object)
-                try ledger.record("build", subject: statement.text, duration: start.duration(to: clock.now))
+                try ledger.record("build", subject: statement.text.string, duration: start.duration(to: clock.now))
                 return object
             }
         } catch let error as PostgresError where error.sqlState == "23503" {

@@ -60,7 +60,7 @@ package struct PostgresTools: Sendable {
     ///   - passwordFile: A file in the password file's format, given by name in the environment.
     /// - Returns: What it printed.
     /// - Throws: ``ToolError``.
-    package func run(_ tool: String, _ arguments: [String], passwordFile: String?) async throws -> String {
+    package func run(_ tool: String, _ arguments: [String], passwordFile: String?) async throws -> ServerText {
         var environment = Self.withoutSecrets
         environment["PGPASSFILE"] = .some(passwordFile)
         let result = try await Subprocess.run(
@@ -71,7 +71,8 @@ package struct PostgresTools: Sendable {
             error: .string(limit: 16 << 20)
         )
         guard result.terminationStatus.isSuccess else {
-            let lines = result.standardError.split(separator: "\n").prefix(12).joined(separator: "\n    ")
+            let lines = ServerText(result.standardError).pieces(between: "\n").prefix(12).map(\.visible)
+                .joined(separator: "\n    ")
             throw ToolError("\(tool) failed:\n    \(lines)")
         }
         // Repairing a byte would change a function's body or a name without a word.
@@ -82,7 +83,7 @@ package struct PostgresTools: Sendable {
                     "look for names, defaults, comments or function bodies with stray bytes; a SQL_ASCII database allows any"
             )
         }
-        return output
+        return ServerText(output)
     }
 
     /// What a child process must not see: other processes of the same user can read its environment.

@@ -26,7 +26,7 @@ package struct RebuildPlan {
     }
 
     /// Everything to be built; `keys` names the index of each table that identifies its rows.
-    package func objects(keys: [QualifiedName: String]) -> [NewObject] {
+    package func objects(keys: [QualifiedName: ServerText]) -> [NewObject] {
         let indexes = source.indexes.filter { !excluded.contains($0.tableQualifiedName) }
         // An index that is invalid on the source enforces nothing there; only a partitioned one may be so for good
         // reason.

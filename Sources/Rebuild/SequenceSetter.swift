@@ -85,7 +85,7 @@ package struct SequenceSetter {
                                                      AND \(literal: String(sequence.maxValue))::bigint
                 """
             )
-            guard let text = row["extreme"], let held = Int(text) else { continue }
+            guard let text = row["extreme"], let held = Int(text.string) else { continue }
             let next = position.next(increment: sequence.increment)
             if isRising ? held >= next : held <= next { position = SequencePosition(lastValue: held, isCalled: true) }
         }

@@ -1,3 +1,5 @@
+import Postgres
+
 /// Column options that servers keep for themselves, which only a `pg_dump` that is too old to know them writes.
 ///
 /// PostgreSQL's minor releases of November 2026 give new columns an option `pg_attver`. Their own `pg_dump` leaves it
@@ -12,16 +14,16 @@ enum ServerBookkeeping {
     ///
     /// - Parameter script: What `pg_restore` printed.
     /// - Returns: The script; a statement that set nothing else is gone.
-    static func removed(from script: String) -> String {
+    static func removed(from script: ServerText) -> ServerText {
+        guard script.contains(" SET (pg_") || script.contains(", pg_") else { return script }
         let bytes = Array(script.utf8)
-        guard contains(bytes[...], action + reserved) || contains(bytes[...], separator + reserved) else { return script }
         var kept: [UInt8] = []
         kept.reserveCapacity(bytes.count)
         var statements = SQLStatements(bytes)
         while let statement = statements.next() {
             kept += without(statement)
         }
-        return String(decoding: kept, as: UTF8.self)
+        return ServerText(bytes: kept)
     }
 
     /// The statement as it is, without some options, or nothing at all.
@@ -39,10 +41,6 @@ enum ServerBookkeeping {
         guard wanted.count < options.count else { return statement }
         guard !wanted.isEmpty else { return statement[..<start] }
         return statement[..<place.upperBound] + wanted.joined(separator: separator) + Array(");".utf8)
-    }
-
-    private static func contains(_ text: ArraySlice<UInt8>, _ part: [UInt8]) -> Bool {
-        lastRange(of: part, in: text) != nil
     }
 
     private static func lastRange(of part: [UInt8], in text: ArraySlice<UInt8>) -> Range<Int>? {

@@ -5,13 +5,13 @@ import Synchronization
 
 /// Statements that may run in any order, taken by several connections until none is left.
 package final class StatementQueue: Sendable {
-    /// One statement and what to call it.
+    /// One statement, and what it does for people.
     package struct Item: Sendable {
-        let name: String
+        let activity: String
         let sql: SQL
 
-        package init(name: String, sql: SQL) {
-            self.name = name
+        package init(_ activity: String, sql: SQL) {
+            self.activity = activity
             self.sql = sql
         }
     }
@@ -28,10 +28,10 @@ package final class StatementQueue: Sendable {
     /// - Parameters:
     ///   - connection: Where they run, each by itself.
     ///   - stop: Ends the work between two statements.
-    /// - Throws: ``PostgresError``, told with the statement's name.
+    /// - Throws: ``PostgresError``, with the statement's activity.
     package func drain(on connection: Connection, stop: StopRequest) throws {
         while !stop.isRequested, let item = items.withLock({ $0.popFirst() }) {
-            try during(item.name) { try connection.execute(item.sql) }
+            try during(item.activity) { try connection.execute(item.sql) }
         }
     }
 }

@@ -30,7 +30,7 @@ public struct PlanReport: Sendable {
                 Quantity.count(entry.estimatedRows),
                 entry.treatment.rawValue + (entry.filter == nil ? "" : ", filtered"),
                 entry.ranges.isEmpty ? "-" : String(entry.ranges.count),
-                entry.key.map { $0.parts.map(\.name).joined(separator: ", ") } ?? "-",
+                entry.key.map { $0.parts.map(\.name.visible).joined(separator: ", ") } ?? "-",
                 entry.reason
             )
         }
@@ -46,7 +46,7 @@ public struct PlanReport: Sendable {
         for entry in plan.tables where entry.immutableRanges > 0 {
             let bound = entry.immutableBelow ?? ""
             lines.append(
-                "Not looked at again: \(entry.immutableRanges) chunks of \(entry.name), declared immutable below \(bound)"
+                "Not looked at again: \(entry.immutableRanges) chunks of \(entry.name), declared immutable below \(bound.visible)"
             )
         }
         for entry in plan.tables(.whole) where entry.key == nil && entry.tableBytes >= Self.worthSaying {

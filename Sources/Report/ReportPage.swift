@@ -1,4 +1,5 @@
 import Mustache
+import Postgres
 import Verification
 
 /// A run's report as it is laid out for people and for build servers.
@@ -16,14 +17,30 @@ struct ReportPage {
         self.report = report
     }
 
-    func html() throws -> String { try render(PackageResources.page_mustache) }
+    func html() throws -> String { try render(PackageResources.page_mustache, Escaping.markup) }
 
-    func markdown() throws -> String { try render(PackageResources.summary_mustache) }
+    func markdown() throws -> String { try render(PackageResources.summary_mustache, Escaping.markdown) }
 
-    func junit() throws -> String { try render(PackageResources.junit_mustache) }
+    func junit() throws -> String { try render(PackageResources.junit_mustache, Escaping.markup) }
 
-    private func render(_ template: [UInt8]) throws -> String {
-        try MustacheTemplate(string: String(decoding: template, as: UTF8.self)).render(content)
+    /// Templates print everything as it is: Mustache escapes by grapheme clusters, and `<` with an accent is not `<`.
+    private func render(_ template: [UInt8], _ escape: (String) -> String) throws -> String {
+        try MustacheTemplate(string: String(decoding: template, as: UTF8.self)).render(Self.escaped(content, escape))
+    }
+
+    /// What is in the format's own language already.
+    private struct Ready {
+        let text: String
+    }
+
+    private static func escaped(_ value: Any, _ escape: (String) -> String) -> Any {
+        switch value {
+        case let ready as Ready: ready.text
+        case let text as String: escape(text)
+        case let list as [Any]: list.map { escaped($0, escape) }
+        case let members as [String: Any]: members.mapValues { escaped($0, escape) }
+        default: value
+        }
     }
 
     // MARK: Content
@@ -51,6 +68,9 @@ struct ReportPage {
             "hasWarnings": !report.warnings.isEmpty, "warnings": report.warnings,
         ]
         content["failure"] = report.failure
+        content["failureBlock"] = report.failure.map { Ready(text: Escaping.markdownBlock($0)) }
+        content["sourceCode"] = Ready(text: Escaping.markdownCode(report.source))
+        content["targetCode"] = Ready(text: Escaping.markdownCode(report.target))
         content["quiet"] = report.quiet
         content["method"] = report.verification?.method
         content.merge(tests) { first, _ in first }
@@ -102,21 +122,16 @@ struct ReportPage {
             }
         var content: [String: Any] = [
             "kind": finding.kind, "object": finding.object, "message": finding.message, "severity": label,
-            "tone": finding.severity.rawValue, "code": code(finding.object), "id": finding.code,
+            "tone": finding.severity.rawValue, "code": Ready(text: Escaping.markdownCode(finding.object)),
+            "id": finding.code,
             "hasSides": finding.source != nil || finding.target != nil,
         ]
         // A template looks outside for what is not here: these are named otherwise than the run's.
         content["ours"] = finding.source
         content["theirs"] = finding.target
         content["repair"] = finding.repair
-        content["repairLine"] = finding.repair.map { code($0) }
+        content["repairLine"] = finding.repair.map { Ready(text: Escaping.markdownCode($0)) }
         return content
-    }
-
-    /// As Markdown's code, whatever is in it.
-    private static func code(_ text: String) -> String {
-        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return line.contains("`") ? "`` \(line) ``" : "`\(line)`"
     }
 
     private var numbers: [[String: String]] {

@@ -1,3 +1,4 @@
+import Postgres
 import Verification
 
 extension RunReport {
@@ -88,7 +89,7 @@ extension RunReport {
     /// Cut at blanks, so that it fits a terminal.
     private static func wrapped(_ text: String) -> [String] {
         let width = 100
-        return text.split(separator: " ").reduce(into: [""]) { lines, word in
+        return text.utf8.split(separator: UInt8(ascii: " ")).map(Substring.init).reduce(into: [""]) { lines, word in
             let last = lines[lines.count - 1]
             if last.isEmpty {
                 lines[lines.count - 1] = String(word)
@@ -105,7 +106,7 @@ extension RunReport {
         guard !used.isEmpty else { return [] }
         let gone = used.filter { !$0.isOnTarget }
         guard !gone.isEmpty else { return ["The \(used.count) indexes the source uses most are all there"] }
-        return gone.map { "NOT THERE: index \($0.name), used \(Quantity.count($0.scans)) times on the source" }
+        return gone.map { "NOT THERE: index \($0.name.visible), used \(Quantity.count($0.scans)) times on the source" }
     }
 
     /// A terminal shows no novels; the files have all of it.
@@ -121,10 +122,18 @@ extension RunReport {
             case .hurts: "HURTS"
             case .note: "NOTE "
             }
-        var lines = ["\(label)  \(finding.kind) \(finding.object): \(finding.message)"]
-        if let source = finding.source { lines.append("         source: \(shortened(source))") }
-        if let target = finding.target { lines.append("         target: \(shortened(target))") }
-        if let repair = finding.repair { lines.append("         repair: \(shortened(repair));") }
+        // Names and definitions are anything: none of them begins a line of the report.
+        func told(_ text: String) -> String {
+            let lines = Escaping.terminal(shortened(text), lines: true).utf8.split(
+                separator: UInt8(ascii: "\n"),
+                omittingEmptySubsequences: false
+            )
+            return lines.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n                 ")
+        }
+        var lines = ["\(label)  \(finding.kind) \(finding.object.visible): \(told(finding.message))"]
+        if let source = finding.source { lines.append("         source: \(told(source))") }
+        if let target = finding.target { lines.append("         target: \(told(target))") }
+        if let repair = finding.repair { lines.append("         repair: \(told(repair));") }
         return lines
     }
 }

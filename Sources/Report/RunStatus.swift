@@ -1,5 +1,6 @@
 import Catalog
 package import Ledger
+import Postgres
 
 /// Where a run stands, as its ledger has it.
 public struct RunStatus: Sendable, Codable {
@@ -34,7 +35,7 @@ public struct RunStatus: Sendable, Codable {
 
     package init(_ entry: RunEntry, _ totals: LedgerTotals) {
         run = entry.runId
-        source = entry.source.databaseName
+        source = entry.source.databaseName.string
         step = entry.step.rawValue
         pass = entry.pass
         isPassComplete = !entry.isPassOpen

@@ -97,7 +97,7 @@ struct Completion {
                 // One after the other: a view may be made of others.
                 for view in views {
                     let name = view.qualifiedName
-                    try await builders.run([.init(name: "refreshing \(name)", sql: "REFRESH MATERIALIZED VIEW \(name)")]
+                    try await builders.run([.init("refreshing \(name)", sql: "REFRESH MATERIALIZED VIEW \(name)")]
                     )
                 }
             }
@@ -108,7 +108,7 @@ struct Completion {
         }
         let names =
             tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)
-        let items = names.map { StatementQueue.Item(name: "ANALYZE \($0)", sql: "ANALYZE \($0)") }
+        let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
         try await recorder.phase("analyze") { try await builders.run(items) }
     }
 

@@ -161,7 +161,8 @@ extension Session {
     /// What has changed in the source's definitions since they were brought over; told at once, judged at the end.
     func definitionChanges(now entries: [DefinitionEntry]) async throws -> VerificationResult {
         let kept = try await control.run { try Ledger($0).definitions() }
-        var changes = DefinitionChanges(earlier: kept, later: entries).result()
+        let definitions = DefinitionChanges(earlier: kept, later: entries)
+        var changes = definitions.result()
         if !changes.findings.isEmpty {
             // Somebody may have made the same change by hand, or it has come along with another one.
             let there = try await Definitions.entries(
@@ -170,12 +171,12 @@ extension Session {
                 migration.options,
                 purpose: purpose("definitions")
             )
-            let told = Dictionary(there.map { ($0.description, $0.statement) }, uniquingKeysWith: { first, _ in first })
+            let told = Dictionary(there.map { ($0.listed, $0.statement) }, uniquingKeysWith: { first, _ in first })
             let wanted = Dictionary(
-                entries.map { ($0.description, $0.statement) },
+                entries.map { ($0.listed, $0.statement) },
                 uniquingKeysWith: { first, _ in first }
             )
-            changes.findings.removeAll { wanted[$0.object] == told[$0.object] }
+            changes = definitions.result { wanted[$0.listed] != told[$0.listed] }
         }
         for finding in changes.findings {
             migration.observer(.note("the target does not have this change of definition: \(finding.object)"))

@@ -15,7 +15,7 @@ extension DatabaseArchive {
             return ArchiveReport.Generation(
                 generation: manifest.generation,
                 createdAt: manifest.createdAt,
-                database: manifest.source.databaseName,
+                database: manifest.source.databaseName.string,
                 serverVersion: "\(manifest.source.serverVersion)",
                 isConsistent: manifest.isConsistent,
                 tables: manifest.tables.count { !$0.chunks.isEmpty },
@@ -63,7 +63,7 @@ extension DatabaseArchive {
         _ table: QualifiedName,
         at generation: Int? = nil,
         _ body: (UnsafeRawBufferPointer) throws -> Void
-    ) throws -> [String] {
+    ) throws -> [ServerText] {
         let generations = try ArchiveDirectory.open(path).generations(upTo: generation)
         guard let archived = generations.last?.manifest.table(table) else {
             throw ArchiveError(.refused, path, "has no table \(table)", hint: "write it as schema.table")

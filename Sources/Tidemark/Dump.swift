@@ -99,7 +99,7 @@ struct Dump {
         else { return }
         throw PlanError(
             .refused,
-            "the archive is of database \(of.databaseName) (oid \(of.databaseOid)), not of \(identity.databaseName) (oid \(identity.databaseOid))",
+            "the archive is of database \(of.databaseName.visible) (oid \(of.databaseOid)), not of \(identity.databaseName.visible) (oid \(identity.databaseOid))",
             hint: "check --source and --archive; another database takes another archive"
         )
     }

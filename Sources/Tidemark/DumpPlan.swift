@@ -16,7 +16,7 @@ struct PlannedTable: Sendable {
     /// What its chunks rest on: of another basis they are others.
     var basis: String {
         let key = plan.key.map { key in
-            key.parts.map { "\($0.name) \($0.type) \($0.comparison)" }.joined(separator: ",")
+            key.parts.map { "\($0.name.string) \($0.type.string) \($0.comparison)" }.joined(separator: ",")
         }
         return [
             definition.columnsDigest, definition.partitionsDigest ?? "", plan.treatment.rawValue, key ?? "",

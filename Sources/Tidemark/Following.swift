@@ -152,8 +152,8 @@ struct Following {
                 throw PlanError(
                     .refused,
                     "labels of enum \(ours.qualifiedName) were renamed or made anew so that it cannot be told which is which: "
-                        + "the source has (\((ours.labels ?? []).joined(separator: ", "))), "
-                        + "the target (\((there.labels ?? []).joined(separator: ", ")))",
+                        + "the source has (\((ours.labels ?? []).joined(separator: ", ").visible)), "
+                        + "the target (\((there.labels ?? []).joined(separator: ", ").visible))",
                     hint: "ALTER TYPE … RENAME VALUE in the same way on the target, then run again; nothing was written"
                 )
             }
@@ -167,7 +167,7 @@ struct Following {
                 for (name, drift) in drifts {
                     for statement in drift.statements {
                         try connection.execute(statement)
-                        try ledger.record("followed", subject: statement.text)
+                        try ledger.record("followed", subject: statement.text.string)
                     }
                     try ledger.rename(labels: drift.renames, of: name, in: relations)
                 }
@@ -208,11 +208,11 @@ struct Following {
         let made = changes.added.filter { !$0.isPartOfTable }
         let present = try await present(made)
         // What goes before makes room; any other old one of the same name stays, and is told of.
-        let going = Set(changes.gone.map(\.description))
+        let going = Set(changes.gone.map(\.listed))
         let goingRelations = Set(changes.gone.filter { Self.kindsThatGo.contains($0.kind) }.map(\.qualifiedName))
             .union(drift.changes.filter(\.isRenamed).map(\.relation.name))
         let leaving = made.filter {
-            present.contains($0.identity) && going.contains($0.description) && !Self.kindsThatGo.contains($0.kind)
+            present.contains($0.identity) && going.contains($0.listed) && !Self.kindsThatGo.contains($0.kind)
         }
         let added = made.filter {
             !present.contains($0.identity)
@@ -242,14 +242,14 @@ struct Following {
             }
         }
         // Rights on what is new: TABLE t, SEQUENCE t_id_seq.
-        let names = Set(added.map { "\($0.schema) \($0.name)" })
-        group += rights.filter { names.contains("\($0.schema) \($0.subject)") }
+        let names = Set(added.map(\.qualifiedName))
+        group += rights.filter { names.contains(QualifiedName(schema: $0.schema, name: $0.subject)) }
         try await finishGroup()
         return steps + leaving.map(DriftFollower.Step.leave)
     }
 
     /// Those entries that somebody has made on the target by hand.
-    private func present(_ entries: [DefinitionEntry]) async throws -> Set<String> {
+    private func present(_ entries: [DefinitionEntry]) async throws -> Set<ServerText> {
         guard !entries.isEmpty else { return [] }
         return try await onTarget { connection in
             try Set(entries.filter { try connection.has($0) }.map(\.identity))

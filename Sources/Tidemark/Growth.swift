@@ -43,7 +43,7 @@ struct Growth {
         _ relation: RelationEntry,
         _ key: Key,
         _ parts: Int
-    ) async throws -> [[String]] {
+    ) async throws -> [[ServerText]] {
         let source = session.migration.source
         return try await ThreadConfined.with(source, purpose: session.purpose("cutting")) { source in
             try await source.run { connection in

@@ -153,7 +153,7 @@ struct Precopy {
     private func analyze(_ session: Session, pass: Int) async throws {
         let changed = try await session.control.run { try Ledger($0).relationsWritten(in: pass) }
         let items = session.deltaRelations.filter { changed.contains($0.relationId) }.map {
-            StatementQueue.Item(name: "ANALYZE \($0.name)", sql: "ANALYZE \($0.name)")
+            StatementQueue.Item("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)")
         }
         guard !items.isEmpty else { return }
         try await recorder.phase("analyze") { try await BuilderPool(session).run(items) }
@@ -171,7 +171,7 @@ final class Flag: Sendable {
 
 extension Session {
     /// The index of each table that identifies its rows.
-    var keys: [QualifiedName: String] {
+    var keys: [QualifiedName: ServerText] {
         Dictionary(
             uniqueKeysWithValues: relations.compactMap { relation in relation.key.map { (relation.name, $0.indexName) }
             }

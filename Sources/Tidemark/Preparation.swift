@@ -141,7 +141,7 @@ struct Preparation {
         guard !source.isSameDatabase(as: target) else {
             throw PlanError(
                 .refused,
-                "source and target are the same database: \(source.databaseName) "
+                "source and target are the same database: \(source.databaseName.visible) "
                     + "(compared by \(source.evidence))",
                 hint: "check --source and --target; nothing was written"
             )
@@ -196,7 +196,7 @@ struct Preparation {
         guard try rights.boolean("may_create"), try rights.boolean("may_use_temporary") else {
             throw PlanError(
                 .refused,
-                "role \(target.roleName) may not create schemas and temporary tables in the target \(target.databaseName)",
+                "role \(target.roleName.visible) may not create schemas and temporary tables in the target \(target.databaseName.visible)",
                 hint: "ALTER DATABASE … OWNER TO \(Identifier(target.roleName).quoted)"
             )
         }

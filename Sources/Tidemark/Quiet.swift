@@ -7,7 +7,7 @@ struct Quiet: Sendable {
 
     /// What had been written on the source before the last snapshot was taken, by table.
     struct Baseline: Sendable {
-        let writes: [String: Int]
+        let writes: [ServerText: Int]
         /// The server's clock just before.
         let readAt: String
 
@@ -21,7 +21,7 @@ struct Quiet: Sendable {
             (readAt, writes) = try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
                 try await settle(connection, session)
                 return try await connection.run { connection in
-                    let now = try connection.queryOne("SELECT pg_catalog.clock_timestamp()::text AS now").text("now")
+                    let now = try connection.queryOne("SELECT pg_catalog.clock_timestamp()::text AS now").word("now")
                     return (now, try Quiet.writes(connection))
                 }
             }
@@ -29,7 +29,7 @@ struct Quiet: Sendable {
     }
 
     /// What large objects are kept in (PostgreSQL manual 53.30, 53.31).
-    static let largeObjectTables = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
+    static let largeObjectTables: [ServerText] = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
 
     /// Of other roles' sessions hardly anything is told to a role without `pg_read_all_stats`, their kind neither.
     private static let isClient: SQL =
@@ -107,7 +107,7 @@ struct Quiet: Sendable {
                         + "but no row was written in any table of this database (counters); \(company)"
                 )
             }
-            let shown = written.prefix(5).joined(separator: ", ") + (written.count > 5 ? ", …" : "")
+            let shown = written.prefix(5).map(\.visible).joined(separator: ", ") + (written.count > 5 ? ", …" : "")
             return Quiet(
                 isProven: false,
                 description:
@@ -220,7 +220,7 @@ struct Quiet: Sendable {
     }
 
     /// Rows inserted, updated and deleted, by table, since the server's statistics began.
-    static func writes(_ connection: Connection) throws -> [String: Int] {
+    static func writes(_ connection: Connection) throws -> [ServerText: Int] {
         let largeObjects = largeObjectTables.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
         let rows = try connection.query(
             """

@@ -70,7 +70,7 @@ struct Rebuilding {
     func statements() async throws -> (statements: [String], refused: [String]) {
         try await ThreadConfined.with(target, purpose: Self.purpose) { control in
             let plan = try await plan(control)
-            return (plan.repairs.flatMap { $0.steps.flatMap(\.script) }, plan.refused)
+            return (plan.repairs.flatMap { $0.steps.flatMap(\.script) }.map(\.string), plan.refused)
         }
     }
 
@@ -125,7 +125,7 @@ struct Rebuilding {
         guard !source.identity.isSameDatabase(as: target.identity) else {
             throw PlanError(
                 .refused,
-                "source and target are the same database: \(target.identity.databaseName)",
+                "source and target are the same database: \(target.identity.databaseName.visible)",
                 hint: "check --source and --target; nothing was written"
             )
         }
@@ -225,9 +225,9 @@ struct Rebuilding {
             WHERE p.datname = pg_catalog.current_database() AND a.application_name LIKE \(literal: "\(purpose)%")
             """
         ).map { row in
-            let percent = row["percent"].map { " \($0)%" } ?? ""
-            let blocker = row["blocker"].flatMap { $0 == "0" ? nil : ", waits for server process \($0)" } ?? ""
-            return "\(row["table_name"] ?? ""): \(row["phase"] ?? "")\(percent)\(blocker)"
+            let percent = row["percent"].map { " \($0.visible)%" } ?? ""
+            let blocker = row["blocker"].flatMap { $0 == "0" ? nil : ", waits for server process \($0.visible)" } ?? ""
+            return "\((row["table_name"] ?? "").visible): \((row["phase"] ?? "").visible)\(percent)\(blocker)"
         }
     }
 }

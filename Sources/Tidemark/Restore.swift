@@ -151,7 +151,7 @@ struct Restore {
         }
         try await recorder.phase("analyze") {
             try await BuilderPool(session).run(
-                session.deltaRelations.map { .init(name: "ANALYZE \($0.name)", sql: "ANALYZE \($0.name)") }
+                session.deltaRelations.map { .init("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)") }
             )
         }
     }

@@ -132,7 +132,7 @@ final class RunRecorder: Sendable {
                 )
             }
             report.statements = work.statements.map { statement in
-                RunReport.Statement(sql: statement.statement, seconds: Double(statement.milliseconds) / 1000)
+                RunReport.Statement(sql: statement.statement.string, seconds: Double(statement.milliseconds) / 1000)
             }
         }
     }

@@ -72,6 +72,6 @@ enum SnapshotHolder {
         let row = try connection.queryOne(
             "SELECT pg_catalog.pg_export_snapshot() AS id, pg_catalog.txid_current_snapshot()::text AS snapshot"
         )
-        return SharedSnapshot(identifier: try row.text("id"), snapshot: try row.snapshot("snapshot"))
+        return SharedSnapshot(identifier: try row.word("id"), snapshot: try row.snapshot("snapshot"))
     }
 }

@@ -102,7 +102,7 @@ struct Verify {
                 guard try !DatabaseIdentity(of: connection).isSameDatabase(as: target) else {
                     throw PlanError(
                         .refused,
-                        "source and target are the same database: \(target.databaseName)",
+                        "source and target are the same database: \(target.databaseName.visible)",
                         hint: "check --source and --target"
                     )
                 }

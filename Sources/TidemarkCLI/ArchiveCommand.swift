@@ -89,7 +89,8 @@ struct ArchiveCommand: AsyncParsableCommand {
                 var output = StandardOutput()
                 let columns = try DatabaseArchive(archive.archive).read(name, at: until) { try output.append($0) }
                 try output.flush()
-                terminal.complain("COPY \(name) (\(columns.joined(separator: ", "))) FROM STDIN")
+                let list = columns.map { Identifier($0).quoted }.joined(separator: ", ")
+                terminal.complain("COPY \(name.quoted) (\(list)) FROM STDIN")
                 return .done
             }
         }

@@ -7,24 +7,25 @@ extension QualifiedName {
     /// - Parameter argument: What the operator wrote.
     /// - Throws: ``UsageError`` when it is not two parts.
     init(argument: String) throws {
-        var parts: [String] = [""]
+        let (quote, dot) = (UInt8(ascii: "\""), UInt8(ascii: "."))
+        var parts: [[UInt8]] = [[]]
         var isQuoted = false
-        var characters = argument[...]
-        while let character = characters.popFirst() {
-            switch character {
-            case "\"" where isQuoted && characters.first == "\"":
-                characters.removeFirst()
-                parts[parts.count - 1].append("\"")
-            case "\"": isQuoted.toggle()
-            case "." where !isQuoted: parts.append("")
-            default: parts[parts.count - 1].append(character)
+        var bytes = Array(argument.utf8)[...]
+        while let byte = bytes.popFirst() {
+            switch byte {
+            case quote where isQuoted && bytes.first == quote:
+                bytes.removeFirst()
+                parts[parts.count - 1].append(quote)
+            case quote: isQuoted.toggle()
+            case dot where !isQuoted: parts.append([])
+            default: parts[parts.count - 1].append(byte)
             }
         }
-        guard parts.count == 2, !isQuoted, !parts.contains("") else {
+        guard parts.count == 2, !isQuoted, parts.allSatisfy({ !$0.isEmpty }) else {
             throw UsageError(
                 description: "'\(argument)' is no table name: write schema.table, or \"my.schema\".\"my table\""
             )
         }
-        self.init(schema: parts[0], name: parts[1])
+        self.init(schema: ServerText(bytes: parts[0]), name: ServerText(bytes: parts[1]))
     }
 }

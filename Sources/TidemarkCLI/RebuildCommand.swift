@@ -75,7 +75,7 @@ struct RebuildCommand: AsyncParsableCommand {
     }
 
     private func show(_ plan: (statements: [String], refused: [String]), on terminal: Terminal) -> ExitStatus {
-        for statement in plan.statements { terminal.print("\(statement);") }
+        for statement in plan.statements { terminal.print(script: "\(statement);") }
         for reason in plan.refused { terminal.print("-- cannot be rebuilt: \(reason)") }
         return .done
     }

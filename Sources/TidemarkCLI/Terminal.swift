@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Ledger
+import Postgres
 import Report
 import Synchronization
 import Tidemark
@@ -91,6 +92,12 @@ final class Terminal: Sendable {
         Self.write(text + "\n", to: STDOUT_FILENO)
     }
 
+    /// Prints SQL that another program may read: as it is, but to a terminal.
+    func print(script: String) {
+        if isatty(STDOUT_FILENO) == 1 { return print(script) }
+        Self.writeRaw(script + "\n", to: STDOUT_FILENO)
+    }
+
     func complain(_ text: String) {
         Self.write("tidemark: \(text)\n", to: STDERR_FILENO)
     }
@@ -108,7 +115,12 @@ final class Terminal: Sendable {
         log.show(event)
     }
 
+    /// Writes text for people: whatever names it holds, none of them moves a cursor.
     static func write(_ text: String, to descriptor: Int32) {
+        writeRaw(Escaping.terminal(text, lines: true), to: descriptor)
+    }
+
+    private static func writeRaw(_ text: String, to descriptor: Int32) {
         var text = text
         text.withUTF8 { bytes in
             var rest = UnsafeRawBufferPointer(bytes)

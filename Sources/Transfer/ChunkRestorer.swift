@@ -18,7 +18,7 @@ package struct ChunkRestorer {
     ///   - relation: The table.
     ///   - columns: What the files of rows hold, in order.
     ///   - folder: The generation's folder.
-    package init(_ target: Connection, _ relation: RelationEntry, columns: [String], folder: String) {
+    package init(_ target: Connection, _ relation: RelationEntry, columns: [ServerText], folder: String) {
         self.target = target
         self.relation = relation
         self.columns = columns.map { Identifier($0) }.commaSeparated

@@ -61,7 +61,7 @@ struct ChunkSource {
             FROM \(relation.rows) WHERE \(inRange)
             """
         )
-        return (try row.integer("rows"), try row.text("sum"))
+        return (try row.integer("rows"), try row.word("sum"))
     }
 
     /// Count and sum of the hashes of the lines that ``allRows`` has.

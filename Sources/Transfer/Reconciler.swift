@@ -74,6 +74,6 @@ struct Reconciler {
             FROM \(chunk.relation.rows) WHERE \(condition)
             """
         )
-        return Fingerprint(rows: try row.integer("rows"), sum: try row.text("sum"))
+        return Fingerprint(rows: try row.integer("rows"), sum: try row.word("sum"))
     }
 }

@@ -12,7 +12,7 @@ package struct RestoreContext: Sendable {
     let folders: [String]
     /// By generation, table and range.
     private let chunks: [[QualifiedName: [KeyRange: ArchivedChunk]]]
-    private let columns: [[QualifiedName: [String]]]
+    private let columns: [[QualifiedName: [ServerText]]]
 
     /// - Parameters:
     ///   - generations: From the base to the one wanted.

@@ -12,7 +12,7 @@ package struct ComparedRange: Sendable {
     /// All columns, generated ones included; named the same on both sides.
     let columns: [Column]
     /// Columns that are of another type on the target.
-    let ofOtherType: Set<String>
+    let ofOtherType: Set<ServerText>
     /// What the ranges are cut by; nil where there is only one.
     let key: Key?
     /// What tells one row from another, in a table that is not cut as well.
@@ -204,7 +204,7 @@ package struct ComparedRange: Sendable {
     }
 
     /// The rows as an archive's files have them.
-    func lines(_ columns: [String], _ side: Endpoint.Side) -> SQL {
+    func lines(_ columns: [ServerText], _ side: Endpoint.Side) -> SQL {
         "COPY (SELECT \(columns.map { Identifier($0) as Identifier }.commaSeparated) FROM \(rows) WHERE \(condition(side))) TO STDOUT"
     }
 
@@ -237,6 +237,6 @@ struct Fingerprint: Hashable {
 
     init(_ row: Row) throws {
         rows = try row.integer("rows")
-        sum = try row.text("fingerprint")
+        sum = try row.word("fingerprint")
     }
 }

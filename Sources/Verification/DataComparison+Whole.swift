@@ -103,8 +103,8 @@ extension DataComparison {
 extension Row {
     /// A sum of hashes, which no integer of the server's holds.
     fileprivate func sum(_ column: String) throws -> Int128 {
-        guard let sum = Int128(try text(column)) else {
-            throw PostgresError(.unexpectedAnswer, "\(column) is no number: \(try text(column))")
+        guard let sum = Int128(try word(column)) else {
+            throw PostgresError(.unexpectedAnswer, "\(column) is no number: \(try word(column).visible)")
         }
         return sum
     }

@@ -333,10 +333,10 @@ package final class DataComparison: Sendable {
             let row = try pair.connection(side).queryOne(
                 range.rowsWritten(since: mark, tellingKeys: isReduced, hash, side)
             )
-            let written = Fingerprint(rows: try row.integer("written"), sum: try row.text("fingerprint"))
+            let written = Fingerprint(rows: try row.integer("written"), sum: try row.word("fingerprint"))
             let untouched = try row.integer("rows") - written.rows
             guard isReduced || untouched == proof.rows else { return nil }
-            looks.append((untouched, try row.text("keys"), written))
+            looks.append((untouched, try row.word("keys"), written))
         }
         return looks[0] == looks[1] ? looks[0].untouched + looks[0].written.rows : nil
     }

@@ -1,14 +1,18 @@
-import Catalog
+package import Catalog
 package import Planning
+import Postgres
 
 extension DefinitionChanges {
     /// As findings of a verification: the target does not have them.
-    package func result() -> VerificationResult {
+    ///
+    /// - Parameter isWanted: Which entries count.
+    /// - Returns: The findings.
+    package func result(where isWanted: (DefinitionEntry) -> Bool = { _ in true }) -> VerificationResult {
         var result = VerificationResult(method: "pg_dump")
         result.examined.append(
             VerificationResult.Examined(kind: "definition", source: later.count, target: earlierCount)
         )
-        let additions = added.map { entry in
+        let additions = added.filter(isWanted).map { entry in
             Finding(
                 "definition",
                 entry.description,
@@ -17,10 +21,10 @@ extension DefinitionChanges {
                 "it is new on the source since the run began",
                 source: entry.statement,
                 // The report ends a repair with a semicolon of its own.
-                repair: entry.statement.hasSuffix(";") ? String(entry.statement.dropLast()) : nil
+                repair: entry.statement.ends(with: ";") ? entry.statement.dropLast(1) : nil
             )
         }
-        let changes = changed.map { entry in
+        let changes = changed.filter(isWanted).map { entry in
             Finding(
                 "definition",
                 entry.description,
@@ -31,7 +35,7 @@ extension DefinitionChanges {
                 target: earlier(entry)?.statement
             )
         }
-        let losses = gone.map { entry in
+        let losses = gone.filter(isWanted).map { entry in
             Finding(
                 "definition",
                 entry.description,

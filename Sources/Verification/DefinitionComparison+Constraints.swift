@@ -6,7 +6,7 @@ import Postgres
 extension DefinitionComparison {
     private struct ConstraintName: Hashable, Comparable {
         let table: QualifiedName
-        let name: String
+        let name: ServerText
 
         static func < (left: Self, right: Self) -> Bool { (left.table, left.name) < (right.table, right.name) }
     }
@@ -56,7 +56,7 @@ extension DefinitionComparison {
                     source: ours.definition,
                     repair:
                         "ALTER TABLE \(ours.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(ours.name).quoted) "
-                        + ours.definition
+                        + ours.definition.string
                 )
             )
             return
@@ -64,8 +64,8 @@ extension DefinitionComparison {
         func add(
             _ problem: Finding.Problem,
             _ message: String,
-            _ source: String,
-            _ target: String,
+            _ source: any Reportable,
+            _ target: any Reportable,
             severity: Finding.Severity = .stops,
             repair: String? = nil
         ) {
@@ -82,7 +82,7 @@ extension DefinitionComparison {
                 )
             )
         }
-        func plain(_ constraint: Constraint) -> String { constraint.definition.replacing(" NOT VALID", with: "") }
+        func plain(_ constraint: Constraint) -> ServerText { constraint.definition.withoutSuffix(" NOT VALID") }
         if plain(ours) != plain(theirs) {
             add("definition", "its definition differs", ours.definition, theirs.definition)
         }
@@ -106,7 +106,12 @@ extension DefinitionComparison {
             ("deferred", ours.isDeferred, theirs.isDeferred), ("NO INHERIT", ours.isNoInherit, theirs.isNoInherit),
         ]
         for (what, mine, its) in flags where mine != its {
-            add(.attribute(what), "it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
+            add(
+                .attribute(ServerText(what)),
+                "it \(mine ? "should be" : "should not be") \(what)",
+                String(mine),
+                String(its)
+            )
         }
     }
 

@@ -54,7 +54,7 @@ extension DefinitionComparison {
             return
         }
         let severity: Finding.Severity = ours.isUnique || ours.isExclusion ? .stops : .hurts
-        func add(_ problem: Finding.Problem, _ message: String, _ source: String?, _ target: String?) {
+        func add(_ problem: Finding.Problem, _ message: String, _ source: any Reportable, _ target: any Reportable) {
             result.findings.append(
                 Finding(kind(ours), describe(ours), problem, severity, message, source: source, target: target)
             )
@@ -88,7 +88,12 @@ extension DefinitionComparison {
             ("attached to a partitioned index", ours.parentOid != nil, theirs.parentOid != nil),
         ]
         for (what, mine, its) in flags where mine != its {
-            add(.attribute(what), "it \(mine ? "should be" : "should not be") \(what)", String(mine), String(its))
+            add(
+                .attribute(ServerText(what)),
+                "it \(mine ? "should be" : "should not be") \(what)",
+                String(mine),
+                String(its)
+            )
         }
         // These decide over no row and no INSERT.
         let marks: [(String, Bool, Bool, String)] = [
@@ -119,7 +124,7 @@ extension DefinitionComparison {
                 Finding(
                     kind(ours),
                     describe(ours),
-                    .attribute(what),
+                    .attribute(ServerText(what)),
                     .hurts,
                     "it \(mine ? "should be" : "should not be") \(what)",
                     source: String(mine),
@@ -143,12 +148,12 @@ extension DefinitionComparison {
         "\(index.qualifiedName) on \(index.tableQualifiedName)"
     }
 
-    private func repair(_ index: Index) -> String {
+    private func repair(_ index: Index) -> any Reportable {
         guard let name = index.constraintName, let definition = index.constraintDefinition else {
             return index.definition
         }
         let only = index.isPartitioned ? "ONLY " : ""
         return
-            "ALTER TABLE \(only)\(index.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(name).quoted) \(definition)"
+            "ALTER TABLE \(only)\(index.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(name).quoted) \(definition.string)"
     }
 }

@@ -13,8 +13,8 @@ extension DefinitionComparison {
             _ severity: Finding.Severity,
             _ object: String,
             _ message: String,
-            _ mine: String?,
-            _ its: String?
+            _ mine: (any Reportable)?,
+            _ its: (any Reportable)?
         ) {
             result.findings.append(
                 Finding("database setting", object, problem, severity, message, source: mine, target: its)
@@ -54,7 +54,7 @@ extension DefinitionComparison {
             add(
                 "privileges",
                 .hurts,
-                "\(grant.privilege) for \(role)",
+                "\(grant.privilege) for \(role.visible)",
                 "the right on the database is missing",
                 "granted",
                 nil
@@ -64,5 +64,6 @@ extension DefinitionComparison {
 }
 
 extension DatabaseSettings.Setting {
-    fileprivate var subject: String { role.map { "\(name) for role \($0)" } ?? name }
+    /// For people.
+    var subject: String { role.map { "\(name.visible) for role \($0.visible)" } ?? name.visible }
 }

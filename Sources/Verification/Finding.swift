@@ -1,3 +1,5 @@
+package import Postgres
+
 /// One thing that is not as it should be.
 public struct Finding: Sendable, Hashable, Codable {
     /// How bad it is.
@@ -36,22 +38,37 @@ public struct Finding: Sendable, Hashable, Codable {
 
     package init(
         _ kind: String,
-        _ object: String,
+        _ object: some Reportable,
         _ problem: Problem,
         _ severity: Severity,
         _ message: String,
-        source: String? = nil,
-        target: String? = nil,
-        repair: String? = nil
+        source: (any Reportable)? = nil,
+        target: (any Reportable)? = nil,
+        repair: (any Reportable)? = nil
     ) {
         code = "\(Self.word(kind)).\(problem.word)"
         self.kind = kind
-        self.object = object
+        self.object = object.string
         self.severity = severity
         self.message = message
-        self.source = source
-        self.target = target
-        self.repair = repair
+        self.source = source?.string
+        self.target = target?.string
+        self.repair = repair?.string
+    }
+
+    /// Whether all of it is the same, byte by byte: two objects may have names that only look the same.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.code == right.code && left.severity == right.severity && left.texts == right.texts
+    }
+
+    /// Feeds the bytes.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(code)
+        hasher.combine(texts)
+    }
+
+    private var texts: [ServerText?] {
+        [kind, object, message, source, target, repair].map { $0.map { ServerText($0) } }
     }
 
     /// What can be wrong with an object of any class.
@@ -68,11 +85,13 @@ public struct Finding: Sendable, Hashable, Codable {
         }
 
         /// An attribute of it differs.
-        package static func attribute(_ name: String) -> Problem { Problem(stringLiteral: Finding.word(name)) }
+        package static func attribute(_ name: ServerText) -> Problem {
+            Problem(stringLiteral: Finding.word(name.string))
+        }
     }
 
     private static func word(_ words: String) -> String {
-        words.lowercased().replacing(" ", with: "-")
+        ServerText(words.lowercased()).replacingAll(" ", with: "-").string
     }
 }
 

@@ -15,7 +15,7 @@ package struct InsertProbe: Sendable {
     /// Tables an INSERT into which runs the application's code.
     private let passedOver: Set<UInt32>
     /// Sequences by table and column.
-    private let sequences: [QualifiedName: [String: SequenceDefinition]]
+    private let sequences: [QualifiedName: [ServerText: SequenceDefinition]]
     private let indexes: [QualifiedName: Index]
     private let primaryKeys: [UInt32: Index]
 
@@ -29,7 +29,7 @@ package struct InsertProbe: Sendable {
         let running = catalog.tables.filter { facts.withInsertCode.contains($0.oid) }
         let partitions = catalog.partitions
         passedOver = facts.withInsertCode.union(running.flatMap { partitions.ancestors(of: $0).map(\.oid) })
-        var sequences: [QualifiedName: [String: SequenceDefinition]] = [:]
+        var sequences: [QualifiedName: [ServerText: SequenceDefinition]] = [:]
         for sequence in catalog.sequences {
             for column in sequence.columns { sequences[column.tableName, default: [:]][column.column] = sequence }
         }
@@ -117,7 +117,7 @@ package struct InsertProbe: Sendable {
                 finding(
                     table,
                     "duplicate-accepted",
-                    "its primary key \(key.name) let in a row that was there: the index is damaged",
+                    "its primary key \(key.name.visible) let in a row that was there: the index is damaged",
                     repair: "REINDEX INDEX CONCURRENTLY \(key.qualifiedName.quoted)"
                 )
             )
@@ -126,7 +126,7 @@ package struct InsertProbe: Sendable {
         }
     }
 
-    private func judge(_ error: PostgresError, _ table: Table, _ drawing: [String: SequenceDefinition]) -> Outcome {
+    private func judge(_ error: PostgresError, _ table: Table, _ drawing: [ServerText: SequenceDefinition]) -> Outcome {
         switch error.sqlState {
         case "23505", "23P01":
             // Of the table, or of a partition of it.
@@ -145,16 +145,16 @@ package struct InsertProbe: Sendable {
                 )
             )
         // The row that is there would not be let in today: its constraint is not validated, or its partition is gone.
-        case let state? where state.hasPrefix("23") || state.hasPrefix("55") || state.hasPrefix("57"): return .notTried
+        case let state? where ["23", "55", "57"].contains(state.prefix(2)): return .notTried
         default: return .wrong(finding(table, "fails", "the next INSERT fails: \(error.message)"))
         }
     }
 
-    private static func advance(_ sequence: SequenceDefinition, beyond column: String, of table: Table) -> String {
-        let name: SQL = "\(literal: sequence.qualifiedName.quoted)"
+    private static func advance(_ sequence: SequenceDefinition, beyond column: ServerText, of table: Table) -> String {
+        let name = Escaping.literal(ServerText(sequence.qualifiedName.quoted))
         let extreme = sequence.increment > 0 ? "max" : "min"
         let column = Identifier(column).quoted
-        return "SELECT setval(\(name.text), (SELECT \(extreme)(\(column)) FROM \(table.qualifiedName.quoted)))"
+        return "SELECT setval(\(name), (SELECT \(extreme)(\(column)) FROM \(table.qualifiedName.quoted)))"
     }
 
     private func finding(_ table: Table, _ problem: Finding.Problem, _ message: String, repair: String? = nil)

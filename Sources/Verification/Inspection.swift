@@ -47,7 +47,7 @@ private struct Inspector {
 
     private mutating func add(
         _ kind: String,
-        _ object: String,
+        _ object: some Reportable,
         _ problem: Finding.Problem,
         _ severity: Finding.Severity,
         _ message: String,
@@ -72,7 +72,7 @@ private struct Inspector {
                     wanted.name,
                     "schema",
                     .stops,
-                    "it is in schema \(schema) on the target, in \(wanted.schema) on the source",
+                    "it is in schema \(schema.visible) on the target, in \(wanted.schema.visible) on the source",
                     repair: "DROP EXTENSION \(Identifier(wanted.name).quoted)"
                 )
             } else if offer.installedIn == nil, offer.needsSuperuser, !provisions.isSuperuser {
@@ -162,7 +162,7 @@ private struct Inspector {
                     role.name,
                     "not-a-member",
                     .stops,
-                    "it owns objects, and \(target.identity.roleName) is no member of it on the target; "
+                    "it owns objects, and \(target.identity.roleName.visible) is no member of it on the target; "
                         + "\(Omission.owners.flag) does without",
                     repair:
                         "GRANT \(Identifier(role.name).quoted) TO \(Identifier(target.identity.roleName).quoted)"
@@ -235,7 +235,7 @@ private struct Inspector {
             )
         }
         for setting in settings.settings {
-            let subject = setting.role.map { "\(setting.name) for role \($0)" } ?? setting.name
+            let subject = setting.subject
             if !target.settings.knows(setting) {
                 add(
                     "database setting",
@@ -297,7 +297,7 @@ private struct Inspector {
                 "\(requirements.unreadableLargeObjects) of them",
                 "unreadable",
                 .stops,
-                "role \(source.identity.roleName) may not read them; \(Omission.largeObjects.flag) leaves all of them out"
+                "role \(source.identity.roleName.visible) may not read them; \(Omission.largeObjects.flag) leaves all of them out"
             )
         }
         if requirements.hiddenUserMappings > 0 {
@@ -306,7 +306,7 @@ private struct Inspector {
                 "\(requirements.hiddenUserMappings) of them",
                 "unreadable",
                 .hurts,
-                "\(source.identity.roleName) may not see their options, passwords among them: they arrive without"
+                "\(source.identity.roleName.visible) may not see their options, passwords among them: they arrive without"
             )
         }
         if requirements.replicationSlots > 0 {

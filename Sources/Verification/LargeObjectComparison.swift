@@ -76,8 +76,8 @@ package final class LargeObjectComparison: Sendable {
                 _ problem: Finding.Problem,
                 _ severity: Finding.Severity,
                 _ message: String,
-                _ source: String?,
-                _ target: String?
+                _ source: (any Reportable)?,
+                _ target: (any Reportable)?
             ) {
                 findings.append(
                     Finding("large object", "\(oid)", problem, severity, message, source: source, target: target)
@@ -148,7 +148,7 @@ extension LargeObject {
         guard let grants else { return "the owner's default" }
         return grants.map { grant in
             "\(grant.privilege)\(grant.isGrantable ? " (grantable)" : "") to "
-                + (grant.isOwner ? "the owner" : grant.role ?? "PUBLIC")
+                + (grant.isOwner ? "the owner" : (grant.role ?? "PUBLIC").visible)
         }.joined(separator: ", ")
     }
 }

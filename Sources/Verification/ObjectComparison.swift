@@ -9,16 +9,16 @@ package struct ObjectComparison {
     /// Two texts of one attribute that differ though both may mean the same: major versions print it differently.
     package struct Doubt: Sendable, Hashable {
         package let kind: String
-        package let object: String
-        package let attribute: String
+        package let object: ServerText
+        package let attribute: ServerText
         package let table: QualifiedName?
-        package let source: String
-        package let target: String
+        package let source: ServerText
+        package let target: ServerText
     }
 
     private struct Name: Hashable, Comparable {
         let kind: Int
-        let object: String
+        let object: ServerText
 
         static func < (left: Self, right: Self) -> Bool { (left.kind, left.object) < (right.kind, right.object) }
     }
@@ -168,7 +168,7 @@ package struct ObjectComparison {
 }
 
 extension ObjectComparison.Doubt {
-    fileprivate init(_ object: CatalogObject, _ attribute: String, _ source: String, _ target: String) {
+    fileprivate init(_ object: CatalogObject, _ attribute: ServerText, _ source: ServerText, _ target: ServerText) {
         self.init(
             kind: object.kind,
             object: object.object,

@@ -20,7 +20,7 @@ struct ObjectRules {
     }
 
     /// Attributes that the server prints from what it has parsed: other major versions print them otherwise.
-    func printed(_ kind: String) -> [String] {
+    func printed(_ kind: String) -> [ServerText] {
         switch kind {
         case "view", "materialized view", "rule", "trigger": ["definition"]
         case "policy": ["USING", "WITH CHECK"]
@@ -43,8 +43,8 @@ struct ObjectRules {
             table: object.table,
             attributes: NamedTexts(
                 object.attributes.all.mapValues { privileges in
-                    privileges.replacing(", MAINTAIN*", with: "").replacing("MAINTAIN*, ", with: "")
-                        .replacing(", MAINTAIN", with: "").replacing("MAINTAIN, ", with: "")
+                    privileges.replacingAll(", MAINTAIN*", with: "").replacingAll("MAINTAIN*, ", with: "")
+                        .replacingAll(", MAINTAIN", with: "").replacingAll("MAINTAIN, ", with: "")
                 }
             ),
             statements: object.statements,
@@ -79,7 +79,7 @@ struct ObjectRules {
     }
 
     /// nil: it may differ.
-    func severity(of attribute: String, of kind: String) -> Finding.Severity? {
+    func severity(of attribute: ServerText, of kind: String) -> Finding.Severity? {
         switch (kind, attribute) {
         case (_, "tablespace"): omissions.contains(.tablespaces) ? nil : .note
         case ("extension", "version"): .note
@@ -102,22 +102,22 @@ struct ObjectRules {
     }
 
     /// The attributes of some kinds are names of roles, and of some there is only one.
-    func problem(_ attribute: String, of kind: String) -> Finding.Problem {
+    func problem(_ attribute: ServerText, of kind: String) -> Finding.Problem {
         switch kind {
         case "privileges", "default privileges", "owner", "comment", "security label": "differs"
         default: .attribute(attribute)
         }
     }
 
-    func message(_ attribute: String, of kind: String) -> String {
+    func message(_ attribute: ServerText, of kind: String) -> String {
         switch kind {
         case "privileges", "default privileges":
-            attribute.hasPrefix("the ")
-                ? "the privileges of \(attribute) differ" : "the privileges of role \(attribute) differ"
+            attribute.begins(with: "the ")
+                ? "the privileges of \(attribute.visible) differ" : "the privileges of role \(attribute.visible) differ"
         case "owner": "it belongs to another role"
         case "comment": "it differs"
         case "security label": "it differs"
-        default: "its \(attribute) differs"
+        default: "its \(attribute.visible) differs"
         }
     }
 }

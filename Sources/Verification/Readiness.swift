@@ -115,7 +115,8 @@ package struct Readiness {
     private func judgeSettings(_ result: inout VerificationResult) {
         let (ours, theirs) = (source.facts.settings, target.facts.settings)
         result.examined.append(.init(kind: "server setting", source: ours.count, target: theirs.count))
-        for danger in Self.dangers where theirs[danger.name] == danger.value && ours[danger.name] != danger.value {
+        for danger in Self.dangers
+        where theirs[danger.name]?.string == danger.value && ours[danger.name]?.string != danger.value {
             result.findings.append(
                 Finding(
                     "server setting",
@@ -163,7 +164,7 @@ package struct Readiness {
     /// Roles that may connect and own something, have rights on something, or are members of such roles.
     private func usersOfSource() -> [ReadinessFacts.Role] {
         let byName = Dictionary(source.facts.roles.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        var concerned: Set<String> = []
+        var concerned: Set<ServerText> = []
         for object in source.objects {
             switch object.kind {
             case "owner": concerned.formUnion(object.attributes.all.values)
@@ -171,7 +172,7 @@ package struct Readiness {
             default: break
             }
         }
-        func reaches(_ role: ReadinessFacts.Role, _ seen: Set<String> = []) -> Bool {
+        func reaches(_ role: ReadinessFacts.Role, _ seen: Set<ServerText> = []) -> Bool {
             concerned.contains(role.name)
                 || role.groups.contains { group in
                     !seen.contains(group) && byName[group].map { reaches($0, seen.union([group])) } ?? false
@@ -188,7 +189,7 @@ package struct Readiness {
         result.mostUsedIndexes = source.facts.mostUsedIndexes.map { index in
             VerificationResult.UsedIndex(
                 name: index.qualifiedName.description,
-                table: index.table,
+                table: index.table.string,
                 scans: index.scans,
                 isOnTarget: there.contains(index.qualifiedName)
             )

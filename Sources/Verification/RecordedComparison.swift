@@ -10,7 +10,7 @@ package final class RecordedComparison: Sendable {
         let range: ComparedRange
         let chunk: ArchivedChunk
         /// In the order of the files of rows.
-        let columns: [String]
+        let columns: [ServerText]
     }
 
     struct Tally {

@@ -30,7 +30,7 @@ package struct Reparsing {
         return agreeing
     }
 
-    private func printed(_ text: String, _ doubt: ObjectComparison.Doubt) throws -> String? {
+    private func printed(_ text: ServerText, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
         try connection.execute("BEGIN")
         defer { connection.rollBack() }
         do {
@@ -40,15 +40,15 @@ package struct Reparsing {
         }
     }
 
-    private func print(_ text: String, _ doubt: ObjectComparison.Doubt) throws -> String? {
-        let trusted = SQL(trusted: text.hasSuffix(";") ? String(text.dropLast()) : text)
+    private func print(_ text: ServerText, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
+        let trusted = SQL(trusted: text.withoutSuffix(";"))
         switch doubt.kind {
         case "view", "materialized view":
             try connection.execute("CREATE TEMPORARY VIEW tidemark_reparsed AS \(trusted)")
             return try value("pg_catalog.pg_get_viewdef('pg_temp.tidemark_reparsed'::pg_catalog.regclass)")
         case "function", "procedure":
             // Those with a body that is no text: it is replaced by itself, in a transaction nobody sees.
-            guard text.hasPrefix("CREATE OR REPLACE ") else { return nil }
+            guard text.begins(with: "CREATE OR REPLACE ") else { return nil }
             try connection.execute(trusted)
             return try value(
                 """
@@ -62,11 +62,11 @@ package struct Reparsing {
 
     /// What hangs on a table is made on an empty copy of it that has its name.
     private func print(
-        _ text: String,
+        _ text: ServerText,
         _ trusted: SQL,
         _ doubt: ObjectComparison.Doubt,
         on table: QualifiedName
-    ) throws -> String? {
+    ) throws -> ServerText? {
         let copy: SQL = "pg_temp.\(Identifier(table.name))"
         try connection.execute("CREATE TEMPORARY TABLE \(Identifier(table.name)) (LIKE \(table))")
         let oid: SQL = "\(literal: "pg_temp.\(Identifier(table.name).quoted)")::pg_catalog.regclass"
@@ -101,30 +101,22 @@ package struct Reparsing {
     }
 
     /// The statement, made for the copy.
-    private func moved(_ text: String, _ word: String, _ table: QualifiedName) -> SQL? {
+    private func moved(_ text: ServerText, _ word: ServerText, _ table: QualifiedName) -> SQL? {
         // As the server quotes it, which is only where it must.
-        let names = [Identifier(table.schema), Identifier(table.name)].flatMap { [$0.quoted, $0.name] }
-        for schema in names.prefix(2) {
-            for name in names.suffix(2) {
-                guard let place = text.firstRange(of: "\(word)\(schema).\(name) ") else { continue }
-                return SQL(
-                    trusted: text.replacingCharacters(
-                        in: place,
-                        with: "\(word)pg_temp.\(Identifier(table.name).quoted) "
-                    )
-                )
+        let names = [Identifier(table.schema), Identifier(table.name)].map { [ServerText($0.quoted), $0.name] }
+        for schema in names[0] {
+            for name in names[1] {
+                let place = word + schema + "." + name + " "
+                // The trigger's own name may hold the same words: in quotes they say nothing.
+                guard let found = SQLStatements.firstUnquotedRange(of: place, in: text) else { continue }
+                let copy = word + ServerText("pg_temp.\(Identifier(table.name).quoted) ")
+                return SQL(trusted: text[0..<found.lowerBound] + copy + text.dropFirst(found.upperBound))
             }
         }
         return nil
     }
 
-    private func value(_ expression: SQL) throws -> String? {
+    private func value(_ expression: SQL) throws -> ServerText? {
         try connection.queryOne("SELECT \(expression) AS printed")["printed"]
-    }
-}
-
-extension String {
-    fileprivate func replacingCharacters(in range: Range<String.Index>, with text: String) -> String {
-        self[..<range.lowerBound] + text + self[range.upperBound...]
     }
 }

@@ -17,7 +17,7 @@ struct RowValues {
         /// md5 of each value's text; nil: NULL.
         let digests: [String?]
         /// Each value as it may be shown; nil: NULL.
-        let shown: [String?]
+        let shown: [ServerText?]
     }
 
     /// - Parameters:

@@ -49,7 +49,7 @@ package struct SequenceComparison {
             source: "next \(sourceNext)",
             target: "next \(targetNext)",
             repair:
-                "SELECT setval(\((("\(literal: name.quoted)") as SQL).text), \(source.lastValue), \(source.isCalled))"
+                "SELECT setval(\(Escaping.literal(ServerText(name.quoted))), \(source.lastValue), \(source.isCalled))"
         )
     }
 }

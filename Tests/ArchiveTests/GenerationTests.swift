@@ -130,7 +130,8 @@ import Tidemark
             for generation in 0...5 {
                 for (name, table) in [("t", "public.t"), ("Text Key", "public.\"Text Key\"")] {
                     var copy = ""
-                    try test.archive().read(QualifiedName(schema: "public", name: name), at: generation) { row in
+                    try test.archive().read(QualifiedName(schema: "public", name: ServerText(name)), at: generation) {
+                        row in
                         copy += String(decoding: row, as: UTF8.self)
                     }
                     let file = test.path + "-rows"

@@ -77,7 +77,7 @@ import Tidemark
             try await pair.source.run(try await Self.tables(hasNumericInfinity: pair.source.majorVersion() >= 14))
             let precopy = try await pair.migration { options in
                 for index in Self.values.indices {
-                    options.plan.treatments[.init(schema: "public", name: "whole_\(index)")] = .whole
+                    options.plan.treatments[.init(schema: "public", name: ServerText("whole_\(index)"))] = .whole
                 }
             }.precopy()
             #expect(precopy.outcome == .done)

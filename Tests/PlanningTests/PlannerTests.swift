@@ -27,8 +27,8 @@ import Tidemark
     private func plan(
         _ pair: DatabasePair,
         wholeBelowBytes: Int = 0,
-        _ treatments: [String: Treatment] = [:]
-    ) async throws -> [String: TablePlan] {
+        _ treatments: [ServerText: Treatment] = [:]
+    ) async throws -> [ServerText: TablePlan] {
         var options = PlanOptions()
         options.wholeBelowBytes = wholeBelowBytes
         options.chunkBytes = 64 << 10

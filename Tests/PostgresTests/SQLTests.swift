@@ -20,7 +20,8 @@ import Testing
         "plain", "with space", "quo\"te", "apos'trophe", "back\\slash", "new\nline", "ünïcode 表", "select", "%I", "$1",
         "';DROP TABLE x;--", String(repeating: "x", count: 63), "\u{202E}rtl", "a.b",
     ])
-    func `keeps any name and any text on the way to a server and back`(name: String) async throws {
+    func `keeps any name and any text on the way to a server and back`(text: String) async throws {
+        let name = ServerText(text)
         try await DatabasePair.with { pair in
             let (read, bound) = try await ThreadConfined.with(pair.source.endpoint, purpose: "test") { connection in
                 try await connection.run { connection in

@@ -27,7 +27,7 @@ import Verification
                 }
                 #expect(whole == nil, "the whole was told before its last part")
                 let row = try await pair.source.value(
-                    "SELECT count(*) || ' ' || coalesce(sum(id), 0) FROM t WHERE \(part.blocks.condition.text)"
+                    "SELECT count(*) || ' ' || coalesce(sum(id), 0) FROM t WHERE \(part.blocks.condition.text.string)"
                 ).split(separator: " ")
                 let count = TableCount(rows: try #require(Int(row[0])), sum: try #require(Int128(row[1])))
                 whole = queue.add(count, of: part)

@@ -62,7 +62,10 @@ import Verification
         #expect(Set(objects.map(\.kind)).count >= 35)
         for object in objects where !["privileges", "default privileges", "owner"].contains(object.kind) {
             for attribute in object.attributes.all.keys {
-                #expect(page.explains(attribute, of: object.kind), "\(object.kind): \(attribute) is not explained")
+                #expect(
+                    page.explains(attribute.string, of: object.kind),
+                    "\(object.kind): \(attribute.visible) is not explained"
+                )
             }
         }
     }

@@ -29,8 +29,8 @@ enum SchemaDump {
         let theirs = try await lines(pair.target)
         return theirs.difference(from: ours).map { change in
             switch change {
-            case .remove(_, let line, _): "-\(line)"
-            case .insert(_, let line, _): "+\(line)"
+            case .remove(_, let line, _): "-\(line.visible)"
+            case .insert(_, let line, _): "+\(line.visible)"
             }
         }
     }
@@ -52,14 +52,14 @@ enum SchemaDump {
 
     /// The normalisation: without the lines that tell when and from which version the dump was made, and without the
     /// ledger.
-    private static func lines(_ database: TestDatabase) async throws -> [String] {
+    private static func lines(_ database: TestDatabase) async throws -> [ServerText] {
         let outcome = try await Command.tool(
             "pg_dump",
             ["--schema-only", "--exclude-schema=tidemark", database.conninfo]
         )
         guard outcome.code == 0 else { throw Scenario.Failure(description: outcome.errors) }
-        return outcome.output.split(separator: "\n").filter { line in
-            !line.hasPrefix("\\restrict ") && !line.hasPrefix("\\unrestrict ") && !line.hasPrefix("-- Dumped ")
-        }.map(String.init)
+        return ServerText(outcome.output).pieces(between: "\n").filter { line in
+            !line.begins(with: "\\restrict ") && !line.begins(with: "\\unrestrict ") && !line.begins(with: "-- Dumped ")
+        }
     }
 }

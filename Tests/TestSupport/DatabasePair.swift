@@ -113,7 +113,9 @@ package struct DatabasePair: Sendable {
         var differing: [String] = []
         for table in tables {
             let rows = "SELECT t::text FROM ONLY \(table) t ORDER BY t::text COLLATE \"C\""
-            if try await source.column(rows) != target.column(rows) { differing.append(table) }
+            // By bytes, as PostgreSQL compares them: é and é would be the same to a String.
+            let (ours, theirs) = (try await source.column(rows), try await target.column(rows))
+            if ours.map({ Array($0.utf8) }) != theirs.map({ Array($0.utf8) }) { differing.append(table) }
         }
         return differing
     }

@@ -34,7 +34,9 @@ package struct TestDatabase: Sendable {
         try await ThreadConfined.with(endpoint, purpose: "test") { connection in
             try await connection.run { connection in
                 try connection.execute("SET search_path = public")
-                return try connection.query(SQL(trusted: "SELECT q.c FROM (\(query)) AS q(c)")).map { $0["c"] ?? "" }
+                return try connection.query(SQL(trusted: "SELECT q.c FROM (\(query)) AS q(c)")).map {
+                    $0["c"]?.string ?? ""
+                }
             }
         }
     }

@@ -87,4 +87,44 @@ import Testing
             }
         }
     }
+
+    /// `String` takes a quote and an accent for one character, and é for e and an accent: `ServerText` has what is needed
+    /// by bytes, under other names, so that nobody takes one for the other.
+    @Test func `takes no text apart by characters`() throws {
+        let ofString = [
+            ".replacing(", ".hasPrefix(", ".hasSuffix(", ".components(", ".split(separator: \"", ".range(of:",
+        ]
+        for file in try files(in: "Sources") {
+            for (number, line) in file.lines.enumerated() where !line.contains("///") {
+                for word in ofString where line.contains(word) {
+                    Issue.record("\(file.path):\(number + 1) has \(word): take a ServerText, or its bytes (.utf8)")
+                }
+            }
+        }
+    }
+
+    /// What a server calls something, or says of it, is compared by bytes.
+    @Test func `keeps what comes from a server in a type that compares bytes`() throws {
+        let ofServer = [
+            "schema", "name", "tableName", "schemaName", "objectName", "definition", "statement", "statements",
+            "labels",
+            "expressions", "predicate", "comment", "constraintName", "indexName", "roleName", "databaseName",
+            "tablespace",
+        ]
+        // Names of files, and what a report prints.
+        let others = ["FileEntry", "NewFile", "/Report/", "VerificationResult", "RunReport", "Format", "/TidemarkCLI/"]
+        for file in try files(in: "Sources") where !others.contains(where: file.path.contains) {
+            var type = ""
+            for (number, line) in file.lines.enumerated() {
+                if let found = line.split(separator: " ").drop(while: { $0 != "struct" }).dropFirst().first {
+                    type = String(found)
+                }
+                guard !others.contains(where: type.contains) else { continue }
+                for word in ofServer
+                where line.hasSuffix(" let \(word): String") || line.hasSuffix(" let \(word): String?") {
+                    Issue.record("\(file.path):\(number + 1): \(word) is a String, not a ServerText")
+                }
+            }
+        }
+    }
 }

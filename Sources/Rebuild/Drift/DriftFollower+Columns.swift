@@ -54,7 +54,7 @@ extension DriftFollower {
         }
     }
 
-    func checks(_ constraints: [Constraint], of tables: Set<QualifiedName>) -> [String: Constraint] {
+    func checks(_ constraints: [Constraint], of tables: Set<QualifiedName>) -> [ServerText: Constraint] {
         let checks = constraints.filter { $0.kind == "c" && tables.contains($0.tableQualifiedName) }
         return Dictionary(
             checks.map { ($0.name(on: $0.tableQualifiedName), $0) },
@@ -108,14 +108,14 @@ extension DriftFollower {
         guard !touched.isEmpty else { return }
         let actual = try tables()
         for table in touched {
-            let columns = table.columns.map { "\($0.name) \($0.type) \($0.generated)" }.sorted()
-            let there = actual[table.qualifiedName]?.columns.map { "\($0.name) \($0.type) \($0.generated)" }.sorted()
+            let columns = table.columns.map(\.shape).sorted()
+            let there = actual[table.qualifiedName]?.columns.map(\.shape).sorted()
             guard columns != there else { continue }
             throw PlanError(
                 .refused,
                 "\(table.qualifiedName) could not be given the form it has on the source now: "
-                    + "the source has (\(columns.joined(separator: ", "))), "
-                    + "the target \(there.map { "(\($0.joined(separator: ", ")))" } ?? "no such table")",
+                    + "the source has (\(columns.joined(separator: ", ").visible)), "
+                    + "the target \(there.map { "(\($0.joined(separator: ", ").visible))" } ?? "no such table")",
                 hint: "make the same change on the target by hand and run again, or begin again with an empty target"
             )
         }
@@ -123,5 +123,10 @@ extension DriftFollower {
 }
 
 extension Constraint {
-    func name(on table: QualifiedName) -> String { "\(table.quoted) \(Identifier(name).quoted)" }
+    func name(on table: QualifiedName) -> ServerText { ServerText("\(table.quoted) \(Identifier(name).quoted)") }
+}
+
+extension Column {
+    /// What a binary COPY takes for granted.
+    fileprivate var shape: ServerText { ServerText("\(name.string) \(type.string) \(generated)") }
 }

@@ -87,7 +87,7 @@ extension DriftFollower {
                     // TABLE t, COLUMN t.c: gone with what it was about, or made under its new name.
                     return names.contains { name in
                         name.schema == entry.schema
-                            && (entry.subject == name.name || entry.subject.hasPrefix(name.name + "."))
+                            && (entry.subject == name.name || entry.subject.begins(with: name.name + "."))
                     }
                 default: return false
                 }

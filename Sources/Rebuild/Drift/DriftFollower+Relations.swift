@@ -129,6 +129,6 @@ extension DriftFollower {
     }
 
     static func between(_ change: TableDrift.Change) -> Identifier {
-        Identifier("tidemark_renamed_\(change.relation.relationId)")
+        Identifier(ServerText("tidemark_renamed_\(change.relation.relationId)"))
     }
 }

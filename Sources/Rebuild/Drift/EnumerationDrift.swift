@@ -10,7 +10,7 @@ package import Postgres
 package struct EnumerationDrift {
     package let statements: [SQL]
     /// Labels and what they are called now.
-    package let renames: [String: String]
+    package let renames: [ServerText: ServerText]
     /// Whether the labels are the source's afterwards, in its order; they are not where labels have swapped their
     /// names.
     package let isComplete: Bool
@@ -24,7 +24,7 @@ package struct EnumerationDrift {
         var present = target.labels ?? []
         let type: SQL = "ALTER TYPE \(source.qualifiedName)"
         var statements: [SQL] = []
-        var renames: [String: String] = [:]
+        var renames: [ServerText: ServerText] = [:]
         let told = earlier.map(source.renames) ?? [:]
         if present != wanted { Self.rename(told, in: &present, type, &statements, &renames) }
         // Where a label is unknown to the source and the source has another one in its place, it was renamed.
@@ -53,13 +53,13 @@ package struct EnumerationDrift {
     /// One after the other, each when its new name is free; where labels have swapped their names, by way of another
     /// one.
     private static func rename(
-        _ told: [String: String],
-        in present: inout [String],
+        _ told: [ServerText: ServerText],
+        in present: inout [ServerText],
         _ type: SQL,
         _ statements: inout [SQL],
-        _ renames: inout [String: String]
+        _ renames: inout [ServerText: ServerText]
     ) {
-        func rename(_ label: String, to name: String) {
+        func rename(_ label: ServerText, to name: ServerText) {
             statements.append("\(type) RENAME VALUE \(literal: label) TO \(literal: name)")
             present = present.map { $0 == label ? name : $0 }
         }
@@ -71,7 +71,7 @@ package struct EnumerationDrift {
             if !present.contains(name) {
                 rename(next, to: name)
             } else if open[name] != nil {
-                let interim = "tidemark \(statements.count)"
+                let interim = ServerText("tidemark \(statements.count)")
                 rename(next, to: interim)
                 open[interim] = name
             } else {

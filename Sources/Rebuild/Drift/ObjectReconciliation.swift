@@ -54,9 +54,9 @@ package struct ObjectReconciliation {
     private struct Identity: Hashable {
         let kind: String
         let table: QualifiedName
-        let name: String
+        let name: ServerText
 
-        init(kind: String, table: QualifiedName, name: String) {
+        init(kind: String, table: QualifiedName, name: ServerText) {
             self.kind = kind
             self.table = table
             self.name = name

@@ -30,7 +30,7 @@ package struct TableAlteration {
     ///   - actual: The target's table.
     ///   - missingValue: What rows that are there have in a new column.
     /// - Returns: The statements, in order.
-    package func columns(of actual: Table, missingValue: (Column) -> String?) -> [SQL] {
+    package func columns(of actual: Table, missingValue: (Column) -> ServerText?) -> [SQL] {
         var present = Set(actual.columns.map(\.name))
         var statements: [SQL] = []
         for column in earlier.columns
@@ -50,7 +50,7 @@ package struct TableAlteration {
     }
 
     /// By way of names nobody has: two columns may have swapped theirs.
-    private func renames(_ present: inout Set<String>) -> [SQL] {
+    private func renames(_ present: inout Set<ServerText>) -> [SQL] {
         let renamed = later.columns.compactMap { column -> (before: Column, after: Column)? in
             guard let before = earlier.column(numbered: column.number), before.name != column.name,
                 present.contains(before.name)
@@ -68,9 +68,11 @@ package struct TableAlteration {
         return away + home
     }
 
-    private static func between(_ column: Column) -> Identifier { Identifier("tidemark_renamed_\(column.number)") }
+    private static func between(_ column: Column) -> Identifier {
+        Identifier(ServerText("tidemark_renamed_\(column.number)"))
+    }
 
-    private func addition(of column: Column, _ missingValue: String?) -> SQL {
+    private func addition(of column: Column, _ missingValue: ServerText?) -> SQL {
         var definition: SQL = "\(column.identifier) \(type(of: column))"
         if !column.generated.isEmpty, let expression = column.defaultExpression {
             let kind: SQL = column.generated == "s" ? "STORED" : "VIRTUAL"

@@ -1,7 +1,7 @@
 package import Catalog
 package import Ledger
 package import Planning
-import Postgres
+package import Postgres
 
 /// What has become of the source's tables since the ledger was written.
 ///
@@ -92,11 +92,11 @@ package struct TableDrift: Sendable {
         }
         if earlier.inheritedTables != later.inheritedTables { differences.append("it inherits from other tables") }
         for column in earlier.columns where later.column(numbered: column.number) == nil {
-            differences.append("column \"\(column.name)\" is gone")
+            differences.append("column \"\(column.name.visible)\" is gone")
         }
         for column in later.columns {
             guard let before = earlier.column(numbered: column.number) else {
-                differences.append("column \"\(column.name)\" is new")
+                differences.append("column \"\(column.name.visible)\" is new")
                 continue
             }
             differences += Self.differences(before, column)
@@ -106,9 +106,13 @@ package struct TableDrift: Sendable {
 
     private static func differences(_ before: Column, _ column: Column) -> [String] {
         var differences: [String] = []
-        let name = "column \"\(column.name)\""
-        if before.name != column.name { differences.append("column \"\(before.name)\" is now \"\(column.name)\"") }
-        if before.type != column.type { differences.append("\(name) was \(before.type) and is \(column.type)") }
+        let name = "column \"\(column.name.visible)\""
+        if before.name != column.name {
+            differences.append("column \"\(before.name.visible)\" is now \"\(column.name.visible)\"")
+        }
+        if before.type != column.type {
+            differences.append("\(name) was \(before.type.visible) and is \(column.type.visible)")
+        }
         if before.collation != column.collation { differences.append("\(name) has another collation") }
         if before.isNotNull != column.isNotNull {
             differences.append("\(name) \(column.isNotNull ? "became NOT NULL" : "may be NULL now")")
@@ -126,7 +130,7 @@ package struct TableDrift: Sendable {
             differences.append(plan.hasOtherUniqueKeys ? "it has another unique key" : "it has no other unique key")
         }
         if let before = relation.key?.indexName, let after = plan.key?.indexName, before != after {
-            differences.append("its key is held by index \"\(after)\"")
+            differences.append("its key is held by index \"\(after.visible)\"")
         }
         return differences
     }
@@ -178,13 +182,15 @@ package struct TableDrift: Sendable {
         guard let root = partitions.ancestors(of: later).last else { return nil }
         for column in later.columns where earlier.column(numbered: column.number) == nil {
             guard column.missingValue != Self.missingValue(of: column.name, in: root, partitions) else { continue }
-            return "its rows have another value in the new column \"\(column.name)\" than other partitions' rows"
+            return
+                "its rows have another value in the new column \"\(column.name.visible)\" than other partitions' rows"
         }
         return nil
     }
 
     /// What rows of any partition have in a new column; a partitioned table keeps none itself.
-    package static func missingValue(of column: String, in root: Table, _ partitions: PartitionTree) -> String? {
+    package static func missingValue(of column: ServerText, in root: Table, _ partitions: PartitionTree) -> ServerText?
+    {
         guard root.isPartitioned else { return root.column(column)?.missingValue }
         return partitions.leaves(of: root).lazy.compactMap { $0.column(column)?.missingValue }.first
     }

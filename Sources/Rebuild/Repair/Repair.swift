@@ -8,10 +8,10 @@ package struct Repair: Sendable {
         package let statement: SQL
         package let manner: Manner
         /// Where it is made; nil: wherever the target's default is.
-        package var tablespace: String?
+        package var tablespace: ServerText?
 
         /// The statements, for people.
-        package var script: [String] {
+        package var script: [ServerText] {
             guard let tablespace else { return [statement.text] }
             let place: SQL = "SET default_tablespace = \(Identifier(tablespace))"
             return [place.text, statement.text, "RESET default_tablespace"]
@@ -34,7 +34,7 @@ package struct Repair: Sendable {
     /// A table's constraint, by name.
     package struct Constrained: Sendable {
         package let table: QualifiedName
-        package let name: String
+        package let name: ServerText
     }
 
     package let stage: RebuildStage
@@ -49,7 +49,7 @@ package struct Repair: Sendable {
     /// Foreign keys that are validated on the way.
     package var constraints: [Constrained] = []
     /// Columns that must be unique, where duplicates may stand in the way.
-    package let uniqueColumns: [String]
+    package let uniqueColumns: [ServerText]
 
     /// The same in two parts: up to its last build that keeps writers out, and what is a moment's work after it.
     ///

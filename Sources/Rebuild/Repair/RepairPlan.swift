@@ -62,7 +62,7 @@ private struct Maker {
     mutating func leftovers() {
         let known = Set(source.indexes.map(\.qualifiedName))
         for index in target.indexes where !known.contains(index.qualifiedName) && !index.isPartitioned {
-            let isOurs = index.name.hasPrefix(Self.aside)
+            let isOurs = index.name.begins(with: Self.aside)
             let isOfReindex = !index.isUsable && (index.name.contains("_ccnew") || index.name.contains("_ccold"))
             guard isOurs || isOfReindex, index.constraintName == nil else { continue }
             // After the indexes' own stage: until its successor is there, one that was put aside still serves.
@@ -77,7 +77,7 @@ private struct Maker {
 
     // MARK: Indexes
 
-    private static let aside = "tidemark_aside_"
+    private static let aside: ServerText = "tidemark_aside_"
 
     mutating func index(_ index: Index) {
         guard concerns(index.tableQualifiedName) else { return }
@@ -110,7 +110,7 @@ private struct Maker {
 
     /// The old one serves and enforces until the new one does.
     private mutating func replace(_ index: Index, _ there: Index, reason: String) {
-        let aside = Identifier(Self.aside + String(there.oid))
+        let aside = Identifier(Self.aside + ServerText(String(there.oid)))
         let old = QualifiedName(schema: there.schema, name: aside.name)
         guard let constraintName = there.constraintName else {
             let rename: SQL = "ALTER INDEX \(there.qualifiedName) RENAME TO \(aside)"
@@ -125,18 +125,11 @@ private struct Maker {
         }
         let rename: SQL =
             "ALTER TABLE \(there.tableQualifiedName) RENAME CONSTRAINT \(Identifier(constraintName)) TO \(aside)"
-        let swap: SQL = "ALTER TABLE \(index.tableQualifiedName) DROP CONSTRAINT \(aside)"
-        let steps = constraint(of: index)
-        // Dropped and added in one statement: at no moment is there no constraint.
-        let exchange =
-            steps.first.map { first in
-                [Repair.Step(statement: first.exchanging(swap), manner: .brief)] + steps.dropFirst()
-            } ?? [Repair.Step(statement: swap, manner: .brief)]
         add(
             index,
             stage: .index,
             reason: reason,
-            [.init(statement: rename, manner: .brief)] + creation(of: index) + exchange
+            [.init(statement: rename, manner: .brief)] + creation(of: index) + constraint(of: index, inPlaceOf: aside)
         )
     }
 
@@ -146,9 +139,11 @@ private struct Maker {
             return [.init(statement: SQL(trusted: index.definition), manner: .blocking, tablespace: index.tablespace)]
         }
         // The server prints its own definitions in one way only.
-        let isUnique = index.definition.hasPrefix("CREATE UNIQUE INDEX ")
-        let rest = SQL(trusted: String(index.definition.dropFirst("CREATE \(isUnique ? "UNIQUE " : "")INDEX ".count)))
-        let creation: SQL = isUnique ? "CREATE UNIQUE INDEX CONCURRENTLY \(rest)" : "CREATE INDEX CONCURRENTLY \(rest)"
+        let unique: ServerText = "CREATE UNIQUE INDEX "
+        let isUnique = index.definition.begins(with: unique)
+        let beginning = isUnique ? unique : "CREATE INDEX "
+        let rest = SQL(trusted: index.definition.dropFirst(beginning.utf8.count))
+        let creation: SQL = "\(SQL(trusted: beginning))CONCURRENTLY \(rest)"
         return [.init(statement: creation, manner: .concurrent, tablespace: index.tablespace)]
     }
 
@@ -160,10 +155,15 @@ private struct Maker {
         }
     }
 
-    private func constraint(of index: Index) -> [Repair.Step] {
+    private func constraint(of index: Index, inPlaceOf old: Identifier? = nil) -> [Repair.Step] {
         let marks = RebuildPlan.properties(of: index).map { Repair.Step(statement: $0, manner: .brief) }
-        guard let name = index.constraintName, let definition = index.constraintDefinition else { return marks }
-        let addition: SQL = "ALTER TABLE \(index.tableQualifiedName) ADD CONSTRAINT \(Identifier(name))"
+        let alter: SQL = "ALTER TABLE \(index.tableQualifiedName)"
+        let drop = old.map { "DROP CONSTRAINT \($0)" as SQL }
+        guard let name = index.constraintName, let definition = index.constraintDefinition else {
+            return (drop.map { [.init(statement: "\(alter) \($0)", manner: .brief)] } ?? []) + marks
+        }
+        // Dropped and added in one statement: at no moment is there no constraint.
+        let addition: SQL = "\(alter) \(drop.map { "\($0), " } ?? "")ADD CONSTRAINT \(Identifier(name))"
         if index.isExclusion {
             let statement: SQL = "\(addition) \(SQL(trusted: definition))"
             return [.init(statement: statement, manner: .blocking, tablespace: index.tablespace)] + marks
@@ -187,7 +187,7 @@ private struct Maker {
         return (index.keyColumns ?? []).compactMap { $0.flatMap(table.column) }.filter { !$0.isNotNull }.flatMap {
             column -> [Repair.Step] in
             let alter: SQL = "ALTER TABLE \(table.qualifiedName)"
-            let check = Identifier("\(Self.aside)\(table.oid)_\(column.number)")
+            let check = Identifier(Self.aside + ServerText("\(table.oid)_\(column.number)"))
             return [
                 .init(
                     statement: "\(alter) ADD CONSTRAINT \(check) CHECK (\(column.identifier) IS NOT NULL) NOT VALID",
@@ -300,13 +300,13 @@ private struct Maker {
         let table = constraint.tableQualifiedName
         let alter: SQL = "ALTER TABLE \(table)"
         let name = Identifier(constraint.name)
-        let plain = constraint.definition.replacing(" NOT VALID", with: "")
+        let plain = constraint.definition.withoutSuffix(" NOT VALID")
         let isPartitioned = constraint.tableKind == "p" && constraint.kind == "f"
         var steps: [Repair.Step] = []
         if let there = counterpart(of: constraint) {
-            guard there.definition.replacing(" NOT VALID", with: "") == plain else {
+            guard there.definition.withoutSuffix(" NOT VALID") == plain else {
                 refused.append(
-                    "constraint \(name.quoted) of \(table) is defined otherwise on the target: \(there.definition)"
+                    "constraint \(name.quoted) of \(table) is defined otherwise on the target: \(there.definition.visible)"
                 )
                 return []
             }
@@ -343,7 +343,9 @@ private struct Maker {
     private mutating func add(_ index: Index, stage: RebuildStage, reason: String, _ steps: [Repair.Step]) {
         let object = "\(RebuildPlan.kind(of: index)) \(index.qualifiedName) on \(index.tableQualifiedName)"
         if concurrently, let step = steps.first(where: { $0.manner == .blocking }) {
-            refused.append("\(object) is \(reason), and can only be built while nobody writes: \(step.statement.text)")
+            refused.append(
+                "\(object) is \(reason), and can only be built while nobody writes: \(step.statement.text.visible)"
+            )
             return
         }
         guard !steps.isEmpty else { return }
@@ -358,13 +360,5 @@ private struct Maker {
                 uniqueColumns: index.isUnique ? (index.keyColumns ?? []).compactMap { $0 } : []
             )
         )
-    }
-}
-
-extension Repair.Step {
-    /// One ALTER TABLE that first drops and then does what this one does.
-    fileprivate func exchanging(_ drop: SQL) -> SQL {
-        guard let action = statement.text.firstRange(of: " ADD CONSTRAINT ") else { return drop }
-        return "\(drop),\(SQL(trusted: String(statement.text[action.lowerBound...])))"
     }
 }

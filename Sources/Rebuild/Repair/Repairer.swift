@@ -51,7 +51,7 @@ package struct Repairer {
                 }
             }
             let milliseconds = start.duration(to: clock.now) / .milliseconds(1)
-            observer("\(step.statement.text) (\(Int(milliseconds)) ms)")
+            observer("\(step.statement.text.visible) (\(Int(milliseconds)) ms)")
         }
     }
 

@@ -3,7 +3,7 @@
 -- Where nothing was ever granted or revoked the owner has everything, and PUBLIC what the manual says (ddl-priv): the same as
 -- if that had been granted. The owner is called so, whoever it is.
 SELECT 'privileges' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.identity AS object, o.table_oid,
-       (SELECT pg_catalog.json_object_agg(g.role, g.privileges)
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(g.role, g.privileges))
         FROM (SELECT x.role, pg_catalog.string_agg(x.privilege, ', ' ORDER BY x.privilege COLLATE "C") AS privileges
               FROM (SELECT DISTINCT CASE WHEN a.grantee = o.owner THEN 'the owner' WHEN a.grantee = 0 THEN 'PUBLIC'
                                          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END || a.place AS role,
@@ -15,8 +15,8 @@ SELECT 'privileges' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.i
                           WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.attrelid = o.objid
                             AND c.attnum > 0 AND NOT c.attisdropped) a) x
               GROUP BY x.role) g) AS attributes,
-       (SELECT pg_catalog.json_object_agg(g.role || g.place, pg_catalog.format('GRANT %s ON %s TO %s', g.privileges,
-                                                                               o.subject || i.identity, g.role))
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+                    g.role || g.place, pg_catalog.format('GRANT %s ON %s TO %s', g.privileges, o.subject || i.identity, g.role)))
         FROM (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END
                          AS role, a.place,
                      pg_catalog.string_agg(DISTINCT a.privilege_type || a.columns, ', ') AS privileges
@@ -61,7 +61,7 @@ SELECT 'default privileges', 'pg_catalog.pg_default_acl'::pg_catalog.regclass, d
                          CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
                                               WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' ELSE 'large objects' END,
                          ' in schema ' || pg_catalog.quote_ident(n.nspname)), NULL,
-       coalesce((SELECT pg_catalog.json_object_agg(g.role, g.privileges)
+       coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_array(g.role, g.privileges))
         FROM (SELECT CASE WHEN a.grantee = d.defaclrole THEN 'the role itself' WHEN a.grantee = 0 THEN 'PUBLIC'
                           ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS role,
                      pg_catalog.string_agg(DISTINCT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ', ') AS privileges

@@ -2,42 +2,66 @@
 ///
 /// What is quoted in any of PostgreSQL's ways (manual 4.1) and what is in parentheses belongs to its statement whole. A
 /// function's body that is SQL itself (`BEGIN ATOMIC`) is taken apart as well: put together again it is the same.
-struct SQLStatements: IteratorProtocol {
+package struct SQLStatements: IteratorProtocol {
     private let script: [UInt8]
     private var position = 0
 
-    init(_ script: [UInt8]) {
+    package init(_ script: [UInt8]) {
         self.script = script
     }
 
     /// The next statement, from the end of the one before to its semicolon.
-    mutating func next() -> ArraySlice<UInt8>? {
+    package mutating func next() -> ArraySlice<UInt8>? {
         let start = position
         var depth = 0
         while position < script.count {
+            if skipWhole() { continue }
             let byte = script[position]
+            position += 1
             switch byte {
-            case UInt8(ascii: "'"): skipQuoted(by: byte, escaping: isEscaping(position))
-            case UInt8(ascii: "\""): skipQuoted(by: byte, escaping: false)
-            case UInt8(ascii: "$"): skipDollarQuoted()
-            case UInt8(ascii: "-") where isFollowed(by: "-"): skip(past: Array("\n".utf8))
-            case UInt8(ascii: "/") where isFollowed(by: "*"): skipComment()
-            case UInt8(ascii: "("):
-                depth += 1
-                position += 1
-            case UInt8(ascii: ")"):
-                depth -= 1
-                position += 1
-            case UInt8(ascii: ";") where depth <= 0:
-                position += 1
-                return script[start..<position]
-            default: position += 1
+            case UInt8(ascii: "("): depth += 1
+            case UInt8(ascii: ")"): depth -= 1
+            case UInt8(ascii: ";") where depth <= 0: return script[start..<position]
+            default: break
             }
         }
         return start < position ? script[start..<position] : nil
     }
 
-    static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (9...13).contains(byte) }
+    /// Where words stand first outside of quotes and comments, except that names of their own may be quoted in them.
+    ///
+    /// - Parameters:
+    ///   - words: What is looked for.
+    ///   - text: A statement.
+    /// - Returns: Their bytes' range.
+    package static func firstUnquotedRange(of words: ServerText, in text: ServerText) -> Range<Int>? {
+        var scanner = SQLStatements(Array(text.utf8))
+        let words = Array(words.utf8)
+        while scanner.position < scanner.script.count {
+            if scanner.script[scanner.position...].starts(with: words) {
+                return scanner.position..<(scanner.position + words.count)
+            }
+            if !scanner.skipWhole() { scanner.position += 1 }
+        }
+        return nil
+    }
+
+    /// Passes over what is quoted, or a comment; tells whether there was any.
+    private mutating func skipWhole() -> Bool {
+        let start = position
+        let byte = script[position]
+        switch byte {
+        case UInt8(ascii: "'"): skipQuoted(by: byte, escaping: isEscaping(position))
+        case UInt8(ascii: "\""): skipQuoted(by: byte, escaping: false)
+        case UInt8(ascii: "$"): skipDollarQuoted()
+        case UInt8(ascii: "-") where isFollowed(by: "-"): skip(past: Array("\n".utf8))
+        case UInt8(ascii: "/") where isFollowed(by: "*"): skipComment()
+        default: break
+        }
+        return position > start
+    }
+
+    package static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (9...13).contains(byte) }
 
     private static func isOfWord(_ byte: UInt8) -> Bool {
         switch byte {
