@@ -161,6 +161,7 @@ let package = Package(
                 "TestSupport", "Tidemark", "Report", "Verification", "Rebuild", "Transfer", "Ledger", "Planning",
                 "Catalog", "Postgres",
             ],
+            exclude: ["Extension"],
             swiftSettings: strict
         ),
         .testTarget(

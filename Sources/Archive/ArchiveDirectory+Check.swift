@@ -9,6 +9,7 @@ extension ArchiveDirectory {
         try KnownFile(manifest.definitions, in: generation.folder).read { _ in }
         _ = try ArchivedCatalog(of: generation)
         for file in manifest.largeObjectFiles { try FrameReader(file, in: generation.folder).read { _ in } }
+        for table in manifest.extensionTables ?? [] { try table.read(in: generation.folder) { _ in } }
         for table in manifest.tables {
             for chunk in table.chunks { try check(chunk, of: table, in: generation.folder) }
         }

@@ -71,6 +71,8 @@ package struct Manifest: Sendable, Codable {
     package let tables: [ArchivedTable]
     package let largeObjects: [LargeObjectEntry]
     package let largeObjectFiles: [FileEntry]
+    /// Rows of extensions' tables that are the database's own; nil in archives of before.
+    package let extensionTables: [ArchivedExtensionTable]?
 
     package init(
         archive: String,
@@ -87,8 +89,10 @@ package struct Manifest: Sendable, Codable {
         sequences: [Sequence],
         tables: [ArchivedTable],
         largeObjects: [LargeObjectEntry],
-        largeObjectFiles: [FileEntry]
+        largeObjectFiles: [FileEntry],
+        extensionTables: [ArchivedExtensionTable]?
     ) {
+        self.extensionTables = extensionTables
         format = Self.formatVersion
         self.archive = archive
         self.generation = generation
@@ -109,7 +113,7 @@ package struct Manifest: Sendable, Codable {
 
     /// Every file, each once.
     package var files: [FileEntry] {
-        [definitions, catalog] + largeObjectFiles
+        [definitions, catalog] + largeObjectFiles + (extensionTables ?? []).flatMap(\.written)
             + tables.flatMap(\.chunks).flatMap { $0.files }
     }
 

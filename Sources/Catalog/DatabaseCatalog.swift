@@ -10,6 +10,8 @@ package struct DatabaseCatalog: Sendable, Codable {
     package let materializedViews: [MaterializedView]
     package let enumerations: [Enumeration]
     package let settings: DatabaseSettings
+    /// nil in archives and ledgers of before.
+    package let extensionTables: [ExtensionTable]?
 
     package init(
         identity: DatabaseIdentity,
@@ -19,8 +21,10 @@ package struct DatabaseCatalog: Sendable, Codable {
         sequences: [SequenceDefinition],
         materializedViews: [MaterializedView],
         enumerations: [Enumeration] = [],
-        settings: DatabaseSettings = .none
+        settings: DatabaseSettings = .none,
+        extensionTables: [ExtensionTable]? = nil
     ) {
+        self.extensionTables = extensionTables
         self.identity = identity
         self.tables = tables
         self.indexes = indexes
@@ -52,7 +56,8 @@ package struct DatabaseCatalog: Sendable, Codable {
             sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
             materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews),
             enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations),
-            settings: DatabaseSettings(of: connection)
+            settings: DatabaseSettings(of: connection),
+            extensionTables: ExtensionTable.all(of: connection)
         )
     }
 
@@ -66,7 +71,8 @@ package struct DatabaseCatalog: Sendable, Codable {
             sequences: sequences,
             materializedViews: materializedViews,
             enumerations: enumerations,
-            settings: settings
+            settings: settings,
+            extensionTables: extensionTables
         )
     }
 
@@ -136,6 +142,7 @@ package enum CatalogQuery {
     package static let databaseSettings = sql(PackageResources.database_settings_sql)
     package static let largeObjects = sql(PackageResources.large_objects_sql)
     package static let userRelations = sql(PackageResources.user_relations_sql)
+    static let extensionTables = sql(PackageResources.extension_tables_sql)
 
     /// What the proof compares, kind by kind.
     package static let compared = [

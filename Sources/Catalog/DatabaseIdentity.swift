@@ -43,4 +43,38 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
         if let systemIdentifier, let theirs = other.systemIdentifier { return systemIdentifier == theirs }
         return address == other.address && port == other.port && serverStartedAt == other.serverStartedAt
     }
+
+    /// What an operator does whose source really is another cluster now.
+    package static let otherSystemHint =
+        "if the source was upgraded or moved with all its rows, give --source-moved: every chunk is compared then"
+
+    /// In what a database that is given as the same source is another one.
+    ///
+    /// Two servers set up by one script agree in names and object ids: only their system identifiers tell them apart.
+    /// Where a role may not read those, address and port of the server do.
+    ///
+    /// - Parameters:
+    ///   - now: The database that is given.
+    ///   - acceptsOtherSystem: Whether it may be another cluster.
+    /// - Returns: For people: what it was, and what it is; nil where it is the same.
+    package func difference(from now: Self, acceptsOtherSystem: Bool) -> String? {
+        guard databaseName == now.databaseName, databaseOid == now.databaseOid || acceptsOtherSystem else {
+            return "database \(databaseName.visible) (oid \(databaseOid)), "
+                + "not from \(now.databaseName.visible) (oid \(now.databaseOid))"
+        }
+        guard !acceptsOtherSystem else { return nil }
+        if let systemIdentifier, let theirs = now.systemIdentifier {
+            return systemIdentifier == theirs
+                ? nil
+                : "the server with the system identifier \(systemIdentifier), not from the one with \(theirs), "
+                    + "whose database \(now.databaseName.visible) has the same name and object id"
+        }
+        guard address == now.address, port == now.port else {
+            return "a server at \(place), not from one at \(now.place); "
+                + "their system identifiers, which would tell whether they are the same, may not be read"
+        }
+        return nil
+    }
+
+    private var place: String { "\(address ?? "a local socket"), port \(port.map(String.init) ?? "unknown")" }
 }

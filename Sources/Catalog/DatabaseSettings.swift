@@ -8,6 +8,18 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
         package let role: ServerText?
         package let name: ServerText
         package let value: ServerText
+        /// Whether the role may write to tables; nil where it is not known.
+        fileprivate let isOfWriter: Bool?
+
+        package static func == (left: Self, right: Self) -> Bool {
+            left.role == right.role && left.name == right.name && left.value == right.value
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(role)
+            hasher.combine(name)
+            hasher.combine(value)
+        }
     }
 
     /// A right on the database that somebody beside its owner has.
@@ -36,6 +48,12 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
         parameters: []
     )
 
+    /// Those that close the database to the application: the fence of a night, which must not arrive as a definition.
+    package var closing: [Setting] { settings.filter { $0.closes } }
+
+    /// Whether nobody but a superuser may connect.
+    package var admitsNobody: Bool { connectionLimit == 0 }
+
     /// Whether the server takes a parameter of that name; anything with a dot in it belongs to an extension and is
     /// taken.
     package func knows(_ setting: Setting) -> Bool {
@@ -44,6 +62,45 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
 }
 
 extension DatabaseSettings.Setting {
+    private static let timeouts: Set<ServerText> = [
+        "idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout", "statement_timeout",
+        "transaction_timeout",
+    ]
+    /// No application works with less.
+    private static let leastMilliseconds = 1000.0
+
+    /// Whether new sessions can write nothing, or do nothing that takes a second.
+    ///
+    /// What is set for a single role may be meant, as where it only reads.
+    fileprivate var closes: Bool {
+        if isFence { return isTrue && (role == nil || isOfWriter == true) }
+        guard role == nil, Self.timeouts.contains(name), let milliseconds else { return false }
+        return milliseconds > 0 && milliseconds < Self.leastMilliseconds
+    }
+
+    /// Whether it decides over writing.
+    package var isFence: Bool { name == "default_transaction_read_only" }
+
+    /// As the server reads a boolean: any beginning of the words.
+    private var isTrue: Bool {
+        let word = value.string.lowercased()
+        return word == "on" || word == "1"
+            || !word.isEmpty && ["true", "yes"].contains { $0.utf8.starts(with: word.utf8) }
+    }
+
+    /// As the server reads a time (PostgreSQL manual 20.1.1); nil where it is none.
+    private var milliseconds: Double? {
+        let factors = ["": 1, "us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000]
+        let text = value.string.utf8.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }
+        let digits = text.prefix { byte in
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: ".")
+        }
+        guard let number = Double(String(decoding: digits, as: UTF8.self)),
+            let factor = factors[String(decoding: text.dropFirst(digits.count), as: UTF8.self)]
+        else { return nil }
+        return number * factor
+    }
+
     /// Parameters whose value is a list of names, each stored with quotes where it needs them (`GUC_LIST_QUOTE`; the
     /// list is the one in `pg_dump`, `dumputils.c`).
     private static let lists: Set<ServerText> = [

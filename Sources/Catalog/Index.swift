@@ -42,6 +42,8 @@ package struct Index: Sendable, Hashable, Codable {
     /// The partitioned table's index this one is attached to.
     package let parentOid: UInt32?
     package let statisticsTargets: [StatisticsTarget]?
+    /// Extensions it is dropped with (ALTER INDEX … DEPENDS ON EXTENSION); nil: none.
+    package let dependentOnExtensions: [ServerText]?
     package let constraintName: ServerText?
     /// `p` primary key, `u` unique, `x` exclusion.
     package let constraintType: String?

@@ -8,6 +8,8 @@ package struct ReadinessFacts: Sendable, Codable {
         package let mayConnect: Bool
         /// The roles it is a member of.
         package let groups: [ServerText]
+        /// Whether it may log in and write to tables, and is no superuser; nil in archives of before.
+        package let isWriter: Bool?
     }
 
     package struct UsedIndex: Sendable, Codable, Hashable {
@@ -27,6 +29,9 @@ package struct ReadinessFacts: Sendable, Codable {
     /// Settings of the server that are sometimes changed for a load, as a new session gets them.
     package let settings: [String: ServerText]
     package let roles: [Role]
+    /// Roles that may write to tables and whose new sessions are read-only by a setting of theirs; nil in archives of
+    /// before.
+    package let closedRoles: [ServerText]?
     /// The ten that were used most often.
     package let mostUsedIndexes: [UsedIndex]
 

@@ -118,6 +118,10 @@ package struct Column: Sendable, Hashable, Codable {
     package let typeSchema: ServerText
     package let typeName: ServerText
     package let isNotNull: Bool
+    /// Whether values are object ids, at whatever depth, and print as names.
+    ///
+    /// They may print otherwise without a row being written. nil in older archives and ledgers.
+    package let isPrintedByName: Bool?
     package let defaultExpression: ServerText?
     /// `a` always, `d` by default, empty for none.
     package let identity: String
@@ -222,6 +226,7 @@ extension Column {
             typeSchema: typeSchema,
             typeName: typeName,
             isNotNull: isNotNull,
+            isPrintedByName: isPrintedByName,
             defaultExpression: defaultExpression,
             identity: identity,
             generated: generated,

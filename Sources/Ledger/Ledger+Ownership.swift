@@ -17,6 +17,7 @@ extension Ledger {
     ///   - source: Which database is being copied.
     ///   - toolVersion: Who writes the ledger.
     ///   - archive: The archive the rows come from; nil: from the source itself.
+    ///   - acceptsOtherSystem: Whether the source may be another cluster than it was, with the same rows.
     ///   - mayCreate: Whether an empty target may become ours.
     ///   - mayAdopt: Whether one that is not empty may.
     /// - Returns: The run and the ledger, with the new epoch.
@@ -26,6 +27,7 @@ extension Ledger {
         source: DatabaseIdentity,
         toolVersion: String,
         archive: String? = nil,
+        acceptsOtherSystem: Bool = false,
         mayCreate: Bool,
         mayAdopt: Bool = false
     ) throws -> (run: RunEntry, ledger: Ledger) {
@@ -38,17 +40,16 @@ extension Ledger {
         }
         if begun == nil {
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
-            try create(on: connection, source: source, toolVersion: toolVersion)
-            try connection.execute("UPDATE tidemark.run SET archive = \(value: archive)")
+            try create(on: connection, source: source, archive: archive, toolVersion: toolVersion)
         }
         try refuseOtherRole(connection)
         guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
-        guard found.source.databaseOid == source.databaseOid, found.source.databaseName == source.databaseName else {
+        if let difference = found.source.difference(from: source, acceptsOtherSystem: acceptsOtherSystem) {
             throw LedgerError(
                 .otherSource,
-                "the target is being filled from database \(found.source.databaseName.visible) "
-                    + "(oid \(found.source.databaseOid)), not from \(source.databaseName.visible) (oid \(source.databaseOid))",
+                "the target is being filled from \(difference)",
                 hint: "check --source; a target takes one source until: tidemark finish --target …"
+                    + (acceptsOtherSystem ? "" : "; " + DatabaseIdentity.otherSystemHint)
             )
         }
         if let archive, found.archive != archive {
@@ -60,17 +61,33 @@ extension Ledger {
                 hint: "check --archive, or restore into an empty database"
             )
         }
-        // What an archive has brought stands at marks of the source: the source itself may bring the rest.
-        if archive == nil, found.archive != nil {
-            // Its passes counted generations: a restore that was broken off would have chunks pass for brought already.
-            try connection.execute("UPDATE tidemark.run SET archive = NULL")
-            try connection.execute("UPDATE tidemark.chunk SET pass = 0")
-        }
         try connection.endSessions(named: found.sessionPrefix)
         let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
             "epoch"
         )
-        return (found, Ledger(connection, epoch: epoch))
+        let ledger = Ledger(connection, epoch: epoch)
+        // What an archive has brought stands at marks of the source: the source itself may bring the rest.
+        if archive == nil, found.archive != nil { try ledger.leaveArchive() }
+        if found.source != source { try ledger.keep(source) }
+        return (found, ledger)
+    }
+
+    /// The rows come from the source itself from now on.
+    ///
+    /// In one statement, since an archive's passes count its generations: chunks would pass for brought already. Only
+    /// after the epoch is raised: a worker of an earlier client may still be about to complete a chunk.
+    private func leaveArchive() throws {
+        try connection.execute(
+            """
+            WITH left_behind AS (UPDATE tidemark.run SET archive = NULL RETURNING epoch)
+            UPDATE tidemark.chunk SET pass = 0 WHERE EXISTS (SELECT FROM left_behind)
+            """
+        )
+    }
+
+    /// The source as it is now: it may have been restarted, failed over or upgraded.
+    private func keep(_ source: DatabaseIdentity) throws {
+        try connection.execute("UPDATE tidemark.run SET source = \(value: try Self.json(source))::jsonb")
     }
 
     /// Makes this session the only client of ours at work on the target, ledger or not.

@@ -63,14 +63,19 @@ package struct Ledger {
     }
 
     /// Writes an empty ledger.
-    package static func create(on connection: Connection, source: DatabaseIdentity, toolVersion: String) throws {
+    package static func create(
+        on connection: Connection,
+        source: DatabaseIdentity,
+        archive: String? = nil,
+        toolVersion: String
+    ) throws {
         try connection.transaction(.readWrite) {
             try connection.execute(SQL(trusted: String(decoding: PackageResources.ledger_sql, as: UTF8.self)))
             try connection.execute(
                 """
-                INSERT INTO tidemark.run (ledger_version, run_id, epoch, tool_version, step, pass, is_pass_open, source)
+                INSERT INTO tidemark.run (ledger_version, run_id, epoch, tool_version, step, pass, is_pass_open, source, archive)
                 VALUES (\(version), \(value: UUID().uuidString)::uuid, 0, \(value: toolVersion),
-                        \(value: RunStep.begun.rawValue), 0, false, \(value: try json(source))::jsonb)
+                        \(value: RunStep.begun.rawValue), 0, false, \(value: try json(source))::jsonb, \(value: archive))
                 """
             )
         }

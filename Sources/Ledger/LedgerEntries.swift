@@ -18,6 +18,21 @@ package struct RunEntry: Sendable, Codable {
 
     /// What the run's sessions are called, so that leftovers of a killed client are found.
     package var sessionPrefix: String { "tidemark \(runId.prefix(8))" }
+
+    /// Refuses to judge the target by another cluster than the one it was filled from.
+    ///
+    /// - Parameter source: The database that is given as the source.
+    /// - Throws: ``LedgerError``; not where a system identifier is not known.
+    package func refuseOtherSystem(_ source: DatabaseIdentity) throws {
+        guard let ours = self.source.systemIdentifier, let theirs = source.systemIdentifier, ours != theirs else {
+            return
+        }
+        throw LedgerError(
+            .otherSource,
+            "the target was filled from the server with the system identifier \(ours), and this is the one with \(theirs)",
+            hint: "check --source; " + DatabaseIdentity.otherSystemHint
+        )
+    }
 }
 
 /// A table as the ledger has it.

@@ -1,6 +1,6 @@
 /// How far a run has come.
 ///
-/// A step is entered when everything before it is committed; no step is ever left backwards.
+/// A step is entered when everything before it is committed; only `done` is ever left backwards.
 public enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     /// The ledger exists.
     case begun
@@ -17,7 +17,8 @@ public enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     case lateDefinitions
     /// Everything that the source's definitions hold is on the target.
     case postData
-    /// Analysed, verified and found equal.
+    /// Analysed, verified and found equal by the last cutover or restore; another one takes it back until it has found
+    /// the same.
     case done
 
     /// Earlier steps first.

@@ -1,3 +1,4 @@
+package import Catalog
 public import Postgres
 
 /// What the operator may decide about a plan.
@@ -17,6 +18,14 @@ public struct PlanOptions: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// Those tables of extensions whose rows are brought: the ones that are not left out.
+    ///
+    /// - Parameter tables: All there are.
+    /// - Returns: Those wanted.
+    package func wanted(_ tables: [ExtensionTable]?) -> [ExtensionTable] {
+        (tables ?? []).filter { treatments[$0.qualifiedName]?.bringsRows ?? true }
+    }
 }
 
 /// Why no plan can be made.

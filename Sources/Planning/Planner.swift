@@ -186,7 +186,7 @@ package struct Planner {
     // MARK: What is refused, and what is said
 
     private func refuseUnknownTables() throws {
-        let known = Set(source.tables.map(\.qualifiedName))
+        let known = Set(source.tables.map(\.qualifiedName) + (source.extensionTables ?? []).map(\.qualifiedName))
         let named = Set(options.treatments.keys).union(options.filters.keys).union(options.immutableBelow.keys)
         let unknown = named.filter { !known.contains($0) }.sorted()
         guard let first = unknown.first else { return }

@@ -44,7 +44,15 @@ package enum RowFilter {
             try target.execute("SAVEPOINT tidemark_filter")
             do {
                 if !areEmpty { try target.execute("CREATE TEMPORARY TABLE \(standIn) (LIKE \(table.name))") }
-                try target.execute("CREATE INDEX ON \(name) ((true)) WHERE (\(SQL(trusted: filter)))")
+                try target.execute("CREATE INDEX \(trial) ON \(name) ((true)) WHERE (\(SQL(trusted: filter)))")
+                let schema = areEmpty ? table.name.schema : "pg_temp"
+                let used = try replaceable(in: QualifiedName(schema: schema, name: trial.name), on: target)
+                guard used.isEmpty else {
+                    throw unfit(
+                        table,
+                        "calls what can be replaced without a row being written: " + used.joined(separator: ", ")
+                    )
+                }
                 try target.execute("ROLLBACK TO SAVEPOINT tidemark_filter; RELEASE SAVEPOINT tidemark_filter")
             } catch let error as PostgresError where !areEmpty && nameErrors.contains(error.sqlState ?? "") {
                 throw unfit(table, "names what a copy of the table does not have: \(error.message); name columns alone")
@@ -52,6 +60,25 @@ package enum RowFilter {
                 throw unfit(table, "may hold for a row today and not tomorrow: \(error.message)")
             }
         }
+    }
+
+    private static let trial: Identifier = "tidemark filter"
+
+    /// Functions and operators of the user's own that an index's condition calls, whatever they are declared as.
+    ///
+    /// Those of extensions change with the extension's version only.
+    private static func replaceable(in index: QualifiedName, on target: Connection) throws -> [String] {
+        try target.query(
+            """
+            SELECT pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0) AS object FROM pg_catalog.pg_depend d
+            WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND d.objid = pg_catalog.to_regclass(\(literal: index.quoted)) AND d.refobjid >= 16384
+              AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                              WHERE x.classid = d.refclassid AND x.objid = d.refobjid AND x.deptype = 'e')
+            ORDER BY 1
+            """
+        ).map { try $0.text("object").visible }
     }
 
     /// Undefined table, column, function (PostgreSQL manual, appendix A).

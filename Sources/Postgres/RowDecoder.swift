@@ -101,6 +101,10 @@ private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
         let text = try text(key)
+        // The most of what is read from catalogs: without a decoder of its own for each.
+        if type == ServerText.self, row.document(key) == nil, let value = ServerText(try text.string()) as? Value {
+            return value
+        }
         if let document = row.document(key) { return try JSONDecoder().decode(type, from: document) }
         return try Value(from: text)
     }

@@ -46,6 +46,28 @@ package struct SQLStatements: IteratorProtocol {
         return nil
     }
 
+    /// Whether a part of a statement stays one wherever it is put: it ends no statement, closes no parenthesis it has not
+    /// opened, and leaves no quote or comment open.
+    package static func isWithinOne(_ part: ServerText) -> Bool {
+        // A quote or comment that is open swallows what is put behind it.
+        let end = Array("\n;".utf8)
+        var scanner = SQLStatements(Array(part.utf8) + end)
+        var depth = 0
+        while scanner.position < scanner.script.count {
+            if scanner.skipWhole() { continue }
+            let byte = scanner.script[scanner.position]
+            scanner.position += 1
+            switch byte {
+            case UInt8(ascii: "("): depth += 1
+            case UInt8(ascii: ")"): depth -= 1
+            case UInt8(ascii: ";"): return depth == 0 && scanner.position == scanner.script.count
+            default: break
+            }
+            if depth < 0 { return false }
+        }
+        return false
+    }
+
     /// Passes over what is quoted, or a comment; tells whether there was any.
     private mutating func skipWhole() -> Bool {
         let start = position

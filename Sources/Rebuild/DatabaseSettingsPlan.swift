@@ -20,7 +20,9 @@ package struct DatabaseSettingsPlan {
         }
         let database: SQL = "DATABASE \(Identifier(name))"
         var statements: [SQL] = []
-        if source.connectionLimit != target.connectionLimit {
+        // What closes the source for the night stays behind.
+        let closing = Set(source.closing)
+        if source.connectionLimit != target.connectionLimit, !source.admitsNobody {
             statements.append("ALTER \(database) CONNECTION LIMIT \(source.connectionLimit)")
         }
         if source.comment != target.comment, let comment = source.comment {
@@ -34,7 +36,8 @@ package struct DatabaseSettingsPlan {
                 statements.append("GRANT \(SQL(trusted: grant.privilege)) ON \(database) TO \(role)\(option)")
             }
         }
-        for setting in source.settings where target.knows(setting) && !target.settings.contains(setting) {
+        for setting in source.settings
+        where !closing.contains(setting) && target.knows(setting) && !target.settings.contains(setting) {
             let subject: SQL = setting.role.map { "ROLE \(Identifier($0)) IN \(database)" } ?? database
             statements.append("ALTER \(subject) SET \(setting.parameter) TO \(setting.valueClause)")
         }

@@ -138,6 +138,9 @@ package struct RebuildPlan {
                 "ALTER INDEX \(index.qualifiedName) ALTER COLUMN \(statistics.column) SET STATISTICS \(statistics.target)"
             )
         }
+        for name in index.dependentOnExtensions ?? [] {
+            statements.append("ALTER INDEX \(index.qualifiedName) DEPENDS ON EXTENSION \(Identifier(name))")
+        }
         return statements
     }
 

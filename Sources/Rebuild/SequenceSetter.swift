@@ -20,11 +20,23 @@ package struct SequenceSetter {
     /// - Parameters:
     ///   - sequences: The source's.
     ///   - positions: Where they stand there.
+    /// - Returns: What the operator should know: sequences that are further than the source's, since a column of theirs
+    ///   holds keys that were given by hand.
     /// - Throws: ``PostgresError``.
-    package func set(_ sequences: [SequenceDefinition], to positions: [QualifiedName: SequencePosition]) throws {
+    package func set(
+        _ sequences: [SequenceDefinition],
+        to positions: [QualifiedName: SequencePosition]
+    ) throws -> [String] {
+        var advanced: [String] = []
         for sequence in sequences where try isOnTarget(sequence.qualifiedName) {
             guard let position = positions[sequence.qualifiedName] else { continue }
             let safe = try beyondColumns(of: sequence, position)
+            if safe != position {
+                advanced.append(
+                    "sequence \(sequence.qualifiedName) goes on after \(safe.lastValue) on the target, not after "
+                        + "\(position.lastValue) as on the source: its column holds keys that were given by hand"
+                )
+            }
             try during("setting sequence \(sequence.qualifiedName)") {
                 try target.execute(
                     """
@@ -34,6 +46,7 @@ package struct SequenceSetter {
                 )
             }
         }
+        return advanced
     }
 
     /// One that came into being after the definitions were brought is for the verification to name.

@@ -64,13 +64,27 @@ struct ArchiveVerify {
             let readiness = try await recorder.phase("verify readiness") {
                 try await proof.judgeReadiness(here, there, excluded, omissions, purpose)
             }
+            let archived = manifest.extensionTables ?? []
+            let extensionRows = try await recorder.phase("verify extension rows") {
+                let there = try await target.run {
+                    try ExtensionRowsComparison.contents(of: archived.map(\.table.qualifiedName), on: $0)
+                }
+                var result = ExtensionRowsComparison.result(
+                    source: archived.map { ExtensionRowsComparison.Content(ExtensionRows.Wanted($0)) },
+                    target: there.contents
+                )
+                result.notProven += there.unreadable
+                return result
+            }
             guard !omissions.contains(.largeObjects) else {
-                return rows.merged(with: definitions).merged(with: readiness)
+                return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness)
             }
             let largeObjects = try await recorder.phase("verify large objects") {
                 try await target.run { try RecordedLargeObjects(manifest, omissions: omissions).compare(on: $0) }
             }
-            return rows.merged(with: definitions).merged(with: readiness).merged(with: largeObjects)
+            return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness).merged(
+                with: largeObjects
+            )
         }
     }
 

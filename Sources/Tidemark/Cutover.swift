@@ -33,7 +33,13 @@ struct Cutover {
     }
 
     private func work(_ session: Session) async throws -> RunReport.Outcome {
-        let before = try await Quiet.Baseline(of: migration.source, session: session.run.sessionPrefix)
+        try await session.takeBackDone()
+        let before = try await Quiet.Baseline(
+            of: migration.source,
+            session: session.run.sessionPrefix,
+            tell
+        )
+        let mark = try await session.earlyMark()
         return try await SnapshotHolder.with(
             migration.source,
             tables: session.lockedTables,
@@ -50,6 +56,7 @@ struct Cutover {
                 try await completion.buildKeys()
             } else {
                 migration.observer(.note("the rows are in since an earlier cutover; going on after them"))
+                try await bringEmptied(session, shared)
             }
             if session.run.step < .postData {
                 try await completion.finishDefinitions(postData)
@@ -57,8 +64,15 @@ struct Cutover {
             try await completion.refreshAndAnalyze()
             let verification = try await Verify(session.migration, recorder: recorder, triesInserts: true)
                 .compare(session, shared, holder)
-            return try await judge(session, verification.merged(with: changes), before, shared.snapshot)
+            let quiet = try await quiet(session, before, shared.snapshot)
+            // Last of all: while others were waited for, somebody may have changed a definition.
+            let late = try await LateDefinitions(session: session).changes(since: mark, heldBy: holder)
+            return try await judge(session, verification.merged(with: changes), quiet, late)
         }
+    }
+
+    private var tell: @Sendable (String) -> Void {
+        { [observer = migration.observer] in observer(.note($0)) }
     }
 
     // MARK: Rows
@@ -76,19 +90,16 @@ struct Cutover {
         try await LanePool.with(session, progress: recorder.progress) { lanes in
             try await recorder.phase("delta and whole tables") {
                 try await recorder.showing(chunks: due) {
-                    try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: nil), context)
-                    try await lanes.work(.cutover(pass: pass), context)
+                    // A crash of the target in the meantime may have emptied what was brought.
+                    repeat {
+                        try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: nil), context)
+                        try await lanes.work(.cutover(pass: pass), context)
+                    } while try await session.forgetEmptied()
                 }
             }
             try await recorder.phase("large objects") { try await lanes.bringLargeObjects(session, context) }
-            try await recorder.phase("sequences") {
-                let sequences = session.sequences
-                try await lanes.withOne { lane in
-                    let names = sequences.map(\.qualifiedName)
-                    let positions = try SequenceSetter.positions(of: names, on: lane.source)
-                    try SequenceSetter(lane.target).set(sequences, to: positions)
-                }
-            }
+            try await recorder.phase("extension rows") { try await session.bringExtensionRows(lanes, in: shared) }
+            try await setSequences(session, lanes)
         }
         try await session.ledger { ledger in
             try ledger.closePass()
@@ -97,36 +108,67 @@ struct Cutover {
         }
     }
 
+    /// After the foreign keys no pass brings rows any more, but those of tables that a crash has emptied.
+    private func bringEmptied(_ session: Session, _ shared: SharedSnapshot) async throws {
+        guard try await session.forgetEmptied() else { return }
+        let context = session.context(pass: session.run.pass, snapshot: shared, keepsTriggersOff: true)
+        try await LanePool.with(session, progress: recorder.progress) { lanes in
+            try await recorder.phase("delta and whole tables") {
+                try await lanes.work(.cutover(pass: session.run.pass), context)
+            }
+            try await setSequences(session, lanes)
+        }
+    }
+
+    private func setSequences(_ session: Session, _ lanes: LanePool) async throws {
+        let advanced = try await recorder.phase("sequences") {
+            let sequences = session.sequences
+            return try await lanes.withOne { lane in
+                let names = sequences.map(\.qualifiedName)
+                let positions = try SequenceSetter.positions(of: names, on: lane.source)
+                return try SequenceSetter(lane.target).set(sequences, to: positions)
+            }
+        }
+        recorder.warn(advanced)
+    }
+
     // MARK: Judgement
 
-    private func judge(
-        _ session: Session,
-        _ verification: VerificationResult,
-        _ before: Quiet.Baseline,
-        _ snapshot: Snapshot
-    ) async throws -> RunReport.Outcome {
-        let quiet =
-            migration.options.fence == .lock
-            ? try await recorder.phase("quiet") {
+    private func quiet(_ session: Session, _ before: Quiet.Baseline, _ snapshot: Snapshot) async throws -> Quiet {
+        let withLargeObjects = !session.omissions.contains(.largeObjects)
+        return try await recorder.phase("quiet") {
+            switch migration.options.fence {
+            case .lock:
                 try await Quiet.besideLocks(
                     since: before,
                     Set(session.source.tables.map(\.oid)),
                     on: migration.source,
-                    withLargeObjects: !session.omissions.contains(.largeObjects),
-                    session: session.run.sessionPrefix
+                    withLargeObjects: withLargeObjects,
+                    session: session.run.sessionPrefix,
+                    tell
                 )
-            }
-            : try await recorder.phase("quiet") {
+            case .trust:
                 try await Quiet.evidence(
                     since: before,
                     snapshot,
                     on: migration.source,
-                    withLargeObjects: !session.omissions.contains(.largeObjects),
-                    session: session.run.sessionPrefix
+                    withLargeObjects: withLargeObjects,
+                    session: session.run.sessionPrefix,
+                    tell
                 )
             }
+        }
+    }
+
+    private func judge(
+        _ session: Session,
+        _ verification: VerificationResult,
+        _ quiet: Quiet,
+        _ late: [String]
+    ) async throws -> RunReport.Outcome {
         var verification = verification
         if !quiet.isProven { verification.notProven.append(quiet.description) }
+        verification.notProven += late
         let judged = verification
         if judged.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
         recorder.update { report in

@@ -71,7 +71,7 @@ struct Dump {
         try await ThreadConfined.with(source, purpose: Self.purpose) { source in
             try await source.run { [archive] connection in
                 let catalog = try DatabaseCatalog(of: connection)
-                try Self.refuseOther(catalog.identity, previous)
+                try Self.refuseOther(catalog.identity, previous, archive.options)
                 let answers = try RowHash.Answers(of: connection)
                 let planner = DumpPlan(
                     catalog: catalog,
@@ -93,14 +93,22 @@ struct Dump {
         }
     }
 
-    private static func refuseOther(_ identity: DatabaseIdentity, _ previous: ArchiveDirectory.Generation?) throws {
-        guard let of = previous?.manifest.source,
-            of.databaseOid != identity.databaseOid || of.databaseName != identity.databaseName
+    private static func refuseOther(
+        _ identity: DatabaseIdentity,
+        _ previous: ArchiveDirectory.Generation?,
+        _ options: MigrationOptions
+    ) throws {
+        guard
+            let difference = previous?.manifest.source.difference(
+                from: identity,
+                acceptsOtherSystem: options.acceptsMovedSource
+            )
         else { return }
         throw PlanError(
             .refused,
-            "the archive is of database \(of.databaseName.visible) (oid \(of.databaseOid)), not of \(identity.databaseName.visible) (oid \(identity.databaseOid))",
-            hint: "check --source and --archive; another database takes another archive"
+            "the archive is of \(difference)",
+            hint: "check --source and --archive; another database takes another archive; "
+                + "if the source was upgraded or moved with all its rows, give --source-moved: every chunk is written again"
         )
     }
 
@@ -133,6 +141,9 @@ struct Dump {
         let largeObjects = try await recorder.phase("large objects") {
             try await writeLargeObjects(situation, writer, shared)
         }
+        let extensionTables = try await recorder.phase("extension rows") {
+            try await writeExtensionRows(situation, writer, shared)
+        }
         let sequences = situation.catalog.sequences.map(\.qualifiedName)
         let positions = try await recorder.phase("sequences") {
             try await ThreadConfined.with(source, purpose: Self.purpose) { source in
@@ -156,9 +167,27 @@ struct Dump {
                 ArchivedTable(table.plan, table.definition, chunks: chunks[index] ?? [])
             },
             largeObjects: largeObjects.flatMap(\.objects),
-            largeObjectFiles: largeObjects.compactMap(\.file)
+            largeObjectFiles: largeObjects.compactMap(\.file),
+            extensionTables: extensionTables
         )
         try writer.finish(manifest)
+    }
+
+    private func writeExtensionRows(
+        _ situation: Situation,
+        _ writer: GenerationWriter,
+        _ shared: SharedSnapshot?
+    ) async throws -> [ArchivedExtensionTable] {
+        let tables = archive.options.plan.wanted(situation.catalog.extensionTables)
+        guard !tables.isEmpty else { return [] }
+        return try await ThreadConfined.with(source, purpose: Self.purpose) {
+            [compression = archive.compression] source in
+            try await source.run { connection in
+                try connection.transaction(shared.map { .shared($0) } ?? .snapshot) {
+                    try tables.map { try ExtensionRows.dump($0, on: connection, to: writer, compression) }
+                }
+            }
+        }
     }
 
     private func writeDefinitions(

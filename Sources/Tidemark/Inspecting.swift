@@ -84,13 +84,26 @@ struct Inspecting {
         let provisions = try await ThreadConfined.with(migration.target, purpose: Self.purpose) { target in
             try await target.run { try Provisions(of: $0) }
         }
-        return Inspection(
-            source: source,
-            requirements: requirements,
-            target: target,
-            provisions: provisions,
-            omissions: omissions
-        ).findings
+        let hidden = migration.options.plan.wanted(source.extensionTables).filter { !$0.isReadable }.map { table in
+            Finding(
+                "extension rows",
+                table.qualifiedName.description,
+                "unreadable",
+                .stops,
+                "role \(source.identity.roleName.visible) may not read all of its rows, which extension "
+                    + "\(table.extension.visible) does not make; --exclude leaves them out",
+                repair:
+                    "GRANT SELECT ON \(table.qualifiedName.quoted) TO \(Identifier(source.identity.roleName).quoted)"
+            )
+        }
+        return hidden
+            + Inspection(
+                source: source,
+                requirements: requirements,
+                target: target,
+                provisions: provisions,
+                omissions: omissions
+            ).findings
     }
 
     /// Functions of indexes that find what they use by the search path only: an index is built with an empty one.

@@ -69,7 +69,8 @@ struct Merge {
             sequences: manifest.sequences,
             tables: tables,
             largeObjects: objects,
-            largeObjectFiles: files
+            largeObjectFiles: files,
+            extensionTables: try mergeExtensionRows(wanted, writer)
         )
     }
 
@@ -113,6 +114,24 @@ struct Merge {
         }
         try stop.check()
         return merged
+    }
+
+    /// A generation has all of them.
+    private func mergeExtensionRows(
+        _ wanted: WantedGeneration,
+        _ writer: GenerationWriter
+    ) throws -> [ArchivedExtensionTable]? {
+        try wanted.manifest.extensionTables?.map { archived in
+            let frames = try FrameWriter(archive.compression) { try writer.newFile("zst") }
+            try archived.read(in: wanted.last.folder) { try frames.append($0) }
+            return ArchivedExtensionTable(
+                archived.table,
+                rows: archived.rows,
+                fingerprint: archived.fingerprint,
+                position: archived.position,
+                written: try frames.finish()
+            )
+        }
     }
 
     /// Each object from the last file that holds it.

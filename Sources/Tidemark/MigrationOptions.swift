@@ -32,6 +32,11 @@ public struct MigrationOptions: Sendable {
     /// What is not brought over, beside what the ledger remembers of earlier calls.
     public var omissions: Set<Omission> = []
 
+    /// Whether the source may be another cluster than the one the run began with: upgraded by `pg_upgrade`, or moved.
+    ///
+    /// Every chunk is compared then.
+    public var acceptsMovedSource = false
+
     /// The defaults.
     public init() {}
 }

@@ -53,6 +53,7 @@ struct Precopy {
 
     /// - Returns: What the operator should know.
     private func work(_ session: Session) async throws -> [String] {
+        _ = try await session.forgetEmptied()
         try await Growth(session: session).cutOpenChunks()
         let pass = try await session.ledger { ledger in
             try ledger.enter(session.objects)
@@ -110,7 +111,10 @@ struct Precopy {
                     group.addTask {
                         defer { copying.raise() }
                         try await LanePool.with(session, progress: recorder.progress) { lanes in
-                            try await bring(session, lanes, pass: pass)
+                            // A crash of the target in the meantime may have emptied what was brought.
+                            repeat {
+                                try await bring(session, lanes, pass: pass)
+                            } while try await session.forgetEmptied()
                             try await lanes.bringLargeObjects(session, session.context(pass: pass, snapshot: nil))
                         }
                         return 0

@@ -76,11 +76,14 @@ struct Preparation {
             major: target.serverVersion.major,
             in: migration.options.toolDirectory
         )
+        let acceptsMoved = migration.options.acceptsMovedSource
+        if acceptsMoved { try await control.run { try Self.refuseOtherTables(source, $0) } }
         let (run, epoch) = try await control.run { connection in
             let taken = try Ledger.takeOver(
                 connection,
                 source: source.identity,
                 toolVersion: Versions.tidemark,
+                acceptsOtherSystem: acceptsMoved,
                 mayCreate: mayCreate,
                 mayAdopt: adopts
             )
@@ -134,6 +137,22 @@ struct Preparation {
                 }
                 return (plan, catalog, Definitions.Access(connection))
             }
+        }
+    }
+
+    /// An upgraded source has the tables it had, under the object ids they had (pg_upgrade keeps them); anything else is
+    /// another database.
+    private static func refuseOtherTables(_ source: DatabaseCatalog, _ target: Connection) throws {
+        guard try Ledger.run(on: target) != nil else { return }
+        let now = Dictionary(source.tables.map { ($0.oid, $0.qualifiedName) }, uniquingKeysWith: { first, _ in first })
+        let others = try Ledger(target).relations().filter { now[$0.definition.oid] != $0.name }
+        guard others.isEmpty else {
+            throw PlanError(
+                .refused,
+                "the source is not the one the run began with, moved: \(others.count) tables have other object ids there, "
+                    + "\(others.prefix(5).map(\.name.description).joined(separator: ", "))",
+                hint: "a source that was dumped and restored is another one: begin again with an empty target"
+            )
         }
     }
 

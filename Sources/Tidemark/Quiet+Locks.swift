@@ -11,6 +11,7 @@ extension Quiet {
     ///   - source: The source.
     ///   - withLargeObjects: Whether large objects were brought over.
     ///   - session: What this run's sessions are called.
+    ///   - tell: Receives what is waited for.
     /// - Returns: What was found.
     /// - Throws: ``PostgresError``.
     static func besideLocks(
@@ -18,7 +19,8 @@ extension Quiet {
         _ known: Set<UInt32>,
         on source: Endpoint,
         withLargeObjects: Bool,
-        session: String
+        session: String,
+        _ tell: @Sendable (String) -> Void
     ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
             let made = try await connection.run {
@@ -36,18 +38,17 @@ extension Quiet {
             guard withLargeObjects, try await connection.run({ try hasLargeObjects($0) }) else {
                 return Quiet(isProven: true, description: locks)
             }
-            if let blindness = try await connection.run({ try Self.blindness($0, since: before, session) }) {
-                return Quiet(isProven: false, description: "\(locks); of large objects it is not known: \(blindness)")
-            }
-            try await settle(connection, session)
-            let (writing, after) = try await connection.run { try (writers($0, ofLargeObjectsOnly: true), writes($0)) }
-            guard writing == 0, largeObjectTables.allSatisfy({ after[$0] ?? 0 == before.writes[$0] ?? 0 }) else {
+            switch try await counted(since: before, { largeObjectTables.contains($0) }, on: connection, session, tell) {
+            case .unknown(let reason):
+                return Quiet(isProven: false, description: "\(locks); of large objects it is not known: \(reason)")
+            case .written:
                 return Quiet(
                     isProven: false,
                     description: "\(locks), but large objects were written, and the target does not have it"
                 )
+            case .nothing:
+                return Quiet(isProven: true, description: "\(locks), and no large object was written (counters)")
             }
-            return Quiet(isProven: true, description: "\(locks), and no large object was written (counters)")
         }
     }
 

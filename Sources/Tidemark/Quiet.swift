@@ -7,7 +7,7 @@ struct Quiet: Sendable {
 
     /// What had been written on the source before the last snapshot was taken, by table.
     struct Baseline: Sendable {
-        let writes: [ServerText: Int]
+        let counters: Counters
         /// The server's clock just before.
         let readAt: String
 
@@ -16,36 +16,35 @@ struct Quiet: Sendable {
         /// - Parameters:
         ///   - source: The source.
         ///   - session: What this run's sessions are called.
+        ///   - tell: Receives what is waited for.
         /// - Throws: ``PostgresError``.
-        init(of source: Endpoint, session: String) async throws {
-            (readAt, writes) = try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
-                try await settle(connection, session)
+        init(of source: Endpoint, session: String, _ tell: @Sendable (String) -> Void) async throws {
+            (readAt, counters) = try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
+                // What is still held back is counted later: then rows seem written that the snapshot has. Only the time
+                // differs in which a session that never rests keeps the proof from being given.
+                _ = try await Company(session).settle(connection, patience: Self.patience, tell)
                 return try await connection.run { connection in
                     let now = try connection.queryOne("SELECT pg_catalog.clock_timestamp()::text AS now").word("now")
-                    return (now, try Quiet.writes(connection))
+                    return (now, try Counters(connection))
                 }
             }
         }
+
+        private static let patience = Duration.seconds(12)
     }
 
     /// What large objects are kept in (PostgreSQL manual 53.30, 53.31).
     static let largeObjectTables: [ServerText] = ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"]
 
-    /// Of other roles' sessions hardly anything is told to a role without `pg_read_all_stats`, their kind neither.
-    private static let isClient: SQL =
-        "usesysid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'"
-
-    /// A session that has gone idle hands its counters in after ten seconds at the latest.
-    private static let counterDelay = Duration.seconds(11)
-    /// One that has ended has handed them in; up to PostgreSQL 14 a collector needs a moment to take them.
-    private static let collectorDelay = Duration.seconds(1)
+    /// How long sessions may take to come to rest at the end.
+    private static let patience = Duration.seconds(25)
 
     /// Looks for anything that wrote since the baseline, or may still commit what it wrote.
     ///
     /// A transaction that changes anything takes an id. If none was in flight in the snapshot and none was handed out
     /// since, nothing was written in the whole cluster. Other things take ids as well (ANALYZE, temporary tables, row
-    /// locks, other databases): then the counters of rows written decide, table by table. They count a transaction when
-    /// it ends, so one that was in flight in the snapshot is seen as well.
+    /// locks, other databases): then the counters of rows written decide, table by table. They are an upper bound of what
+    /// was written, and complete once every session that may hold some back has handed them in (``Company``).
     ///
     /// - Parameters:
     ///   - before: The counters from before the snapshot.
@@ -53,6 +52,7 @@ struct Quiet: Sendable {
     ///   - source: The source.
     ///   - withLargeObjects: Whether large objects were brought over.
     ///   - session: What this run's sessions are called.
+    ///   - tell: Receives what is waited for.
     /// - Returns: What was found.
     /// - Throws: ``PostgresError``.
     static func evidence(
@@ -60,7 +60,8 @@ struct Quiet: Sendable {
         _ snapshot: Snapshot,
         on source: Endpoint,
         withLargeObjects: Bool,
-        session: String
+        session: String,
+        _ tell: @Sendable (String) -> Void
     ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
             // A standby shows neither what is in flight nor what it has not replayed yet, and counts no writes.
@@ -71,13 +72,9 @@ struct Quiet: Sendable {
                         + "compare the target with the primary: tidemark verify"
                 )
             }
-            let company = try await connection.run { try Self.company($0, except: session) }
-            let writing = try await connection.run { try writers($0) }
-            guard writing == 0 else {
-                return Quiet(
-                    isProven: false,
-                    description: "\(writing) transactions on the source have written and may still commit; \(company)"
-                )
+            let company = try await connection.run { try Company(session).description($0) }
+            if let writing = try await connection.run({ try openWriters($0) }) {
+                return Quiet(isProven: false, description: "\(writing); \(company)")
             }
             let now = try await connection.run { try current($0) }
             if snapshot.inFlight.isEmpty, now.xmax == snapshot.xmax {
@@ -87,19 +84,22 @@ struct Quiet: Sendable {
                         + "(no id was handed out since \(snapshot.xmax), none was in flight); \(company)"
                 )
             }
-            if let blindness = try await connection.run({ try Self.blindness($0, since: before, session) }) {
+            let watched: @Sendable (ServerText) -> Bool = { withLargeObjects || !largeObjectTables.contains($0) }
+            switch try await counted(since: before, watched, on: connection, session, tell) {
+            case .unknown(let reason):
                 return Quiet(
                     isProven: false,
                     description:
-                        "transaction ids were handed out on the source since the last snapshot, and \(blindness); \(company)"
+                        "transaction ids were handed out on the source since the last snapshot, and \(reason); \(company)"
                 )
-            }
-            try await settle(connection, session)
-            let after = try await connection.run { try writes($0) }
-            let written = after.filter { name, count in
-                count != before.writes[name] ?? 0 && (withLargeObjects || !largeObjectTables.contains(name))
-            }.keys.sorted()
-            guard !written.isEmpty else {
+            case .written(let tables):
+                let shown = tables.prefix(5).map(\.visible).joined(separator: ", ") + (tables.count > 5 ? ", …" : "")
+                return Quiet(
+                    isProven: false,
+                    description:
+                        "the source was written after the last snapshot, and the target does not have it: \(shown); \(company)"
+                )
+            case .nothing:
                 return Quiet(
                     isProven: true,
                     description:
@@ -107,108 +107,87 @@ struct Quiet: Sendable {
                         + "but no row was written in any table of this database (counters); \(company)"
                 )
             }
-            let shown = written.prefix(5).map(\.visible).joined(separator: ", ") + (written.count > 5 ? ", …" : "")
-            return Quiet(
-                isProven: false,
-                description:
-                    "the source was written after the last snapshot, and the target does not have it: \(shown); \(company)"
+        }
+    }
+
+    /// What the counters say.
+    enum Counted {
+        case nothing
+        case written([ServerText])
+        /// Why they cannot tell.
+        case unknown(String)
+    }
+
+    /// Asks the counters, once everybody who may hold some back has handed them in.
+    ///
+    /// - Parameters:
+    ///   - before: The counters from before the snapshot.
+    ///   - isWatched: Which tables count.
+    ///   - connection: The source.
+    ///   - session: What this run's sessions are called.
+    ///   - tell: Receives what is waited for.
+    /// - Returns: What they say.
+    /// - Throws: ``PostgresError``.
+    static func counted(
+        since before: Baseline,
+        _ isWatched: @escaping @Sendable (ServerText) -> Bool,
+        on connection: ThreadConfined<Connection>,
+        _ session: String,
+        _ tell: @Sendable (String) -> Void
+    ) async throws -> Counted {
+        let company = Company(session)
+        if let blindness = try await connection.run({ try company.blindness($0, since: before) }) {
+            return .unknown(blindness)
+        }
+        let deadline = ContinuousClock.now + patience
+        while true {
+            let restless = try await company.settle(
+                connection,
+                patience: ContinuousClock.now.duration(to: deadline),
+                tell
             )
+            guard restless.isEmpty else { return .unknown(Company.reason(restless)) }
+            let (writing, after) = try await connection.run { try (openWriters($0), Counters($0)) }
+            if let writing { return .unknown(writing) }
+            if let blindness = try await connection.run({ try company.blindness($0, since: before) }) {
+                return .unknown(blindness)
+            }
+            guard after.epoch == before.counters.epoch else {
+                return .unknown("its counters of rows written were reset, or the server has crashed, in the meantime")
+            }
+            let written = after.tables(otherThanIn: before.counters).filter(isWatched)
+            guard written.isEmpty else { return .written(written) }
+            // Whoever has begun something in this moment may hold back what the counters should have told.
+            if try await connection.run({ try company.restless($0).isEmpty }) { return .nothing }
         }
     }
 
-    /// Why the counters would not tell of a write; nil where they would.
-    static func blindness(_ connection: Connection, since before: Baseline, _ session: String) throws -> String? {
-        let counting = try connection.queryOne(
-            """
-            SELECT pg_catalog.current_setting('track_counts')::boolean AND NOT EXISTS (
-                SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c
-                WHERE c ~* '^track_counts='
-                  AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d
-                                            WHERE d.datname = pg_catalog.current_database()))) AS is_on
-            """
-        )
-        guard try counting.boolean("is_on") else {
-            return "the server does not count what everybody writes (track_counts)"
-        }
-        guard connection.serverVersion.major < 15 else { return nil }
-        let active = try connection.queryOne(
-            """
-            SELECT count(*) AS n FROM pg_catalog.pg_stat_activity
-            WHERE datname = pg_catalog.current_database() AND \(Self.isClient)
-              AND NOT pg_catalog.starts_with(application_name, \(value: session))
-              AND (state IS DISTINCT FROM 'idle' OR state_change IS NULL
-                   OR state_change >= \(value: before.readAt)::timestamptz)
-            """
-        ).integer("n")
-        return active == 0
-            ? nil
-            : "\(active) sessions that have worked since stay connected: up to PostgreSQL 14 such sessions "
-                + "may keep to themselves what they wrote"
-    }
-
-    /// Who else is connected, and what was prepared: whoever is there may write again.
-    private static func company(_ connection: Connection, except prefix: String) throws -> String {
-        let rows = try connection.query(
-            """
-            SELECT coalesce(nullif(application_name, ''), usename, 'unnamed') AS name, count(*) AS n
-            FROM pg_catalog.pg_stat_activity
-            WHERE datname = pg_catalog.current_database() AND \(Self.isClient)
-              AND NOT pg_catalog.starts_with(application_name, \(value: prefix))
-            GROUP BY 1 ORDER BY 2 DESC, 1
-            """
-        )
-        let sessions = try rows.reduce(0) { $0 + (try $1.integer("n")) }
-        let prepared = try connection.queryOne(
-            """
-            SELECT count(*) AS n FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()
-            """
-        ).integer("n")
-        let names = try rows.prefix(5).map { "\(try $0.text("name").visible) × \(try $0.integer("n"))" }
-        let more = rows.count > 5 ? ", …" : ""
-        let told =
-            sessions == 0
-            ? "nobody else is connected" : "\(sessions) other sessions: \(names.joined(separator: ", "))\(more)"
-        return prepared == 0 ? told : "\(told); \(prepared) prepared transactions"
+    /// Which transactions of this database, prepared ones included, hold a lock that only writers take.
+    private static func openWriters(_ connection: Connection) throws -> String? {
+        let count = try writers(connection)
+        return count == 0 ? nil : "\(count) transactions on the source have written and may still commit"
     }
 
     /// How many transactions of this database, prepared ones included, hold a lock that only writers take.
     ///
-    /// - Parameters:
-    ///   - connection: The source.
-    ///   - ofLargeObjectsOnly: Whether other writers are not counted.
+    /// - Parameter connection: The source.
     /// - Returns: Their number.
     /// - Throws: ``PostgresError``.
-    static func writers(_ connection: Connection, ofLargeObjectsOnly: Bool = false) throws -> Int {
+    static func writers(_ connection: Connection) throws -> Int {
         let oids = largeObjectTables.map { "\(literal: $0)::pg_catalog.regclass" as SQL }.joined(separator: ", ")
-        let others: SQL = ofLargeObjectsOnly ? "false" : "relation >= 16384"
         return try connection.queryOne(
             """
             SELECT count(DISTINCT virtualtransaction) AS n FROM pg_catalog.pg_locks
-            WHERE locktype = 'relation' AND granted AND (\(others) OR relation IN (\(oids)))
+            WHERE locktype = 'relation' AND granted AND (relation >= 16384 OR relation IN (\(oids)))
               AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
               AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
               AND pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+              -- VACUUM takes a writer's lock on indexes; a writer has one on the table as well. Autovacuum, the only
+              -- one that locks tables as nobody, locks a table exclusively to make its file shorter.
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation AND c.relkind IN ('i', 'I'))
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_locks.pid AND a.usesysid IS NULL)
             """
         ).integer("n")
-    }
-
-    /// Waits until counters of transactions that have ended are in.
-    static func settle(_ connection: ThreadConfined<Connection>, _ session: String) async throws {
-        let isAlone = try await connection.run { try !hasCompany($0, except: session) }
-        let isCollected = try await connection.run { $0.serverVersion.major >= 15 }
-        if isAlone, isCollected { return }
-        try await Task.sleep(for: isAlone ? collectorDelay : counterDelay)
-    }
-
-    /// Whether somebody else is connected, who may hold counters back.
-    private static func hasCompany(_ connection: Connection, except prefix: String) throws -> Bool {
-        try connection.queryOne(
-            """
-            SELECT count(*) AS n FROM pg_catalog.pg_stat_activity
-            WHERE datname = pg_catalog.current_database() AND \(Self.isClient)
-              AND NOT pg_catalog.starts_with(application_name, \(value: prefix))
-            """
-        ).integer("n") > 0
     }
 
     private static func isStandby(_ connection: Connection) throws -> Bool {
@@ -217,19 +196,5 @@ struct Quiet: Sendable {
 
     private static func current(_ connection: Connection) throws -> Snapshot {
         try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot("snapshot")
-    }
-
-    /// Rows inserted, updated and deleted, by table, since the server's statistics began.
-    static func writes(_ connection: Connection) throws -> [ServerText: Int] {
-        let largeObjects = largeObjectTables.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
-        let rows = try connection.query(
-            """
-            SELECT s.name, s.n
-            FROM (SELECT schemaname, schemaname || '.' || relname AS name, (n_tup_ins + n_tup_upd + n_tup_del) AS n
-                  FROM pg_catalog.pg_stat_all_tables) AS s
-            WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema' OR s.name IN (\(largeObjects))
-            """
-        )
-        return Dictionary(try rows.map { (try $0.text("name"), try $0.integer("n")) }, uniquingKeysWith: +)
     }
 }

@@ -69,6 +69,7 @@ struct Restore {
             ])
         }
         try refuseTooLate(wanted, session)
+        try await session.takeBackDone()
         if session.run.step < .keysBuilt {
             try await bringRows(wanted, session)
         }
@@ -203,16 +204,18 @@ struct Restore {
             uniquingKeysWith: { first, _ in first }
         )
         if session.run.step < .keysBuilt {
+            try await recorder.phase("extension rows") { try await session.bringExtensionRows(of: wanted.last) }
             try await session.ledger { try $0.setStep(.dataComplete) }
             try await completion.buildKeys()
         }
         if session.run.step < .postData {
             // With its key's index a column's greatest value is found at once.
-            try await recorder.phase("sequences") {
+            let advanced = try await recorder.phase("sequences") {
                 try await ThreadConfined.with(migration.target, purpose: session.purpose("sequences")) { target in
                     try await target.run { try SequenceSetter($0).set(sequences, to: positions) }
                 }
             }
+            recorder.warn(advanced)
         }
         guard proves else {
             try await finish(wanted, completion, session)

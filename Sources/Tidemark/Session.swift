@@ -47,6 +47,27 @@ struct Session: Sendable {
         }
     }
 
+    /// Looks for unlogged tables that a crash of the target has emptied, and forgets what was copied to them.
+    ///
+    /// - Returns: Whether there are any: their rows are due again.
+    func forgetEmptied() async throws -> Bool {
+        let emptied = try await ledger { [relations] in try $0.forgetEmptied(among: relations) }
+        for relation in emptied {
+            migration.observer(
+                .note(
+                    "\(relation.name) is unlogged, and the target has lost its rows in a crash: they are copied again"
+                )
+            )
+        }
+        return !emptied.isEmpty
+    }
+
+    /// What an earlier call has proven is so until this one changes anything.
+    func takeBackDone() async throws {
+        guard run.step == .done else { return }
+        try await ledger { try $0.setStep(.postData) }
+    }
+
     /// How the tables are cut, and which of their ranges were proven ahead, unless everything is to be compared.
     func planAndProofs() async throws -> (plan: Plan, proofs: Verify.Proofs) {
         let chunks = try await control.run { try Ledger($0).chunks() }
@@ -59,8 +80,15 @@ struct Session: Sendable {
         MarkIdentity(source.identity)
     }
 
-    func context(pass: Int, snapshot: SharedSnapshot?) -> PassContext {
-        PassContext(pass: pass, epoch: epoch, relations: relations, identity: markIdentity, snapshot: snapshot)
+    func context(pass: Int, snapshot: SharedSnapshot?, keepsTriggersOff: Bool = false) -> PassContext {
+        PassContext(
+            pass: pass,
+            epoch: epoch,
+            relations: relations,
+            identity: markIdentity,
+            snapshot: snapshot,
+            keepsTriggersOff: keepsTriggersOff
+        )
     }
 
     /// What `pg_stat_activity` shows: the run, the act, the worker.

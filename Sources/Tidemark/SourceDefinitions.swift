@@ -13,6 +13,14 @@ struct SourceDefinitions: Sendable {
 }
 
 extension Session {
+    /// A mark of the definitions from before the cutover's snapshot.
+    func earlyMark() async throws -> DefinitionsMark {
+        if let followed { return followed.mark }
+        return try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) { source in
+            try await source.run { try DefinitionsMark(of: $0) }
+        }
+    }
+
     /// Reads the source's definitions as they are now.
     func dumpDefinitions() async throws -> SourceDefinitions {
         let (mark, access) = try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) {

@@ -96,10 +96,12 @@ struct Verify {
             }
         }
         let omissions = migration.options.omissions.union(run?.omissions ?? [])
-        let options = migration.options.plan
+        let (options, acceptsMoved) = (migration.options.plan, migration.options.acceptsMovedSource)
         return try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
             try await source.run { connection in
-                guard try !DatabaseIdentity(of: connection).isSameDatabase(as: target) else {
+                let identity = try DatabaseIdentity(of: connection)
+                if let run, !acceptsMoved { try run.refuseOtherSystem(identity) }
+                guard !identity.isSameDatabase(as: target) else {
                     throw PlanError(
                         .refused,
                         "source and target are the same database: \(target.databaseName.visible)",
@@ -133,6 +135,7 @@ struct Verify {
                     try await catalogProof.compareDefinitions(here, there, plan.excluded, omissions, purpose)
                 )
             }
+            let (plan, unplanned) = Self.plan(plan, with: here.catalog, there.catalog, migration.options.plan)
             let pairs = Pairs(
                 migration: migration,
                 source: (shared, MarkIdentity(here.catalog.identity)),
@@ -145,13 +148,56 @@ struct Verify {
                     pairs
                 )
             }
+            let extensionTables = migration.options.plan.wanted(here.catalog.extensionTables).map(\.qualifiedName)
+            let extensionRows = try await recorder.phase("verify extension rows") {
+                async let ours = source.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
+                async let theirs = target.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
+                let (here_, there_) = try await (ours, theirs)
+                var result = ExtensionRowsComparison.result(source: here_.contents, target: there_.contents)
+                result.notProven += here_.unreadable + there_.unreadable
+                return result
+            }
             let largeObjects = try await recorder.phase("verify large objects") {
                 try await compareLargeObjects(here.largeObjects, omissions, pairs)
             }
             let readiness = try await recorder.phase("verify readiness") {
                 try await catalogProof.judgeReadiness(here, there, plan.excluded, omissions, purpose)
             }
-            return rows.merged(with: definitions).merged(with: largeObjects).merged(with: readiness)
+            var result = rows.merged(with: extensionRows).merged(with: definitions).merged(with: largeObjects).merged(
+                with: readiness
+            )
+            result.notProven += unplanned
+            return result
+        }
+    }
+
+    /// The plan with tables that the ledger does not know: made on the source since, and on the target by hand.
+    ///
+    /// - Returns: The plan, and what keeps such tables from being compared.
+    private static func plan(
+        _ plan: Plan,
+        with source: DatabaseCatalog,
+        _ target: DatabaseCatalog,
+        _ options: PlanOptions
+    ) -> (plan: Plan, unplanned: [String]) {
+        let known = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        guard source.tables.contains(where: { known[$0.qualifiedName] == nil }) else { return (plan, []) }
+        // Partitions of what is left out are left out as well.
+        var options = options
+        let there = Set(source.tables.map(\.qualifiedName))
+        options.treatments = known.mapValues(\.treatment).filter { $0.value == .excluded && there.contains($0.key) }
+        let planner = Planner(
+            source: source,
+            target: target.identity,
+            options: options,
+            begun: known.mapValues(\.treatment),
+            filters: known.compactMapValues(\.filter)
+        )
+        do {
+            let unknown = try planner.plan().tables.filter { known[$0.name] == nil }
+            return (Plan(tables: plan.tables + unknown, warnings: plan.warnings), [])
+        } catch {
+            return (plan, ["tables that were made since the run began: \(error)"])
         }
     }
 

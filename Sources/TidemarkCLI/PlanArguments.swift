@@ -29,8 +29,12 @@ struct PlanArguments: ParsableArguments {
     var jobs: Int?
 
     /// The file's options with the command line's laid over them.
+    @Flag(help: "The source is another cluster since the run began (pg_upgrade), with the same rows: compare them.")
+    var sourceMoved = false
+
     func options() throws -> MigrationOptions {
         var options = try ConfigurationFile.load(config)
+        options.acceptsMovedSource = sourceMoved
         for (names, treatment) in [(exclude, Treatment.excluded), (whole, .whole), (delta, .delta)] {
             for name in names { options.plan.treatments[try QualifiedName(argument: name)] = treatment }
         }

@@ -171,12 +171,35 @@ struct ChunkStep {
     private func copy(_ copyOut: SQL) throws -> CopyCount {
         let columns = relation.columns
         let list: SQL = columns.isEmpty ? "" : " (\(columns.commaSeparated))"
-        return try lane.source.relay(
-            copyOut,
-            to: lane.target,
-            "COPY \(relation.name)\(list) FROM STDIN \(relation.format.clause)",
-            progress: progress.addBytes
-        )
+        return try withoutTriggers {
+            try lane.source.relay(
+                copyOut,
+                to: lane.target,
+                "COPY \(relation.name)\(list) FROM STDIN \(relation.format.clause)",
+                progress: progress.addBytes
+            )
+        }
+    }
+
+    /// Each trigger is what it was when the transaction ends; foreign keys are enforced meanwhile.
+    private func withoutTriggers<Result>(_ body: () throws -> Result) throws -> Result {
+        guard context.keepsTriggersOff else { return try body() }
+        let triggers = try lane.target.query(
+            """
+            SELECT t.tgname AS name, t.tgenabled::text AS state FROM pg_catalog.pg_trigger t
+            WHERE t.tgrelid = \(literal: relation.name.quoted)::pg_catalog.regclass
+              AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+            """
+        ).map { (name: Identifier(try $0.text("name")), isAlways: try $0.word("state") == "A") }
+        for trigger in triggers {
+            try lane.target.execute("ALTER TABLE \(relation.name) DISABLE TRIGGER \(trigger.name)")
+        }
+        let result = try body()
+        for trigger in triggers {
+            let manner: SQL = trigger.isAlways ? "ENABLE ALWAYS TRIGGER" : "ENABLE TRIGGER"
+            try lane.target.execute("ALTER TABLE \(relation.name) \(manner) \(trigger.name)")
+        }
+        return result
     }
 
     private func completion(

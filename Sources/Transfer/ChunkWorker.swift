@@ -11,8 +11,18 @@ package struct PassContext: Sendable {
     package let identity: MarkIdentity
     /// The one snapshot everything is read in; nil: each chunk in one of its own.
     package let snapshot: SharedSnapshot?
+    /// Whether the tables have their triggers already, which must not fire for rows that are brought.
+    let keepsTriggersOff: Bool
 
-    package init(pass: Int, epoch: Int, relations: [RelationEntry], identity: MarkIdentity, snapshot: SharedSnapshot?) {
+    package init(
+        pass: Int,
+        epoch: Int,
+        relations: [RelationEntry],
+        identity: MarkIdentity,
+        snapshot: SharedSnapshot?,
+        keepsTriggersOff: Bool = false
+    ) {
+        self.keepsTriggersOff = keepsTriggersOff
         self.pass = pass
         self.epoch = epoch
         self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })

@@ -69,6 +69,8 @@ package struct ComparedRange: Sendable {
             let isSmall =
                 !here.isPartitioned
                 && max(table.tableBytes, here.tableBytes, there.tableBytes) <= Ledger.smallBytes
+            // What was proven of such values says nothing of what they print as now.
+            let mayStand = !here.columns.contains { $0.isPrintedByName == true }
             return table.ranges.map { range in
                 ComparedRange(
                     table: table.name,
@@ -81,7 +83,7 @@ package struct ComparedRange: Sendable {
                     filter: table.filter,
                     bytes: table.tableBytes / max(1, table.ranges.count),
                     isSmall: isSmall,
-                    proof: proofs[table.name]?[range],
+                    proof: mayStand ? proofs[table.name]?[range] : nil,
                     tableBytes: (here.tableBytes, there.tableBytes),
                     blocks: blocks,
                     isCutInBlocks: isCutInBlocks

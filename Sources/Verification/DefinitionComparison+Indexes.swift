@@ -106,6 +106,7 @@ extension DefinitionComparison {
                 "ALTER TABLE \(ours.tableQualifiedName.quoted) REPLICA IDENTITY USING INDEX \(Identifier(ours.name).quoted)"
             ),
         ]
+        compareSettings(ours, theirs, &result)
         if ours.tablespace != theirs.tablespace {
             result.findings.append(
                 Finding(
@@ -130,6 +131,45 @@ extension DefinitionComparison {
                     source: String(mine),
                     target: String(its),
                     repair: mine ? repair : nil
+                )
+            )
+        }
+    }
+
+    /// What statements of their own give an index; they decide over no row and no INSERT either.
+    private func compareSettings(_ ours: Index, _ theirs: Index, _ result: inout VerificationResult) {
+        func targets(_ index: Index) -> String {
+            (index.statisticsTargets ?? []).map { "column \($0.column): \($0.target)" }.joined(separator: ", ")
+        }
+        func extensions(_ index: Index) -> String {
+            (index.dependentOnExtensions ?? []).map { Identifier($0).quoted }.joined(separator: ", ")
+        }
+        let name = ours.qualifiedName.quoted
+        let settings: [(what: String, mine: String, its: String, repair: [String])] = [
+            (
+                "statistics targets", targets(ours), targets(theirs),
+                (ours.statisticsTargets ?? []).map {
+                    "ALTER INDEX \(name) ALTER COLUMN \($0.column) SET STATISTICS \($0.target)"
+                }
+            ),
+            (
+                "dependence on extensions", extensions(ours), extensions(theirs),
+                (ours.dependentOnExtensions ?? []).map {
+                    "ALTER INDEX \(name) DEPENDS ON EXTENSION \(Identifier($0).quoted)"
+                }
+            ),
+        ]
+        for setting in settings where setting.mine != setting.its {
+            result.findings.append(
+                Finding(
+                    kind(ours),
+                    describe(ours),
+                    .attribute(ServerText(setting.what)),
+                    .hurts,
+                    "its \(setting.what) differ",
+                    source: setting.mine.isEmpty ? "none" : setting.mine,
+                    target: setting.its.isEmpty ? "none" : setting.its,
+                    repair: setting.repair.isEmpty ? nil : setting.repair.joined(separator: "; ")
                 )
             )
         }

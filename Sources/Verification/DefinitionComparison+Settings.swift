@@ -20,7 +20,11 @@ extension DefinitionComparison {
                 Finding("database setting", object, problem, severity, message, source: mine, target: its)
             )
         }
-        for setting in ours.settings where !theirs.settings.contains(setting) {
+        let closing = Set(ours.closing + theirs.closing)
+        for setting in ours.closing where !theirs.settings.contains(setting) {
+            add("left-behind", .note, setting.subject, "it closes the source, and stays behind", setting.value, nil)
+        }
+        for setting in ours.settings where !theirs.settings.contains(setting) && !closing.contains(setting) {
             let there = theirs.settings.first { $0.role == setting.role && $0.name == setting.name }
             if !theirs.knows(setting) {
                 add(
@@ -38,13 +42,17 @@ extension DefinitionComparison {
             }
         }
         for setting in theirs.settings
-        where !ours.settings.contains(where: { $0.role == setting.role && $0.name == setting.name }) {
+        where !closing.contains(setting)
+            && !ours.settings.contains(where: { $0.role == setting.role && $0.name == setting.name })
+        {
             add(.extra, .note, setting.subject, "the source does not set it", nil, setting.value)
         }
         if let comment = ours.comment, comment != theirs.comment {
             add("comment", .note, "comment", "the database's comment differs", comment, theirs.comment)
         }
-        if ours.connectionLimit != theirs.connectionLimit {
+        if ours.admitsNobody, !theirs.admitsNobody {
+            add("left-behind", .note, "connection limit", "it closes the source, and stays behind", "0", nil)
+        } else if ours.connectionLimit != theirs.connectionLimit, !theirs.admitsNobody {
             let told = (String(ours.connectionLimit), String(theirs.connectionLimit))
             add("connection-limit", .hurts, "connection limit", "it differs", told.0, told.1)
         }

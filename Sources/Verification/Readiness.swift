@@ -36,6 +36,9 @@ package struct Readiness {
         ("ignore_system_indexes", "on", .hurts, "every look into the catalogs reads whole tables"),
     ]
 
+    /// The source may have it for this very night.
+    private static let fence = "default_transaction_read_only"
+
     private let source: Side
     private let target: Side
     private let excluded: Set<QualifiedName>
@@ -53,6 +56,7 @@ package struct Readiness {
         var result = VerificationResult(method: "catalog")
         judgeTables(&result)
         judgeSettings(&result)
+        judgeClosing(&result)
         judgeRoles(&result)
         judgeIndexes(&result)
         return result
@@ -116,7 +120,9 @@ package struct Readiness {
         let (ours, theirs) = (source.facts.settings, target.facts.settings)
         result.examined.append(.init(kind: "server setting", source: ours.count, target: theirs.count))
         for danger in Self.dangers
-        where theirs[danger.name]?.string == danger.value && ours[danger.name]?.string != danger.value {
+        where theirs[danger.name]?.string == danger.value
+            && (danger.name == Self.fence || ours[danger.name]?.string != danger.value)
+        {
             result.findings.append(
                 Finding(
                     "server setting",
@@ -179,6 +185,72 @@ package struct Readiness {
                 }
         }
         return source.facts.roles.filter { $0.mayConnect && reaches($0) }.sorted { $0.name < $1.name }
+    }
+
+    // MARK: Whether it is closed
+
+    /// What a new session gets, whatever the sessions of this tool are pinned to.
+    private func judgeClosing(_ result: inout VerificationResult) {
+        let database = Identifier(target.catalog.identity.databaseName).quoted
+        let closing = target.catalog.settings.closing.filter { setting in
+            // A timeout may be the target's own where its settings are left to it.
+            setting.role == nil && (setting.isFence || !omissions.contains(.databaseSettings))
+        }
+        for setting in closing {
+            result.findings.append(
+                Finding(
+                    "database setting",
+                    setting.subject,
+                    "closes",
+                    .stops,
+                    "new sessions get it: the application can write nothing, or do nothing that takes a second",
+                    target: setting.value,
+                    repair: "ALTER DATABASE \(database) RESET \(Identifier(setting.name).quoted)"
+                )
+            )
+        }
+        if target.catalog.settings.admitsNobody {
+            result.findings.append(
+                Finding(
+                    "database setting",
+                    "connection limit",
+                    "closes",
+                    .stops,
+                    "nobody but a superuser may connect",
+                    target: "0",
+                    repair: "ALTER DATABASE \(database) CONNECTION LIMIT -1"
+                )
+            )
+        }
+        let writers = target.facts.roles.filter { $0.isWriter == true }
+        if !writers.isEmpty, writers.allSatisfy({ !$0.mayConnect }) {
+            result.findings.append(
+                Finding(
+                    "database setting",
+                    "CONNECT",
+                    "closes",
+                    .stops,
+                    "no role that may log in and write to tables may connect: "
+                        + writers.prefix(5).map(\.name.visible).joined(separator: ", "),
+                    repair: "GRANT CONNECT ON DATABASE \(database) TO \(Identifier(writers[0].name).quoted)"
+                )
+            )
+        }
+        // What closes a role of the source in its own database alone is the night's fence as well.
+        let fenced = Set(source.catalog.settings.closing.compactMap(\.role))
+        let closed = Set(source.facts.closedRoles ?? []).subtracting(fenced)
+        for role in target.facts.closedRoles ?? [] where !closed.contains(role) {
+            result.findings.append(
+                Finding(
+                    "role",
+                    role,
+                    "read-only",
+                    .stops,
+                    "it may write to tables, and its new sessions are read-only (default_transaction_read_only)",
+                    repair: "ALTER ROLE \(Identifier(role).quoted) RESET default_transaction_read_only"
+                )
+            )
+        }
     }
 
     // MARK: Indexes

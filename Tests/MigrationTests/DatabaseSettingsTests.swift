@@ -9,7 +9,7 @@ import Tidemark
         ALTER DATABASE \#(name) SET statement_timeout = '5min';
         ALTER DATABASE \#(name) SET app.tenant = 'it''s = 1, 2';
         ALTER DATABASE \#(name) SET log_statement = 'ddl';
-        ALTER DATABASE \#(name) SET default_transaction_read_only = on;
+        ALTER ROLE setting_role IN DATABASE \#(name) SET default_transaction_read_only = on;
         ALTER ROLE setting_role IN DATABASE \#(name) SET search_path = '';
         ALTER ROLE setting_role IN DATABASE \#(name) SET work_mem = '77MB';
         ALTER DATABASE \#(name) CONNECTION LIMIT 77;
@@ -65,6 +65,62 @@ import Tidemark
             #expect(report.outcome == .differs)
             #expect(report.verification?.findings.map(\.object) == [object])
             #expect(try await pair.migration { $0.omissions = [.databaseSettings] }.verify().outcome == .done)
+        }
+    }
+
+    /// The usual recipes for closing an application's database for a night.
+    @Test func `does not arrive where it closes the source`() async throws {
+        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
+            try await pair.createRole("setting_writer", "LOGIN")
+            try await pair.source.run(
+                "GRANT INSERT ON t TO setting_writer; GRANT USAGE ON SCHEMA public TO setting_writer"
+            )
+            _ = try await pair.migration().precopy()
+            try await pair.source.run(
+                """
+                ALTER DATABASE \(pair.name) SET default_transaction_read_only = on;
+                ALTER DATABASE \(pair.name) SET statement_timeout = '900ms'; ALTER DATABASE \(pair.name) SET idle_session_timeout = 950;
+                ALTER DATABASE \(pair.name) SET lock_timeout = '5s'; ALTER DATABASE \(pair.name) CONNECTION LIMIT 0;
+                ALTER ROLE setting_writer IN DATABASE \(pair.name) SET default_transaction_read_only = 'tru'
+                """
+            )
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            let left = report.verification?.findings.filter { $0.code == "database-setting.left-behind" } ?? []
+            #expect(left.count == 5 && left.allSatisfy { $0.severity == .note }, "\(report.text)")
+            let arrived = try await pair.target.column(
+                "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database()"
+            )
+            #expect(arrived == ["lock_timeout=5s"])
+            let writer = try TestDatabase(
+                pair.target.conninfo.replacing("user=postgres", with: "user=setting_writer"),
+                side: .target
+            )
+            _ = try await Command.tool("psql", ["--command=INSERT INTO t VALUES (5)", writer.conninfo])
+            #expect(try await pair.target.value("SELECT count(*) FROM t WHERE id = 5") == "1")
+        }
+    }
+
+    @Test(arguments: [
+        ("ALTER DATABASE %d SET default_transaction_read_only = 'y'", "database-setting.closes"),
+        ("ALTER DATABASE %d SET transaction_timeout = '0.5 s'", "database-setting.closes"),
+        ("ALTER DATABASE %d SET statement_timeout = '800ms'", "database-setting.closes"),
+        ("ALTER DATABASE %d CONNECTION LIMIT 0", "database-setting.closes"),
+        ("REVOKE CONNECT ON DATABASE %d FROM PUBLIC", "database-setting.closes"),
+        ("ALTER ROLE setting_writer IN DATABASE %d SET default_transaction_read_only = on", "role.read-only"),
+    ])
+    func `is no target to open where it closes it`(change: String, code: String) async throws {
+        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
+            if change.contains("transaction_timeout"), try await pair.target.majorVersion() < 17 { return }
+            try await pair.createRole("setting_writer", "LOGIN")
+            try await pair.source.run("GRANT INSERT ON t TO setting_writer")
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().cutover().outcome == .done)
+            try await pair.target.run(change.replacing("%d", with: pair.name))
+            let report = try await pair.migration().verify()
+            #expect(report.outcome == .differs, "\(report.text)")
+            let finding = report.verification?.findings.first { $0.code == code }
+            #expect(finding?.severity == .stops && finding?.repair != nil, "\(report.text)")
         }
     }
 }

@@ -118,4 +118,124 @@ import Tidemark
             #expect(report.outcome == .notProven && report.quiet?.contains("stay connected") == true, "\(report.text)")
         }
     }
+
+    /// Cuts over, with what a session that stays open does in the middle of the proof.
+    private static func cutover(
+        _ pair: DatabasePair,
+        _ fence: Fence,
+        before: SQL? = nil,
+        _ steps: [SQL]
+    ) async throws -> RunReport {
+        _ = try await pair.migration().precopy()
+        let session = Mutex(try Connection(to: pair.source.endpoint, purpose: "app server", interrupter: Interrupter()))
+        if let before { try session.withLock { _ = try $0.execute(before) } }
+        let migration = pair.migration { $0.fence = fence }
+        let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
+            guard case .phase("verify definitions") = $0 else { return }
+            session.withLock { session in for step in steps { _ = try? session.execute(step) } }
+        }
+        return try await disturbed.cutover()
+    }
+
+    /// A session hands its counters in when it goes idle outside of a transaction; an autocommit that is off keeps it in
+    /// one all the time.
+    @Test(
+        arguments: [
+            (Fence.trust, nil, ["BEGIN", "INSERT INTO public.t VALUES (997, '')", "COMMIT", "BEGIN", "SELECT 1"]),
+            (
+                .trust, "BEGIN; INSERT INTO public.t VALUES (996, ''); PREPARE TRANSACTION 'held back'",
+                ["COMMIT PREPARED 'held back'", "BEGIN", "SELECT 1"]
+            ),
+            (.trust, nil, ["SET track_counts = off", "INSERT INTO public.t VALUES (995, '')"]),
+            (.lock, nil, ["BEGIN", "SELECT pg_catalog.lo_put(4711, 0, 'y')", "COMMIT", "BEGIN", "SELECT 1"]),
+        ] as [(Fence, SQL?, [SQL])]
+    )
+    func `is not said of a session that may hold back what it wrote, which is named`(
+        _ fence: Fence,
+        _ before: SQL?,
+        _ steps: [SQL]
+    ) async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            let report = try await Self.cutover(pair, fence, before: before, steps)
+            #expect(report.outcome == .notProven && report.quiet?.contains("app server") == true, "\(report.text)")
+        }
+    }
+
+    /// VACUUM locks indexes as writers do, and commits no row.
+    @Test func `is not denied for a table that is being vacuumed`() async throws {
+        let schema =
+            "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('v', 2000) FROM generate_series(1, 600) n"
+        try await DatabasePair.with(schema) { pair in
+            _ = try await pair.migration().precopy()
+            let endpoint = pair.source.endpoint
+            let vacuum = Task.detached {
+                let session = try Connection(to: endpoint, purpose: "vacuum", interrupter: Interrupter())
+                try session.execute("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1")
+                // It is ended below.
+                _ = try? session.execute("VACUUM (DISABLE_PAGE_SKIPPING) public.t")
+            }
+            let migration = pair.migration()
+            let locked = Flag()
+            let watched = Migration(source: migration.source, target: migration.target, options: migration.options) {
+                guard case .phase("verify definitions") = $0 else { return }
+                let isLocked: SQL = """
+                    DO $$ BEGIN ASSERT EXISTS (SELECT FROM pg_locks WHERE relation = 'public.t_pkey'::regclass
+                                               AND mode = 'RowExclusiveLock'); END $$
+                    """
+                if pair.source.runAtOnce(isLocked) { locked.raise() }
+            }
+            let report = try await watched.cutover()
+            #expect(locked.isRaised)
+            #expect(report.quiet?.contains("may still commit") == false, "\(report.text)")
+            try await pair.source.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'VACUUM (DISABLE%'"
+            )
+            try await vacuum.value
+        }
+    }
+
+    /// Somebody who has been idle for long has handed everything in.
+    @Test func `is said beside a session that has rested`() async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            let resting = try Connection(to: pair.source.endpoint, purpose: "resting", interrupter: Interrupter())
+            try resting.execute("INSERT INTO public.t VALUES (994, '')")
+            _ = try await pair.migration().precopy()
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done && report.quiet?.contains("resting") == true, "\(report.text)")
+            try resting.execute("SELECT 1")
+        }
+    }
+
+    @Test(
+        arguments: [
+            "CREATE INDEX late ON public.k (a)",
+            "ALTER TABLE public.k ADD CONSTRAINT late FOREIGN KEY (a) REFERENCES public.k",
+            "CREATE FUNCTION public.late() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE OR REPLACE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+            "CREATE VIEW public.late AS SELECT 1 AS a",
+            "CREATE TRIGGER late BEFORE INSERT ON public.k FOR EACH ROW EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()",
+            "GRANT SELECT ON public.k TO PUBLIC", "COMMENT ON TABLE public.k IS 'late'",
+            "ALTER TYPE public.e ADD VALUE 'late'",
+            "CREATE SEQUENCE public.late", "CREATE TABLE public.late (id int)",
+            "SELECT pg_catalog.setval('public.s', 4711)",
+            "ALTER TABLE public.k ALTER a SET DEFAULT 5",
+        ] as [SQL]
+    )
+    func `is not said where a definition was changed behind the run's back`(_ change: SQL) async throws {
+        let schema = """
+            CREATE TABLE k (id int PRIMARY KEY, a int); CREATE TYPE e AS ENUM ('x'); CREATE SEQUENCE s;
+            CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'
+            """
+        try await DatabasePair.with(schema) { pair in
+            let (report, wasWritten) = try await Self.cutover(pair, .trust, change)
+            // What waits for our locks has not happened.
+            guard wasWritten else { return #expect(report.outcome == .done, "\(report.text)") }
+            // A sequence follows no snapshot: it may be behind already when it is compared.
+            #expect(report.outcome == .notProven || report.outcome == .differs, "\(report.text)")
+            #expect(
+                report.verification?.notProven.contains { $0.contains("after the snapshot") } == true,
+                "\(report.text)"
+            )
+        }
+    }
 }

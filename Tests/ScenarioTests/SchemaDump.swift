@@ -53,10 +53,8 @@ enum SchemaDump {
     /// The normalisation: without the lines that tell when and from which version the dump was made, and without the
     /// ledger.
     private static func lines(_ database: TestDatabase) async throws -> [ServerText] {
-        let outcome = try await Command.tool(
-            "pg_dump",
-            ["--schema-only", "--exclude-schema=tidemark", database.conninfo]
-        )
+        let dump = ["pg_dump", "--schema-only", "--exclude-schema=tidemark", database.conninfo]
+        let outcome = try await Command.filtered(dump)
         guard outcome.code == 0 else { throw Scenario.Failure(description: outcome.errors) }
         return ServerText(outcome.output).pieces(between: "\n").filter { line in
             !line.begins(with: "\\restrict ") && !line.begins(with: "\\unrestrict ") && !line.begins(with: "-- Dumped ")

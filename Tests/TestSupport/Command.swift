@@ -116,19 +116,36 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// Runs one tool of PostgreSQL's with its output into another one's input.
+    /// What a `pg_dump` that is older than its server writes of options that the server keeps for itself, taken out by
+    /// somebody else than the tool.
+    package static let withoutBookkeeping = #"""
+        perl -0777 -pe 's/\bpg_attver=\d+, //g; s/, pg_attver=\d+\)/)/g;
+            s/ALTER (FOREIGN )?TABLE ONLY (?:"(?:[^"]|"")*"|[\w.])+ ALTER COLUMN (?:"(?:[^"]|"")*"|\w+) SET \(pg_attver=\d+\);//g'
+        """#
+
+    /// Runs one tool of PostgreSQL's; what it prints comes without a server's own options.
+    package static func filtered(_ command: [String]) async throws -> Outcome {
+        try await shell([quoted(command), withoutBookkeeping])
+    }
+
+    /// Runs one tool of PostgreSQL's with its output, without a server's own options, into another one's input.
     package static func pipe(_ first: [String], into second: [String]) async throws -> Outcome {
+        try await shell([quoted(first), withoutBookkeeping, quoted(second)])
+    }
+
+    private static func quoted(_ command: [String]) -> String {
         let tools = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"].map { "\($0)/" } ?? ""
-        let quoted = [first, second].map { command in
-            (command.enumerated().map { $0 == 0 ? tools + $1 : $1 }).map {
-                "'" + $0.replacing("'", with: "'\\''") + "'"
-            }.joined(separator: " ")
-        }
+        return (command.enumerated().map { $0 == 0 ? tools + $1 : $1 }).map {
+            "'" + $0.replacing("'", with: "'\\''") + "'"
+        }.joined(separator: " ")
+    }
+
+    private static func shell(_ commands: [String]) async throws -> Outcome {
         let result = try await Subprocess.run(
             .name("bash"),
-            arguments: ["-o", "pipefail", "-c", quoted.joined(separator: " | ")],
+            arguments: ["-o", "pipefail", "-c", commands.joined(separator: " | ")],
             input: .none,
-            output: .string(limit: 1 << 20),
+            output: .string(limit: 64 << 20),
             error: .string(limit: 1 << 20)
         )
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)

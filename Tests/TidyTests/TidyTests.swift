@@ -44,6 +44,20 @@ import Testing
         }
     }
 
+    /// A server in another encoding than UTF-8 refuses a query for a character it does not have, in a comment as well.
+    @Test func `asks its questions in ASCII`() throws {
+        let base = Self.root.appendingPathComponent("Sources")
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: base.path).filter { $0.hasSuffix(".sql") }
+        #expect(paths.count > 30)
+        for path in paths {
+            let text = try String(contentsOf: base.appendingPathComponent(path), encoding: .utf8)
+            for (number, line) in text.components(separatedBy: "\n").enumerated()
+            where !line.utf8.allSatisfy({ $0 < 128 }) {
+                Issue.record("\(path):\(number + 1) has a character that is not ASCII")
+            }
+        }
+    }
+
     @Test func `keeps files short`() throws {
         for file in try files(in: "Sources") {
             #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines: what second thing is it?")

@@ -15,6 +15,31 @@ pg_bin() {
     fi
 }
 
+# pg_with_extensions BIN FOLDER: programs like those in BIN, of a server that also has the extensions in FOLDER; nothing is
+# added to the installation. Only where it is laid out as Debian's: elsewhere it is BIN.
+pg_with_extensions() {
+    local bin=$1 folder=$2 major root file
+    major=$(basename "$(dirname "$bin")")
+    if [ "$bin" != "/usr/lib/postgresql/$major/bin" ]; then
+        echo "$bin"
+        return
+    fi
+    root=$SERVERS_DIR/with-extensions
+    if [ ! -d "$root" ]; then
+        mkdir -p "$root/lib/postgresql/$major" "$root/share/postgresql/$major/extension"
+        # A server looks for its files from where its program really is.
+        cp -r "$bin" "$root/lib/postgresql/$major/bin"
+        ln -s "/usr/lib/postgresql/$major/lib" "$root/lib/postgresql/$major/lib"
+        for file in "/usr/share/postgresql/$major"/*; do
+            if [ "${file##*/}" != extension ]; then ln -s "$file" "$root/share/postgresql/$major/"; fi
+        done
+        ln -s "/usr/share/postgresql/$major/extension"/* "$root/share/postgresql/$major/extension/"
+        cp "$folder"/* "$root/share/postgresql/$major/extension/"
+        chmod -R a+rX "$root"
+    fi
+    echo "$root/lib/postgresql/$major/bin"
+}
+
 # as_postgres COMMAND...: PostgreSQL refuses to run as root.
 as_postgres() {
     if [ "$(id -u)" = 0 ]; then

@@ -11,6 +11,24 @@ SELECT c.oid::bigint AS table_oid,
        a.attnotnull AND NOT EXISTS (
            SELECT FROM pg_catalog.pg_constraint con
            WHERE con.conrelid = a.attrelid AND con.contype = 'n' AND NOT con.convalidated AND a.attnum = ANY (con.conkey)) AS is_not_null,
+       -- The reg types and aclitem, in whatever type: their values are object ids, and print as the names of today.
+       CASE WHEN base.oid IN (24, 1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191) THEN true
+            WHEN a.atttypid < 16384 THEN false
+            ELSE (WITH RECURSIVE used(oid) AS (
+                      SELECT a.atttypid
+                      UNION
+                      SELECT x.oid FROM used u JOIN pg_catalog.pg_type ut ON ut.oid = u.oid
+                      CROSS JOIN LATERAL (
+                          SELECT ut.typelem UNION ALL SELECT ut.typbasetype
+                          UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r
+                                    WHERE ut.oid IN (r.rngtypid, (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid)
+                          UNION ALL SELECT ua.atttypid FROM pg_catalog.pg_attribute ua
+                                    WHERE ut.typtype = 'c' AND ua.attrelid = ut.typrelid AND ua.attnum > 0
+                                      AND NOT ua.attisdropped) AS x(oid)
+                      WHERE x.oid <> 0)
+                  SELECT pg_catalog.bool_or(oid IN (24, 1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191))
+                  FROM used)
+       END AS is_printed_by_name,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expression,
        a.attidentity::text AS identity,
        a.attgenerated::text AS generated,

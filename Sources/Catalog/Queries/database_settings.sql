@@ -1,6 +1,14 @@
 -- What the database carries itself: parameters set for it, its comment, rights and limit; and what its server knows.
 SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                             'role', r.rolname, 'name', pg_catalog.split_part(c.setting, '=', 1),
+                            -- Whether anything is lost if its sessions can only read.
+                            'isOfWriter', r.oid IS NOT NULL AND c.setting ~* '^default_transaction_read_only=' AND EXISTS (
+                                SELECT FROM pg_catalog.pg_class w
+                                LEFT JOIN LATERAL pg_catalog.aclexplode(w.relacl) a
+                                       ON a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE') AND a.grantee <> 0
+                                WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384
+                                  AND (pg_catalog.pg_has_role(r.oid, w.relowner, 'USAGE')
+                                       OR pg_catalog.pg_has_role(r.oid, a.grantee, 'USAGE'))),
                             'value', pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') + 1))
                         ORDER BY r.rolname NULLS FIRST, c.position)
                  FROM pg_catalog.pg_db_role_setting s

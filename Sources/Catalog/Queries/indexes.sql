@@ -37,6 +37,7 @@ SELECT i.indexrelid::bigint AS oid,
             FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0)
        END AS statistics_targets,
+       x.extensions AS dependent_on_extensions,
        con.conname AS constraint_name,
        con.contype::text AS constraint_type,
        pg_catalog.pg_get_constraintdef(con.oid) AS constraint_definition,
@@ -49,6 +50,12 @@ JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_catalog.pg_am am ON am.oid = c.relam
 LEFT JOIN pg_catalog.pg_tablespace ts ON ts.oid = c.reltablespace
+-- ALTER INDEX ... DEPENDS ON EXTENSION.
+LEFT JOIN (SELECT d.objid, pg_catalog.json_agg(e.extname ORDER BY e.extname) AS extensions
+           FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+           WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'x'
+             AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+           GROUP BY d.objid) x ON x.objid = i.indexrelid
 LEFT JOIN pg_catalog.pg_constraint con
        ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')

@@ -1,4 +1,10 @@
 -- What decides over how a database works once it is open, beside its definitions and rows.
+WITH writer(oid) AS MATERIALIZED (
+    SELECT w.relowner FROM pg_catalog.pg_class w
+    WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND w.relnamespace::pg_catalog.regnamespace::text <> 'tidemark'
+    UNION
+    SELECT a.grantee FROM pg_catalog.pg_class w CROSS JOIN LATERAL pg_catalog.aclexplode(w.relacl) a
+    WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE') AND a.grantee <> 0)
 SELECT
     -- Tables with rows and without statistics. Of those under row security pg_stats tells nothing.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
@@ -7,6 +13,9 @@ SELECT
      WHERE c.relkind IN ('r', 'm') AND c.reltuples <> 0 AND pg_catalog.pg_relation_size(c.oid) > 0
        AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
        AND NOT pg_catalog.row_security_active(c.oid)
+       -- An extension's belong to it, and often to a superuser.
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                       WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid AND x.deptype = 'e')
        AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget IS DISTINCT FROM 0)
        AND (n.nspname, c.relname) NOT IN (SELECT s.schemaname, s.tablename FROM pg_catalog.pg_stats s)
@@ -44,12 +53,23 @@ SELECT
                 'mayConnect', r.rolcanlogin AND r.rolconnlimit <> 0
                                AND coalesce(r.rolvaliduntil > pg_catalog.now(), true)
                                AND pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT'),
+                'isWriter', r.rolcanlogin AND NOT r.rolsuper
+                            AND EXISTS (SELECT FROM writer w WHERE pg_catalog.pg_has_role(r.oid, w.oid, 'USAGE')),
                 'groups', (SELECT coalesce(pg_catalog.json_agg(g.rolname), '[]')
                            FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
                            WHERE m.member = r.oid))), '[]')
      FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
      WHERE d.datname = pg_catalog.current_database() AND r.rolname !~ '^pg_'
     ) AS roles,
+    -- By what is set for them, here or everywhere: what is set for the whole database is not theirs (manual, ALTER ROLE).
+    (SELECT coalesce(pg_catalog.json_agg(r.rolname ORDER BY r.rolname), '[]')
+     FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+     WHERE d.datname = pg_catalog.current_database() AND r.rolcanlogin
+       AND (SELECT c.setting FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
+            WHERE s.setrole = r.oid AND s.setdatabase IN (0, d.oid) AND c.setting ~* '^default_transaction_read_only='
+            ORDER BY s.setdatabase DESC LIMIT 1) ~* '=(on|1|t(r(ue?)?)?|y(es?)?)$'
+       AND EXISTS (SELECT FROM writer w WHERE pg_catalog.pg_has_role(r.oid, w.oid, 'USAGE'))
+    ) AS closed_roles,
     -- Since the statistics were reset.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                 'schema', u.schemaname, 'name', u.indexrelname, 'table', u.relname, 'scans', u.idx_scan)

@@ -26,6 +26,8 @@ CREATE TABLE keys_f (id int PRIMARY KEY, a int NOT NULL); CREATE UNIQUE INDEX ke
 ALTER TABLE keys_f REPLICA IDENTITY USING INDEX keys_f_a;
 CREATE TABLE keys_g (id int PRIMARY KEY, a int, b text); CREATE INDEX keys_g_gin ON keys_g USING gin (to_tsvector('english'::regconfig, b));
 CREATE INDEX keys_g_brin ON keys_g USING brin (a);
+CREATE TABLE keys_h (id int PRIMARY KEY, a text); CREATE INDEX keys_h_lower ON keys_h (lower(a)); CREATE INDEX keys_h_upper ON keys_h (upper(a));
+ALTER INDEX keys_h_lower ALTER COLUMN 1 SET STATISTICS 400;
 
 -- Foreign keys and checks.
 CREATE TABLE refs (id int PRIMARY KEY, a int CONSTRAINT refs_a REFERENCES keys_a, b int CONSTRAINT refs_b REFERENCES keys_a ON DELETE SET NULL,

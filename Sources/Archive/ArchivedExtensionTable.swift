@@ -1,0 +1,55 @@
+package import Catalog
+
+/// A table of an extension as a generation has it: all of its rows that are the database's own.
+package struct ArchivedExtensionTable: Sendable, Codable {
+    package let table: ExtensionTable
+    package let rows: Int
+    /// Of the lines of COPY text.
+    package let fingerprint: String
+    private let lastValue: Int?
+    private let isCalled: Bool?
+    package let written: [FileEntry]
+
+    package init(
+        _ table: ExtensionTable,
+        rows: Int,
+        fingerprint: String,
+        position: SequencePosition?,
+        written: [FileEntry]
+    ) {
+        self.table = table
+        self.rows = rows
+        self.fingerprint = fingerprint
+        lastValue = position?.lastValue
+        isCalled = position?.isCalled
+        self.written = written
+    }
+
+    /// Where it stands, of a sequence.
+    package var position: SequencePosition? {
+        lastValue.map { SequencePosition(lastValue: $0, isCalled: isCalled ?? true) }
+    }
+
+    /// Hands over its rows as lines of COPY text.
+    ///
+    /// - Parameters:
+    ///   - folder: The generation's.
+    ///   - body: Takes a row with its newline, valid only during the call.
+    /// - Throws: ``ArchiveError`` where they are not those that were read, and what `body` throws.
+    package func read(in folder: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var sum = LineSum()
+        for file in written {
+            try FrameReader(file, in: folder).readRows { row in
+                sum.add(row)
+                try body(row)
+            }
+        }
+        guard position != nil || (sum.rows == rows && sum.fingerprint == fingerprint) else {
+            throw ArchiveError(
+                .damaged,
+                folder,
+                "the rows of \(table.qualifiedName) are not those that were read: their fingerprint is another"
+            )
+        }
+    }
+}

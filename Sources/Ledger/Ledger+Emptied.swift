@@ -1,0 +1,63 @@
+import Catalog
+import Planning
+import Postgres
+
+extension Ledger {
+    /// Forgets what the target has lost: a server that crashes, and a standby that is promoted, empties every unlogged
+    /// table (PostgreSQL manual, CREATE TABLE, UNLOGGED).
+    ///
+    /// - Parameter relations: The tables to look at.
+    /// - Returns: Those whose rows are to be copied again.
+    /// - Throws: ``PostgresError``.
+    package func forgetEmptied(among relations: [RelationEntry]) throws -> [RelationEntry] {
+        let unlogged = try relations.filter { relation in
+            guard relation.treatment.bringsRows else { return false }
+            return relation.definition.isPartitioned
+                ? try hasUnloggedPartitions(relation) : relation.definition.persistence == "u"
+        }
+        guard !unlogged.isEmpty else { return [] }
+        let held = try connection.query(
+            "SELECT relation_id, sum(rows)::bigint AS rows FROM tidemark.chunk GROUP BY 1 HAVING sum(rows) > 0"
+        ).map { (try $0.integer("relation_id"), try $0.integer("rows")) }
+        let rows = Dictionary(held, uniquingKeysWith: { first, _ in first })
+        return try unlogged.filter { relation in
+            guard let held = rows[relation.relationId], try isEmptied(relation, held: held) else { return false }
+            if relation.definition.isPartitioned {
+                try compareChunks(of: relation)
+            } else {
+                try forgetChunks(of: relation)
+            }
+            try record("emptied", subject: "\(relation.name): the target lost its rows", relation: relation.relationId)
+            return true
+        }
+    }
+
+    private func isEmptied(_ relation: RelationEntry, held: Int) throws -> Bool {
+        if relation.definition.isPartitioned {
+            return try connection.queryOne("SELECT count(*) AS n FROM \(relation.rows)").integer("n") < held
+        }
+        return try !connection.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows)) AS f").boolean("f")
+    }
+
+    private func hasUnloggedPartitions(_ relation: RelationEntry) throws -> Bool {
+        try connection.queryOne(
+            """
+            SELECT EXISTS (
+                SELECT FROM pg_catalog.pg_partition_tree(\(literal: relation.name.quoted)::pg_catalog.regclass) p
+                JOIN pg_catalog.pg_class c ON c.oid = p.relid
+                WHERE c.relpersistence = 'u') AS f
+            """
+        ).boolean("f")
+    }
+
+    /// Some partitions may have kept their rows.
+    private func compareChunks(of relation: RelationEntry) throws {
+        try connection.execute(
+            """
+            UPDATE tidemark.chunk
+            SET mark = NULL, is_adopted = true, pass = 0, shed_snapshot = NULL, written_rows = NULL, proof = NULL
+            WHERE relation_id = \(value: relation.relationId)::integer
+            """
+        )
+    }
+}

@@ -1,0 +1,76 @@
+import Archive
+import Catalog
+import Postgres
+import Transfer
+import Verification
+
+extension Session {
+    /// Brings the rows of extensions' tables as they are in a snapshot of the source.
+    func bringExtensionRows(_ lanes: LanePool, in shared: SharedSnapshot) async throws {
+        let tables = migration.options.plan.wanted(source.extensionTables)
+        guard !tables.isEmpty else { return }
+        _ = try await lanes.withOne { [epoch] lane in
+            try lane.reading(in: shared) {
+                let wanted = try tables.map { try ExtensionRows.Wanted($0, on: lane.source) }
+                return try ExtensionRows.replace(wanted, on: lane.target, epoch: epoch) { table, copyIn in
+                    try lane.source.relay(try table.copyOut(), to: lane.target, copyIn, progress: { _ in }).rows
+                }
+            }
+        }
+    }
+
+    /// Brings them as a generation of an archive has them.
+    func bringExtensionRows(of generation: ArchiveDirectory.Generation) async throws {
+        let archived = generation.manifest.extensionTables ?? []
+        let wanted = Set(migration.options.plan.wanted(archived.map(\.table)).map(\.qualifiedName))
+        let tables = archived.filter { wanted.contains($0.table.qualifiedName) }
+        guard !tables.isEmpty else { return }
+        let byName = Dictionary(tables.map { ($0.table.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let purpose = purpose("extension rows")
+        _ = try await ThreadConfined.with(migration.target, purpose: purpose) { [epoch] target in
+            try await target.run { connection in
+                let contents = tables.map { ExtensionRows.Wanted($0) }
+                return try ExtensionRows.replace(contents, on: connection, epoch: epoch) { table, copyIn in
+                    try connection.load(copyIn) { put in
+                        try byName[table.qualifiedName]?.read(in: generation.folder, put)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension ExtensionRowsComparison {
+    /// What tables hold.
+    ///
+    /// - Parameters:
+    ///   - tables: The tables; those that are not there are passed over.
+    ///   - connection: A connection with an open snapshot.
+    /// - Returns: Their contents, and why some could not be read.
+    /// - Throws: ``PostgresError``.
+    static func contents(
+        of tables: [QualifiedName],
+        on connection: Connection
+    ) throws -> (contents: [Content], unreadable: [String]) {
+        let wanted = Set(tables)
+        let there = try ExtensionTable.all(of: connection).filter { wanted.contains($0.qualifiedName) }
+        let side = connection.endpoint.side.rawValue
+        let unreadable = there.filter { !$0.isReadable }.map {
+            "the \(side)'s role may not read all rows of \($0.qualifiedName) of extension \($0.extension.visible)"
+        }
+        return (
+            try there.filter(\.isReadable).map { Content(try ExtensionRows.Wanted($0, on: connection)) }, unreadable
+        )
+    }
+}
+
+extension ExtensionRowsComparison.Content {
+    init(_ wanted: ExtensionRows.Wanted) {
+        self.init(
+            table: wanted.table.qualifiedName,
+            rows: wanted.rows,
+            fingerprint: wanted.fingerprint,
+            position: wanted.position
+        )
+    }
+}

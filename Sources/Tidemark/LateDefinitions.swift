@@ -1,0 +1,92 @@
+import Catalog
+import Planning
+import Postgres
+import Rebuild
+import Verification
+
+/// Whether the source's definitions and sequences are what they were in the snapshot that was proven.
+///
+/// Locks keep nobody from making an index, a function or a grant, and no counter of rows tells of one.
+struct LateDefinitions {
+    private static let shown = 5
+
+    let session: Session
+
+    /// What has changed since.
+    ///
+    /// - Parameters:
+    ///   - mark: A mark of the definitions from before the snapshot.
+    ///   - holder: The connection that holds the snapshot.
+    /// - Returns: For people, a line each; none where nothing has.
+    /// - Throws: ``PostgresError``.
+    func changes(since mark: DefinitionsMark, heldBy holder: ThreadConfined<Connection>) async throws -> [String] {
+        let source = session.migration.source
+        return try await ThreadConfined.with(source, purpose: session.purpose("definitions")) { source in
+            let omissions = session.omissions
+            let moved = try await movedSequences(source)
+            let isSame = try await source.run { connection in
+                try connection.transaction(.snapshot) { try mark.holds(on: connection) }
+            }
+            let settings = try await (
+                holder.run { try DatabaseSettings(of: $0) }, source.run { try DatabaseSettings(of: $0) }
+            )
+            if isSame, settings.0 == settings.1 { return moved }
+            // Statistics of autovacuum's, temporary tables and other databases' roles are in the catalogs as well: only
+            // what differs by itself counts.
+            let now = try await source.run { connection in
+                try connection.transaction(.snapshot) { try VerifiedSide(of: connection, without: omissions) }
+            }
+            let then = try await holder.run { try VerifiedSide(of: $0, without: omissions) }
+            let objects = differences(from: then, to: now)
+            return objects.isEmpty ? moved : [Self.line("definitions", "changed", objects)] + moved
+        }
+    }
+
+    private func differences(from then: VerifiedSide, to now: VerifiedSide) -> [String] {
+        let version = now.catalog.identity.serverVersion
+        let objects = ObjectComparison(
+            source: now.objects,
+            target: then.objects,
+            versions: (version, version),
+            excluding: session.excluded,
+            omissions: session.omissions
+        ).result()
+        let keys = DefinitionComparison(
+            source: now.catalog,
+            target: then.catalog,
+            excluding: session.excluded,
+            omissions: session.omissions
+        ).result()
+        return (objects.findings + keys.findings).map { "\($0.kind) \($0.object.visible)" }
+    }
+
+    /// Sequences follow no snapshot: the target's must be where the source's are now.
+    private func movedSequences(_ source: ThreadConfined<Connection>) async throws -> [String] {
+        let sequences = session.sequences
+        let names = sequences.map(\.qualifiedName)
+        let ours = try await source.run { connection in
+            let there = Set(try connection.query(SequenceDefinition.self, CatalogQuery.sequences).map(\.qualifiedName))
+            return try SequenceSetter.positions(of: names.filter(there.contains), on: connection)
+        }
+        let target = session.migration.target
+        let theirs = try await ThreadConfined.with(target, purpose: session.purpose("sequences")) { target in
+            try await target.run { connection in
+                let there = Set(
+                    try connection.query(SequenceDefinition.self, CatalogQuery.sequences).map(\.qualifiedName)
+                )
+                return try SequenceSetter.positions(of: names.filter(there.contains), on: connection)
+            }
+        }
+        let behind = SequenceComparison.result(
+            source: .init(definitions: sequences, positions: ours),
+            target: .init(definitions: sequences, positions: theirs)
+        ).findings.map(\.object.visible)
+        return behind.isEmpty ? [] : [Self.line("sequences", "moved on", behind)]
+    }
+
+    private static func line(_ what: String, _ verb: String, _ names: [String]) -> String {
+        "\(what) of the source \(verb) after the snapshot, and the target does not have it: "
+            + names.prefix(shown).joined(separator: ", ")
+            + (names.count > shown ? ", and \(names.count - shown) more" : "")
+    }
+}

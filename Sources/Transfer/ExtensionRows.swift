@@ -1,0 +1,139 @@
+import Archive
+package import Catalog
+import Ledger
+package import Postgres
+
+/// The rows of extensions' tables that are the database's own: what they are, and putting others in their place.
+package enum ExtensionRows {
+    /// What a table is to hold.
+    package struct Wanted: Sendable {
+        package let table: ExtensionTable
+        package let rows: Int
+        /// Of the lines of COPY text (``LineSum``).
+        package let fingerprint: String
+        /// Where it stands, of a sequence.
+        package let position: SequencePosition?
+
+        package init(table: ExtensionTable, rows: Int, fingerprint: String, position: SequencePosition?) {
+            self.table = table
+            self.rows = rows
+            self.fingerprint = fingerprint
+            self.position = position
+        }
+
+        /// Reads what a table holds.
+        ///
+        /// - Parameters:
+        ///   - table: The table.
+        ///   - connection: Its database.
+        /// - Throws: ``PostgresError``.
+        package init(_ table: ExtensionTable, on connection: Connection) throws {
+            self.table = table
+            guard !table.isSequence else {
+                let row = try connection.queryOne("SELECT last_value, is_called FROM \(table.qualifiedName)")
+                (rows, fingerprint) = (0, "")
+                position = SequencePosition(
+                    lastValue: try row.integer("last_value"),
+                    isCalled: try row.boolean("is_called")
+                )
+                return
+            }
+            var sum = LineSum()
+            try during("reading \(table.qualifiedName) of extension \(table.extension.visible)") {
+                try connection.beginCopyOut(try table.copyOut())
+                while try connection.nextCopyMessage({ sum.add($0) }) != nil {}
+                try connection.endCopyOut()
+            }
+            (rows, fingerprint, position) = (sum.rows, sum.fingerprint, nil)
+        }
+
+        /// Whether nothing has to be done to have the one where the other is.
+        package func holdsTheSame(as other: Wanted) -> Bool {
+            rows == other.rows && fingerprint == other.fingerprint && position == other.position
+        }
+    }
+
+    /// Makes the target hold what is wanted, in one transaction with the ledger: tables refer to one another.
+    ///
+    /// A table that holds it already is not touched: a role that may only read it will do.
+    ///
+    /// - Parameters:
+    ///   - wanted: What the tables are to hold.
+    ///   - target: A connection to the target without an open transaction.
+    ///   - epoch: The run's.
+    ///   - load: Loads a table's rows by the statement it is given; returns how many.
+    /// - Returns: How many rows were loaded.
+    /// - Throws: ``PostgresError``, ``LedgerError``, and what `load` throws.
+    package static func replace(
+        _ wanted: [Wanted],
+        on target: Connection,
+        epoch: Int,
+        _ load: (ExtensionTable, _ copyIn: SQL) throws -> Int
+    ) throws -> Int {
+        let there = try Dictionary(
+            ExtensionTable.all(of: target).map { ($0.qualifiedName, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        let pairs = try wanted.compactMap { wanted -> (wanted: Wanted, there: ExtensionTable)? in
+            guard let there = there[wanted.table.qualifiedName] else {
+                guard wanted.rows > 0 else { return nil }
+                throw PostgresError(
+                    .unexpectedAnswer,
+                    "extension \(wanted.table.extension.visible) has no table \(wanted.table.qualifiedName) on the target, "
+                        + "and \(wanted.rows) rows on the source",
+                    hint: "the extension has another version or schema there; leave the rows out with --exclude"
+                )
+            }
+            return (wanted, there)
+        }
+        var differing = try Set(
+            pairs.filter { try !Wanted($0.there, on: target).holdsTheSame(as: $0.wanted) }.map(\.there.qualifiedName)
+        )
+        guard !differing.isEmpty else { return 0 }
+        // Rows that refer to what goes have to go first.
+        while let referring = pairs.first(where: { pair in
+            !differing.contains(pair.there.qualifiedName) && !differing.isDisjoint(with: pair.there.referenced)
+        }) {
+            differing.insert(referring.there.qualifiedName)
+        }
+        let order = inOrder(pairs.filter { differing.contains($0.there.qualifiedName) })
+        return try target.transaction(.readWrite) {
+            let ledger = Ledger(target, epoch: epoch)
+            try ledger.fence()
+            for pair in order.reversed() where !pair.there.isSequence {
+                try during("emptying \(pair.there.qualifiedName)") { try target.execute(try pair.there.removal()) }
+            }
+            var rows = 0
+            for pair in order {
+                let name = pair.wanted.table.qualifiedName
+                try during("the rows of \(name) of extension \(pair.wanted.table.extension.visible)") {
+                    if let position = pair.wanted.position {
+                        try target.execute(
+                            """
+                            SELECT pg_catalog.setval(\(value: name.quoted)::pg_catalog.regclass,
+                                                     \(value: position.lastValue), \(value: String(position.isCalled)))
+                            """
+                        )
+                    } else if pair.wanted.rows > 0 {
+                        rows += try load(pair.wanted.table, pair.wanted.table.copyIn)
+                    }
+                }
+                try ledger.record("extension rows", subject: name.description)
+            }
+            return rows
+        }
+    }
+
+    /// Each after those it refers to; where they refer to each other in a circle, as the extension tells them.
+    private static func inOrder(
+        _ pairs: [(wanted: Wanted, there: ExtensionTable)]
+    ) -> [(wanted: Wanted, there: ExtensionTable)] {
+        var (left, order) = (pairs, [(wanted: Wanted, there: ExtensionTable)]())
+        while !left.isEmpty {
+            let names = Set(left.map(\.there.qualifiedName))
+            let next = left.firstIndex { names.isDisjoint(with: $0.there.referenced) } ?? left.startIndex
+            order.append(left.remove(at: next))
+        }
+        return order
+    }
+}

@@ -1,0 +1,125 @@
+import FoundationEssentials
+import Planning
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+
+/// An extension's own tables may hold rows of the user's, which `pg_dump` carries.
+@Suite struct `Rows in an extension's tables` {
+    private static let schema = """
+        CREATE SCHEMA rows_of_extension; CREATE EXTENSION tidemark_rows SCHEMA rows_of_extension;
+        INSERT INTO rows_of_extension.config VALUES (10, 'mine'), (11, 'mine too');
+        INSERT INTO rows_of_extension.parts VALUES (1, 10, 'a'), (2, 11, E'b\\tc\\n'), (3, 1, 'of theirs');
+        SELECT nextval('rows_of_extension.counter'), nextval('rows_of_extension.counter');
+        INSERT INTO rows_of_extension.scratch VALUES (1);
+        CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)
+        """
+
+    private static let contents = """
+        SELECT 'config', c::text FROM rows_of_extension.config c UNION ALL SELECT 'parts', p::text FROM rows_of_extension.parts p
+        UNION ALL SELECT 'counter', last_value::text FROM rows_of_extension.counter
+        """
+
+    /// Whether both sides have the same, by a query of the test's own.
+    private static func areEqual(_ one: TestDatabase, _ other: TestDatabase) async throws -> Bool {
+        let query = "SELECT q::text FROM (\(contents)) q ORDER BY 1"
+        return try await one.column(query) == other.column(query)
+    }
+
+    /// Only servers that scripts/with-postgres has given the extension to can make it.
+    private static func with(_ body: (DatabasePair) async throws -> Void) async throws {
+        try await DatabasePair.with { pair in
+            let available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'tidemark_rows'"
+            guard try await pair.source.value(available) == "1", try await pair.target.value(available) == "1" else {
+                return
+            }
+            try await pair.source.run(schema)
+            try await body(pair)
+        }
+    }
+
+    @Test func `arrive on the night in place of those that CREATE EXTENSION made, and are compared`() async throws {
+        try await Self.with { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            try await pair.source.run(
+                "UPDATE rows_of_extension.config SET v = 'changed' WHERE id = 10; DELETE FROM rows_of_extension.parts WHERE id = 2"
+            )
+            // What somebody has put there by hand goes, what the extension made stays.
+            try await pair.target.run("INSERT INTO rows_of_extension.config VALUES (99, 'by hand')")
+            let cutover = try await pair.migration().cutover()
+            #expect(cutover.outcome == .done, "\(cutover.text)")
+            #expect(try await Self.areEqual(pair.source, pair.target))
+            #expect(try await pair.target.value("SELECT count(*) FROM rows_of_extension.scratch") == "0")
+            for change in [
+                "UPDATE rows_of_extension.parts SET v = 'other' WHERE id = 1",
+                "DELETE FROM rows_of_extension.parts WHERE id = 3",
+                "SELECT setval('rows_of_extension.counter', 900)",
+            ] {
+                try await pair.target.run(change)
+                let report = try await pair.migration().verify()
+                #expect(report.outcome == .differs, "\(change)")
+                #expect(report.verification?.findings.map(\.code).contains("extension-rows.differ") == true)
+            }
+        }
+    }
+
+    @Test func `go by way of an archive`() async throws {
+        try await Self.with { pair in
+            let folder = FileManager.default.temporaryDirectory.path + "/archive-" + UUID().uuidString
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let archive = DatabaseArchive(folder)
+            #expect(try await archive.dump(from: pair.source.endpoint).outcome == .done)
+            try await pair.source.run("INSERT INTO rows_of_extension.parts VALUES (7, 11, 'later')")
+            #expect(try await archive.dump(from: pair.source.endpoint).outcome == .done)
+            try await archive.check()
+            let restored = try await archive.restore(to: pair.target.endpoint)
+            #expect(restored.outcome == .done, "\(restored.text)")
+            #expect(try await Self.areEqual(pair.source, pair.target))
+            try await pair.target.run("DELETE FROM rows_of_extension.parts WHERE id = 7")
+            #expect(try await archive.verify(pair.target.endpoint).outcome == .differs)
+        }
+    }
+
+    @Test func `are asked for before anything is written where the role may not read them`() async throws {
+        try await Self.with { pair in
+            try await pair.createRole("rows_reader", "LOGIN")
+            try await pair.source.run(
+                "GRANT SELECT ON t TO rows_reader; GRANT USAGE ON SCHEMA rows_of_extension TO rows_reader; GRANT SELECT ON rows_of_extension.counter TO rows_reader"
+            )
+            let conninfo = pair.source.conninfo.replacing("user=postgres", with: "user=rows_reader")
+            let hidden = ["config", "parts"].map { QualifiedName(schema: "rows_of_extension", name: ServerText($0)) }
+            func migration(_ excluded: [QualifiedName]) throws -> Migration {
+                var options = pair.migration().options
+                for name in excluded { options.plan.treatments[name] = .excluded }
+                return Migration(
+                    source: try Endpoint(conninfo, side: .source),
+                    target: pair.target.endpoint,
+                    options: options
+                )
+            }
+            let report = try await migration([]).inspect()
+            #expect(report.findings.count { $0.code == "extension-rows.unreadable" } == 2, "\(report.text)")
+            await #expect(throws: PlanError.self) { try await migration([]).precopy() }
+            #expect(try await migration(hidden).precopy().outcome == .done)
+            #expect(try await migration(hidden).cutover().outcome == .done)
+        }
+    }
+
+    /// What an extension gives for a condition is any text.
+    @Test func `are not brought by a condition that is none`() async throws {
+        try await Self.with { pair in
+            try await pair.source.run(
+                """
+                UPDATE pg_extension SET extcondition[1] = 'WHERE true) TO STDOUT; COMMIT; CREATE TABLE public.p(); --'
+                WHERE extname = 'tidemark_rows'
+                """
+            )
+            _ = try await pair.migration().precopy()
+            let error = await #expect(throws: PostgresError.self) { try await pair.migration().cutover() }
+            #expect(error?.description.contains("a condition that is none") == true, "\(error?.description ?? "")")
+            #expect(try await pair.source.value("SELECT count(*) FROM pg_class WHERE relname = 'p'") == "0")
+        }
+    }
+}
