@@ -32,6 +32,18 @@ package final class Connection {
         try takeOnRole()
     }
 
+    /// Executes definitions, which may run code of the user's or of an extension's.
+    ///
+    /// CREATE EXTENSION keeps what its script sets for the session (`postgis_topology` puts its schema on the search path):
+    /// afterwards the session is as it was.
+    ///
+    /// - Parameter definitions: The statements.
+    /// - Throws: ``PostgresError``.
+    package func execute(definitions: SQL) throws {
+        try execute(definitions)
+        try SessionSettings.pin(on: self, side: endpoint.side, onlyDecisive: true)
+    }
+
     deinit {
         interrupter.detach(handle)
         PQfinish(pointer)

@@ -46,9 +46,22 @@ enum SessionSettings {
     /// (CVE-2024-7348). The target needs its views, to refresh materialized ones.
     static let pinnedOnSource = [(name: "restrict_nonsystem_relation_kind", value: "view, foreign-table")]
 
+    /// What decides over values, rows and names.
+    private static let decisive: Set = [
+        "datestyle", "intervalstyle", "timezone", "bytea_output", "extra_float_digits", "row_security", "search_path",
+    ]
+
     /// Sets what the server knows; one round trip.
-    static func pin(on connection: Connection, side: Endpoint.Side) throws {
-        let settings = side == .source ? pinned + pinnedOnSource : pinned
+    ///
+    /// - Parameters:
+    ///   - connection: A new session, or one in which code of others has run.
+    ///   - side: What the session is with.
+    ///   - onlyDecisive: Leaves alone what a transaction may have set for itself, timeouts for example.
+    /// - Throws: ``PostgresError``.
+    static func pin(on connection: Connection, side: Endpoint.Side, onlyDecisive: Bool = false) throws {
+        let settings = (side == .source ? pinned + pinnedOnSource : pinned).filter {
+            !onlyDecisive || decisive.contains($0.name)
+        }
         let values = settings.map { setting in
             "(\(literal: setting.name), \(literal: setting.value))" as SQL
         }.joined(separator: ", ")
@@ -80,10 +93,6 @@ enum SessionSettings {
     ///
     /// What decides over values and rows is read back.
     private static func verify(name: String, effective: String, wanted: String) throws {
-        let decisive: Set = [
-            "datestyle", "intervalstyle", "timezone", "bytea_output", "extra_float_digits", "row_security",
-            "search_path",
-        ]
         func plain(_ text: String) -> String { text.lowercased().filter { !$0.isWhitespace && $0 != "\"" } }
         guard decisive.contains(name), plain(effective) != plain(wanted) else { return }
         throw PostgresError(

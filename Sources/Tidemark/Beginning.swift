@@ -149,7 +149,7 @@ struct Beginning {
     /// Makes definitions, and says what would help where that fails.
     static func make(_ script: SQL, _ connection: Connection) throws {
         do {
-            try connection.execute(script)
+            try connection.execute(definitions: script)
         } catch var error as PostgresError {
             switch error.sqlState {
             case "42501":

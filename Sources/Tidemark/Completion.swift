@@ -79,7 +79,7 @@ struct Completion {
                 try connection.transaction(.readWrite) {
                     let ledger = Ledger(connection, epoch: session.epoch)
                     try ledger.fence()
-                    try during("making the \(what)") { try connection.execute(script) }
+                    try during("making the \(what)") { try connection.execute(definitions: script) }
                     try more(connection)
                     try ledger.setStep(step)
                     try ledger.record(what)

@@ -14,7 +14,8 @@ import Tidemark
         INSERT INTO rows_of_extension.parts VALUES (1, 10, 'a'), (2, 11, E'b\\tc\\n'), (3, 1, 'of theirs');
         SELECT nextval('rows_of_extension.counter'), nextval('rows_of_extension.counter');
         INSERT INTO rows_of_extension.scratch VALUES (1);
-        CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)
+        CREATE TYPE public.mood AS ENUM ('fine');
+        CREATE TABLE public.t (id int PRIMARY KEY, m public.mood); INSERT INTO public.t VALUES (1, 'fine')
         """
 
     private static let contents = """
@@ -48,8 +49,13 @@ import Tidemark
             )
             // What somebody has put there by hand goes, what the extension made stays.
             try await pair.target.run("INSERT INTO rows_of_extension.config VALUES (99, 'by hand')")
+            // Its own index is used, and told of.
+            let indexed: SQL = "SET enable_seqscan = off; SELECT FROM rows_of_extension.config WHERE id = 10"
+            for _ in 1...3 { #expect(pair.source.runAtOnce(indexed)) }
             let cutover = try await pair.migration().cutover()
             #expect(cutover.outcome == .done, "\(cutover.text)")
+            // Its indexes are its own: CREATE EXTENSION has made them.
+            #expect(!cutover.text.contains("NOT THERE"), "\(cutover.text)")
             #expect(try await Self.areEqual(pair.source, pair.target))
             #expect(try await pair.target.value("SELECT count(*) FROM rows_of_extension.scratch") == "0")
             for change in [

@@ -77,5 +77,9 @@ SELECT
      FROM (SELECT s.schemaname, s.indexrelname, s.relname, s.idx_scan
            FROM pg_catalog.pg_stat_user_indexes s
            WHERE s.idx_scan > 0 AND s.schemaname <> 'tidemark'
+             -- CREATE EXTENSION makes its own.
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                             WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = s.relid
+                               AND e.deptype = 'e')
            ORDER BY s.idx_scan DESC, s.indexrelid LIMIT 10) u
     ) AS most_used_indexes

@@ -77,7 +77,7 @@ package struct DriftFollower {
         var outcome = Outcome()
         // With thousands of tables a look at them takes its time, and most of the times nothing has changed.
         let before = try drift.isEmpty && changes.isEmpty ? [:] : tables()
-        if case .schemas(let script)? = steps.first { try connection.execute(script) }
+        if case .schemas(let script)? = steps.first { try connection.execute(definitions: script) }
         let dropped = try dropViews(&outcome)
         try detach(before)
         try dropGoneTables(before, &outcome)
@@ -88,10 +88,10 @@ package struct DriftFollower {
             switch step {
             case .schemas: break
             case .leave(let entry): outcome.left.append(entry)
-            case .make(let script): try connection.execute(script)
+            case .make(let script): try connection.execute(definitions: script)
             case .alter(let oid): try alter(oid)
             case .remake(let script, let views):
-                if dropped { try connection.execute(script) } else { outcome.left += views }
+                if dropped { try connection.execute(definitions: script) } else { outcome.left += views }
             }
         }
         try setAttributes()

@@ -74,7 +74,7 @@ package struct Repairer {
             do {
                 return try connection.transaction(.readWrite) {
                     try connection.execute("SET LOCAL lock_timeout = \(Self.patience)")
-                    try connection.execute(statement)
+                    try connection.execute(definitions: statement)
                 }
             } catch var error as PostgresError where error.sqlState == "55P03" {
                 guard attempt < Self.attempts, !stop.isRequested else {

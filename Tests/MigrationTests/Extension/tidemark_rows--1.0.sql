@@ -7,3 +7,5 @@ CREATE TABLE scratch (id int);
 SELECT pg_catalog.pg_extension_config_dump('parts', '');
 SELECT pg_catalog.pg_extension_config_dump('config', 'WHERE NOT is_builtin');
 SELECT pg_catalog.pg_extension_config_dump('counter', '');
+-- As postgis_topology does it.
+SELECT pg_catalog.set_config('search_path', 'rows_of_extension, public', false);
