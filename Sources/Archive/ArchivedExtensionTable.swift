@@ -10,24 +10,18 @@ package struct ArchivedExtensionTable: Sendable, Codable {
     private let isCalled: Bool?
     package let written: [FileEntry]
 
-    package init(
-        _ table: ExtensionTable,
-        rows: Int,
-        fingerprint: String,
-        position: SequencePosition?,
-        written: [FileEntry]
-    ) {
-        self.table = table
-        self.rows = rows
-        self.fingerprint = fingerprint
-        lastValue = position?.lastValue
-        isCalled = position?.isCalled
+    package init(_ contents: ExtensionContents, written: [FileEntry]) {
+        table = contents.table
+        rows = contents.rows
+        fingerprint = contents.fingerprint
+        lastValue = contents.position?.lastValue
+        isCalled = contents.position?.isCalled
         self.written = written
     }
 
-    /// Where it stands, of a sequence.
-    package var position: SequencePosition? {
-        lastValue.map { SequencePosition(lastValue: $0, isCalled: isCalled ?? true) }
+    package var contents: ExtensionContents {
+        let position = lastValue.map { SequencePosition(lastValue: $0, isCalled: isCalled ?? true) }
+        return ExtensionContents(table: table, rows: rows, fingerprint: fingerprint, position: position)
     }
 
     /// Hands over its rows as lines of COPY text.
@@ -44,7 +38,7 @@ package struct ArchivedExtensionTable: Sendable, Codable {
                 try body(row)
             }
         }
-        guard position != nil || (sum.rows == rows && sum.fingerprint == fingerprint) else {
+        guard table.isSequence || (sum.rows == rows && sum.fingerprint == fingerprint) else {
             throw ArchiveError(
                 .damaged,
                 folder,

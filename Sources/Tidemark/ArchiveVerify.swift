@@ -70,7 +70,7 @@ struct ArchiveVerify {
                     try ExtensionRowsComparison.contents(of: archived.map(\.table.qualifiedName), on: $0)
                 }
                 var result = ExtensionRowsComparison.result(
-                    source: archived.map { ExtensionRowsComparison.Content(ExtensionRows.Wanted($0)) },
+                    source: archived.map(\.contents),
                     target: there.contents
                 )
                 result.notProven += there.unreadable

@@ -11,7 +11,7 @@ extension Session {
         guard !tables.isEmpty else { return }
         _ = try await lanes.withOne { [epoch] lane in
             try lane.reading(in: shared) {
-                let wanted = try tables.map { try ExtensionRows.Wanted($0, on: lane.source) }
+                let wanted = try tables.map { try ExtensionContents($0, on: lane.source) }
                 return try ExtensionRows.replace(wanted, on: lane.target, epoch: epoch) { table, copyIn in
                     try lane.source.relay(try table.copyOut(), to: lane.target, copyIn, progress: { _ in }).rows
                 }
@@ -29,8 +29,7 @@ extension Session {
         let purpose = purpose("extension rows")
         _ = try await ThreadConfined.with(migration.target, purpose: purpose) { [epoch] target in
             try await target.run { connection in
-                let contents = tables.map { ExtensionRows.Wanted($0) }
-                return try ExtensionRows.replace(contents, on: connection, epoch: epoch) { table, copyIn in
+                try ExtensionRows.replace(tables.map(\.contents), on: connection, epoch: epoch) { table, copyIn in
                     try connection.load(copyIn) { put in
                         try byName[table.qualifiedName]?.read(in: generation.folder, put)
                     }
@@ -51,26 +50,13 @@ extension ExtensionRowsComparison {
     static func contents(
         of tables: [QualifiedName],
         on connection: Connection
-    ) throws -> (contents: [Content], unreadable: [String]) {
+    ) throws -> (contents: [ExtensionContents], unreadable: [String]) {
         let wanted = Set(tables)
         let there = try ExtensionTable.all(of: connection).filter { wanted.contains($0.qualifiedName) }
         let side = connection.endpoint.side.rawValue
         let unreadable = there.filter { !$0.isReadable }.map {
             "the \(side)'s role may not read all rows of \($0.qualifiedName) of extension \($0.extension.visible)"
         }
-        return (
-            try there.filter(\.isReadable).map { Content(try ExtensionRows.Wanted($0, on: connection)) }, unreadable
-        )
-    }
-}
-
-extension ExtensionRowsComparison.Content {
-    init(_ wanted: ExtensionRows.Wanted) {
-        self.init(
-            table: wanted.table.qualifiedName,
-            rows: wanted.rows,
-            fingerprint: wanted.fingerprint,
-            position: wanted.position
-        )
+        return (try there.filter(\.isReadable).map { try ExtensionContents($0, on: connection) }, unreadable)
     }
 }

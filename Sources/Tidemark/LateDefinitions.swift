@@ -64,18 +64,15 @@ struct LateDefinitions {
     private func movedSequences(_ source: ThreadConfined<Connection>) async throws -> [String] {
         let sequences = session.sequences
         let names = sequences.map(\.qualifiedName)
-        let ours = try await source.run { connection in
+        // Some may be gone since, on either side.
+        @Sendable func positions(on connection: Connection) throws -> [QualifiedName: SequencePosition] {
             let there = Set(try connection.query(SequenceDefinition.self, CatalogQuery.sequences).map(\.qualifiedName))
             return try SequenceSetter.positions(of: names.filter(there.contains), on: connection)
         }
+        let ours = try await source.run { try positions(on: $0) }
         let target = session.migration.target
         let theirs = try await ThreadConfined.with(target, purpose: session.purpose("sequences")) { target in
-            try await target.run { connection in
-                let there = Set(
-                    try connection.query(SequenceDefinition.self, CatalogQuery.sequences).map(\.qualifiedName)
-                )
-                return try SequenceSetter.positions(of: names.filter(there.contains), on: connection)
-            }
+            try await target.run { try positions(on: $0) }
         }
         let behind = SequenceComparison.result(
             source: .init(definitions: sequences, positions: ours),

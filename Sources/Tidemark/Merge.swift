@@ -124,13 +124,7 @@ struct Merge {
         try wanted.manifest.extensionTables?.map { archived in
             let frames = try FrameWriter(archive.compression) { try writer.newFile("zst") }
             try archived.read(in: wanted.last.folder) { try frames.append($0) }
-            return ArchivedExtensionTable(
-                archived.table,
-                rows: archived.rows,
-                fingerprint: archived.fingerprint,
-                position: archived.position,
-                written: try frames.finish()
-            )
+            return ArchivedExtensionTable(archived.contents, written: try frames.finish())
         }
     }
 

@@ -152,9 +152,9 @@ struct Verify {
             let extensionRows = try await recorder.phase("verify extension rows") {
                 async let ours = source.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
                 async let theirs = target.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
-                let (here_, there_) = try await (ours, theirs)
-                var result = ExtensionRowsComparison.result(source: here_.contents, target: there_.contents)
-                result.notProven += here_.unreadable + there_.unreadable
+                let (sourceRows, targetRows) = try await (ours, theirs)
+                var result = ExtensionRowsComparison.result(source: sourceRows.contents, target: targetRows.contents)
+                result.notProven += sourceRows.unreadable + targetRows.unreadable
                 return result
             }
             let largeObjects = try await recorder.phase("verify large objects") {

@@ -19,8 +19,7 @@ extension ExtensionRows {
         _ compression: Compression
     ) throws -> ArchivedExtensionTable {
         guard !table.isSequence else {
-            let wanted = try Wanted(table, on: source)
-            return ArchivedExtensionTable(table, rows: 0, fingerprint: "", position: wanted.position, written: [])
+            return ArchivedExtensionTable(try ExtensionContents(table, on: source), written: [])
         }
         var sum = LineSum()
         let frames = try FrameWriter(compression) { try writer.newFile("zst") }
@@ -30,24 +29,7 @@ extension ExtensionRows {
             try frames.append(row)
         }) {}
         try source.endCopyOut()
-        return ArchivedExtensionTable(
-            table,
-            rows: sum.rows,
-            fingerprint: sum.fingerprint,
-            position: nil,
-            written: try frames.finish()
-        )
-    }
-}
-
-extension ExtensionRows.Wanted {
-    /// What a generation holds.
-    package init(_ archived: ArchivedExtensionTable) {
-        self.init(
-            table: archived.table,
-            rows: archived.rows,
-            fingerprint: archived.fingerprint,
-            position: archived.position
-        )
+        let contents = ExtensionContents(table: table, rows: sum.rows, fingerprint: sum.fingerprint, position: nil)
+        return ArchivedExtensionTable(contents, written: try frames.finish())
     }
 }

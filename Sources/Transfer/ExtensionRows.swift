@@ -1,58 +1,10 @@
-import Archive
+package import Archive
 package import Catalog
 import Ledger
 package import Postgres
 
-/// The rows of extensions' tables that are the database's own: what they are, and putting others in their place.
+/// Puts the rows of extensions' tables that are the database's own in place of others.
 package enum ExtensionRows {
-    /// What a table is to hold.
-    package struct Wanted: Sendable {
-        package let table: ExtensionTable
-        package let rows: Int
-        /// Of the lines of COPY text (``LineSum``).
-        package let fingerprint: String
-        /// Where it stands, of a sequence.
-        package let position: SequencePosition?
-
-        package init(table: ExtensionTable, rows: Int, fingerprint: String, position: SequencePosition?) {
-            self.table = table
-            self.rows = rows
-            self.fingerprint = fingerprint
-            self.position = position
-        }
-
-        /// Reads what a table holds.
-        ///
-        /// - Parameters:
-        ///   - table: The table.
-        ///   - connection: Its database.
-        /// - Throws: ``PostgresError``.
-        package init(_ table: ExtensionTable, on connection: Connection) throws {
-            self.table = table
-            guard !table.isSequence else {
-                let row = try connection.queryOne("SELECT last_value, is_called FROM \(table.qualifiedName)")
-                (rows, fingerprint) = (0, "")
-                position = SequencePosition(
-                    lastValue: try row.integer("last_value"),
-                    isCalled: try row.boolean("is_called")
-                )
-                return
-            }
-            var sum = LineSum()
-            try during("reading \(table.qualifiedName) of extension \(table.extension.visible)") {
-                try connection.beginCopyOut(try table.copyOut())
-                while try connection.nextCopyMessage({ sum.add($0) }) != nil {}
-                try connection.endCopyOut()
-            }
-            (rows, fingerprint, position) = (sum.rows, sum.fingerprint, nil)
-        }
-
-        /// Whether nothing has to be done to have the one where the other is.
-        package func holdsTheSame(as other: Wanted) -> Bool {
-            rows == other.rows && fingerprint == other.fingerprint && position == other.position
-        }
-    }
-
     /// Makes the target hold what is wanted, in one transaction with the ledger: tables refer to one another.
     ///
     /// A table that holds it already is not touched: a role that may only read it will do.
@@ -65,7 +17,7 @@ package enum ExtensionRows {
     /// - Returns: How many rows were loaded.
     /// - Throws: ``PostgresError``, ``LedgerError``, and what `load` throws.
     package static func replace(
-        _ wanted: [Wanted],
+        _ wanted: [ExtensionContents],
         on target: Connection,
         epoch: Int,
         _ load: (ExtensionTable, _ copyIn: SQL) throws -> Int
@@ -74,7 +26,7 @@ package enum ExtensionRows {
             ExtensionTable.all(of: target).map { ($0.qualifiedName, $0) },
             uniquingKeysWith: { first, _ in first }
         )
-        let pairs = try wanted.compactMap { wanted -> (wanted: Wanted, there: ExtensionTable)? in
+        let pairs = try wanted.compactMap { wanted -> (wanted: ExtensionContents, there: ExtensionTable)? in
             guard let there = there[wanted.table.qualifiedName] else {
                 guard wanted.rows > 0 else { return nil }
                 throw PostgresError(
@@ -87,7 +39,9 @@ package enum ExtensionRows {
             return (wanted, there)
         }
         var differing = try Set(
-            pairs.filter { try !Wanted($0.there, on: target).holdsTheSame(as: $0.wanted) }.map(\.there.qualifiedName)
+            pairs.filter { try !ExtensionContents($0.there, on: target).holdsTheSame(as: $0.wanted) }.map(
+                \.there.qualifiedName
+            )
         )
         guard !differing.isEmpty else { return 0 }
         // Rows that refer to what goes have to go first.
@@ -126,9 +80,9 @@ package enum ExtensionRows {
 
     /// Each after those it refers to; where they refer to each other in a circle, as the extension tells them.
     private static func inOrder(
-        _ pairs: [(wanted: Wanted, there: ExtensionTable)]
-    ) -> [(wanted: Wanted, there: ExtensionTable)] {
-        var (left, order) = (pairs, [(wanted: Wanted, there: ExtensionTable)]())
+        _ pairs: [(wanted: ExtensionContents, there: ExtensionTable)]
+    ) -> [(wanted: ExtensionContents, there: ExtensionTable)] {
+        var (left, order) = (pairs, [(wanted: ExtensionContents, there: ExtensionTable)]())
         while !left.isEmpty {
             let names = Set(left.map(\.there.qualifiedName))
             let next = left.firstIndex { names.isDisjoint(with: $0.there.referenced) } ?? left.startIndex

@@ -1,40 +1,26 @@
-package import Catalog
-package import Postgres
+package import Archive
+import Catalog
+import Postgres
 
 /// Compares the rows of extensions' tables that are the database's own.
 ///
 /// Pure.
 package struct ExtensionRowsComparison {
-    /// What one side's table holds.
-    package struct Content: Sendable {
-        let table: QualifiedName
-        let rows: Int
-        let fingerprint: String
-        let position: SequencePosition?
-
-        package init(table: QualifiedName, rows: Int, fingerprint: String, position: SequencePosition?) {
-            self.table = table
-            self.rows = rows
-            self.fingerprint = fingerprint
-            self.position = position
-        }
-    }
-
     /// - Parameters:
     ///   - source: What the source's tables hold.
     ///   - target: What the target's do.
     /// - Returns: What was compared, and what differs.
-    package static func result(source: [Content], target: [Content]) -> VerificationResult {
+    package static func result(source: [ExtensionContents], target: [ExtensionContents]) -> VerificationResult {
         var result = VerificationResult(method: "lines of COPY text")
-        let there = Dictionary(target.map { ($0.table, $0) }, uniquingKeysWith: { first, _ in first })
+        let there = Dictionary(target.map { ($0.table.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         result.examined.append(.init(kind: "extension rows", source: source.count, target: there.count))
         for ours in source {
-            guard let theirs = there[ours.table] else {
+            guard let theirs = there[ours.table.qualifiedName] else {
                 guard ours.rows > 0 else { continue }
                 result.findings.append(
                     Finding(
                         "extension rows",
-                        ours.table.description,
+                        ours.table.qualifiedName.description,
                         .missing,
                         .stops,
                         "the target's extension has no such table"
@@ -42,14 +28,11 @@ package struct ExtensionRowsComparison {
                 )
                 continue
             }
-            guard ours.rows != theirs.rows || ours.fingerprint != theirs.fingerprint || ours.position != theirs.position
-            else {
-                continue
-            }
+            guard !ours.holdsTheSame(as: theirs) else { continue }
             result.findings.append(
                 Finding(
                     "extension rows",
-                    ours.table.description,
+                    ours.table.qualifiedName.description,
                     "differ",
                     .stops,
                     "its rows besides those that CREATE EXTENSION makes differ",
@@ -61,7 +44,7 @@ package struct ExtensionRowsComparison {
         return result
     }
 
-    private static func told(_ content: Content) -> String {
-        content.position.map { "at \($0.lastValue)" } ?? "\(content.rows) rows, fingerprint \(content.fingerprint)"
+    private static func told(_ contents: ExtensionContents) -> String {
+        contents.position.map { "at \($0.lastValue)" } ?? "\(contents.rows) rows, fingerprint \(contents.fingerprint)"
     }
 }
