@@ -62,11 +62,18 @@ package struct DatabaseCatalog: Sendable, Codable {
     }
 
     /// The same database, whose indexes are to be built wherever the target's default is.
-    package var withoutTablespaces: DatabaseCatalog {
+    package var withoutTablespaces: DatabaseCatalog { with(indexes: indexes.map(\.withoutTablespace)) }
+
+    /// The same database without indexes that are still being built, or whose build has failed.
+    package var withoutUnusableIndexes: DatabaseCatalog {
+        with(indexes: indexes.filter { $0.isUsable || $0.isPartitioned })
+    }
+
+    private func with(indexes: [Index]) -> DatabaseCatalog {
         DatabaseCatalog(
             identity: identity,
             tables: tables,
-            indexes: indexes.map(\.withoutTablespace),
+            indexes: indexes,
             constraints: constraints,
             sequences: sequences,
             materializedViews: materializedViews,

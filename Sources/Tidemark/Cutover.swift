@@ -34,17 +34,14 @@ struct Cutover {
 
     private func work(_ session: Session) async throws -> RunReport.Outcome {
         try await session.takeBackDone()
-        let before = try await Quiet.Baseline(
-            of: migration.source,
-            session: session.run.sessionPrefix,
-            tell
-        )
+        let watch = Watch(session, readableBytes: migration.options.rereadBytes)
+        let before = try await Quiet.Baseline(of: migration.source, watch, tell)
         let mark = try await session.earlyMark()
         return try await SnapshotHolder.with(
             migration.source,
             tables: session.lockedTables,
             lock: migration.options.fence == .lock ? .rows : .definitions,
-            patience: Self.patienceWithWriters,
+            until: watch.nobodyWrites(patience: Self.patienceWithWriters, tell),
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let completion = Completion(session: session, recorder: recorder)
@@ -64,7 +61,7 @@ struct Cutover {
             try await completion.refreshAndAnalyze()
             let verification = try await Verify(session.migration, recorder: recorder, triesInserts: true)
                 .compare(session, shared, holder)
-            let quiet = try await quiet(session, before, shared.snapshot)
+            let quiet = try await quiet(session, watch, before, shared.snapshot, holder)
             // Last of all: while others were waited for, somebody may have changed a definition.
             let late = try await LateDefinitions(session: session).changes(since: mark, heldBy: holder)
             return try await judge(session, verification.merged(with: changes), quiet, late)
@@ -134,26 +131,31 @@ struct Cutover {
 
     // MARK: Judgement
 
-    private func quiet(_ session: Session, _ before: Quiet.Baseline, _ snapshot: Snapshot) async throws -> Quiet {
-        let withLargeObjects = !session.omissions.contains(.largeObjects)
-        return try await recorder.phase("quiet") {
+    private func quiet(
+        _ session: Session,
+        _ watch: Watch,
+        _ before: Quiet.Baseline,
+        _ snapshot: Snapshot,
+        _ holder: ThreadConfined<Connection>
+    ) async throws -> Quiet {
+        try await recorder.phase("quiet") {
             switch migration.options.fence {
             case .lock:
                 try await Quiet.besideLocks(
                     since: before,
                     Set(session.source.tables.map(\.oid)),
                     on: migration.source,
-                    withLargeObjects: withLargeObjects,
-                    session: session.run.sessionPrefix,
+                    watch,
+                    heldBy: holder,
                     tell
                 )
             case .trust:
                 try await Quiet.evidence(
                     since: before,
                     snapshot,
+                    heldBy: holder,
+                    watch,
                     on: migration.source,
-                    withLargeObjects: withLargeObjects,
-                    session: session.run.sessionPrefix,
                     tell
                 )
             }

@@ -53,7 +53,7 @@ struct LateDefinitions {
         ).result()
         let keys = DefinitionComparison(
             source: now.catalog,
-            target: then.catalog,
+            target: then.catalog.withoutUnusableIndexes,
             excluding: session.excluded,
             omissions: session.omissions
         ).result()

@@ -20,6 +20,9 @@ public struct MigrationOptions: Sendable {
     public var showsValues = false
     /// What keeps the source from changing during the cutover.
     public var fence = Fence.trust
+    /// Up to this size of all copied tables together, in bytes, a cutover reads their row versions again to see whether
+    /// the source stood still, rather than wait for the counters of rows written.
+    public var rereadBytes = 64 << 20
     /// Where `pg_dump` and `pg_restore` are; nil: PATH and the usual folders.
     public var toolDirectory: String?
     /// A folder for definitions on their way; a private one is made in it.

@@ -26,7 +26,7 @@ enum SnapshotHolder {
     ///   - endpoint: Where the snapshot is taken.
     ///   - tables: The tables to be read in it.
     ///   - lock: What they are kept from.
-    ///   - patience: How long to wait for a moment in which nobody is writing; nil: the first moment will do.
+    ///   - isGood: Whether the moment is one to work in, asked after the snapshot; else another one is taken.
     ///   - purpose: What `pg_stat_activity` shows.
     ///   - body: Works in the snapshot; receives the connection that holds it as well.
     /// - Returns: What `body` returns.
@@ -35,16 +35,13 @@ enum SnapshotHolder {
         _ endpoint: Endpoint,
         tables: [SQL],
         lock: Lock,
-        patience: Duration? = nil,
+        until isGood: (ThreadConfined<Connection>) async throws -> Bool = { _ in true },
         purpose: String,
         _ body: (SharedSnapshot, ThreadConfined<Connection>) async throws -> Result
     ) async throws -> Result {
         try await ThreadConfined.with(endpoint, purpose: purpose) { holder in
             var shared = try await holder.run { try export($0, tables, lock) }
-            let deadline = ContinuousClock.now + (patience ?? .zero)
-            while ContinuousClock.now < deadline {
-                if try await holder.run({ try Quiet.writers($0) }) == 0 { break }
-                try await Task.sleep(for: .milliseconds(200))
+            while try await !isGood(holder) {
                 shared = try await holder.run { connection in
                     try connection.execute("ROLLBACK")
                     return try export(connection, tables, lock)

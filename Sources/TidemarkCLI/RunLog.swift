@@ -6,11 +6,8 @@ import Tidemark
 
 /// Tells an operator what a run does: log lines on standard error, and how far the copying is, not too often.
 struct RunLog: Sendable {
-    /// Seconds between two lines of progress.
-    private static let interval = 5.0
-
     private let logger: Logger
-    private let lastProgress = LastProgress()
+    private let pulse = Pulse()
 
     init() {
         logger = Logger(label: "tidemark") { _ in PlainLogHandler() }
@@ -18,30 +15,74 @@ struct RunLog: Sendable {
 
     func show(_ event: RunEvent) {
         switch event {
-        case .phase(let name): logger.info("\(name)")
-        case .note(let text): logger.info("  \(text)")
+        case .phase(let name):
+            pulse.begin(name)
+            logger.info("\(name)")
+        case .note(let text):
+            pulse.beat()
+            logger.info("  \(text)")
         case .failed: break
         case .progress(let progress):
-            guard lastProgress.isDue(progress.seconds, every: Self.interval) else { return }
+            guard pulse.isDue() else { return }
             let rate = progress.seconds > 0 ? Int(Double(progress.bytes) / progress.seconds) : 0
             logger.info(
                 "  \(progress.chunks) of \(progress.allChunks) chunks, \(Quantity.bytes(progress.bytes)), \(Quantity.bytes(rate))/s"
             )
         }
     }
+
+    /// Says which phase goes on whenever nothing else was said for a while, until it is cancelled.
+    func keepTalking() async {
+        while (try? await Task.sleep(for: .milliseconds(100))) != nil {
+            guard let phase = pulse.duePhase() else { continue }
+            logger.info("  \(phase.name): \(phase.seconds) s so far")
+        }
+    }
 }
 
-/// When progress was last told; asked from several threads.
-private final class LastProgress: Sendable {
-    private let seconds = Mutex(0.0)
+/// When something was last said, and in which phase; asked from several threads.
+private final class Pulse: Sendable {
+    private struct State {
+        var phase: (name: String, begun: ContinuousClock.Instant)?
+        var last: ContinuousClock.Instant
+    }
 
-    func isDue(_ now: Double, every interval: Double) -> Bool {
-        seconds.withLock { last in
-            if now < last { last = 0 }
-            guard now - last >= interval else { return false }
-            last = now
-            return true
+    private let begun: ContinuousClock.Instant
+    private let state: Mutex<State>
+
+    init() {
+        begun = .now
+        state = Mutex(State(phase: nil, last: begun))
+    }
+
+    func begin(_ phase: String) {
+        state.withLock { $0 = State(phase: (phase, .now), last: .now) }
+    }
+
+    func beat() {
+        state.withLock { $0.last = .now }
+    }
+
+    /// Whether it is time to say something; if so, it is taken as said.
+    func isDue() -> Bool {
+        state.withLock { isDue(&$0) }
+    }
+
+    /// The phase to speak of, if it is time to.
+    func duePhase() -> (name: String, seconds: Int64)? {
+        state.withLock { state in
+            guard let phase = state.phase, isDue(&state) else { return nil }
+            return (phase.name, phase.begun.duration(to: .now).components.seconds)
         }
+    }
+
+    /// Nobody looks at a silent screen for over two seconds; who comes back after minutes finds a line soon.
+    private func isDue(_ state: inout State) -> Bool {
+        let now = ContinuousClock.now
+        let interval = begun.duration(to: now) < .seconds(600) ? Duration.milliseconds(1_600) : .seconds(10)
+        guard state.last.duration(to: now) >= interval else { return false }
+        state.last = now
+        return true
     }
 }
 

@@ -57,7 +57,11 @@ final class Terminal: Sendable {
                 }
             }
         }
-        defer { signals.cancel() }
+        let talk = quiet ? nil : Task { await terminal.log.keepTalking() }
+        defer {
+            signals.cancel()
+            talk?.cancel()
+        }
         let status: ExitStatus
         do {
             status = try await work.value

@@ -1,3 +1,4 @@
+import Planning
 import Postgres
 import Report
 import Synchronization
@@ -10,10 +11,14 @@ import Tidemark
     private static func cutover(
         _ pair: DatabasePair,
         _ fence: Fence,
-        _ sql: SQL
+        _ sql: SQL,
+        rereadBytes: Int = 0
     ) async throws -> (report: RunReport, wasWritten: Bool) {
         _ = try await pair.migration().precopy()
-        let migration = pair.migration { $0.fence = fence }
+        let migration = pair.migration {
+            $0.fence = fence
+            $0.rereadBytes = rereadBytes
+        }
         let (source, written) = (pair.source, Flag())
         let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
             guard case .phase("verify definitions") = $0 else { return }
@@ -28,9 +33,25 @@ import Tidemark
         INSERT INTO t SELECT n, n FROM generate_series(1, 500) n; SELECT lo_from_bytea(4711, 'abc')
         """
 
-    @Test func `is denied when it was written behind the run's back`() async throws {
+    @Test(
+        arguments: [
+            "INSERT INTO public.t VALUES (999, '')", "UPDATE public.t SET v = v WHERE id = 7",
+            "DELETE FROM public.t WHERE id = 7", "BEGIN; SAVEPOINT a; INSERT INTO public.t VALUES (999, ''); COMMIT",
+            "UPDATE public.t SET v = '' WHERE id = 7; UPDATE public.t SET v = 7 WHERE id = 7",
+        ] as [SQL]
+    )
+    func `is denied when it was written behind the run's back`(_ write: SQL) async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
-            let (report, wasWritten) = try await Self.cutover(pair, .trust, "INSERT INTO public.t VALUES (999, '')")
+            let (report, wasWritten) = try await Self.cutover(pair, .trust, write, rereadBytes: 64 << 20)
+            #expect(wasWritten)
+            #expect(report.outcome == .notProven && report.quiet?.contains("public.t") == true, "\(report.text)")
+        }
+    }
+
+    @Test func `is denied when counters tell of a write behind the run's back`() async throws {
+        try await DatabasePair.with(Self.partitioned) { pair in
+            let write: SQL = "INSERT INTO public.t VALUES (999, '')"
+            let (report, wasWritten) = try await Self.cutover(pair, .trust, write)
             #expect(wasWritten)
             #expect(report.outcome == .notProven && report.quiet?.contains("public.t") == true, "\(report.text)")
         }
@@ -124,12 +145,16 @@ import Tidemark
         _ pair: DatabasePair,
         _ fence: Fence,
         before: SQL? = nil,
-        _ steps: [SQL]
+        _ steps: [SQL],
+        rereadBytes: Int = 0
     ) async throws -> RunReport {
         _ = try await pair.migration().precopy()
         let session = Mutex(try Connection(to: pair.source.endpoint, purpose: "app server", interrupter: Interrupter()))
         if let before { try session.withLock { _ = try $0.execute(before) } }
-        let migration = pair.migration { $0.fence = fence }
+        let migration = pair.migration {
+            $0.fence = fence
+            $0.rereadBytes = rereadBytes
+        }
         let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
             guard case .phase("verify definitions") = $0 else { return }
             session.withLock { session in for step in steps { _ = try? session.execute(step) } }
@@ -151,13 +176,117 @@ import Tidemark
         ] as [(Fence, SQL?, [SQL])]
     )
     func `is not said of a session that may hold back what it wrote, which is named`(
-        _ fence: Fence,
-        _ before: SQL?,
-        _ steps: [SQL]
+        _ session: (fence: Fence, before: SQL?, steps: [SQL])
     ) async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
-            let report = try await Self.cutover(pair, fence, before: before, steps)
+            let report = try await Self.cutover(
+                pair,
+                session.fence,
+                before: session.before,
+                session.steps
+            )
             #expect(report.outcome == .notProven && report.quiet?.contains("app server") == true, "\(report.text)")
+        }
+    }
+
+    private static let company = """
+        CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, n FROM generate_series(1, 500) n;
+        CREATE TABLE sessions (id int PRIMARY KEY); CREATE SEQUENCE s;
+        CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM t; CREATE UNIQUE INDEX m_n ON m (n)
+        """
+
+    /// What others do, before the cutover or in the middle of its proof, and leave open to its end.
+    @Test(
+        arguments: [
+            ("BEGIN; LOCK TABLE public.t IN EXCLUSIVE MODE", [], 0),
+            ("BEGIN; UPDATE public.t SET v = '' WHERE false", [], 1),
+            ("BEGIN; SELECT pg_catalog.nextval('public.s')", [], 0), ("BEGIN; SELECT FROM public.t FOR UPDATE", [], 1),
+            ("BEGIN; CREATE TEMPORARY TABLE first (a int); INSERT INTO first VALUES (1)", [], 0),
+            ("CREATE TEMPORARY TABLE kept (a int)", ["BEGIN", "INSERT INTO kept VALUES (1)"], 1),
+            ("CREATE TEMPORARY TABLE kept (a int)", ["BEGIN", "CREATE TEMPORARY TABLE other AS SELECT 1 AS a"], 1),
+            ("BEGIN; REFRESH MATERIALIZED VIEW CONCURRENTLY public.m", [], 0),
+            (nil, ["REFRESH MATERIALIZED VIEW public.m"], 1),
+            (nil, ["BEGIN", "UPDATE public.t SET v = 'undone'", "ROLLBACK"], 0),
+            (nil, ["BEGIN", "SAVEPOINT a", "DELETE FROM public.t", "ROLLBACK TO SAVEPOINT a"], 0),
+            (nil, ["BEGIN", "DELETE FROM public.t", "ROLLBACK", "INSERT INTO public.sessions VALUES (1)"], 0),
+            (nil, ["VACUUM (FREEZE) public.t", "ANALYZE public.t"], 1),
+            (nil, ["BEGIN", "INSERT INTO public.sessions VALUES (1)"], 1),
+        ] as [(SQL?, [SQL], Int)]
+    )
+    func `is not denied for company that changes nothing`(
+        _ company: (before: SQL?, steps: [SQL], rereadMegabytes: Int)
+    ) async throws {
+        try await DatabasePair.with(Self.company) { pair in
+            try await pair.createRole("company", "LOGIN")
+            try await pair.source.run(
+                """
+                ALTER TABLE t OWNER TO company; ALTER TABLE sessions OWNER TO company; ALTER SEQUENCE s OWNER TO company;
+                ALTER MATERIALIZED VIEW m OWNER TO company
+                """
+            )
+            let options: @Sendable (inout MigrationOptions) -> Void = {
+                $0.plan.treatments[QualifiedName(schema: "public", name: "sessions")] = .definitionOnly
+                $0.rereadBytes = company.rereadMegabytes << 20
+            }
+            _ = try await pair.migration(options).precopy()
+            let conninfo = pair.source.conninfo.replacing("user=postgres", with: "user=company")
+            let endpoint = try Endpoint(conninfo, side: .source)
+            let session = Mutex(try Connection(to: endpoint, purpose: "app", interrupter: Interrupter()))
+            if let before = company.before { try session.withLock { _ = try $0.execute(before) } }
+            let migration = pair.migration(options)
+            let steps = company.steps
+            let failed = Flag()
+            let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
+                guard case .phase("verify definitions") = $0 else { return }
+                session.withLock { session in
+                    for step in steps where (try? session.execute(step)) == nil { failed.raise() }
+                }
+            }
+            let report = try await disturbed.cutover()
+            #expect(report.outcome == .done && !failed.isRaised, "\(report.text)")
+            try session.withLock { _ = try $0.execute("ROLLBACK") }
+        }
+    }
+
+    /// It waits for whoever has an older snapshot, for as long as that takes.
+    @Test func `is not denied for an index that is being built concurrently since before`() async throws {
+        try await DatabasePair.with(Self.company) { pair in
+            _ = try await pair.migration().precopy()
+            let old = try Connection(to: pair.source.endpoint, purpose: "old snapshot", interrupter: Interrupter())
+            try old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM public.t")
+            let endpoint = pair.source.endpoint
+            let build = Task.detached {
+                let session = try Connection(to: endpoint, purpose: "index build", interrupter: Interrupter())
+                _ = try? session.execute("CREATE INDEX CONCURRENTLY late ON public.t (v)")
+            }
+            let isThere: SQL =
+                "DO $$ BEGIN ASSERT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('public.late') AND indisready); END $$"
+            while !pair.source.runAtOnce(isThere) { try await Task.sleep(for: .milliseconds(50)) }
+            let report = try await pair.migration { $0.rereadBytes = 0 }.cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            try await pair.source.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%'"
+            )
+            try await build.value
+            try old.execute("COMMIT")
+        }
+    }
+
+    /// An uncommitted change is told with the name of whoever may still commit it.
+    @Test(
+        arguments: [
+            "BEGIN; INSERT INTO public.t VALUES (990, '')", "BEGIN; CREATE TABLE public.late AS SELECT 1 AS a",
+            "BEGIN; DELETE FROM public.t WHERE id = 1", "BEGIN; UPDATE public.t SET v = 'a' WHERE id = 1; SAVEPOINT a",
+            "BEGIN; CREATE INDEX late ON public.t (v)",
+            "BEGIN; INSERT INTO public.t VALUES (990, ''); PREPARE TRANSACTION 'app still'",
+        ] as [SQL]
+    )
+    func `is denied for a transaction that may still commit`(_ open: SQL) async throws {
+        try await DatabasePair.with(Self.company) { pair in
+            let report = try await Self.cutover(pair, .trust, [open], rereadBytes: 64 << 20)
+            #expect(report.outcome == .notProven, "\(report.text)")
+            #expect(report.quiet?.contains("app s") == true, "\(report.text)")
+            _ = pair.source.runAtOnce("ROLLBACK PREPARED 'app still'")
         }
     }
 

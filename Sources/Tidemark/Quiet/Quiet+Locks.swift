@@ -9,8 +9,8 @@ extension Quiet {
     ///   - before: The counters from before the snapshot.
     ///   - known: The tables there were.
     ///   - source: The source.
-    ///   - withLargeObjects: Whether large objects were brought over.
-    ///   - session: What this run's sessions are called.
+    ///   - watch: What is watched.
+    ///   - holder: The connection that holds the snapshot.
     ///   - tell: Receives what is waited for.
     /// - Returns: What was found.
     /// - Throws: ``PostgresError``.
@@ -18,11 +18,11 @@ extension Quiet {
         since before: Baseline,
         _ known: Set<UInt32>,
         on source: Endpoint,
-        withLargeObjects: Bool,
-        session: String,
-        _ tell: @Sendable (String) -> Void
+        _ watch: Watch,
+        heldBy holder: ThreadConfined<Connection>,
+        _ tell: @escaping @Sendable (String) -> Void
     ) async throws -> Quiet {
-        try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
+        try await ThreadConfined.with(source, purpose: "\(watch.session) quiet") { connection in
             let made = try await connection.run {
                 try Table.names(on: $0).filter { !known.contains($0.key) }.values.map(\.description).sorted()
             }
@@ -35,10 +35,14 @@ extension Quiet {
                 )
             }
             let locks = "SHARE locks kept every writer out since before the last snapshot"
-            guard withLargeObjects, try await connection.run({ try hasLargeObjects($0) }) else {
+            guard try await connection.run({ try watch.largeObjects($0) }) != nil else {
                 return Quiet(isProven: true, description: locks)
             }
-            switch try await counted(since: before, { largeObjectTables.contains($0) }, on: connection, session, tell) {
+            let watch = watch.ofLargeObjects
+            if let writing = try await watch.waitForWriters(connection, patience: patience, tell) {
+                return Quiet(isProven: false, description: "\(locks); of large objects it is not known: \(writing)")
+            }
+            switch try await watch.written(since: before, heldBy: holder, on: connection, patience: patience, tell) {
             case .unknown(let reason):
                 return Quiet(isProven: false, description: "\(locks); of large objects it is not known: \(reason)")
             case .written:
@@ -46,13 +50,9 @@ extension Quiet {
                     isProven: false,
                     description: "\(locks), but large objects were written, and the target does not have it"
                 )
-            case .nothing:
-                return Quiet(isProven: true, description: "\(locks), and no large object was written (counters)")
+            case .nothing(let evidence):
+                return Quiet(isProven: true, description: "\(locks), and no large object was written (\(evidence))")
             }
         }
-    }
-
-    private static func hasLargeObjects(_ connection: Connection) throws -> Bool {
-        try connection.queryOne("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS has").boolean("has")
     }
 }

@@ -30,24 +30,41 @@ struct Company {
         """
     }
 
-    private static let name: SQL = "coalesce(nullif(application_name, ''), usename, 'unnamed')"
+    /// What a session of `pg_stat_activity` is called.
+    static let name: SQL = "coalesce(nullif(application_name, ''), usename, 'unnamed')"
 
     /// A session that may hold counts back.
     struct Restless: Sendable {
         let description: String
     }
 
-    /// Those who may hold counts back now.
+    /// Whether a session has done nothing since the counters were read before, or still is in the transaction it was in.
     ///
-    /// - Parameter connection: The source.
+    /// Unknown where its state is hidden. It must not have written in that transaction.
+    private static func isOld(since before: Quiet.Baseline) -> SQL {
+        """
+        CASE state WHEN 'idle' THEN state_change ELSE xact_start END < \(value: before.readAt)::timestamptz
+        AND backend_type NOT LIKE 'logical replication%'
+        """
+    }
+
+    /// Those who may hold counts back now that matter.
+    ///
+    /// Whoever has done nothing since the counters were read before, or still is in the transaction he was in then and has
+    /// not written in it, holds back only what the snapshot has.
+    ///
+    /// - Parameters:
+    ///   - connection: The source, where nobody has written and may still commit.
+    ///   - before: When the counters were read first; nil: whatever they hold back matters.
     /// - Returns: The sessions.
     /// - Throws: ``PostgresError``.
-    func restless(_ connection: Connection) throws -> [Restless] {
-        try connection.query(
+    func restless(_ connection: Connection, since before: Quiet.Baseline? = nil) throws -> [Restless] {
+        let isOld: SQL = before.map { Self.isOld(since: $0) } ?? "false"
+        return try connection.query(
             """
             SELECT pid, \(Self.name) AS name, coalesce(state, 'what it does is hidden') AS state
             FROM pg_catalog.pg_stat_activity
-            WHERE \(others)
+            WHERE \(others) AND (\(isOld)) IS NOT TRUE
               AND (state IS DISTINCT FROM 'idle' OR state_change IS NULL
                    OR state_change > pg_catalog.clock_timestamp() - interval '\(Self.secondsOfRest) s'
                    -- It writes whenever its publisher does.
@@ -66,26 +83,23 @@ struct Company {
     ///
     /// - Parameters:
     ///   - connection: The source.
+    ///   - before: When the counters were read first.
     ///   - patience: How long to wait.
-    ///   - tell: Receives what is waited for, once.
+    ///   - tell: Receives what is waited for.
     /// - Returns: Who still may.
     /// - Throws: ``PostgresError``.
     func settle(
         _ connection: ThreadConfined<Connection>,
+        since before: Quiet.Baseline? = nil,
         patience: Duration,
-        _ tell: @Sendable (String) -> Void
+        _ tell: @escaping @Sendable (String) -> Void
     ) async throws -> [Restless] {
-        let deadline = ContinuousClock.now + patience
-        var isTold = false
+        var waiting = Waiting(patience: patience, tell)
         while true {
-            let restless = try await connection.run { try self.restless($0) }
+            let restless = try await connection.run { try self.restless($0, since: before) }
             guard !restless.isEmpty else { break }
-            guard ContinuousClock.now < deadline else { return restless }
-            if !isTold {
-                tell("waiting until other sessions have rested for \(Self.secondsOfRest) s: \(Self.list(restless))")
-            }
-            isTold = true
-            try await Task.sleep(for: .milliseconds(250))
+            let reason = "waiting until other sessions have rested for \(Self.secondsOfRest) s: \(Self.list(restless))"
+            guard try await waiting.goesOn(reason) else { return restless }
         }
         if try await connection.run({ $0.serverVersion.major < 15 }) { try await Task.sleep(for: Self.collectorDelay) }
         return []
@@ -134,8 +148,7 @@ struct Company {
             """
             SELECT \(Self.name) || ' (server process ' || pid || ')' AS name FROM pg_catalog.pg_stat_activity
             WHERE \(others)
-              AND (state IS DISTINCT FROM 'idle' OR state_change IS NULL
-                   OR state_change >= \(value: before.readAt)::timestamptz)
+              AND (\(Self.isOld(since: before))) IS NOT TRUE
               AND (\(mayWriteUncounted))
             ORDER BY 1
             """
