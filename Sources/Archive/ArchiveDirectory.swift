@@ -32,10 +32,8 @@ package struct ArchiveDirectory: Sendable {
         package let sha256: String
     }
 
-    private static let headerName = "archive.json"
-    private static let manifestName = "manifest.json"
-    /// Far more than the manifest of a million chunks takes.
-    private static let longestDocument = 2 << 30
+    static let headerName = "archive.json"
+    static let manifestName = "manifest.json"
 
     package let path: String
     package let header: Header
@@ -62,7 +60,8 @@ package struct ArchiveDirectory: Sendable {
         return ArchiveDirectory(path: path, header: header)
     }
 
-    /// Opens the archive, or makes one of a folder that is empty or not there.
+    /// Opens the archive, or creates one in a folder that is empty, missing, or was left by a client that was killed
+    /// while it created one.
     ///
     /// - Throws: ``ArchiveError``.
     package static func openOrCreate(_ path: String, now: String) throws -> ArchiveDirectory {
@@ -70,22 +69,38 @@ package struct ArchiveDirectory: Sendable {
         if manager.fileExists(atPath: "\(path)/\(headerName)") { return try open(path) }
         do {
             if !manager.fileExists(atPath: path) { try makeFolder(path) }
-            guard try manager.contentsOfDirectory(atPath: path).isEmpty else {
-                throw ArchiveError(
-                    .refused,
-                    path,
-                    "is not empty and no archive",
-                    hint: "give a folder that is not there yet"
-                )
+            return try whileCreating(in: path) {
+                // Somebody else may have created it since.
+                if manager.fileExists(atPath: "\(path)/\(headerName)") { return try open(path) }
+                guard try manager.contentsOfDirectory(atPath: path).allSatisfy({ $0 == temporary(headerName) }) else {
+                    throw ArchiveError(
+                        .refused,
+                        path,
+                        "is not empty and no archive",
+                        hint: "give a folder that is not there yet"
+                    )
+                }
+                let header = Header(format: Manifest.formatVersion, archive: UUID().uuidString, createdAt: now)
+                try write(header, headerName, in: path)
+                return ArchiveDirectory(path: path, header: header)
             }
         } catch let error as ArchiveError {
             throw error
         } catch {
             throw ArchiveError(.failed, path, "cannot be looked into: \(error)")
         }
-        let header = Header(format: Manifest.formatVersion, archive: UUID().uuidString, createdAt: now)
-        try write(header, headerName, in: path)
-        return ArchiveDirectory(path: path, header: header)
+    }
+
+    /// Two clients that begin at once must not take the half-written header of each other for a dead client's.
+    private static func whileCreating<Result>(in folder: String, _ body: () throws -> Result) throws -> Result {
+        let descriptor = try openFolder(folder)
+        defer { Glibc.close(descriptor) }
+        while flock(descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else {
+                throw ArchiveError(.failed, folder, "cannot be locked: \(Errno(rawValue: errno))")
+            }
+        }
+        return try body()
     }
 
     /// Sends what tells which archive it is.
@@ -106,6 +121,9 @@ package struct ArchiveDirectory: Sendable {
         let descriptor = try KnownFile.open(file)
         defer { try? descriptor.close() }
         guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else {
+                throw ArchiveError(.failed, file, "cannot be locked: \(Errno(rawValue: errno))")
+            }
             throw ArchiveError(.refused, path, "another tidemark is writing to it", hint: "wait for it, or stop it")
         }
         return try await body()
@@ -186,102 +204,6 @@ package struct ArchiveDirectory: Sendable {
         for name in names.sorted() where name.utf8.starts(with: "generation-".utf8) {
             guard let number = Int(name.dropFirst("generation-".count)), number > count else { continue }
             throw ArchiveError(.damaged, "\(path)/\(name)", "is there, and generation \(count) before it is not whole")
-        }
-    }
-
-    // MARK: Documents
-
-    private struct Versioned: Decodable { let format: Int }
-
-    private static func document<Value: Decodable>(_ path: String, versioned: KeyPath<Value, Int>) throws -> (
-        value: Value, sha256: String
-    ) {
-        let descriptor = try KnownFile.open(path)
-        defer { try? descriptor.close() }
-        let size = try KnownFile.size(descriptor, path)
-        guard size <= longestDocument else { throw ArchiveError(.damaged, path, "is longer than any manifest") }
-        var bytes = Data(count: size)
-        do {
-            var filled = 0
-            while filled < size {
-                let count = try bytes.withUnsafeMutableBytes { buffer in
-                    try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
-                }
-                guard count > 0 else { break }
-                filled += count
-            }
-        } catch {
-            throw ArchiveError(.failed, path, "cannot be read: \(error)")
-        }
-        // The version first: of another one nothing else is known.
-        guard let version = try? JSONDecoder().decode(Versioned.self, from: bytes) else {
-            throw ArchiveError(.damaged, path, "is no document of an archive")
-        }
-        guard version.format == Manifest.formatVersion else {
-            throw ArchiveError(
-                .refused,
-                path,
-                "is of format \(version.format), this tidemark knows \(Manifest.formatVersion)"
-            )
-        }
-        do {
-            return (try JSONDecoder().decode(Value.self, from: bytes), SHA256.hash(data: bytes).hexadecimal)
-        } catch {
-            throw ArchiveError(.damaged, path, "cannot be understood: \(error)")
-        }
-    }
-
-    static func encoded(_ value: some Encodable) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(value)
-    }
-
-    /// Under its name only when it is whole, on disk, and where `before` has not failed.
-    private static func write(
-        _ value: some Encodable,
-        _ name: String,
-        in folder: String,
-        before: (String) throws -> Void = { _ in }
-    ) throws {
-        let temporary = "\(folder)/\(name).new"
-        unlink(temporary)
-        let file = try NewFile("\(name).new", in: folder)
-        try (try encoded(value)).withUnsafeBytes { try file.write($0) }
-        _ = try file.close()
-        try before(temporary)
-        guard rename(temporary, "\(folder)/\(name)") == 0 else {
-            throw ArchiveError(.failed, temporary, "cannot be renamed: \(Errno(rawValue: errno))")
-        }
-        try sync(folder)
-    }
-
-    /// Makes a folder of files a generation.
-    ///
-    /// - Parameters:
-    ///   - manifest: What the generation holds.
-    ///   - folder: Its folder.
-    ///   - before: Last chance to fail; is given the file's path.
-    /// - Throws: ``ArchiveError``, and what `before` throws.
-    static func write(_ manifest: Manifest, in folder: String, before: (String) throws -> Void) throws {
-        try write(manifest, manifestName, in: folder, before: before)
-    }
-
-    static func makeFolder(_ path: String) throws {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw ArchiveError(.failed, path, "cannot be made: \(Errno(rawValue: errno))")
-        }
-    }
-
-    /// Names are in folders: they are on disk only when the folder is.
-    static func sync(_ folder: String) throws {
-        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw ArchiveError(.failed, folder, "cannot be opened: \(Errno(rawValue: errno))")
-        }
-        defer { Glibc.close(descriptor) }
-        guard fsync(descriptor) == 0 else {
-            throw ArchiveError(.failed, folder, "cannot be synced: \(Errno(rawValue: errno))")
         }
     }
 }

@@ -22,7 +22,7 @@ package final class GenerationWriter: Sendable {
         var journal: FileDescriptor
     }
 
-    private static let journalName = "journal.jsonl"
+    fileprivate static let journalName = "journal.jsonl"
 
     package let folder: String
     /// Chunks an earlier client has brought to disk.
@@ -166,6 +166,13 @@ package final class GenerationWriter: Sendable {
         return whole.split(separator: UInt8(ascii: "\n")).compactMap {
             try? JSONDecoder().decode(Line.self, from: Data($0))
         }
+    }
+}
+
+extension ArchiveDirectory.Generation {
+    /// Removes the journal that a client left which was killed as soon as the generation was whole.
+    package func removeJournal() {
+        unlink("\(folder)/\(GenerationWriter.journalName)")
     }
 }
 

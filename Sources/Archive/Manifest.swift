@@ -37,6 +37,20 @@ package struct Manifest: Sendable, Codable {
         }
     }
 
+    /// The generation that a merge has folded into a base.
+    package struct Origin: Sendable, Codable, Hashable {
+        package let archive: String
+        package let generation: Int
+        /// SHA-256 of its manifest.
+        package let manifest: String
+
+        package init(_ generation: ArchiveDirectory.Generation) {
+            archive = generation.manifest.archive
+            self.generation = generation.manifest.generation
+            manifest = generation.sha256
+        }
+    }
+
     /// Where a sequence stood.
     package struct Sequence: Sendable, Codable, Hashable {
         package let schema: ServerText
@@ -73,6 +87,8 @@ package struct Manifest: Sendable, Codable {
     package let largeObjectFiles: [FileEntry]
     /// Rows of extensions' tables that are the database's own; nil in archives of before.
     package let extensionTables: [ArchivedExtensionTable]?
+    /// Of a base that a merge has made; nil: a dump has.
+    package let mergedFrom: Origin?
 
     package init(
         archive: String,
@@ -90,8 +106,10 @@ package struct Manifest: Sendable, Codable {
         tables: [ArchivedTable],
         largeObjects: [LargeObjectEntry],
         largeObjectFiles: [FileEntry],
-        extensionTables: [ArchivedExtensionTable]?
+        extensionTables: [ArchivedExtensionTable]?,
+        mergedFrom: Origin? = nil
     ) {
+        self.mergedFrom = mergedFrom
         self.extensionTables = extensionTables
         format = Self.formatVersion
         self.archive = archive

@@ -54,6 +54,7 @@ struct Dump {
             let directory = try ArchiveDirectory.openOrCreate(archive.path, now: Date.now.formatted(.iso8601))
             return try await directory.whileLocked {
                 let previous = try directory.generations().last
+                previous?.removeJournal()
                 let situation = try await situation(directory, previous)
                 recorder.warn(situation.warnings)
                 try await write(situation)

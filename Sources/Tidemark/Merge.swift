@@ -28,7 +28,14 @@ struct Merge {
             let wanted = try WantedGeneration(archive.path, until: until)
             let directory = try ArchiveDirectory.openOrCreate(destination, now: Date.now.formatted(.iso8601))
             return try await directory.whileLocked {
-                guard try directory.generations().isEmpty else {
+                let there = try directory.generations()
+                if let base = there.last, there.count == 1, base.manifest.mergedFrom == Manifest.Origin(wanted.last) {
+                    // An earlier call got this far, and was killed before it could say so.
+                    base.removeJournal()
+                    recorder.progress.note("this generation is merged into it already")
+                    return recorder.finish(.done)
+                }
+                guard there.isEmpty else {
                     throw ArchiveError(
                         .refused,
                         destination,
@@ -70,7 +77,8 @@ struct Merge {
             tables: tables,
             largeObjects: objects,
             largeObjectFiles: files,
-            extensionTables: try mergeExtensionRows(wanted, writer)
+            extensionTables: try mergeExtensionRows(wanted, writer),
+            mergedFrom: Manifest.Origin(wanted.last)
         )
     }
 

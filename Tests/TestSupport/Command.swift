@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Subprocess
 import SystemPackage
 
@@ -56,6 +57,26 @@ package struct Command: Sendable {
             return errors
         }
         return Outcome(code: result.terminationStatus.code, output: "", errors: result.closureResult)
+    }
+
+    /// Runs it and ends it with SIGKILL as soon as there is a file of that name.
+    ///
+    /// - Returns: How it ended; an exit code if the file has come too late, or too late was seen.
+    package func run(_ arguments: [String], killWhenThere path: String) async throws -> Outcome {
+        let result = try await Subprocess.run(
+            .path(FilePath(Self.path)),
+            arguments: Arguments(arguments),
+            environment: .inherit.updating(variables),
+            input: .none,
+            output: .string(limit: 64 << 20),
+            error: .string(limit: 64 << 20)
+        ) { execution in
+            // Without a pause in between: some files are there for a fraction of a millisecond.
+            let limit = ContinuousClock.now + .seconds(4)
+            while access(path, F_OK) != 0, ContinuousClock.now < limit {}
+            try? execution.send(signal: .kill)
+        }
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
     /// Runs it and, when it has not ended by then, sends it SIGINT, as Ctrl-C does.
