@@ -45,7 +45,8 @@ private struct Maker {
     var repairs: [Repair] = []
     var refused: [String] = []
     private let present: [QualifiedName: Index]
-    private let tables: Set<QualifiedName>
+    /// Whatever an index or a constraint may be on: materialized views have indexes as well.
+    private let relations: Set<QualifiedName>
 
     init(source: DatabaseCatalog, target: DatabaseCatalog, excluded: Set<QualifiedName>, concurrently: Bool) {
         self.source = source
@@ -53,7 +54,7 @@ private struct Maker {
         self.excluded = excluded
         self.concurrently = concurrently
         present = Dictionary(target.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
-        tables = Set(target.tables.map(\.qualifiedName))
+        relations = Set(target.tables.map(\.qualifiedName) + target.materializedViews.map(\.qualifiedName))
     }
 
     // MARK: Leftovers
@@ -338,7 +339,7 @@ private struct Maker {
 
     // MARK: Parts
 
-    private func concerns(_ table: QualifiedName) -> Bool { !excluded.contains(table) && tables.contains(table) }
+    private func concerns(_ table: QualifiedName) -> Bool { !excluded.contains(table) && relations.contains(table) }
 
     private mutating func add(_ index: Index, stage: RebuildStage, reason: String, _ steps: [Repair.Step]) {
         let object = "\(RebuildPlan.kind(of: index)) \(index.qualifiedName) on \(index.tableQualifiedName)"
