@@ -1,5 +1,4 @@
 package import Catalog
-import FoundationEssentials
 import Glibc
 package import Postgres
 
@@ -197,7 +196,7 @@ package struct Definitions: Sendable {
     private func script(selecting lines: [ListedEntry]) async throws -> SQL {
         guard !lines.isEmpty else { return "" }
         let list = folder.file("selected.list")
-        try Data(lines.map { $0.line.string + "\n" }.joined().utf8).write(to: URL(fileURLWithPath: list))
+        try folder.write(lines.map { $0.line.string + "\n" }.joined(), to: list)
         return try await script(["--use-list=\(list)"])
     }
 
@@ -230,16 +229,15 @@ package struct Definitions: Sendable {
         arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
         if let snapshot { arguments.append("--snapshot=\(snapshot)") }
         // A password in the arguments or the environment could be read in /proc; a private file cannot.
-        let passwordFile = URL(fileURLWithPath: folder.file("password"))
+        let passwordFile = folder.file("password")
+        defer { unlink(passwordFile) }
         if let password = source.password {
-            try Data("*:*:*:*:\(Escaping.passwordField(password))\n".utf8).write(to: passwordFile)
-            chmod(passwordFile.path, 0o600)
+            try folder.write("*:*:*:*:\(Escaping.passwordField(password))\n", to: passwordFile)
         }
-        defer { try? FileManager.default.removeItem(at: passwordFile) }
         _ = try await tools.run(
             "pg_dump",
             arguments + ["--dbname=\(source.conninfo) application_name=\(Escaping.connectionValue(purpose))"],
-            passwordFile: source.password == nil ? nil : passwordFile.path
+            passwordFile: source.password == nil ? nil : passwordFile
         )
     }
 }

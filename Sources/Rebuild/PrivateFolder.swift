@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Postgres
 
 /// A folder that nobody else may look into, and that goes with the last who knows of it.
 package final class PrivateFolder: Sendable {
@@ -37,4 +38,15 @@ package final class PrivateFolder: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Writes a file of the folder.
+    ///
+    /// - Throws: ``ToolError``.
+    func write(_ text: String, to file: String) throws {
+        do {
+            try WholeFile.writePrivate(text, to: file)
+        } catch {
+            throw ToolError("\(error)", hint: "make room there, or name another folder for temporary files with TMPDIR")
+        }
+    }
 }

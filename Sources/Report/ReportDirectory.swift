@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Postgres
 
 /// A folder that takes a run's report: as a page, as JSON, as Markdown and for a build server.
 public struct ReportDirectory: Sendable {
@@ -8,7 +9,7 @@ public struct ReportDirectory: Sendable {
         public let description: String
     }
 
-    private let url: URL
+    private let path: String
 
     /// Makes the folder if it is not there, and sees that it can be written to: the end of a night is no time to find
     /// out.
@@ -16,9 +17,12 @@ public struct ReportDirectory: Sendable {
     /// - Parameter path: The folder.
     /// - Throws: ``Failure``.
     public init(_ path: String) throws {
-        url = URL(fileURLWithPath: path, isDirectory: true)
+        self.path = path
         do {
-            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: URL(fileURLWithPath: path, isDirectory: true),
+                withIntermediateDirectories: true
+            )
         } catch {
             throw Failure(description: "cannot make the folder \(path) for the report; give another one to --report")
         }
@@ -27,23 +31,30 @@ public struct ReportDirectory: Sendable {
         }
     }
 
-    /// Writes `report.html`, `report.json`, `report.md` and `junit.xml`, each whole or not at all.
+    /// Writes `report.html`, `report.json`, `report.md` and `junit.xml`, each whole or not at all, and as many of them
+    /// as can be written.
     ///
     /// - Parameter report: The run's report.
-    /// - Throws: ``Failure``, naming the file.
+    /// - Throws: ``Failure``, naming the files that could not be written.
     public func write(_ report: RunReport) throws {
         let page = ReportPage(report)
         let files: [(String, () throws -> String)] = [
             ("report.json", report.json), ("report.html", page.html), ("report.md", page.markdown),
             ("junit.xml", page.junit),
         ]
+        var failures: [String] = []
         for (name, content) in files {
-            let file = url.appendingPathComponent(name)
             do {
-                try Data(try content().utf8).write(to: file, options: .atomic)
+                try WholeFile.write(content(), to: "\(path)/\(name)")
             } catch {
-                throw Failure(description: "cannot write \(file.path): \(error)")
+                failures.append("\(error)")
             }
+        }
+        guard failures.isEmpty else {
+            throw Failure(
+                description: failures.joined(separator: "\n") + "\nHINT: the outcome stands without them; "
+                    + "make room there, or give another folder to --report next time"
+            )
         }
     }
 }

@@ -17,7 +17,8 @@ extension RunReport {
         return lines.joined(separator: "\n")
     }
 
-    var headline: String {
+    /// The outcome in one line.
+    public var headline: String {
         switch outcome {
         case .done where command == "precopy":
             "DONE: what was copied ahead stands at its mark; the source may go on changing"

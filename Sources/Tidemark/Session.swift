@@ -104,8 +104,18 @@ extension DatabaseCatalog {
 
 /// The operator asked the work to stop, and it did: everything done so far is committed, or was not begun.
 public struct Stopped: Error, CustomStringConvertible {
+    /// Says so.
+    public init() {}
+
     /// For people.
     public var description: String { "stopped, as asked to; nothing was judged: run the same command again" }
+}
+
+extension Error {
+    /// Whether it says that the operator has stopped or cancelled the work, and nothing else.
+    public var isStop: Bool {
+        self is Stopped || self is CancellationError || (self as? PostgresError)?.code == .cancelled
+    }
 }
 
 extension StopRequest {

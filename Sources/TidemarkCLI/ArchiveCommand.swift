@@ -21,7 +21,7 @@ struct ArchiveCommand: AsyncParsableCommand {
         func run() async throws {
             try await Terminal.run(quiet: true) { terminal in
                 let report = try DatabaseArchive(archive.archive).report()
-                terminal.print(json ? try report.json() : report.text)
+                try terminal.print(json ? try report.json() : report.text)
                 return .done
             }
         }
@@ -39,8 +39,7 @@ struct ArchiveCommand: AsyncParsableCommand {
                 let archive = DatabaseArchive(archive.archive, stop: terminal.stop)
                 try await archive.check()
                 let report = try archive.report()
-                terminal.print(report.text)
-                terminal.print("\nEvery file is what was written.")
+                terminal.tell(report.text + "\n\nEvery file is what was written.")
                 return .done
             }
         }

@@ -80,8 +80,6 @@ struct DumpCommand: AsyncParsableCommand {
             guard archive.isStream else {
                 return try terminal.print(try await dump(into: archive.archive), json: output.json)
             }
-            // Whoever reads may go away: that is an error like any other, and the folder below is to be cleaned up.
-            signal(SIGPIPE, SIG_IGN)
             let report: RunReport
             if let manifests {
                 report = try await dump(into: manifests)

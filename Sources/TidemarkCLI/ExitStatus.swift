@@ -24,12 +24,14 @@ enum ExitStatus: Int32 {
         }
     }
 
-    init(_ error: any Error) {
+    /// - Parameters:
+    ///   - error: What ended the command.
+    ///   - isCancelled: Whether the operator had it cancelled: whatever it ended with then came of that.
+    init(_ error: any Error, isCancelled: Bool) {
         switch error {
+        case _ where isCancelled || error.isStop: self = .stopped
         case let error as PlanError where error.code == .usage: self = .usage
         case is UsageError: self = .usage
-        case let error as PostgresError where error.code == .cancelled: self = .stopped
-        case is CancellationError, is Stopped: self = .stopped
         default: self = .failed
         }
     }

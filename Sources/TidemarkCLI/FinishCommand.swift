@@ -15,7 +15,7 @@ struct FinishCommand: AsyncParsableCommand {
     func run() async throws {
         try await Terminal.run(quiet: true) { terminal in
             try await LedgerAdministration(target: target.endpoint()).finish(abandon: abandon)
-            terminal.print("The ledger is dropped.")
+            terminal.tell("The ledger is dropped.")
             return .done
         }
     }

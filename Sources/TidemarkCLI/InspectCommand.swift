@@ -23,9 +23,7 @@ struct InspectCommand: AsyncParsableCommand {
             var options = MigrationOptions.ofCommandLine
             omissions.apply(to: &options)
             let migration = try Migration(source: source.endpoint(), target: target.endpoint(), options: options)
-            let report = try await migration.inspect()
-            try terminal.print(report, json: output.json)
-            return report.isClear ? .done : .failed
+            return try terminal.print(try await migration.inspect(), json: output.json)
         }
     }
 }

@@ -22,7 +22,7 @@ struct PlanCommand: AsyncParsableCommand {
                 stop: terminal.stop
             )
             let report = try await migration.plan()
-            terminal.print(output.json ? try report.json() : report.text)
+            try terminal.print(output.json ? try report.json() : report.text)
             return .done
         }
     }

@@ -55,7 +55,7 @@ struct RebuildCommand: AsyncParsableCommand {
                     )
                     return try terminal.print(report, json: output.json)
                 }
-                return show(
+                return try show(
                     try await ledger.rebuildStatements(concurrently: concurrently, options: options),
                     on: terminal
                 )
@@ -70,13 +70,13 @@ struct RebuildCommand: AsyncParsableCommand {
             guard dryRun else {
                 return try terminal.print(try await migration.rebuild(concurrently: concurrently), json: output.json)
             }
-            return show(try await migration.rebuildStatements(concurrently: concurrently), on: terminal)
+            return try show(try await migration.rebuildStatements(concurrently: concurrently), on: terminal)
         }
     }
 
-    private func show(_ plan: (statements: [String], refused: [String]), on terminal: Terminal) -> ExitStatus {
-        for statement in plan.statements { terminal.print(script: "\(statement);") }
-        for reason in plan.refused { terminal.print("-- cannot be rebuilt: \(reason)") }
+    private func show(_ plan: (statements: [String], refused: [String]), on terminal: Terminal) throws -> ExitStatus {
+        for statement in plan.statements { try terminal.print(script: "\(statement);") }
+        for reason in plan.refused { try terminal.print("-- cannot be rebuilt: \(reason)") }
         return .done
     }
 }

@@ -102,6 +102,7 @@ private struct PlainLogHandler: LogHandler {
         gmtime_r(&now, &parts)
         func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : String(number) }
         let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
-        Terminal.write("\(clock) \(event.message)\n", to: STDERR_FILENO)
+        // A run goes on, whether or not anybody follows it.
+        try? Output.errors.write("\(clock) \(event.message)\n")
     }
 }

@@ -17,14 +17,7 @@ struct StandardOutput {
     }
 
     mutating func flush() throws {
-        try bytes.withUnsafeBytes { buffer in
-            var rest = buffer[...]
-            while !rest.isEmpty {
-                let written = write(STDOUT_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                guard written > 0 else { throw UsageError(description: "standard output does not take any more") }
-                rest = rest.dropFirst(written)
-            }
-        }
+        try bytes.withUnsafeBytes { try Output.standard.write($0) }
         bytes.removeAll(keepingCapacity: true)
     }
 }

@@ -17,7 +17,7 @@ struct StatusCommand: AsyncParsableCommand {
                 terminal.complain("the target has no ledger: no run has begun there")
                 return .failed
             }
-            terminal.print(output.json ? try status.json() : status.text)
+            try terminal.print(output.json ? try status.json() : status.text)
             return .done
         }
     }

@@ -36,18 +36,22 @@ final class Terminal: Sendable {
         report: String? = nil,
         _ body: @escaping @Sendable (Terminal) async throws -> ExitStatus
     ) async throws {
+        // Whoever reads the output may go away: that is no reason to end what is being done.
+        signal(SIGPIPE, SIG_IGN)
         let directory: ReportDirectory?
         do {
             directory = try report.map { try ReportDirectory($0) }
         } catch {
-            write("tidemark: \(error)\n", to: STDERR_FILENO)
+            try? Output.errors.write("tidemark: \(error)\n")
             throw ExitStatus.usage.code
         }
         let terminal = Terminal(quiet: quiet, directory: directory)
+        // Before the work begins: from its first moment on it can be asked to stop.
+        let trapped = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let work = Task { try await body(terminal) }
         let signals = Task {
             var count = 0
-            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+            for await _ in trapped {
                 count += 1
                 if count == 1 {
                     terminal.stop.request()
@@ -66,8 +70,8 @@ final class Terminal: Sendable {
         do {
             status = try await work.value
         } catch {
-            terminal.complain("\(error)")
-            status = ExitStatus(error)
+            status = ExitStatus(error, isCancelled: work.isCancelled)
+            terminal.complain(error.isStop ? "\(Stopped())" : "\(error)")
         }
         if status != .done { throw status.code }
     }
@@ -76,63 +80,72 @@ final class Terminal: Sendable {
     ///
     /// - Returns: The exit status it stands for.
     func print(_ report: RunReport, json: Bool) throws -> ExitStatus {
-        try directory?.write(report)
-        print(json ? try report.json() : report.text)
-        return ExitStatus(report.outcome)
+        try show(report, json: json, on: .standard)
     }
 
     /// The same on standard error, where standard output carries something else.
     func complain(_ report: RunReport, json: Bool) throws -> ExitStatus {
-        try directory?.write(report)
-        Self.write((json ? try report.json() : report.text) + "\n", to: STDERR_FILENO)
+        try show(report, json: json, on: .errors)
+    }
+
+    /// The verdict first, then the files: what was done and proven stays so, whether or not anybody can be told.
+    private func show(_ report: RunReport, json: Bool, on output: Output) throws -> ExitStatus {
+        let text = json ? try report.json() : report.text
+        do {
+            try output.write(text + "\n")
+        } catch {
+            complain("\(error)\nHINT: the outcome was: \(report.headline)")
+        }
+        write(report)
         return ExitStatus(report.outcome)
     }
 
-    func print(_ report: InspectionReport, json: Bool) throws {
-        print(json ? try report.json() : report.text)
+    private func write(_ report: RunReport) {
+        do {
+            try directory?.write(report)
+        } catch {
+            complain("\(error)")
+        }
     }
 
-    func print(_ text: String) {
-        Self.write(text + "\n", to: STDOUT_FILENO)
+    func print(_ report: InspectionReport, json: Bool) throws -> ExitStatus {
+        tell(json ? try report.json() : report.text)
+        return report.isClear ? .done : .failed
+    }
+
+    /// Prints what the command was called for.
+    ///
+    /// - Throws: ``OutputError`` when nobody takes it.
+    func print(_ text: String) throws {
+        try Output.standard.write(text + "\n")
     }
 
     /// Prints SQL that another program may read: as it is, but to a terminal.
-    func print(script: String) {
-        if isatty(STDOUT_FILENO) == 1 { return print(script) }
-        Self.writeRaw(script + "\n", to: STDOUT_FILENO)
+    ///
+    /// - Throws: ``OutputError``.
+    func print(script: String) throws {
+        if isatty(STDOUT_FILENO) == 1 { return try print(script) }
+        try Output.standard.writeRaw(script + "\n")
     }
 
+    /// Says what was done: the exit code says it as well, whether or not anybody takes the text.
+    func tell(_ text: String) {
+        do {
+            try print(text)
+        } catch {
+            complain("\(error)")
+        }
+    }
+
+    /// Where nobody takes errors either, the exit code is what is left.
     func complain(_ text: String) {
-        Self.write("tidemark: \(text)\n", to: STDERR_FILENO)
+        try? Output.errors.write("tidemark: \(text)\n")
     }
 
     /// Shows what a run tells.
     func show(_ event: RunEvent) {
-        if case .failed(let report) = event {
-            do {
-                try directory?.write(report)
-            } catch {
-                complain("\(error)")
-            }
-        }
+        if case .failed(let report) = event { write(report) }
         guard !isQuiet else { return }
         log.show(event)
-    }
-
-    /// Writes text for people: whatever names it holds, none of them moves a cursor.
-    static func write(_ text: String, to descriptor: Int32) {
-        writeRaw(Escaping.terminal(text, lines: true), to: descriptor)
-    }
-
-    private static func writeRaw(_ text: String, to descriptor: Int32) {
-        var text = text
-        text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                guard written > 0 else { return }
-                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-            }
-        }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Tidemark
 
 /// The command line: one subcommand per act.
@@ -28,4 +29,28 @@ struct TidemarkCommand: AsyncParsableCommand {
             FinishCommand.self,
         ]
     )
+
+    static func main() {
+        // Before anything else is opened.
+        Output.reserveDescriptors()
+        Task { await begin() }
+        dispatchMain()
+    }
+
+    private static func begin() async -> Never {
+        do {
+            var command = try await asyncParseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            exit()
+        } catch {
+            let code = exitCode(for: error)
+            guard code != .success, !(error is ExitCode) else { exit(withError: error) }
+            try? Output.errors.write(fullMessage(for: error) + "\n")
+            exit(withError: code)
+        }
+    }
 }

@@ -79,9 +79,78 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
+    /// Runs it, and as soon as there is a file of that name, sends SIGINT: once to its process group, as a terminal does
+    /// with Ctrl-C, or several times to it alone.
+    package func run(_ arguments: [String], interrupt times: Int, ofGroup: Bool, whenThere path: String) async throws
+        -> Outcome
+    {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        let result = try await Subprocess.run(
+            .path(FilePath(Self.path)),
+            arguments: Arguments(arguments),
+            environment: .inherit.updating(variables),
+            platformOptions: options,
+            input: .none,
+            output: .string(limit: 64 << 20),
+            error: .string(limit: 64 << 20)
+        ) { execution in
+            let limit = ContinuousClock.now + .seconds(20)
+            while access(path, F_OK) != 0, ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(5)) }
+            for _ in 0..<times {
+                try? execution.send(signal: .interrupt, toProcessGroup: ofGroup)
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
+    }
+
+    /// Runs it in a line of bash, where it is called "$TIDEMARK".
+    package func shell(_ line: String) async throws -> Outcome {
+        let result = try await Subprocess.run(
+            .name("bash"),
+            arguments: ["-c", line],
+            environment: .inherit.updating(variables).updating(["TIDEMARK": Self.path]),
+            input: .none,
+            output: .string(limit: 64 << 20),
+            error: .string(limit: 64 << 20)
+        )
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
+    }
+
+    /// Makes a folder with a `pg_dump` and a `pg_restore` that run some lines of sh before they do their work.
+    package static func makeTools(in folder: String, running lines: [String: String]) throws {
+        guard let bin = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"] else { throw TestServers.Missing() }
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for tool in ["pg_dump", "pg_restore"] {
+            let script = "#!/bin/sh\n\(lines[tool] ?? "")\nexec \(bin)/\(tool) \"$@\"\n"
+            try Data(script.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(tool)"))
+            chmod("\(folder)/\(tool)", 0o755)
+        }
+    }
+
     /// Runs it and, when it has not ended by then, sends it SIGINT, as Ctrl-C does.
     package func run(_ arguments: [String], interruptAfter delay: Duration) async throws -> Outcome {
         try await run(arguments, sending: .interrupt, after: delay)
+    }
+
+    /// The same twice: the second cancels what is at hand.
+    package func run(_ arguments: [String], interruptTwiceAfter delay: Duration) async throws -> Outcome {
+        let result = try await Subprocess.run(
+            .path(FilePath(Self.path)),
+            arguments: Arguments(arguments),
+            environment: .inherit.updating(variables),
+            input: .none,
+            output: .string(limit: 64 << 20),
+            error: .string(limit: 64 << 20)
+        ) { execution in
+            try await Task.sleep(for: delay)
+            for _ in 0..<2 {
+                try? execution.send(signal: .interrupt)
+                try await Task.sleep(for: .milliseconds(15))
+            }
+        }
+        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
     private var variables: [Environment.Key: String?] {

@@ -1,0 +1,68 @@
+import Glibc
+
+/// Writes files that are whole or not there, and says what the system says where that fails.
+package enum WholeFile {
+    /// Why a file could not be written.
+    package struct Failure: Error, CustomStringConvertible {
+        package let path: String
+        /// What the system says: `No space left on device`.
+        package let reason: String
+        package var description: String { "cannot write \(path): \(reason)" }
+    }
+
+    /// Writes a file under a name of its own and renames it: a reader sees the old one or the new one.
+    ///
+    /// - Parameters:
+    ///   - text: The content.
+    ///   - path: The file, which may be there.
+    /// - Throws: ``Failure``; nothing is left of the new file then.
+    package static func write(_ text: String, to path: String) throws {
+        var temporary = Array("\(path).XXXXXX".utf8CString)
+        // For its owner only, until it is known to be whole.
+        let descriptor = mkstemp(&temporary)
+        guard descriptor >= 0 else { throw failure(path) }
+        defer { Glibc.close(descriptor) }
+        do {
+            try writeAll(text, to: descriptor, path)
+            let mask = umask(0)
+            umask(mask)
+            guard fchmod(descriptor, 0o666 & ~mask) == 0, fsync(descriptor) == 0, rename(temporary, path) == 0 else {
+                throw failure(path)
+            }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Writes a file that nobody else may read, in a folder that nobody else may look into.
+    ///
+    /// - Parameters:
+    ///   - text: The content.
+    ///   - path: The file, which may be there.
+    /// - Throws: ``Failure``.
+    package static func writePrivate(_ text: String, to path: String) throws {
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure(path) }
+        defer { Glibc.close(descriptor) }
+        try writeAll(text, to: descriptor, path)
+    }
+
+    private static func writeAll(_ text: String, to descriptor: Int32, _ path: String) throws {
+        var text = text
+        try text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+                if written < 0, errno == EINTR { continue }
+                guard written > 0 else { throw failure(path) }
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+            }
+        }
+    }
+
+    /// What the last call has failed with.
+    private static func failure(_ path: String) -> Failure {
+        Failure(path: path, reason: String(cString: strerror(errno)))
+    }
+}
