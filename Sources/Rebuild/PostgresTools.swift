@@ -24,16 +24,14 @@ package struct PostgresTools: Sendable {
     ///   - major: The target's major version.
     ///   - directory: Where to look instead of the distributions' folders and PATH.
     /// - Returns: The tools.
-    /// - Throws: ``ToolError`` when there are none.
+    /// - Throws: ``ToolError`` when there are none; `CancellationError`.
     package static func find(major: Int, in directory: String?) async throws -> PostgresTools {
         // What Debian has in PATH is a Perl program that looks for the tools, each time, by rules of its own.
         let places: [String?] =
             directory.map { [$0] } ?? ["/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin", nil]
         var found: [String] = []
         for place in places {
-            guard let version = try? await version(of: "pg_dump", in: place),
-                try await Self.version(of: "pg_restore", in: place) == version
-            else { continue }
+            guard let version = try await version(in: place) else { continue }
             if version.major == major { return PostgresTools(directory: place, version: version) }
             found.append("\(version.major) in \(place ?? "PATH")")
         }
@@ -42,6 +40,18 @@ package struct PostgresTools: Sendable {
                 + (found.isEmpty ? "" : " (found \(found.joined(separator: ", ")))"),
             hint: "apt-get install postgresql-client-\(major), or name their folder with --pg-bin"
         )
+    }
+
+    /// nil where the two tools are not, or are not of one version.
+    private static func version(in directory: String?) async throws -> ServerVersion? {
+        do {
+            let version = try await version(of: "pg_dump", in: directory)
+            return try await Self.version(of: "pg_restore", in: directory) == version ? version : nil
+        } catch {
+            // A tool that was ended with us says nothing about what is installed.
+            try Task.checkCancellation()
+            return nil
+        }
     }
 
     /// Whether the server has a newer minor version of the tools' major: what that changed they do not know.
@@ -59,17 +69,20 @@ package struct PostgresTools: Sendable {
     ///   - arguments: Without any password.
     ///   - passwordFile: A file in the password file's format, given by name in the environment.
     /// - Returns: What it printed.
-    /// - Throws: ``ToolError``.
+    /// - Throws: ``ToolError``; `CancellationError` where the task was cancelled, whatever the tool said of that.
     package func run(_ tool: String, _ arguments: [String], passwordFile: String?) async throws -> ServerText {
         var environment = Self.withoutSecrets
         environment["PGPASSFILE"] = .some(passwordFile)
-        let result = try await Subprocess.run(
-            Self.executable(tool, in: directory),
-            arguments: Arguments(arguments),
-            environment: .inherit.updating(environment),
-            output: .bytes(limit: 256 << 20),
-            error: .string(limit: 16 << 20)
-        )
+        let result = try await Self.uncancelled(tool) {
+            try await Subprocess.run(
+                Self.executable(tool, in: directory),
+                arguments: Arguments(arguments),
+                environment: .inherit.updating(environment),
+                platformOptions: Self.inGroupOfItsOwn,
+                output: .bytes(limit: 256 << 20),
+                error: .string(limit: 16 << 20)
+            )
+        }
         guard result.terminationStatus.isSuccess else {
             let lines = ServerText(result.standardError).pieces(between: "\n").prefix(12).map(\.visible)
                 .joined(separator: "\n    ")
@@ -92,18 +105,40 @@ package struct PostgresTools: Sendable {
         "PGPASSFILE": nil, "LC_ALL": "C",
     ]
 
+    /// A terminal sends Ctrl-C to the whole group: it is for us to say what it ends.
+    private static var inGroupOfItsOwn: PlatformOptions {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        return options
+    }
+
+    /// Runs `body`; what a child that was killed with the task seems to have done wrong is not its own fault.
+    private static func uncancelled<Result>(_ tool: String, _ body: () async throws -> Result) async throws -> Result {
+        do {
+            let result = try await body()
+            try Task.checkCancellation()
+            return result
+        } catch {
+            try Task.checkCancellation()
+            throw ToolError("\(tool) cannot be run: \(error)")
+        }
+    }
+
     private static func executable(_ tool: String, in directory: String?) -> Executable {
         directory.map { .path(FilePath($0).appending(tool)) } ?? .name(tool)
     }
 
     private static func version(of tool: String, in directory: String?) async throws -> ServerVersion {
-        let result = try await Subprocess.run(
-            executable(tool, in: directory),
-            arguments: ["--version"],
-            environment: .inherit.updating(withoutSecrets),
-            output: .string(limit: 4096),
-            error: .discarded
-        )
+        let result = try await uncancelled(tool) {
+            try await Subprocess.run(
+                executable(tool, in: directory),
+                arguments: ["--version"],
+                environment: .inherit.updating(withoutSecrets),
+                platformOptions: inGroupOfItsOwn,
+                output: .string(limit: 4096),
+                error: .discarded
+            )
+        }
         guard let version = ServerVersion(ofTool: result.standardOutput) else {
             throw ToolError("\(tool) --version is not understood")
         }

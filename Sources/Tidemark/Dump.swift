@@ -223,8 +223,10 @@ struct Dump {
 
     private func tools(_ major: Int) async throws -> PostgresTools {
         for newer in major..<max(major, Self.newestTools) {
-            if let tools = try? await PostgresTools.find(major: newer, in: archive.options.toolDirectory) {
-                return tools
+            do {
+                return try await PostgresTools.find(major: newer, in: archive.options.toolDirectory)
+            } catch is ToolError {
+                continue
             }
         }
         return try await PostgresTools.find(major: max(major, Self.newestTools), in: archive.options.toolDirectory)

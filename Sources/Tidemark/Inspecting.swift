@@ -41,7 +41,7 @@ struct Inspecting {
                 )
             )
         }
-        findings += await Self.toolFindings(
+        findings += try await Self.toolFindings(
             servers: [source.identity.serverVersion, target.identity.serverVersion],
             directory: migration.options.toolDirectory
         )
@@ -53,7 +53,7 @@ struct Inspecting {
     }
 
     /// Whether `pg_dump` is installed, and knows what the servers know.
-    private static func toolFindings(servers: [ServerVersion], directory: String?) async -> [Finding] {
+    private static func toolFindings(servers: [ServerVersion], directory: String?) async throws -> [Finding] {
         do {
             let tools = try await PostgresTools.find(major: servers.map(\.major).max() ?? 0, in: directory)
             return Set(servers).filter(tools.areOlder(than:)).sorted().map { server in
@@ -67,7 +67,7 @@ struct Inspecting {
                     repair: "apt-get install --only-upgrade postgresql-client-\(server.major)"
                 )
             }
-        } catch {
+        } catch let error as ToolError {
             return [Finding("client", "pg_dump", .missing, .stops, "\(error)")]
         }
     }

@@ -40,7 +40,11 @@ final class RunRecorder: Sendable {
     func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
         do {
             return try await body()
-        } catch is Stopped {
+        } catch let error where error.isStop {
+            return finish(.stopped)
+        } catch  where Task.isCancelled {
+            // A connection or a child that was ended in the middle of something tells of it in its own way.
+            warn(["what was at hand was cancelled: \(error)"])
             return finish(.stopped)
         } catch {
             report.withLock { $0.failure = "\(error)" }

@@ -35,7 +35,7 @@ package struct Reparsing {
         defer { connection.rollBack() }
         do {
             return try print(text, doubt)
-        } catch let error as PostgresError where error.sqlState != nil && !connection.isBroken {
+        } catch let error as PostgresError where error.code == .statementFailed && !connection.isBroken {
             return nil
         }
     }

@@ -1,0 +1,109 @@
+import FoundationEssentials
+import Glibc
+import TestSupport
+import Testing
+
+@Suite struct `A child that is at work when the run is stopped` {
+    private static let schema = """
+        CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'v' || n FROM generate_series(1, 500) n;
+        CREATE VIEW w AS SELECT * FROM t; ANALYZE
+        """
+
+    private static func folder() -> String {
+        FileManager.default.temporaryDirectory.path + "/stop-\(UUID().uuidString)"
+    }
+
+    /// Where a tool rests, long enough to be met.
+    private enum Place: String, CaseIterable {
+        case version, restoreVersion, dump, list, script
+
+        func lines(_ marker: String) -> [String: String] {
+            let rest = ": >\(marker); exec sleep 60"
+            return switch self {
+            case .version: ["pg_dump": "if [ \"$1\" = --version ]; then \(rest); fi"]
+            case .restoreVersion: ["pg_restore": "if [ \"$1\" = --version ]; then \(rest); fi"]
+            case .dump: ["pg_dump": "if [ \"$1\" != --version ]; then \(rest); fi"]
+            case .list: ["pg_restore": "if [ \"$1\" = --list ]; then \(rest); fi"]
+            case .script: ["pg_restore": "case \"$*\" in *--file=-*) \(rest);; esac"]
+            }
+        }
+    }
+
+    @Test func `leaves a run that is stopped, in its exit code and its report, and can be continued`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let (tools, archive, reports) = (Self.folder(), Self.folder(), Self.folder())
+            defer { for path in [tools, archive, reports] { try? FileManager.default.removeItem(atPath: path) } }
+            let command = Command(
+                environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
+            )
+            func expectStopped(_ arguments: [String], at places: [Place], reported: Bool = true) async throws {
+                for place in places {
+                    let marker = "\(tools)/\(place.rawValue)-\(UUID().uuidString)"
+                    try Command.makeTools(in: tools, running: place.lines(marker))
+                    let report = reported ? ["--report", reports] : []
+                    let outcome = try await command.run(
+                        arguments + ["--pg-bin", tools] + report,
+                        interrupt: 2,
+                        ofGroup: false,
+                        whenThere: marker
+                    )
+                    let what = "\(arguments[0]) at \(place): \(outcome.errors)"
+                    #expect(outcome.code == 4, "\(what)")
+                    #expect(!outcome.errors.contains("not found") && !outcome.errors.contains("Error()"), "\(what)")
+                    guard reported else { continue }
+                    #expect(outcome.output.contains("STOPPED"), "\(what)")
+                    let json = try String(contentsOfFile: "\(reports)/report.json", encoding: .utf8)
+                    #expect(json.contains(#""outcome" : "stopped""#), "\(what)")
+                }
+            }
+            try await expectStopped(["inspect"], at: [.version, .restoreVersion], reported: false)
+            try await expectStopped(["dump", "--archive", archive], at: [.version, .restoreVersion, .dump])
+            try await expectStopped(["precopy"], at: Place.allCases)
+            #expect(try await command.run("precopy").code == 0)
+            try await expectStopped(["cutover"], at: Place.allCases)
+            let cutover = try await command.run("cutover")
+            #expect(cutover.code == 0, "\(cutover.errors)\(cutover.output)")
+            #expect(try await command.run("dump", "--archive", archive).code == 0)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `is not ended by a terminal's Ctrl-C, which asks for no more than an end of the run`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let (tools, archive) = (Self.folder(), Self.folder())
+            defer { for path in [tools, archive] { try? FileManager.default.removeItem(atPath: path) } }
+            let marker = "\(tools)/marker"
+            try Command.makeTools(
+                in: tools,
+                running: ["pg_dump": "if [ \"$1\" != --version ]; then : >\(marker); sleep 1; fi"]
+            )
+            let command = Command(environment: ["TIDEMARK_SOURCE": pair.source.conninfo])
+            let outcome = try await command.run(
+                ["dump", "--archive", archive, "--pg-bin", tools],
+                interrupt: 1,
+                ofGroup: true,
+                whenThere: marker
+            )
+            #expect(outcome.code == 4, "\(outcome.errors)")
+            #expect(outcome.output.contains("STOPPED"))
+        }
+    }
+
+    @Test func `or anything else that is, wherever the second Ctrl-C strikes`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let command = Command(
+                environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
+            )
+            var stopped = 0
+            for milliseconds in stride(from: 20, through: 900, by: 40) {
+                let outcome = try await command.run(["precopy"], interruptTwiceAfter: .milliseconds(milliseconds))
+                // Before the command has begun nothing is there to be stopped.
+                guard let code = outcome.code else { continue }
+                #expect([0, 4].contains(code), "after \(milliseconds) ms: \(outcome.errors)")
+                if code == 4 { stopped += 1 }
+            }
+            #expect(stopped > 0)
+            #expect(try await command.run("precopy").code == 0)
+        }
+    }
+}
