@@ -32,6 +32,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     /// - Throws: ``PostgresError`` with `.connectionFailed` when libpq cannot parse it.
     public init(_ connectionString: String, side: Side, role: String? = nil) throws {
         let given = try Self.parse(connectionString, side: side)
+        try Self.refuseMisread(connectionString, given, side)
         self.side = side
         self.connectionString = connectionString
         self.role = role
@@ -53,7 +54,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         // A bare name would be taken by libpq for a database on the default server: far too easy to hit by a typo.
         guard
             text.utf8.contains(UInt8(ascii: "="))
-                || ["postgres://", "postgresql://"].contains(where: { text.utf8.starts(with: $0.utf8) })
+                || ConnectionURI(text) != nil
         else {
             throw PostgresError(
                 .connectionFailed,
@@ -68,11 +69,36 @@ public struct Endpoint: Sendable, CustomStringConvertible {
             throw PostgresError(
                 .connectionFailed,
                 "libpq cannot parse the \(side.rawValue)'s connection string",
-                hint: "percent-encode special characters in a URI's user and password (@ is %40, / is %2F, : is %3A)"
+                hint: encodingHint
             )
         }
         defer { PQconninfoFree(options) }
         return values(of: options)
+    }
+
+    private static let encodingHint =
+        "percent-encode special characters in a URI (in user and password @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, % is %25)"
+
+    /// Refuses what libpq takes and reads otherwise than it was meant: a part of the password would be the host, the port
+    /// or the database, and be shown as such.
+    private static func refuseMisread(_ text: String, _ given: [String: String], _ side: Side) throws {
+        func refuse(_ what: String, hint: String) -> PostgresError {
+            PostgresError(.connectionFailed, "the \(side.rawValue)'s connection string \(what)", hint: hint)
+        }
+        if let uri = ConnectionURI(text), uri.isAmbiguous {
+            throw refuse("has an @, / or another special character that is not percent-encoded", hint: encodingHint)
+        }
+        let ports = (given["port"] ?? "").utf8.split(separator: UInt8(ascii: ","))
+        guard ports.allSatisfy({ port in String(port).flatMap { UInt16($0) } ?? 0 > 0 }) else {
+            throw refuse("has a port that is not a number from 1 to 65535", hint: encodingHint)
+        }
+        // libpq's own programs would read it as one; it would be shown whole.
+        if let name = given["dbname"], name.utf8.contains(UInt8(ascii: "=")) || ConnectionURI(name) != nil {
+            throw refuse(
+                "has a connection string for its database's name",
+                hint: "give the URI or the keyword=value pairs by themselves, without dbname= before them"
+            )
+        }
     }
 
     static func values(of options: UnsafeMutablePointer<PQconninfoOption>) -> [String: String] {

@@ -49,7 +49,9 @@ struct TidemarkCommand: AsyncParsableCommand {
         } catch {
             let code = exitCode(for: error)
             guard code != .success, !(error is ExitCode) else { exit(withError: error) }
-            try? Output.errors.write(fullMessage(for: error) + "\n")
+            // The parser repeats what it did not expect, which may be a piece of a connection string.
+            let message = CommandLineSecrets(CommandLine.arguments).removed(from: fullMessage(for: error))
+            try? Output.errors.write(message + "\n")
             exit(withError: code)
         }
     }

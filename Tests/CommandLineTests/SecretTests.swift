@@ -1,0 +1,104 @@
+import Glibc
+import Postgres
+import TestSupport
+import Testing
+
+@Suite struct `A password in a malformed connection string` {
+    /// What a generated password is made of: letters that occur in no message, and all that means something to libpq.
+    private static let letters = Array("QXZJVKW0789")
+    private static let marks = Array("@@@:/?#%&=+,;'\"\\ []{}$!~")
+
+    private static func password(_ random: inout SplitMix) -> String {
+        var password = ""
+        for _ in 0..<(2 + random.next(upTo: 3)) {
+            for _ in 0..<(4 + random.next(upTo: 4)) { password.append(letters[random.next(upTo: letters.count)]) }
+            for _ in 0..<random.next(upTo: 3) { password.append(marks[random.next(upTo: marks.count)]) }
+        }
+        return password
+    }
+
+    /// As people write them, not as they should.
+    private static func strings(_ password: String) -> [String] {
+        [
+            "postgres://me:\(password)@127.0.0.1:1/shop", "postgresql://me:\(password)@127.0.0.1:1,127.0.0.1:2/shop",
+            "postgres://me:\(password)@127.0.0.1:1/shop?connect_timeout=2", "postgres://me:\(password)@",
+            "postgres://:\(password)@127.0.0.1:1",
+            "postgres://127.0.0.1:1/shop?user=me&password=\(password)",
+            "Postgres://me:\(password)@127.0.0.1:1/shop?a=b",
+            "postgres:///postgres://me:\(password)@127.0.0.1:1/shop",
+            "host=127.0.0.1 port=1 dbname=shop user=me password=\(password)",
+            "host=127.0.0.1 port=1 dbname=shop user=me password='\(password)",
+            "host=127.0.0.1 port=1 password=\(password)' dbname=shop", "password=\(password)",
+            "host=127.0.0.1 port=1 user=me password='\(password)'x dbname=shop",
+            "dbname=postgres://me:\(password)@127.0.0.1:1/shop", "dbname='host=127.0.0.1 port=1 password=\(password)'",
+        ]
+            // With an @ in it what follows is a host like any other.
+            + (password.contains("@") ? [] : ["postgres://me:\(password)", "postgres://me:\(password)/shop"])
+    }
+
+    /// Every run of four of its characters that no mark interrupts.
+    private static func pieces(_ password: String) -> [String] {
+        let characters = Array(password)
+        return characters.indices.dropLast(3).map { String(characters[$0..<$0 + 4]) }
+            .filter { $0.allSatisfy(letters.contains) }
+    }
+
+    @Test func `is not shown, not even a piece of it`() throws {
+        var random = SplitMix(seed: 20_261_127)
+        for _ in 0..<400 {
+            let password = Self.password(&random)
+            let pieces = Self.pieces(password)
+            for text in Self.strings(password) {
+                for side in [Endpoint.Side.source, .target] {
+                    let shown: String
+                    do {
+                        let endpoint = try Endpoint(text, side: side)
+                        shown = endpoint.description
+                    } catch { shown = "\(error)" }
+                    for piece in pieces { #expect(!shown.contains(piece), "\(piece) of \(text) in: \(shown)") }
+                }
+            }
+        }
+    }
+
+    @Test func `is in no output of the command, nor where it was given as the wrong argument`() async throws {
+        var random = SplitMix(seed: 7)
+        let fixed = [
+            "p@QXZJ", "QXZJ@VKWQ@ZZZZ", "QXZJ/VKWQ", "QXZJ?VKWQ", "QXZJ#VKWQ", "QX%ZJVKW", "QXZJ@VKWQ/ZJZJ",
+            "QXZJ VKWQ",
+        ]
+        for password in fixed + (0..<4).map({ _ in Self.password(&random) }) {
+            for (index, text) in Self.strings(password).enumerated() {
+                // Each with one of the commands: a process is a tenth of a second.
+                let calls = [
+                    ["verify", "--source", text, "--target", text],
+                    ["inspect", "--source=\(text)", "--target=\(text)"],
+                    ["precopy", text], ["status", "--target", text], ["verify", "--souce", text, "--target=\(text)"],
+                    ["plan", "--source"] + text.split(separator: " ").map(String.init),
+                ]
+                let outcome = try await Command().run(calls[(index + password.count) % calls.count], killAfter: nil)
+                #expect(outcome.code != 0)
+                for piece in Self.pieces(password) {
+                    #expect(
+                        !(outcome.output + outcome.errors).contains(piece),
+                        "\(piece) of \(text): \(outcome.errors)"
+                    )
+                }
+            }
+        }
+    }
+
+    @Test func `is taken where it is well-formed, and so is an @ that means itself`() throws {
+        for (text, shown) in [
+            ("postgres://me:a%40b%2Fc@shop.example:5433/main", "shop.example:5433/main"),
+            ("postgres://me:a?b#c@shop.example/main", "shop.example/main"),
+            ("postgres://me@shop.example/main", "shop.example/main"),
+            ("postgres://shop.example/main?user=me@server", "shop.example/main"),
+            ("postgres://me:pw@a:1,b:2/main", "a,b:1,2/main"),
+            ("host=@abstract user=me password=a@b/c dbname=main", "@abstract/main"),
+            ("postgres://me:pw@[::1]:5433/main", "::1:5433/main"),
+        ] {
+            #expect(try Endpoint(text, side: .source).description == shown)
+        }
+    }
+}
