@@ -154,7 +154,7 @@ extension Ledger {
                 "the target is not empty and holds no ledger of ours: "
                     + names.joined(separator: ", ") + (present.count > 5 ? ", …" : ""),
                 hint:
-                    "give an empty database (createdb -T template0 …), or --adopt if it was filled from this source by other means; nothing was written"
+                    "give an empty database (createdb -T template0 …), or take what was filled from the source by other means: tidemark precopy --adopt; nothing was written"
             )
         }
     }

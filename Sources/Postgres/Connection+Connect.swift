@@ -38,7 +38,7 @@ extension Connection {
             "cannot connect to the \(side) (\(endpoint)): \(message)",
             sqlState: isBusy ? "53300" : nil,
             hint: isBusy
-                ? "use fewer jobs (--jobs, --index-jobs), or free connections on the server"
+                ? "free connections on the server, or run the command with fewer jobs"
                 : "try the same connection string with psql; it is given by --\(side) or TIDEMARK_\(side.uppercased())"
         )
     }

@@ -18,6 +18,7 @@ struct DumpCommand: AsyncParsableCommand {
     @OptionGroup var archive: ArchiveOption
     @OptionGroup var plan: PlanArguments
     @OptionGroup var omissions: OmissionArguments
+    @OptionGroup var tools: ToolsArgument
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
@@ -51,9 +52,6 @@ struct DumpCommand: AsyncParsableCommand {
     )
     var splitFiles: ByteSize?
 
-    @Option(help: ArgumentHelp("Where pg_dump is; by default PATH and the usual folders.", valueName: "folder"))
-    var pgBin: String?
-
     func validate() throws {
         guard (1...19).contains(level) else { throw ValidationError("--level is 1 to 19") }
         guard (0...64).contains(threads) else { throw ValidationError("--threads is 0 to 64") }
@@ -67,7 +65,7 @@ struct DumpCommand: AsyncParsableCommand {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = try plan.options()
             omissions.apply(to: &options)
-            if let pgBin { options.toolDirectory = pgBin }
+            tools.apply(to: &options)
             func dump(into folder: String) async throws -> RunReport {
                 var written = DatabaseArchive(folder, options: options, stop: terminal.stop, observer: terminal.show)
                 written.isConsistent = consistent

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Postgres
 import Report
 import Tidemark
 
@@ -16,12 +17,18 @@ struct InspectCommand: AsyncParsableCommand {
     @OptionGroup var source: SourceOption
     @OptionGroup var target: TargetOption
     @OptionGroup var omissions: OmissionArguments
+    @OptionGroup var tools: ToolsArgument
     @OptionGroup var output: OutputOptions
+
+    @Option(help: ArgumentHelp("Leave a table out, as precopy will; repeatable.", valueName: "schema.table"))
+    var exclude: [String] = []
 
     func run() async throws {
         try await Terminal.run(quiet: output.quiet) { terminal in
             var options = MigrationOptions.ofCommandLine
             omissions.apply(to: &options)
+            tools.apply(to: &options)
+            for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
             let migration = try Migration(source: source.endpoint(), target: target.endpoint(), options: options)
             return try terminal.print(try await migration.inspect(), json: output.json)
         }

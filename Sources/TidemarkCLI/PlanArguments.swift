@@ -25,7 +25,7 @@ struct PlanArguments: ParsableArguments {
     )
     var config: String?
 
-    @Option(name: .shortAndLong, help: "Chunks copied, and ranges compared, at the same time (4).")
+    @Option(name: .jobs, help: "Chunks copied, and ranges compared, at the same time (4).")
     var jobs: Int?
 
     /// The file's options with the command line's laid over them.
@@ -51,6 +51,11 @@ struct PlanArguments: ParsableArguments {
     }
 }
 
+extension NameSpecification {
+    /// `--jobs 2`, `-j 2` and, as `pg_dump` takes it, `-j2`.
+    static var jobs: NameSpecification { [.customShort("j", allowingJoined: true), .customLong("jobs")] }
+}
+
 /// What decides over building keys and definitions.
 struct BuildArguments: ParsableArguments {
     @Option(help: "Keys and indexes built at the same time (2).")
@@ -59,16 +64,29 @@ struct BuildArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Memory for all index builds together (512MB).", valueName: "size"))
     var indexMemory: ByteSize?
 
-    @Option(help: ArgumentHelp("The folder of pg_dump and pg_restore.", valueName: "dir"))
-    var pgBin: String?
-
+    @OptionGroup var tools: ToolsArgument
     @OptionGroup var omissions: OmissionArguments
 
     func apply(to options: inout MigrationOptions) throws {
         if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
         if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
-        if let pgBin { options.toolDirectory = pgBin }
+        tools.apply(to: &options)
         omissions.apply(to: &options)
+    }
+}
+
+/// Where PostgreSQL's own tools are.
+struct ToolsArgument: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The folder of pg_dump and pg_restore; by default PATH and the usual folders.",
+            valueName: "dir"
+        )
+    )
+    var pgBin: String?
+
+    func apply(to options: inout MigrationOptions) {
+        if let pgBin { options.toolDirectory = pgBin }
     }
 }
 

@@ -54,7 +54,7 @@ struct RestoreCommand: AsyncParsableCommand {
 
 /// How much is done at the same time.
 struct JobsArgument: ParsableArguments {
-    @Option(name: .shortAndLong, help: "Files loaded, and ranges compared, at the same time (4).")
+    @Option(name: .jobs, help: "Files loaded, and ranges compared, at the same time (4).")
     var jobs: Int?
 
     func apply(to options: inout MigrationOptions) throws {

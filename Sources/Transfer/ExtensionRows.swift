@@ -33,7 +33,8 @@ package enum ExtensionRows {
                     .unexpectedAnswer,
                     "extension \(wanted.table.extension.visible) has no table \(wanted.table.qualifiedName) on the target, "
                         + "and \(wanted.rows) rows on the source",
-                    hint: "the extension has another version or schema there; leave the rows out with --exclude"
+                    hint: "the extension has another version or schema there; "
+                        + "leave the rows out: --exclude of precopy, cutover and dump"
                 )
             }
             return (wanted, there)
