@@ -159,6 +159,7 @@ package struct ArchiveDirectory: Sendable {
         let file = "\(folder)/\(Self.manifestName)"
         guard FileManager.default.fileExists(atPath: file) else { return nil }
         let (manifest, sha256): (Manifest, String) = try Self.document(file, versioned: \.format)
+        try manifest.checkNumbers(in: file)
         return Generation(manifest: manifest, folder: folder, sha256: sha256)
     }
 

@@ -37,12 +37,14 @@ package struct ArchivedCatalog: Sendable, Codable {
     /// - Throws: ``ArchiveError``.
     package init(of generation: ArchiveDirectory.Generation) throws {
         let entry = generation.manifest.catalog
+        let file = "\(generation.folder)/\(entry.name)"
         var document = Data()
         try FrameReader(entry, in: generation.folder).read { document.append(contentsOf: $0) }
         do {
             self = try JSONDecoder().decode(Self.self, from: document)
         } catch {
-            throw ArchiveError(.damaged, "\(generation.folder)/\(entry.name)", "cannot be understood: \(error)")
+            throw ArchiveError(.damaged, file, "cannot be understood: \(error)")
         }
+        try checkNumbers(in: file)
     }
 }

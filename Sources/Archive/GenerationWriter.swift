@@ -163,9 +163,12 @@ package final class GenerationWriter: Sendable {
         guard let bytes = FileManager.default.contents(atPath: path) else { return [] }
         // A line that was cut has no newline, and is none.
         let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { bytes[..<$0] } ?? Data()
-        return whole.split(separator: UInt8(ascii: "\n")).compactMap {
+        let lines = whole.split(separator: UInt8(ascii: "\n")).compactMap {
             try? JSONDecoder().decode(Line.self, from: Data($0))
         }
+        // What cannot be understood or cannot be true is read once more.
+        var check = NumberCheck(path)
+        return lines.filter { (try? check.add($0.chunk)) != nil }
     }
 }
 
