@@ -9,7 +9,7 @@ extension ArchiveDirectory {
         try KnownFile(manifest.definitions, in: generation.folder).read { _ in }
         _ = try ArchivedCatalog(of: generation)
         for file in manifest.largeObjectFiles { try FrameReader(file, in: generation.folder).read { _ in } }
-        for table in manifest.extensionTables ?? [] { try table.read(in: generation.folder) { _ in } }
+        for table in manifest.extensionTables ?? [] { try table.readPieces(in: generation.folder) { _, _ in } }
         for table in manifest.tables {
             for chunk in table.chunks { try check(chunk, of: table, in: generation.folder) }
         }
@@ -22,7 +22,7 @@ extension ArchiveDirectory {
             return
         }
         var sum = LineSum()
-        for written in chunk.written { try FrameReader(written, in: folder).readRows { sum.add($0) } }
+        for written in chunk.written { try FrameReader(written, in: folder).readPieces { sum.add($0, endsLine: $1) } }
         guard sum.rows == chunk.rows, sum.fingerprint == chunk.fingerprint else {
             throw ArchiveError(
                 .damaged,

@@ -24,18 +24,21 @@ package struct ArchivedExtensionTable: Sendable, Codable {
         return ExtensionContents(table: table, rows: rows, fingerprint: fingerprint, position: position)
     }
 
-    /// Hands over its rows as lines of COPY text.
+    /// Hands over its rows as lines of COPY text, in pieces.
     ///
     /// - Parameters:
     ///   - folder: The generation's.
-    ///   - body: Takes a row with its newline, valid only during the call.
+    ///   - body: Takes a piece, valid only during the call, and whether it ends its row, with the newline.
     /// - Throws: ``ArchiveError`` where they are not those that were read, and what `body` throws.
-    package func read(in folder: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    package func readPieces(
+        in folder: String,
+        _ body: (_ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Void
+    ) throws {
         var sum = LineSum()
         for file in written {
-            try FrameReader(file, in: folder).readRows { row in
-                sum.add(row)
-                try body(row)
+            try FrameReader(file, in: folder).readPieces { piece, endsRow in
+                sum.add(piece, endsLine: endsRow)
+                try body(piece, endsRow)
             }
         }
         guard table.isSequence || (sum.rows == rows && sum.fingerprint == fingerprint) else {

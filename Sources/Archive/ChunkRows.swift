@@ -44,37 +44,48 @@ package struct ChunkRows {
         }
     }
 
-    /// Hands over the rows, each with its newline.
+    /// Hands over the rows, in pieces.
     ///
-    /// - Parameter body: Takes a row, valid only during the call.
+    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row, with the newline.
     /// - Throws: ``ArchiveError``, and what `body` throws.
-    package func read(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    package func readPieces(_ body: (_ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Void) throws {
         let lists = try keeps.map { keep in
             (generation: keep.generation, keys: try keys(of: keep.file, keep.generation))
         }
         for source in sources {
+            let folder = folders[source.generation]
             // A row stays if every later list has its key.
             let later = lists.filter { $0.generation > source.generation }.map(\.keys)
-            try FrameReader(source.file, in: folders[source.generation]).readRows { row in
-                if !later.isEmpty {
-                    let key = key(of: row)
-                    guard later.allSatisfy({ $0.contains(key) }) else { return }
-                }
-                try body(row)
+            guard !later.isEmpty else {
+                try FrameReader(source.file, in: folder).readPieces(body)
+                continue
             }
+            try KeptRows(source.file, in: folder, keyFields: keyFields) { key in
+                later.allSatisfy { $0.contains(key) }
+            }.readPieces(body)
+        }
+    }
+
+    /// Hands over the rows, each with its newline and held in memory.
+    ///
+    /// - Parameter body: Takes a row, valid only during the call.
+    /// - Throws: ``ArchiveError``, and what `body` throws.
+    package func read(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var rest: [UInt8] = []
+        try readPieces { piece, endsRow in
+            guard !rest.isEmpty || !endsRow else { return try body(piece) }
+            rest.append(contentsOf: piece)
+            guard endsRow else { return }
+            try rest.withUnsafeBytes(body)
+            rest.removeAll(keepingCapacity: true)
         }
     }
 
     private func keys(of file: FileEntry, _ generation: Int) throws -> Set<[UInt8]> {
         var keys: Set<[UInt8]> = []
-        keys.reserveCapacity(file.rows)
+        // No more than the file can hold: every line has a newline at least.
+        keys.reserveCapacity(min(file.rows, file.contentBytes, 1 << 20))
         try FrameReader(file, in: folders[generation]).readRows { row in keys.insert(Array(row.dropLast())) }
         return keys
-    }
-
-    /// The key's fields as COPY has them, a tab in between: the same text wherever the same key stands.
-    private func key(of row: UnsafeRawBufferPointer) -> [UInt8] {
-        let fields = row.dropLast().split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
-        return Array(keyFields.map { fields[$0] }.joined(separator: [UInt8(ascii: "\t")]))
     }
 }

@@ -69,6 +69,33 @@ final class FrameCompressor {
         next = (next + 1) % lanes.count
     }
 
+    /// Makes a frame of one row that is longer than what is kept in memory.
+    ///
+    /// - Parameters:
+    ///   - bytes: How long it is.
+    ///   - nextPiece: Its pieces, one after the other, each valid until the next; nil at the end.
+    ///   - write: Takes the frame.
+    /// - Throws: ``ArchiveError``, and what `nextPiece` and `write` throw.
+    func compress(
+        _ bytes: Int,
+        nextPiece: () throws -> UnsafeRawBufferPointer?,
+        _ write: Writing
+    ) throws {
+        try finish(write)
+        let context = lanes[next].context
+        lanes[next].frame = Frame(contentBytes: bytes, rows: 1)
+        try check(ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes)))
+        while let piece = try nextPiece() {
+            var input = ZSTD_inBuffer(src: piece.baseAddress, size: piece.count, pos: 0)
+            while input.pos < input.size {
+                var out = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
+                try check(ZSTD_compressStream2(context, &out, &input, ZSTD_e_continue))
+                try write(UnsafeRawBufferPointer(rebasing: output[..<out.pos]), nil)
+            }
+        }
+        try end(next, ZSTD_inBuffer(src: nil, size: 0, pos: 0), write)
+    }
+
     /// Hands over what is still being made.
     func finish(_ write: Writing) throws {
         for offset in lanes.indices { try fetch((next + offset) % lanes.count, write) }

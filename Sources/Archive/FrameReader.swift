@@ -69,28 +69,46 @@ package final class FrameReader {
         }
     }
 
+    /// Hands over the rows in pieces, none of which belongs to two rows.
+    ///
+    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row, with the newline.
+    /// - Throws: As ``read(_:)``.
+    package func readPieces(_ body: (_ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Void) throws {
+        var isWithinRow = false
+        try read { content in
+            var start = 0
+            while let end = content.newline(from: start) {
+                try body(UnsafeRawBufferPointer(rebasing: content[start...end]), true)
+                start = end + 1
+                isWithinRow = false
+            }
+            guard start < content.count else { return }
+            try body(UnsafeRawBufferPointer(rebasing: content[start...]), false)
+            isWithinRow = true
+        }
+        guard !isWithinRow else { throw ArchiveError(.damaged, file.path, "ends within a row") }
+    }
+
     /// Hands over the rows one by one, each with its newline and valid only during the call.
     ///
-    /// - Parameter body: Takes a row.
+    /// A row is held in memory: where it may be of any length, ``readPieces(_:)`` serves.
+    ///
+    /// - Parameters:
+    ///   - longest: A longer row is none of ours, in bytes.
+    ///   - body: Takes a row.
     /// - Throws: As ``read(_:)``.
-    package func readRows(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    package func readRows(longest: Int = .max, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         var rest: [UInt8] = []
-        try read { piece in
-            var start = 0
-            while let end = piece.newline(from: start) {
-                let row = UnsafeRawBufferPointer(rebasing: piece[start...end])
-                if rest.isEmpty {
-                    try body(row)
-                } else {
-                    rest.append(contentsOf: row)
-                    try rest.withUnsafeBytes(body)
-                    rest.removeAll(keepingCapacity: true)
-                }
-                start = end + 1
+        try readPieces { piece, endsRow in
+            guard rest.count <= longest - piece.count else {
+                throw ArchiveError(.damaged, file.path, "has a row of more than \(longest) bytes")
             }
-            rest.append(contentsOf: piece[start...])
+            guard !rest.isEmpty || !endsRow else { return try body(piece) }
+            rest.append(contentsOf: piece)
+            guard endsRow else { return }
+            try rest.withUnsafeBytes(body)
+            rest.removeAll(keepingCapacity: true)
         }
-        guard rest.isEmpty else { throw ArchiveError(.damaged, file.path, "ends within a row") }
     }
 
     private func check(_ result: Int) throws -> Int {

@@ -8,6 +8,10 @@ package final class FrameWriter {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: frameBytes, alignment: 64)
     private var filled = 0
     private var bufferedRows = 0
+    /// Bytes of a row behind those that are whole.
+    private var begun = 0
+    /// Holds a row that is too long for the buffer.
+    private var spool: RowSpool?
     /// nil until there is something to write.
     private var file: OpenFile?
     private var finished: [FileEntry] = []
@@ -32,14 +36,30 @@ package final class FrameWriter {
     deinit { buffer.deallocate() }
 
     /// Adds a row, with its newline.
-    package func append(_ row: UnsafeRawBufferPointer) throws {
-        if row.count > buffer.count - filled {
+    package func append(_ row: UnsafeRawBufferPointer) throws { try append(row, endsRow: true) }
+
+    /// Adds a piece of a row; of a long row no more than a frame's bytes are in memory at a time.
+    ///
+    /// - Parameters:
+    ///   - piece: The piece.
+    ///   - endsRow: Whether it is the row's last, with the newline.
+    /// - Throws: ``ArchiveError``.
+    package func append(_ piece: UnsafeRawBufferPointer, endsRow: Bool) throws {
+        if let spool { return try append(piece, endsRow: endsRow, to: spool) }
+        if piece.count > buffer.count - filled - begun {
             try flush()
-            // Straight out of whose memory it is.
-            if row.count > buffer.count { return try compress(row, rows: 1) }
+            if piece.count > buffer.count - begun {
+                // Straight out of whose memory it is.
+                if endsRow, begun == 0 { return try compressor.compress(piece, rows: 1, write) }
+                return try append(piece, endsRow: endsRow, to: try beginSpool())
+            }
         }
-        UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + row.count]).copyMemory(from: row)
-        filled += row.count
+        let place = filled + begun
+        UnsafeMutableRawBufferPointer(rebasing: buffer[place..<place + piece.count]).copyMemory(from: piece)
+        begun += piece.count
+        guard endsRow else { return }
+        filled += begun
+        begun = 0
         bufferedRows += 1
     }
 
@@ -48,20 +68,40 @@ package final class FrameWriter {
     /// - Returns: What the manifest tells of the files, which are on disk; none where no row came.
     /// - Throws: ``ArchiveError``.
     package func finish() throws -> [FileEntry] {
+        precondition(begun == 0 && spool == nil, "a row was not ended")
         try flush()
         try compressor.finish(write)
         try closeFile()
         return finished
     }
 
+    /// Makes a frame of the rows that are whole; what has begun behind them stays, at the front.
     private func flush() throws {
         guard filled > 0 else { return }
-        try compress(UnsafeRawBufferPointer(rebasing: buffer[..<filled]), rows: bufferedRows)
+        try compressor.compress(UnsafeRawBufferPointer(rebasing: buffer[..<filled]), rows: bufferedRows, write)
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[filled..<filled + begun]))
         (filled, bufferedRows) = (0, 0)
     }
 
-    private func compress(_ bytes: UnsafeRawBufferPointer, rows: Int) throws {
-        try compressor.compress(bytes, rows: rows, write)
+    // MARK: Rows that are longer than a frame's bytes
+
+    /// A frame tells first how much it holds: a row whose end is not known yet waits on disk.
+    private func beginSpool() throws -> RowSpool {
+        // The file comes into being anyhow, and says where there is room.
+        let open = try file ?? OpenFile(file: makeFile())
+        file = open
+        let spool = try RowSpool(beside: open.file)
+        try spool.append(UnsafeRawBufferPointer(rebasing: buffer[..<begun]))
+        begun = 0
+        self.spool = spool
+        return spool
+    }
+
+    private func append(_ piece: UnsafeRawBufferPointer, endsRow: Bool, to spool: RowSpool) throws {
+        try spool.append(piece)
+        guard endsRow else { return }
+        try compressor.compress(spool.bytes, nextPiece: spool.nextPiece, write)
+        self.spool = nil
     }
 
     /// Takes a frame, in pieces; the last of them tells what the frame holds.

@@ -6,6 +6,8 @@ package import Postgres
 /// What a generation of an archive holds (docs/ARCHIVE_FORMAT.md).
 package struct Manifest: Sendable, Codable {
     package static let formatVersion = 1
+    /// A line with a page of a large object: two characters for each byte of a mebibyte, its oid and its number.
+    package static let longestPage = (2 << 20) + 1024
 
     /// How the fingerprints were made.
     package struct Hash: Sendable, Codable, Hashable {

@@ -7,28 +7,80 @@ package enum XXH64 {
     private static let prime4: UInt64 = 0x85EB_CA77_C2B2_AE63
     private static let prime5: UInt64 = 0x27D4_EB2F_1656_67C5
 
+    /// The four sums that stripes of 32 bytes go into.
+    private struct Lanes: Hashable {
+        private var first = prime1 &+ prime2
+        private var second = prime2
+        private var third: UInt64 = 0
+        private var fourth = 0 &- prime1
+
+        @inline(__always)
+        mutating func add(_ stripe: UnsafeRawBufferPointer, at position: Int) {
+            first = round(first, stripe.word(position))
+            second = round(second, stripe.word(position + 8))
+            third = round(third, stripe.word(position + 16))
+            fourth = round(fourth, stripe.word(position + 24))
+        }
+
+        @inline(__always)
+        var sum: UInt64 {
+            let hash = rotate(first, 1) &+ rotate(second, 7) &+ rotate(third, 12) &+ rotate(fourth, 18)
+            return merge(merge(merge(merge(hash, first), second), third), fourth)
+        }
+    }
+
+    /// The hash of bytes that come in pieces.
+    struct Stream: Hashable {
+        private var lanes = Lanes()
+        private var count: UInt64 = 0
+        /// What is left of the last stripe, fewer than 32 bytes.
+        private var rest: [UInt8] = []
+
+        mutating func add(_ bytes: UnsafeRawBufferPointer) {
+            count += UInt64(bytes.count)
+            var position = 0
+            if !rest.isEmpty {
+                position = min(32 - rest.count, bytes.count)
+                rest.append(contentsOf: bytes[..<position])
+                guard rest.count == 32 else { return }
+                rest.withUnsafeBytes { lanes.add($0, at: 0) }
+                rest.removeAll(keepingCapacity: true)
+            }
+            while position + 32 <= bytes.count {
+                lanes.add(bytes, at: position)
+                position += 32
+            }
+            rest.append(contentsOf: bytes[position...])
+        }
+
+        /// The hash of all of them.
+        var hash: UInt64 {
+            rest.withUnsafeBytes { finish(count >= 32 ? lanes.sum : prime5, count: count, rest: $0, from: 0) }
+        }
+    }
+
     /// The hash of bytes, with seed 0.
     package static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var position = 0
-        var hash: UInt64
+        var hash = prime5
         if bytes.count >= 32 {
-            var lanes: (UInt64, UInt64, UInt64, UInt64) = (prime1 &+ prime2, prime2, 0, 0 &- prime1)
+            var lanes = Lanes()
             while position + 32 <= bytes.count {
-                lanes.0 = round(lanes.0, bytes.word(position))
-                lanes.1 = round(lanes.1, bytes.word(position + 8))
-                lanes.2 = round(lanes.2, bytes.word(position + 16))
-                lanes.3 = round(lanes.3, bytes.word(position + 24))
+                lanes.add(bytes, at: position)
                 position += 32
             }
-            hash = rotate(lanes.0, 1) &+ rotate(lanes.1, 7) &+ rotate(lanes.2, 12) &+ rotate(lanes.3, 18)
-            hash = merge(hash, lanes.0)
-            hash = merge(hash, lanes.1)
-            hash = merge(hash, lanes.2)
-            hash = merge(hash, lanes.3)
-        } else {
-            hash = prime5
+            hash = lanes.sum
         }
-        hash &+= UInt64(bytes.count)
+        return finish(hash, count: UInt64(bytes.count), rest: bytes, from: position)
+    }
+
+    private static func finish(
+        _ hash: UInt64,
+        count: UInt64,
+        rest bytes: UnsafeRawBufferPointer,
+        from start: Int
+    ) -> UInt64 {
+        var (hash, position) = (hash &+ count, start)
         while position + 8 <= bytes.count {
             hash = rotate(hash ^ round(0, bytes.word(position)), 27) &* prime1 &+ prime4
             position += 8

@@ -50,7 +50,7 @@ extension DatabaseArchive {
         try stop.check()
     }
 
-    /// Hands over a table as COPY text, row by row.
+    /// Hands over a table as COPY text, row by row; the longest row is held in memory.
     ///
     /// - Parameters:
     ///   - table: The table.
@@ -64,13 +64,34 @@ extension DatabaseArchive {
         at generation: Int? = nil,
         _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> [ServerText] {
+        try read(table, at: generation) { try $0.read(body) }
+    }
+
+    /// Hands over a table as COPY text, in pieces that may begin and end within a row.
+    ///
+    /// - Parameters:
+    ///   - table: The table.
+    ///   - generation: The generation wanted; nil: the newest.
+    ///   - body: Takes a piece, valid only during the call.
+    /// - Returns: The columns, in the order of the fields.
+    /// - Throws: ``ArchiveError``, and what `body` throws.
+    @discardableResult
+    public func stream(
+        _ table: QualifiedName,
+        at generation: Int? = nil,
+        _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> [ServerText] {
+        try read(table, at: generation) { try $0.readPieces { piece, _ in try body(piece) } }
+    }
+
+    private func read(_ table: QualifiedName, at generation: Int?, _ chunk: (ChunkRows) throws -> Void) throws
+        -> [ServerText]
+    {
         let generations = try ArchiveDirectory.open(path).generations(upTo: generation)
         guard let archived = generations.last?.manifest.table(table) else {
             throw ArchiveError(.refused, path, "has no table \(table)", hint: "write it as schema.table")
         }
-        for chunk in archived.chunks {
-            try ChunkRows(generations, of: archived, chunk.range).read(body)
-        }
+        for range in archived.chunks.map(\.range) { try chunk(ChunkRows(generations, of: archived, range)) }
         return archived.columns
     }
 }

@@ -31,7 +31,8 @@ extension Session {
             try await target.run { connection in
                 try ExtensionRows.replace(tables.map(\.contents), on: connection, epoch: epoch) { table, copyIn in
                     try connection.load(copyIn) { put in
-                        try byName[table.qualifiedName]?.read(in: generation.folder, put)
+                        try byName[table.qualifiedName]?.readPieces(in: generation.folder) { piece, _ in try put(piece)
+                        }
                     }
                 }
             }

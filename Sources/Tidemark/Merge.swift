@@ -100,7 +100,9 @@ struct Merge {
                         let table = tables[item.table]
                         let chunk = table.chunks[item.chunk]
                         let frames = try FrameWriter(compression) { try writer.newFile("zst") }
-                        try ChunkRows(generations, of: table, chunk.range).read { try frames.append($0) }
+                        try ChunkRows(generations, of: table, chunk.range).readPieces {
+                            try frames.append($0, endsRow: $1)
+                        }
                         let written = try frames.finish()
                         let rows = written.reduce(0) { $0 + $1.rows }
                         guard rows == chunk.rows else {
@@ -131,7 +133,7 @@ struct Merge {
     ) throws -> [ArchivedExtensionTable]? {
         try wanted.manifest.extensionTables?.map { archived in
             let frames = try FrameWriter(archive.compression) { try writer.newFile("zst") }
-            try archived.read(in: wanted.last.folder) { try frames.append($0) }
+            try archived.readPieces(in: wanted.last.folder) { try frames.append($0, endsRow: $1) }
             return ArchivedExtensionTable(archived.contents, written: try frames.finish())
         }
     }
@@ -149,7 +151,7 @@ struct Merge {
                 let oids = held.filter { $0.file == file.name }.map(\.object.oid)
                 let names = Set(oids.map { Array("\($0)".utf8) })
                 let frames = try FrameWriter(Compression(level: archive.level)) { try writer.newFile("zst") }
-                try FrameReader(file, in: generation.folder).readRows { row in
+                try FrameReader(file, in: generation.folder).readRows(longest: Manifest.longestPage) { row in
                     if names.contains(Array(row.prefix { $0 != UInt8(ascii: "\t") })) { try frames.append(row) }
                 }
                 guard let written = try frames.finish().first else { continue }

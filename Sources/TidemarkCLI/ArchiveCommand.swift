@@ -86,7 +86,7 @@ struct ArchiveCommand: AsyncParsableCommand {
             try await Terminal.run(quiet: true) { terminal in
                 let name = try QualifiedName(argument: table)
                 var output = StandardOutput()
-                let columns = try DatabaseArchive(archive.archive).read(name, at: until) { try output.append($0) }
+                let columns = try DatabaseArchive(archive.archive).stream(name, at: until) { try output.append($0) }
                 try output.flush()
                 let list = columns.map { Identifier($0).quoted }.joined(separator: ", ")
                 terminal.complain("COPY \(name.quoted) (\(list)) FROM STDIN")

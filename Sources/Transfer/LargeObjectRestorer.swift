@@ -96,7 +96,7 @@ package struct LargeObjectRestorer {
     private func load(_ oids: Set<String>, of file: FileEntry, in folder: String) throws {
         let wanted = Set(oids.map { Array($0.utf8) })
         _ = try target.load("COPY \(Self.staging) (oid, number, data) FROM STDIN \(CopyFormat.text.clause)") { put in
-            try FrameReader(file, in: folder).readRows { row in
+            try FrameReader(file, in: folder).readRows(longest: Manifest.longestPage) { row in
                 guard wanted.contains(Array(row.prefix { $0 != UInt8(ascii: "\t") })) else { return }
                 try put(row)
             }

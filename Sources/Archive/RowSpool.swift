@@ -1,0 +1,66 @@
+import Glibc
+import SystemPackage
+
+/// A row on disk until its length is known; it goes with the value.
+final class RowSpool {
+    private let path: String
+    private let descriptor: FileDescriptor
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
+    private var position = 0
+    private(set) var bytes = 0
+
+    /// - Parameter file: A file in the folder that takes it: there is room for the row, compressed at least.
+    /// - Throws: ``ArchiveError``.
+    init(beside file: NewFile) throws {
+        path = "\(file.path).row"
+        do {
+            descriptor = try FileDescriptor.open(
+                FilePath(path),
+                .readWrite,
+                options: [.create, .truncate, .noFollow, .closeOnExec],
+                permissions: [.ownerRead, .ownerWrite]
+            )
+        } catch {
+            throw ArchiveError(.failed, path, "cannot be made: \(error)")
+        }
+        // Nothing is left of it, however the process ends.
+        unlink(path)
+    }
+
+    deinit {
+        try? descriptor.close()
+        buffer.deallocate()
+    }
+
+    func append(_ piece: UnsafeRawBufferPointer) throws {
+        do {
+            try descriptor.writeAll(piece)
+        } catch {
+            throw ArchiveError(
+                .failed,
+                path,
+                "cannot be written: \(error)",
+                hint:
+                    "a row of more than \(bytes) bytes waits there, uncompressed; make room and run the same command again"
+            )
+        }
+        bytes += piece.count
+    }
+
+    /// The row from its beginning, piece by piece, each valid until the next.
+    ///
+    /// - Returns: nil at the end.
+    /// - Throws: ``ArchiveError``.
+    func nextPiece() throws -> UnsafeRawBufferPointer? {
+        guard position < bytes else { return nil }
+        let count: Int
+        do {
+            count = try descriptor.read(fromAbsoluteOffset: Int64(position), into: buffer)
+        } catch {
+            throw ArchiveError(.failed, path, "cannot be read: \(error)")
+        }
+        guard count > 0 else { throw ArchiveError(.failed, path, "has become shorter") }
+        position += count
+        return UnsafeRawBufferPointer(rebasing: buffer[..<count])
+    }
+}
