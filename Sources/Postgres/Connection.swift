@@ -59,15 +59,22 @@ package final class Connection {
 
     package var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
 
-    /// What a child process needs to reach the same database: everything in effect, the password apart.
-    package var connectionParameters: (conninfo: String, password: String?) {
+    /// What a child process needs to reach the same database in a session like this one: everything in effect, the
+    /// pinned settings included, the password apart.
+    ///
+    /// - Returns: The parameters as a connection string, and the password.
+    /// - Throws: ``PostgresError``.
+    package func connectionParameters() throws -> (conninfo: String, password: String?) {
         guard let options = PQconninfo(pointer) else { return ("", nil) }
         defer { PQconninfoFree(options) }
         var values = Endpoint.values(of: options)
         let password = values.removeValue(forKey: "password")
-        for own in ["application_name", "fallback_application_name", "client_encoding", "options", "passfile"] {
+        for own in ["application_name", "fallback_application_name", "client_encoding", "passfile"] {
             values[own] = nil
         }
+        // The operator's own options may be what a proxy finds the server by; of two values the later one holds.
+        values["options"] = [values["options"], try SessionSettings.options(on: self)].compactMap(\.self)
+            .joined(separator: " ")
         let conninfo = values.sorted { $0.key < $1.key }.map { keyword, value in
             "\(keyword)=\(Escaping.connectionValue(value))"
         }

@@ -16,6 +16,11 @@ package enum Escaping {
         "'" + each(text) { $0 == "'" || $0 == "\\" ? "\\" + String($0) : nil } + "'"
     }
 
+    /// A word of a session's `options` (PostgreSQL manual 34.1.2).
+    package static func optionValue(_ text: String) -> String {
+        each(text) { $0.properties.isWhitespace || $0 == "\\" ? "\\" + String($0) : nil }
+    }
+
     /// A field of a password file (PostgreSQL manual 34.16).
     package static func passwordField(_ text: String) -> String {
         each(text) { $0 == ":" || $0 == "\\" ? "\\" + String($0) : nil }

@@ -14,9 +14,15 @@ enum SessionSettings {
         ("xmloption", "content"),
         ("lc_monetary", "C"),
         ("standard_conforming_strings", "on"),
+        ("quote_all_identifiers", "off"),
+        // How text is read: NULL in an array, a comparison with NULL in a definition.
+        ("array_nulls", "on"),
+        ("transform_null_equals", "off"),
         // Which rows and which objects are seen.
         ("row_security", "off"),
         ("search_path", ""),
+        // A limit makes a search by a GIN index leave out rows at random.
+        ("gin_fuzzy_search_limit", "0"),
         ("synchronize_seqscans", "off"),
         // Compiling a look at the catalog takes longer than the look, and some servers lack the compiler's library.
         ("jit", "off"),
@@ -34,21 +40,31 @@ enum SessionSettings {
         ("client_connection_check_interval", "10s"),
         // Nothing but errors is sent while a COPY runs; an answer there means the server has given up.
         ("client_min_messages", "error"),
+        // An error that is handled (a lock not granted in time) would end the session.
+        ("exit_on_error", "off"),
         ("check_function_bodies", "off"),
+        ("icu_validation_level", "warning"),
+        // Where and how a table or an index is made whose definition names no place and no method.
+        ("default_tablespace", ""),
+        ("default_table_access_method", "heap"),
         ("default_transaction_read_only", "off"),
         ("default_transaction_isolation", "read committed"),
         ("default_transaction_deferrable", "off"),
     ]
 
-    /// Only for the source.
+    /// The pins of a side.
     ///
-    /// A table swapped for a view between listing and reading must not run the view's functions with our rights
-    /// (CVE-2024-7348). The target needs its views, to refresh materialized ones.
-    static let pinnedOnSource = [(name: "restrict_nonsystem_relation_kind", value: "view, foreign-table")]
+    /// On the source a table swapped for a view between listing and reading must not run the view's functions with our
+    /// rights (CVE-2024-7348). The target needs its views, to refresh materialized ones.
+    private static func pins(on side: Endpoint.Side) -> [(name: String, value: String)] {
+        pinned + [("restrict_nonsystem_relation_kind", side == .source ? "view, foreign-table" : "")]
+    }
 
-    /// What decides over values, rows and names.
+    /// What decides over values, rows and names, and what a script of definitions may leave set.
     private static let decisive: Set = [
-        "datestyle", "intervalstyle", "timezone", "bytea_output", "extra_float_digits", "row_security", "search_path",
+        "datestyle", "intervalstyle", "timezone", "bytea_output", "extra_float_digits", "xmloption", "lc_monetary",
+        "standard_conforming_strings", "quote_all_identifiers", "array_nulls", "transform_null_equals", "row_security",
+        "search_path", "gin_fuzzy_search_limit", "default_tablespace", "default_table_access_method",
     ]
 
     /// Sets what the server knows; one round trip.
@@ -59,12 +75,7 @@ enum SessionSettings {
     ///   - onlyDecisive: Leaves alone what a transaction may have set for itself, timeouts for example.
     /// - Throws: ``PostgresError``.
     static func pin(on connection: Connection, side: Endpoint.Side, onlyDecisive: Bool = false) throws {
-        let settings = (side == .source ? pinned + pinnedOnSource : pinned).filter {
-            !onlyDecisive || decisive.contains($0.name)
-        }
-        let values = settings.map { setting in
-            "(\(literal: setting.name), \(literal: setting.value))" as SQL
-        }.joined(separator: ", ")
+        let values = rows(of: pins(on: side).filter { !onlyDecisive || decisive.contains($0.name) })
         // Only some roles may set session_replication_role, so it is left alone where it is as it should be.
         let rows = try connection.query(
             """
@@ -87,6 +98,35 @@ enum SessionSettings {
             guard let name = row["name"], let effective = row["effective"] else { continue }
             try verify(name: name.string, effective: effective.string, wanted: row["value"]?.string ?? "")
         }
+    }
+
+    private static func rows(of settings: [(name: String, value: String)]) -> SQL {
+        settings.map { setting in
+            "(\(literal: setting.name), \(literal: setting.value))" as SQL
+        }.joined(separator: ", ")
+    }
+
+    /// The same pins as `options` of a connection string, for a child process that connects by itself.
+    ///
+    /// In the startup packet they come before what the role and the database say, and an unknown or forbidden one ends
+    /// the connection: only those are given that the server has and that every role may set.
+    ///
+    /// - Parameter connection: A session with the same database.
+    /// - Returns: `-c name=value …`.
+    /// - Throws: ``PostgresError``.
+    static func options(on connection: Connection) throws -> String {
+        let settings = try connection.query(
+            """
+            SELECT v.name, v.value
+            FROM (VALUES \(rows(of: pins(on: connection.endpoint.side)))) AS v(name, value)
+            JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) v.name
+            WHERE s.context OPERATOR(pg_catalog.=) 'user' ORDER BY v.name
+            """
+        )
+        return settings.map { setting in
+            let value = Escaping.optionValue(setting["value"]?.string ?? "")
+            return "-c \(setting["name"]?.string ?? "")=\(value)"
+        }.joined(separator: " ")
     }
 
     /// A pooler may swallow a SET.

@@ -25,9 +25,11 @@ package struct Definitions: Sendable {
         let conninfo: String
         let password: String?
 
-        /// Takes over what an open connection uses.
-        package init(_ connection: Connection) {
-            (conninfo, password) = connection.connectionParameters
+        /// Takes over what an open connection uses, the settings it is pinned to included.
+        ///
+        /// - Throws: ``PostgresError``.
+        package init(_ connection: Connection) throws {
+            (conninfo, password) = try connection.connectionParameters()
         }
     }
 

@@ -85,7 +85,7 @@ struct Dump {
                     directory: directory,
                     previous: previous,
                     catalog: catalog,
-                    access: Definitions.Access(connection),
+                    access: try Definitions.Access(connection),
                     answers: answers,
                     tables: planned.tables,
                     warnings: planned.warnings

@@ -135,7 +135,7 @@ struct Preparation {
                     try RowFilter.refuseUnfit(plan, on: connection)
                     plan = try KeyDistribution(connection).cut(plan)
                 }
-                return (plan, catalog, Definitions.Access(connection))
+                return (plan, catalog, try Definitions.Access(connection))
             }
         }
     }

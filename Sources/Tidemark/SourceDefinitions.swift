@@ -25,7 +25,7 @@ extension Session {
     func dumpDefinitions() async throws -> SourceDefinitions {
         let (mark, access) = try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) {
             source in
-            try await source.run { (try DefinitionsMark(of: $0), Definitions.Access($0)) }
+            try await source.run { (try DefinitionsMark(of: $0), try Definitions.Access($0)) }
         }
         let left = Set(source.sequences.map(\.qualifiedName)).subtracting(sequences.map(\.qualifiedName))
         let definitions = try await Definitions(
@@ -63,7 +63,7 @@ extension Definitions {
         purpose: String
     ) async throws -> [DefinitionEntry] {
         let access = try await ThreadConfined.with(target, purpose: purpose) { target in
-            try await target.run { Access($0) }
+            try await target.run { try Access($0) }
         }
         return try await Definitions(
             of: access,

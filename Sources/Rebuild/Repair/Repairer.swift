@@ -65,7 +65,7 @@ package struct Repairer {
             try connection.execute(step.statement)
         case .brief: try briefly(step.statement)
         }
-        if step.tablespace != nil { try connection.execute("RESET default_tablespace") }
+        if step.tablespace != nil { try connection.execute("SET default_tablespace = ''") }
     }
 
     /// Asks for the lock again and again instead of waiting for it.
