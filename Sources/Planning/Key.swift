@@ -72,23 +72,27 @@ package struct Key: Sendable, Hashable, Codable {
         parts.map { "\($0.comparable(in: one)) = \($0.comparable(in: other))" as SQL }.joined(separator: " AND ")
     }
 
-    /// Chooses what identifies a row: the primary key, else the smallest unique index whose columns are all NOT NULL.
+    /// Chooses what identifies a row.
+    ///
+    /// A table that has been copied keeps its key for as long as an index guarantees it, whatever that index is called:
+    /// with another key its chunks are others, and all of its rows are copied again. Else it is the primary key, else the
+    /// smallest unique index whose columns are all NOT NULL; sizes change with every write, so they decide only once.
     ///
     /// - Parameters:
     ///   - table: The table.
     ///   - indexes: Its indexes.
+    ///   - earlier: The key its chunks were cut by, with the columns' names of now; nil where there are none yet.
     ///   - sortsAlike: Whether text under the default collation provably sorts the same on both sides.
     /// - Returns: The key; nil where nothing identifies a row.
-    package static func choose(for table: Table, among indexes: [Index], sortsAlike: Bool) -> Key? {
+    package static func choose(for table: Table, among indexes: [Index], earlier: Key?, sortsAlike: Bool) -> Key? {
         let candidates = indexes.filter { index in
             index.identifiesRows
                 && (columns(of: index, in: table)?.allSatisfy(\.isNotNull) ?? false)
         }
+        let guarantees = candidates.filter { $0.keyColumns == earlier?.parts.map(\.name) }
         let chosen =
-            candidates.first(where: \.isPrimary)
-            ?? candidates.min {
-                ($0.keyColumns?.count ?? 0, $0.bytes, $0.name) < ($1.keyColumns?.count ?? 0, $1.bytes, $1.name)
-            }
+            guarantees.first { $0.name == earlier?.indexName }
+            ?? (guarantees.isEmpty ? candidates : guarantees).min { $0.identifiesBetter(than: $1) }
         guard let chosen, let columns = columns(of: chosen, in: table) else { return nil }
         let parts = columns.map { column in
             let isBytewise =
@@ -103,9 +107,32 @@ package struct Key: Sendable, Hashable, Codable {
         return Key(parts: parts, indexName: chosen.name)
     }
 
+    /// The same key of a table some of whose columns have other names since.
+    ///
+    /// - Parameters:
+    ///   - earlier: The table when the key was chosen.
+    ///   - later: The table as it is now.
+    /// - Returns: The key with the columns' names of now; a column that is gone keeps the name it had.
+    package func renamed(from earlier: Table, to later: Table) -> Key {
+        let parts = parts.map { part in
+            let number = earlier.column(part.name)?.number
+            let name = number.flatMap { later.column(numbered: $0)?.name } ?? part.name
+            return Part(name: name, type: part.type, comparison: part.comparison)
+        }
+        return Key(parts: parts, indexName: indexName)
+    }
+
     private static func columns(of index: Index, in table: Table) -> [Column]? {
         guard let names = index.keyColumns else { return nil }
         let columns = names.compactMap { name in name.flatMap(table.column) }
         return columns.count == names.count ? columns : nil
+    }
+}
+
+extension Index {
+    /// Whether it is the better key of two that would both do.
+    fileprivate func identifiesBetter(than other: Index) -> Bool {
+        (isPrimary ? 0 : 1, keyColumns?.count ?? 0, bytes, name)
+            < (other.isPrimary ? 0 : 1, other.keyColumns?.count ?? 0, other.bytes, other.name)
     }
 }

@@ -12,6 +12,7 @@ package struct Planner {
     private let options: PlanOptions
     private let begun: [QualifiedName: Treatment]
     private let filters: [QualifiedName: String]
+    private let keys: [QualifiedName: Key]
     private let sortsAlike: Bool
     private let indexes: [UInt32: [Index]]
     private let partitions: PartitionTree
@@ -24,16 +25,19 @@ package struct Planner {
     ///   - options: What the operator decided.
     ///   - begun: Treatments that are settled since the run began, by the table's name now.
     ///   - filters: Conditions on rows that are settled as well.
+    ///   - keys: What chunks were cut by, which stays the key while an index guarantees it; columns by their names now.
     package init(
         source: DatabaseCatalog,
         target: DatabaseIdentity?,
         options: PlanOptions,
         begun: [QualifiedName: Treatment] = [:],
-        filters: [QualifiedName: String] = [:]
+        filters: [QualifiedName: String] = [:],
+        keys: [QualifiedName: Key] = [:]
     ) {
         self.source = source
         self.options = options
         self.begun = begun
+        self.keys = keys
         self.filters = options.filters.merging(filters) { _, settled in settled }
         let order = source.identity.defaultSortOrder
         sortsAlike = order != nil && (target == nil ? order == "C" : order == target?.defaultSortOrder)
@@ -64,7 +68,12 @@ package struct Planner {
         let bytes =
             table.isPartitioned ? partitions.leaves(of: table).reduce(0) { $0 + $1.tableBytes } : table.tableBytes
         let ofTable = indexes[table.oid] ?? []
-        let key = Key.choose(for: table, among: ofTable, sortsAlike: sortsAlike)
+        let key = Key.choose(
+            for: table,
+            among: ofTable,
+            earlier: keys[table.qualifiedName],
+            sortsAlike: sortsAlike
+        )
         let (treatment, reason) = try treatment(of: table, key: key, bytes)
         let wanted = treatment.isCopiedAhead ? wantedChunks(table, key, bytes) : 1
         let immutableBelow = try immutableBelow(of: table, treatment)

@@ -39,13 +39,15 @@ struct DumpPlan {
     private func plan() throws -> Plan {
         let begun = (previous?.tables ?? []).map { ($0.qualifiedName, $0.treatment) }
         let filters = (previous?.tables ?? []).compactMap { table in table.rowFilter.map { (table.qualifiedName, $0) } }
+        let keys = (previous?.tables ?? []).compactMap { table in table.key.map { (table.qualifiedName, $0) } }
         let there = Set(catalog.tables.map(\.qualifiedName))
         return try Planner(
             source: catalog,
             target: nil,
             options: options,
             begun: Dictionary(begun.filter { there.contains($0.0) }, uniquingKeysWith: { first, _ in first }),
-            filters: Dictionary(filters.filter { there.contains($0.0) }, uniquingKeysWith: { first, _ in first })
+            filters: Dictionary(filters.filter { there.contains($0.0) }, uniquingKeysWith: { first, _ in first }),
+            keys: Dictionary(keys, uniquingKeysWith: { first, _ in first })
         ).plan()
     }
 
@@ -86,7 +88,7 @@ struct DumpPlan {
     private func chunks(of plan: TablePlan, _ definition: Table) -> [ArchivedChunk]? {
         guard let before = previous?.table(plan.name), !before.chunks.isEmpty, before.oid == definition.oid,
             before.meansTheSame(under: definition),
-            before.key == plan.key, before.rowFilter == plan.filter, before.treatment == plan.treatment,
+            before.key?.parts == plan.key?.parts, before.rowFilter == plan.filter, before.treatment == plan.treatment,
             plan.treatment.bringsRows,
             // Fingerprints of values another server made, or another version of it, could be compared with nothing.
             previous?.hash == hash || before.chunks.allSatisfy({ $0.fingerprintOf == .line })

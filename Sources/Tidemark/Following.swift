@@ -125,6 +125,13 @@ struct Following {
                     return now[relation.definition.oid].map { ($0.qualifiedName, filter) }
                 },
                 uniquingKeysWith: { first, _ in first }
+            ),
+            keys: Dictionary(
+                relations.compactMap { relation in
+                    guard let key = relation.key, let later = now[relation.definition.oid] else { return nil }
+                    return (later.qualifiedName, key.renamed(from: relation.definition, to: later))
+                },
+                uniquingKeysWith: { first, _ in first }
             )
         ).plan()
     }

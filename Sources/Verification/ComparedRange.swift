@@ -54,7 +54,12 @@ package struct ComparedRange: Sendable {
         let indexes = Dictionary(grouping: source.indexes, by: \.tableQualifiedName)
         let sortsAlike = source.identity.defaultSortOrder.map { $0 == target.identity.defaultSortOrder } ?? false
         let identities = ours.mapValues { table in
-            Key.choose(for: table, among: indexes[table.qualifiedName] ?? [], sortsAlike: sortsAlike)
+            Key.choose(
+                for: table,
+                among: indexes[table.qualifiedName] ?? [],
+                earlier: nil,
+                sortsAlike: sortsAlike
+            )
         }
         return plan.tables.filter(\.treatment.bringsRows).flatMap { table -> [ComparedRange] in
             guard let here = ours[table.name], let there = theirs[table.name],

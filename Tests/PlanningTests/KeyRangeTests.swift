@@ -129,7 +129,9 @@ import Testing
                 try await connection.run { connection in
                     let catalog = try DatabaseCatalog(of: connection)
                     let table = try #require(catalog.table(QualifiedName(schema: "public", name: "t")))
-                    let key = try #require(Key.choose(for: table, among: catalog.indexes, sortsAlike: true))
+                    let key = try #require(
+                        Key.choose(for: table, among: catalog.indexes, earlier: nil, sortsAlike: true)
+                    )
                     let bounds = try KeyDistribution(connection).bounds(
                         of: table.rows,
                         key: key,

@@ -158,14 +158,8 @@ package struct TableDrift: Sendable {
     }
 
     private static func changedKey(_ relation: RelationEntry, _ later: Table, _ plan: TablePlan?) -> String? {
-        guard let key = relation.key else { return nil }
-        let earlier = relation.definition
-        let parts = key.parts.map { part in
-            let number = earlier.column(part.name)?.number
-            let name = number.flatMap { later.column(numbered: $0)?.name } ?? part.name
-            return Key.Part(name: name, type: part.type, comparison: part.comparison)
-        }
-        guard plan?.key?.parts != parts else { return nil }
+        guard let key = relation.key?.renamed(from: relation.definition, to: later) else { return nil }
+        guard plan?.key?.parts != key.parts else { return nil }
         return "another key identifies its rows"
     }
 
