@@ -133,6 +133,8 @@ extension DatabaseIdentity {
 /// The catalog's queries, kept as `.sql` files that also run in psql; `table_meaning.sql` is a part of two others.
 package enum CatalogQuery {
     static let tables = withMeaning(PackageResources.tables_sql)
+    package static let expressions = sql(PackageResources.expressions_sql)
+    static let standingObjects = sql(PackageResources.standing_objects_sql)
     static let tableNames = sql(PackageResources.table_names_sql)
     static let columns = sql(PackageResources.columns_sql)
     static let columnTypes = sql(PackageResources.column_types_sql)

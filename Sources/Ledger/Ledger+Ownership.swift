@@ -32,18 +32,60 @@ extension Ledger {
         mayAdopt: Bool = false
     ) throws -> (run: RunEntry, ledger: Ledger) {
         try lock(connection)
-        let begun = try run(on: connection)
-        if begun?.step == .begun {
+        func refuse() throws {
+            try Self.refuse(
+                connection,
+                source: source,
+                archive: archive,
+                acceptsOtherSystem: acceptsOtherSystem,
+                mayCreate: mayCreate,
+                mayAdopt: mayAdopt
+            )
+        }
+        try refuse()
+        if try run(on: connection) == nil {
+            try create(on: connection, source: source, archive: archive, toolVersion: toolVersion)
+            try refuse()
+        }
+        guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
+        try connection.endSessions(named: found.sessionPrefix)
+        let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
+            "epoch"
+        )
+        let ledger = Ledger(connection, epoch: epoch)
+        // What an archive has brought stands at marks of the source: the source itself may bring the rest.
+        if archive == nil, found.archive != nil { try ledger.leaveArchive() }
+        if found.source != source { try ledger.keep(source) }
+        return (found, ledger)
+    }
+
+    /// Refuses a target that cannot be taken over; changes nothing.
+    ///
+    /// - Parameters:
+    ///   - connection: A connection to the target.
+    ///   - source: Which database is being copied.
+    ///   - archive: The archive the rows come from; nil: from the source itself.
+    ///   - acceptsOtherSystem: Whether the source may be another cluster than it was, with the same rows.
+    ///   - mayCreate: Whether an empty target may become ours.
+    ///   - mayAdopt: Whether one that is not empty may.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    package static func refuse(
+        _ connection: Connection,
+        source: DatabaseIdentity,
+        archive: String? = nil,
+        acceptsOtherSystem: Bool,
+        mayCreate: Bool,
+        mayAdopt: Bool
+    ) throws {
+        guard let found = try run(on: connection) else {
+            return try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
+        }
+        if found.step == .begun {
             // Some definitions may have been made already, in transactions of their own: what is there is ours.
             let isOurs = try !Ledger(connection).definitions().isEmpty
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt || isOurs)
         }
-        if begun == nil {
-            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
-            try create(on: connection, source: source, archive: archive, toolVersion: toolVersion)
-        }
         try refuseOtherRole(connection)
-        guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
         if let difference = found.source.difference(from: source, acceptsOtherSystem: acceptsOtherSystem) {
             throw LedgerError(
                 .otherSource,
@@ -61,15 +103,6 @@ extension Ledger {
                 hint: "check --archive, or restore into an empty database"
             )
         }
-        try connection.endSessions(named: found.sessionPrefix)
-        let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
-            "epoch"
-        )
-        let ledger = Ledger(connection, epoch: epoch)
-        // What an archive has brought stands at marks of the source: the source itself may bring the rest.
-        if archive == nil, found.archive != nil { try ledger.leaveArchive() }
-        if found.source != source { try ledger.keep(source) }
-        return (found, ledger)
     }
 
     /// The rows come from the source itself from now on.

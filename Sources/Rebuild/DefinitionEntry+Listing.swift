@@ -11,8 +11,13 @@ extension DefinitionEntry {
     /// - Parameters:
     ///   - listed: What `pg_restore --list` printed.
     ///   - script: What `pg_restore --file=-` printed.
+    ///   - withOwners: Whether the statements say whose it is; that may have been left out on purpose.
     /// - Returns: The entries that have statements.
-    package static func entries(_ listed: [ListedEntry], script: ServerText) -> [DefinitionEntry] {
+    package static func entries(
+        _ listed: [ListedEntry],
+        script: ServerText,
+        withOwners: Bool = false
+    ) -> [DefinitionEntry] {
         var open: (header: Header, listed: ListedEntry)?
         var body: [ServerText] = []
         var entries: [DefinitionEntry] = []
@@ -25,7 +30,7 @@ extension DefinitionEntry {
                     kind: found.header.kind,
                     schema: found.header.schema,
                     name: found.header.name,
-                    statement: statements(body).joined(separator: "\n"),
+                    statement: statements(body, withOwners).joined(separator: "\n"),
                     line: found.listed.line
                 )
             )
@@ -47,14 +52,14 @@ extension DefinitionEntry {
         return entries
     }
 
-    /// Without the next entry's frame, and without what says whose it is: that may have been left out on purpose.
-    private static func statements(_ body: [ServerText]) -> [ServerText] {
+    /// Without the next entry's frame.
+    private static func statements(_ body: [ServerText], _ withOwners: Bool) -> [ServerText] {
         var body = body[...]
         // What stands before a header sets where the next table is made; it belongs to no entry.
         while let last = body.last, last.isEmpty || last == "--" || last.begins(with: "SET default_table") {
             body.removeLast()
         }
-        return body.filter { !$0.isEmpty && !$0.begins(with: "--") && !isOwnership($0) }
+        return body.filter { !$0.isEmpty && !$0.begins(with: "--") && (withOwners || !isOwnership($0)) }
     }
 
     private static func isOwnership(_ line: ServerText) -> Bool {

@@ -27,8 +27,14 @@ package struct DefinitionPieces: Sendable {
     ///   - definitions: The source's.
     ///   - room: How many locks one transaction may take.
     ///   - made: What an earlier client has made already.
+    ///   - standing: What is on the target anyhow, and taken as it is.
     /// - Throws: ``ToolError`` also where the source's definitions have changed since.
-    package init(of definitions: Definitions, room: Int, made: [DefinitionEntry]) async throws {
+    package init(
+        of definitions: Definitions,
+        room: Int,
+        made: [DefinitionEntry],
+        beside standing: StandingObjects
+    ) async throws {
         entries = try await definitions.preDataEntries()
         let there = Set(made.map { Made($0) })
         guard there.isSubset(of: entries.map { Made($0) }) else {
@@ -38,14 +44,15 @@ package struct DefinitionPieces: Sendable {
             )
         }
         let groups = Self.groups(entries.filter { !there.contains(Made($0)) }, room: room)
-        guard groups.count > 1 || !made.isEmpty else {
+        guard groups.count > 1 || !made.isEmpty || entries.contains(where: standing.covers) else {
             first = []
             last = Piece(script: try await definitions.preData(), entries: entries)
             return
         }
         var pieces: [Piece] = []
         for group in groups {
-            pieces.append(Piece(script: try await definitions.script(of: group), entries: group))
+            let script = try await definitions.script(of: group.filter { !standing.covers($0) })
+            pieces.append(Piece(script: script, entries: group))
         }
         last = pieces.popLast() ?? Piece(script: "", entries: [])
         first = pieces
@@ -66,7 +73,7 @@ package struct DefinitionPieces: Sendable {
         var left = 0
         for entry in entries {
             // A table has a TOAST table with an index, and perhaps a sequence; it locks what it refers to.
-            let locks = entry.kind == "TABLE" ? 4 : 1
+            let locks = DefinitionTrial.locks(of: entry)
             if locks > left || groups.isEmpty {
                 groups.append([])
                 left = room

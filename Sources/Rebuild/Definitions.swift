@@ -116,12 +116,12 @@ package struct Definitions: Sendable {
         self.init(tools: tools, folder: folder, archive: folder.file(name), options: options)
     }
 
-    /// The SQL that makes schemas, types, functions, tables and views.
+    /// The SQL that makes schemas, types, functions, tables and views; rights come last (``PostData``).
     ///
     /// - Returns: Statements to be run in one transaction, together with the ledger's line that says so.
     /// - Throws: ``ToolError``.
     package func preData() async throws -> SQL {
-        try await script(["--section=pre-data"])
+        try await script(["--section=pre-data", "--no-privileges"])
     }
 
     /// The same, entry by entry, to find out what has changed.
@@ -161,7 +161,9 @@ package struct Definitions: Sendable {
         /// before the rows.
         package let late: [DefinitionEntry]
         /// Triggers, rules, policies, publications, comments and the like.
-        package let rest: SQL
+        package let rest: [DefinitionEntry]
+        /// Who may do what. An owner may have given up INSERT or SELECT, which bringing the rows takes.
+        package let rights: [DefinitionEntry]
     }
 
     /// The SQL that makes what comes after the rows.
@@ -171,12 +173,27 @@ package struct Definitions: Sendable {
     /// - Returns: Both parts of it.
     /// - Throws: ``ToolError``.
     package func postData(without built: BuiltObjects) async throws -> PostData {
-        let entries = try await listed("post-data").filter { !built.contains($0) }
-        let late = entries.filter(\.isLate)
+        let entries = try await listed("post-data").filter { !built.contains($0) && !$0.isOfRights }
+        let rights = try await listed(nil).filter(\.isOfRights)
         return PostData(
-            late: DefinitionEntry.entries(late, script: try await script(selecting: late).text),
-            rest: try await script(selecting: entries.filter { !$0.isLate })
+            late: try await made(entries.filter(\.isLate)),
+            rest: try await made(entries.filter { !$0.isLate }),
+            rights: try await made(rights)
         )
+    }
+
+    /// Everything there is to make, in order, keys and indexes among it, with what says whose it is.
+    ///
+    /// - Returns: The entries; rights come last.
+    /// - Throws: ``ToolError``.
+    package func allEntries() async throws -> [DefinitionEntry] {
+        let all = try await listed(nil)
+        return try await made(all.filter { !$0.isOfRights } + all.filter(\.isOfRights), withOwners: true)
+    }
+
+    /// Entries with their statements.
+    private func made(_ listed: [ListedEntry], withOwners: Bool = false) async throws -> [DefinitionEntry] {
+        DefinitionEntry.entries(listed, script: try await script(selecting: listed).text, withOwners: withOwners)
     }
 
     /// The script without what psql alone understands.
@@ -211,10 +228,13 @@ package struct Definitions: Sendable {
         return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)))
     }
 
-    /// What a section of the file has, without what is left out.
-    private func listed(_ section: String) async throws -> [ListedEntry] {
-        let listing = try await tools.run("pg_restore", ["--list", "--section=\(section)", archive], passwordFile: nil)
-        return ListedEntry.all(in: listing).filter { !$0.isOf(options.skippedKinds) }
+    /// What a section of the file has, or all of it, without what is left out.
+    private func listed(_ section: String?) async throws -> [ListedEntry] {
+        let selection = section.map { ["--section=\($0)"] } ?? []
+        let listing = try await tools.run("pg_restore", ["--list"] + selection + [archive], passwordFile: nil)
+        return ListedEntry.all(in: listing).filter { entry in
+            !entry.isOf(options.skippedKinds) && !(options.skipsPrivileges && entry.isOfRights)
+        }
     }
 
     private func dump(

@@ -34,6 +34,9 @@ package struct ListedEntry: Sendable, Hashable {
         words.begins(with: ServerText("\(kind) \(schema.string) \(name.string) "))
     }
 
+    /// Whether it says who may do what.
+    var isOfRights: Bool { isOf(["ACL", "DEFAULT ACL"]) }
+
     /// Of a kind that `pg_dump` puts after the rows only where it depends on a key, directly or by others.
     var isLate: Bool {
         // The rule that makes a view of what had been a stand-in for it.

@@ -18,27 +18,36 @@ struct Beginning {
     /// Makes the target's tables, or takes those that are there, and enters the plan: in one transaction, or with
     /// thousands of tables in a few.
     ///
+    /// - Parameters:
+    ///   - plan: How each table is treated.
+    ///   - tried: The source's definitions, where they were read a moment ago.
     /// - Returns: What was done to a target that was not empty, for people.
-    func begin(_ plan: Plan) async throws -> [String] {
+    func begin(_ plan: Plan, tried: Definitions?) async throws -> [String] {
         let adopting = migration.options.targetContents != .nothing
         migration.observer(.phase("definitions"))
         let sequences = Set(source.sequences.map(\.qualifiedName))
             .subtracting(source.sequences(excluding: plan.excluded).map(\.qualifiedName))
-        let (room, made) = try await control.run { connection in
-            (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
+        let (room, made, standing) = try await control.run { connection in
+            try (DefinitionPieces.room(on: connection), Ledger(connection).definitions(), StandingObjects(of: connection))
         }
-        let definitions = try await Definitions(
-            of: access,
-            tools: tools,
-            scratch: migration.options.scratchDirectory,
-            excluding: plan.excluded.union(sequences),
-            purpose: "\(run.sessionPrefix) definitions",
-            options: Definitions.Options(migration.options)
-        )
+        let definitions: Definitions
+        if let tried {
+            definitions = tried
+        } else {
+            definitions = try await Definitions(
+                of: access,
+                tools: tools,
+                scratch: migration.options.scratchDirectory,
+                excluding: plan.excluded.union(sequences),
+                purpose: "\(run.sessionPrefix) definitions",
+                options: Definitions.Options(migration.options)
+            )
+        }
         let pieces = try await DefinitionPieces(
             of: definitions,
             room: adopting ? .max : room,
-            made: adopting ? [] : made
+            made: adopting ? [] : made,
+            beside: standing
         )
         let ofDatabase = adopting ? try await definitions.objectsOfDatabase() : []
         let present =

@@ -24,17 +24,33 @@ struct Completion {
         try await session.ledger { try $0.setStep(.keysBuilt) }
     }
 
-    /// What comes after the keys: first what depends on them, unless an adopted target has it.
-    func postData(of definitions: Definitions) async throws -> (late: SQL, rest: SQL) {
+    /// What comes after the keys.
+    struct PostData: Sendable {
+        /// What depends on them, unless an adopted target has it.
+        let late: SQL
+        let rest: SQL
+        let rights: Rights
+        /// All of it.
+        let entries: [DefinitionEntry]
+    }
+
+    /// What comes after the keys, as the source has it now.
+    func postData(of definitions: Definitions) async throws -> PostData {
         let postData = try await definitions.postData(without: BuiltObjects(of: session.source))
-        let missing = try await session.control.run { connection in
-            try postData.late.filter { try !connection.has($0) }
+        let (missing, standing) = try await session.control.run { connection in
+            (try postData.late.filter { try !connection.has($0) }, try StandingObjects(of: connection))
         }
-        return (try await definitions.script(of: missing), postData.rest)
+        let rights = postData.rights.filter { !standing.covers($0) }
+        return PostData(
+            late: try await definitions.script(of: missing),
+            rest: try await definitions.script(of: postData.rest),
+            rights: Rights(definitions: definitions, entries: rights),
+            entries: missing + postData.rest + rights
+        )
     }
 
     /// Foreign keys, checks, and what comes after them.
-    func finishDefinitions(_ postData: (late: SQL, rest: SQL)) async throws {
+    func finishDefinitions(_ postData: PostData) async throws {
         let builders = BuilderPool(session)
         try await recorder.phase("constraints") {
             var objects = try await builders.build([.rowConstraint]) + builders.build([.foreignKey], jobs: 1)
@@ -52,14 +68,12 @@ struct Completion {
             let objects = try await builders.build([.viewIndex])
             recorder.update { $0.transfer.objects += objects }
             try session.migration.stop.check()
+            let rights = try await rights(postData.rights)
             try await make("rest of the definitions", postData.rest, .postData) { connection in
-                let plan = try DatabaseSettingsPlan(
-                    source: session.source.settings,
-                    target: DatabaseSettings(of: connection),
-                    name: DatabaseIdentity(of: connection).databaseName,
-                    omissions: session.omissions
-                )
-                for statement in plan.statements {
+                try during("granting rights") {
+                    try connection.execute(definitions: GrantorScript.byRoles(rights, as: connection.endpoint.role))
+                }
+                for statement in try session.databaseSettings(on: connection) {
                     try during("setting what the database carries itself") { try connection.execute(statement) }
                 }
             }

@@ -48,6 +48,11 @@ struct Cutover {
             let now = try await session.definitions(in: holder)
             let postData = try await completion.postData(of: now.definitions)
             let changes = try await session.definitionChanges(now: now.entries)
+            if session.run.step < .postData {
+                try await LateTrial(session: session).run(postData.entries, refreshingFor: nil)
+            } else {
+                try await completion.reopenTables()
+            }
             if session.run.step < .keysBuilt {
                 try await bringData(session, shared)
                 try await completion.buildKeys()
@@ -59,8 +64,14 @@ struct Cutover {
                 try await completion.finishDefinitions(postData)
             }
             try await completion.refreshAndAnalyze()
-            let verification = try await Verify(session.migration, recorder: recorder, triesInserts: true)
+            let compared = try await Verify(session.migration, recorder: recorder, triesInserts: true)
                 .compare(session, shared, holder)
+            let omissions = session.omissions
+            let verification = try await completion.closeTables(
+                postData.rights,
+                compared,
+                comparedWith: await holder.run { try VerifiedSide(of: $0, without: omissions) }
+            )
             let quiet = try await quiet(session, watch, before, shared.snapshot, holder)
             // Last of all: while others were waited for, somebody may have changed a definition.
             let late = try await LateDefinitions(session: session).changes(since: mark, heldBy: holder)

@@ -17,34 +17,36 @@ struct Inspecting {
     }
 
     func run() async throws -> InspectionReport {
-        let (target, run) = try await ThreadConfined.with(migration.target, purpose: Self.purpose) { target in
+        let (target, begun) = try await ThreadConfined.with(migration.target, purpose: Self.purpose) { target in
             try await target.run { try (DatabaseCatalog(of: $0), Ledger.run(on: $0)) }
         }
-        let omissions = migration.options.omissions.union(run?.omissions ?? [])
-        let (source, expressions) = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
+        var migration = migration
+        migration.options.omissions.formUnion(begun?.omissions ?? [])
+        return try await Inspecting(migration).run(target, begun)
+    }
+
+    private func run(_ target: DatabaseCatalog, _ begun: RunEntry?) async throws -> InspectionReport {
+        let omissions = migration.options.omissions
+        let excluded = excluded
+        let (source, access, expressions) = try await ThreadConfined.with(migration.source, purpose: Self.purpose) {
+            source in
             try await source.run { connection in
                 let catalog = try DatabaseCatalog(of: connection)
-                return (catalog, try Self.brokenExpressions(of: catalog, on: connection))
+                let broken = try BrokenExpressions.findings(of: catalog, excluding: excluded, on: connection)
+                return try (catalog, Definitions.Access(connection), broken)
             }
         }
-        var findings = try await findings(source, target, omissions) + expressions
-        if source.identity.serverVersion.major > target.identity.serverVersion.major {
-            findings.append(
-                Finding(
-                    "server",
-                    "version",
-                    "older-target",
-                    .stops,
-                    "definitions only move to the same or a newer major version",
-                    source: "\(source.identity.serverVersion)",
-                    target: "\(target.identity.serverVersion)"
-                )
-            )
-        }
-        findings += try await Self.toolFindings(
+        let objected = try await objections(source, target.identity, begun)
+        var (tools, findings) = try await Self.tools(
             servers: [source.identity.serverVersion, target.identity.serverVersion],
             directory: migration.options.toolDirectory
         )
+        if !objected.isEmpty { tools = nil }
+        var trial: FreshTrial.Outcome?
+        if let tools {
+            trial = try await self.trial(source, target, begun, tools, access, excluding: excluded)
+        }
+        findings += try await objected + expressions + self.findings(source, target, omissions, trial, begun)
         return InspectionReport(
             source: migration.source.description,
             target: migration.target.description,
@@ -52,11 +54,68 @@ struct Inspecting {
         )
     }
 
-    /// Whether `pg_dump` is installed, and knows what the servers know.
-    private static func toolFindings(servers: [ServerVersion], directory: String?) async throws -> [Finding] {
+    private var excluded: Set<QualifiedName> {
+        Set(migration.options.plan.treatments.filter { $0.value == .excluded }.keys)
+    }
+
+    /// What precopy would refuse before it does anything.
+    private func objections(
+        _ source: DatabaseCatalog,
+        _ target: DatabaseIdentity,
+        _ begun: RunEntry?
+    ) async throws -> [Finding] {
+        let preparation = Preparation(migration)
+        var objections: [Finding] = []
+        func attempt(_ what: String, _ body: () async throws -> Void) async throws {
+            do {
+                try await body()
+            } catch let error where error is PlanError || error is LedgerError {
+                objections.append(Finding("precopy", what, "refused", .stops, "\(error)"))
+            }
+        }
+        try await attempt("databases") { try Preparation.refuseSame(source.identity, target) }
+        if objections.isEmpty {
+            try await attempt("versions") { try Preparation.refuseVersions(source.identity, target) }
+            try await attempt("plan") { _ = try await preparation.newPlan(target: target, cutting: begun == nil) }
+        }
+        try await ThreadConfined.with(migration.target, purpose: Self.purpose) { connection in
+            try await attempt("target") { try await connection.run { try Preparation.refuseUnfit(target, $0) } }
+            try await attempt("ledger") {
+                try await connection.run { try preparation.refuseTakingOver($0, source.identity, mayCreate: true) }
+            }
+        }
+        return objections
+    }
+
+    /// Tries the source's definitions on the target, where it has none yet and none are to be taken over.
+    func trial(
+        _ source: DatabaseCatalog,
+        _ target: DatabaseCatalog,
+        _ begun: RunEntry?,
+        _ tools: PostgresTools,
+        _ access: Definitions.Access,
+        excluding excluded: Set<QualifiedName>
+    ) async throws -> FreshTrial.Outcome? {
+        guard begun == nil || begun?.step == .begun, target.tables.isEmpty,
+            migration.options.targetContents == .nothing
+        else { return nil }
+        return try await FreshTrial(
+            migration: migration,
+            tools: tools,
+            source: source,
+            target: target,
+            excluded: excluded
+        ).run(access)
+    }
+
+    /// `pg_dump`, if it is installed, and whether it knows what the servers know.
+    private static func tools(
+        servers: [ServerVersion],
+        directory: String?
+    ) async throws -> (tools: PostgresTools?, findings: [Finding]) {
         do {
             let tools = try await PostgresTools.find(major: servers.map(\.major).max() ?? 0, in: directory)
-            return Set(servers).filter(tools.areOlder(than:)).sorted().map { server in
+            let findings = Set(servers).filter(tools.areOlder(than:)).sorted().map { server in
                 Finding(
                     "client",
                     "pg_dump",
@@ -67,8 +126,9 @@ struct Inspecting {
                     repair: "apt-get install --only-upgrade postgresql-client-\(server.major)"
                 )
             }
+            return (tools, findings)
         } catch let error as ToolError {
-            return [Finding("client", "pg_dump", .missing, .stops, "\(error)")]
+            return (nil, [Finding("client", "pg_dump", .missing, .stops, "\(error)")])
         }
     }
 
@@ -76,7 +136,9 @@ struct Inspecting {
     func findings(
         _ source: DatabaseCatalog,
         _ target: DatabaseCatalog,
-        _ omissions: Set<Omission>
+        _ omissions: Set<Omission>,
+        _ trial: FreshTrial.Outcome?,
+        _ begun: RunEntry?
     ) async throws -> [Finding] {
         let requirements = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
             try await source.run { try Requirements(of: $0) }
@@ -96,43 +158,29 @@ struct Inspecting {
                     "GRANT SELECT ON \(table.qualifiedName.quoted) TO \(Identifier(source.identity.roleName).quoted)"
             )
         }
-        return hidden
-            + Inspection(
-                source: source,
-                requirements: requirements,
-                target: target,
-                provisions: provisions,
-                omissions: omissions
-            ).findings
+        let rules = Inspection(
+            source: source,
+            requirements: requirements,
+            target: target,
+            provisions: provisions,
+            omissions: omissions
+        ).findings
+        let unreadable = (requirements.unreadableTables ?? []).filter { bringsRows(of: $0.qualifiedName) }.map {
+            $0.finding(role: source.identity.roleName)
+        }
+        let ofDefinitions: [Finding]
+        if let trial {
+            ofDefinitions = TriedRules(rules: rules, trial: trial.trial).findings + trial.findings
+        } else if begun.map({ $0.step > .begun }) == true {
+            // They are made: only what the rules say of the source still counts.
+            ofDefinitions = TriedRules(rules: rules, trial: .init()).findings
+        } else {
+            ofDefinitions = rules
+        }
+        return hidden + unreadable + ofDefinitions
     }
 
-    /// Functions of indexes that find what they use by the search path only: an index is built with an empty one.
-    private static func brokenExpressions(
-        of catalog: DatabaseCatalog,
-        on connection: Connection
-    ) throws -> [Finding] {
-        var findings: [Finding] = []
-        for index in catalog.indexes where index.parentOid == nil && !index.isOfMaterializedView {
-            let list = [index.expressions, index.predicate].compactMap { $0.map { SQL(trusted: $0) } }
-            guard !list.isEmpty else { continue }
-            do {
-                try connection.transaction(.snapshot) {
-                    _ = try connection.query(
-                        "SELECT (\(list.joined(separator: ") IS NULL, ("))) IS NULL FROM \(index.tableQualifiedName) LIMIT 1"
-                    )
-                }
-            } catch let error as PostgresError where error.code == .statementFailed {
-                findings.append(
-                    Finding(
-                        "index",
-                        index.qualifiedName.description,
-                        "needs-search-path",
-                        .stops,
-                        "its expressions fail without a search path, as it will be built: \(error.message)"
-                    )
-                )
-            }
-        }
-        return findings
+    private func bringsRows(of table: QualifiedName) -> Bool {
+        migration.options.plan.treatments[table].map(\.bringsRows) ?? true
     }
 }

@@ -68,14 +68,23 @@ struct Preparation {
         async let planned = newPlan(target: target, cutting: begun == nil || begun?.step == .begun)
         async let contents = mayStillFail ? control.run { try DatabaseCatalog(of: $0) } : nil
         let (plan, source, access) = try await planned
-        try refuse(source.identity, target)
+        try Self.refuseSame(source.identity, target)
+        try Self.refuseVersions(source.identity, target)
+        try await control.run { try refuseTakingOver($0, source.identity, mayCreate: mayCreate) }
         let omissions = migration.options.omissions
         let adopts = migration.options.targetContents != .nothing
-        if let there = try await contents { try await refuseWhatWouldFail(source, there, omissions) }
         let tools = try await PostgresTools.find(
             major: target.serverVersion.major,
             in: migration.options.toolDirectory
         )
+        var tried: Definitions?
+        if let there = try await contents {
+            let inspecting = Inspecting(migration)
+            let trial = try await inspecting.trial(source, there, begun, tools, access, excluding: plan.excluded)
+            tried = trial?.definitions
+            let findings = try await inspecting.findings(source, there, omissions, trial, begun)
+            try Self.refuse(findings.filter { $0.severity == .stops })
+        }
         let acceptsMoved = migration.options.acceptsMovedSource
         if acceptsMoved { try await control.run { try Self.refuseOtherTables(source, $0) } }
         let (run, epoch) = try await control.run { connection in
@@ -105,14 +114,14 @@ struct Preparation {
         guard run.step == .begun else {
             return try await body(try await begin.session(for: act, warnings: plan.warnings, isFresh: false))
         }
-        let notes = try await begin.begin(plan)
+        let notes = try await begin.begin(plan, tried: tried)
         return try await body(try await begin.session(for: act, warnings: plan.warnings + notes, isFresh: !adopts))
     }
 
     // MARK: Steps
 
     /// A new plan, cut into chunks where asked for (which reads samples of the tables).
-    private func newPlan(
+    func newPlan(
         target: DatabaseIdentity,
         cutting: Bool = true
     ) async throws -> (plan: Plan, source: DatabaseCatalog, access: Definitions.Access) {
@@ -156,7 +165,18 @@ struct Preparation {
         }
     }
 
-    private func refuse(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {
+    /// What taking the target over would refuse, before anything is written.
+    func refuseTakingOver(_ target: Connection, _ source: DatabaseIdentity, mayCreate: Bool) throws {
+        try Ledger.refuse(
+            target,
+            source: source,
+            acceptsOtherSystem: migration.options.acceptsMovedSource,
+            mayCreate: mayCreate,
+            mayAdopt: migration.options.targetContents != .nothing
+        )
+    }
+
+    static func refuseSame(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {
         guard !source.isSameDatabase(as: target) else {
             throw PlanError(
                 .refused,
@@ -165,7 +185,10 @@ struct Preparation {
                 hint: "check --source and --target; nothing was written"
             )
         }
-        guard source.serverVersion.major >= Self.oldestSource else {
+    }
+
+    static func refuseVersions(_ source: DatabaseIdentity, _ target: DatabaseIdentity) throws {
+        guard source.serverVersion.major >= oldestSource else {
             throw PlanError(
                 .refused,
                 "the source is PostgreSQL \(source.serverVersion); 12 is the oldest that is supported"
@@ -178,16 +201,6 @@ struct Preparation {
                 hint: "PostgreSQL's definitions only move to the same or a newer major version"
             )
         }
-    }
-
-    /// What the target's server would refuse in the night is refused days ahead.
-    private func refuseWhatWouldFail(
-        _ source: DatabaseCatalog,
-        _ target: DatabaseCatalog,
-        _ omissions: Set<Omission>
-    ) async throws {
-        let findings = try await Inspecting(migration).findings(source, target, omissions)
-        try Self.refuse(findings.filter { $0.severity == .stops })
     }
 
     /// Refuses what the target's server would refuse.

@@ -217,8 +217,12 @@ struct Restore {
             }
             recorder.warn(advanced)
         }
+        let postData = try await completion.postData(of: wanted.definitions(session.tools, session.migration))
+        if session.run.step >= .postData { try await completion.reopenTables() }
+        let told = VerifiedSide(wanted.last, wanted.told, without: session.omissions)
         guard proves else {
-            try await finish(wanted, completion, session)
+            try await finish(postData, completion, session)
+            _ = try await completion.closeTables(postData.rights, VerificationResult(method: ""), comparedWith: told)
             return nil
         }
         let verify = ArchiveVerify(
@@ -234,17 +238,15 @@ struct Restore {
         let comparison = try await verify.comparison()
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let comparison { group.addTask { try await verify.compareAhead(comparison) } }
-            try await finish(wanted, completion, session)
+            try await finish(postData, completion, session)
             if comparison != nil { try await recorder.phase("verify rows ahead") { try await group.waitForAll() } }
         }
-        return try await verify.run(comparison)
+        let compared = try await verify.run(comparison)
+        return try await completion.closeTables(postData.rights, compared, comparedWith: told)
     }
 
-    private func finish(_ wanted: WantedGeneration, _ completion: Completion, _ session: Session) async throws {
-        if session.run.step < .postData {
-            let definitions = try wanted.definitions(session.tools, session.migration)
-            try await completion.finishDefinitions(completion.postData(of: definitions))
-        }
+    private func finish(_ postData: Completion.PostData, _ completion: Completion, _ session: Session) async throws {
+        if session.run.step < .postData { try await completion.finishDefinitions(postData) }
         try await completion.refreshAndAnalyze()
     }
 }

@@ -99,15 +99,23 @@ struct RestoreBeginning {
         _ run: RunEntry,
         _ epoch: Int
     ) async throws {
-        let (room, made) = try await ThreadConfined.with(
+        let (room, made, standing) = try await ThreadConfined.with(
             migration.target,
             purpose: "\(run.sessionPrefix) definitions"
         ) { target in
             try await target.run { connection in
-                (try DefinitionPieces.room(on: connection), try Ledger(connection).definitions())
+                try (
+                    DefinitionPieces.room(on: connection), Ledger(connection).definitions(),
+                    StandingObjects(of: connection)
+                )
             }
         }
-        let pieces = try await DefinitionPieces(of: wanted.definitions(tools, migration), room: room, made: made)
+        let pieces = try await DefinitionPieces(
+            of: wanted.definitions(tools, migration),
+            room: room,
+            made: made,
+            beside: standing
+        )
         let plan = wanted.plan
         try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
             try await target.run { connection in

@@ -164,8 +164,10 @@ private struct Inspector {
                     .stops,
                     "it owns objects, and \(target.identity.roleName.visible) is no member of it on the target; "
                         + "\(Omission.owners.flag) does without",
-                    repair:
-                        "GRANT \(Identifier(role.name).quoted) TO \(Identifier(target.identity.roleName).quoted)"
+                    // A member of a superuser is one.
+                    repair: ofTarget.isSuperuser
+                        ? nil
+                        : "GRANT \(Identifier(role.name).quoted) TO \(Identifier(target.identity.roleName).quoted)"
                 )
             }
         }

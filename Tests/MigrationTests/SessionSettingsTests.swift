@@ -138,7 +138,8 @@ import Tidemark
             options: .init(skipsOwners: false, skipsPrivileges: false, skipsTablespaces: false, skippedKinds: [])
         )
         let built = BuiltObjects(of: catalog)
-        return [try await definitions.preData().text, try await definitions.postData(without: built).rest.text]
+        let rest = try await definitions.script(of: definitions.postData(without: built).rest)
+        return [try await definitions.preData().text, rest.text]
     }
 
     private static func set(_ settings: [(name: String, value: String)], on database: TestDatabase, _ name: String)

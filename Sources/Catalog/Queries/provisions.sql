@@ -9,7 +9,8 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  LEFT JOIN pg_catalog.pg_extension i ON i.extname = v.name
                  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = i.extnamespace), '[]'::json) AS extensions,
        coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-                            'name', r.rolname, 'mayGiveTo', pg_catalog.pg_has_role(r.oid, 'MEMBER'),
+                            'name', r.rolname, 'isSuperuser', r.rolsuper,
+                            'mayGiveTo', pg_catalog.pg_has_role(r.oid, 'MEMBER'),
                             'mayCreateInPublic', coalesce(pg_catalog.has_schema_privilege(
                                 r.oid, pg_catalog.to_regnamespace('public'), 'CREATE'), true)))
                  FROM pg_catalog.pg_roles r), '[]'::json) AS roles,

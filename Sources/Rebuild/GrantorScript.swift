@@ -1,0 +1,35 @@
+package import Postgres
+
+/// Rights as roles other than the owner have granted them on, without being a superuser.
+///
+/// `pg_dump` writes `SET SESSION AUTHORIZATION`, which only a superuser may (PostgreSQL manual). `SET ROLE`, which every
+/// member of the role may, makes it the grantor just as well.
+package enum GrantorScript {
+    private static let take: ServerText = "SET SESSION AUTHORIZATION"
+    private static let giveBack: ServerText = "RESET SESSION AUTHORIZATION"
+
+    /// The same rights.
+    ///
+    /// - Parameters:
+    ///   - rights: What `pg_restore` printed.
+    ///   - role: The role the session has taken on.
+    /// - Returns: Statements that end as the role they began as.
+    package static func byRoles(_ rights: SQL, as role: String?) -> SQL {
+        let text = rights.text
+        guard text.contains(take) else { return rights }
+        let back: ServerText = role.map { "SET ROLE " + ServerText(Identifier(ServerText($0)).quoted) } ?? "RESET ROLE"
+        var result: ServerText = ""
+        var statements = SQLStatements(Array(text.utf8))
+        while let bytes = statements.next() {
+            let statement = ServerText(bytes: bytes)
+            if let found = SQLStatements.firstUnquotedRange(of: giveBack, in: statement) {
+                result = result + statement[0..<found.lowerBound] + back + statement.dropFirst(found.upperBound)
+            } else if let found = SQLStatements.firstUnquotedRange(of: take, in: statement) {
+                result = result + statement[0..<found.lowerBound] + "SET ROLE" + statement.dropFirst(found.upperBound)
+            } else {
+                result = result + statement
+            }
+        }
+        return SQL(trusted: result)
+    }
+}

@@ -1,0 +1,104 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Synchronization
+import Verification
+
+/// Tries all of the source's definitions on a target that has none of them, and takes them back.
+struct FreshTrial {
+    /// How long a materialized view of empty tables may take to fill, in milliseconds.
+    private static let patience = 10_000
+
+    let migration: Migration
+    let tools: PostgresTools
+    let source: DatabaseCatalog
+    let target: DatabaseCatalog
+    let excluded: Set<QualifiedName>
+
+    /// What the server said.
+    struct Outcome: Sendable {
+        let definitions: Definitions
+        let trial: DefinitionTrial.Outcome
+        /// What no statement is refused for, but reading a table.
+        let findings: [Finding]
+    }
+
+    /// Reads the source's definitions and tries them.
+    ///
+    /// - Parameter access: How `pg_dump` reaches the source.
+    /// - Returns: What was refused, and the definitions.
+    /// - Throws: ``ToolError``, ``PostgresError``.
+    func run(_ access: Definitions.Access) async throws -> Outcome {
+        let sequences = Set(source.sequences.map(\.qualifiedName))
+            .subtracting(source.sequences(excluding: excluded).map(\.qualifiedName))
+        let definitions = try await Definitions(
+            of: access,
+            tools: tools,
+            scratch: migration.options.scratchDirectory,
+            excluding: excluded.union(sequences),
+            purpose: "tidemark definitions",
+            options: Definitions.Options(migration.options)
+        )
+        let entries = try await definitions.allEntries()
+        let settings = DatabaseSettingsPlan(
+            source: source.settings,
+            target: target.settings,
+            name: target.identity.databaseName,
+            omissions: migration.options.omissions
+        ).statements
+        let views = source.materializedViews.filter(\.isPopulated).map(\.qualifiedName)
+        return try await ThreadConfined.with(migration.target, purpose: "tidemark trial") { target in
+            try await target.run { connection in
+                let standing = try StandingObjects(of: connection)
+                var closed: [QualifiedName] = []
+                let trial = try DefinitionTrial(connection, settings: settings).run(
+                    of: entries.filter { !standing.covers($0) && !isOfExcluded($0) },
+                    room: DefinitionPieces.room(on: connection),
+                    refreshing: views,
+                    patience: Self.patience
+                ) { closed = try Self.closedTables(on: $0) }
+                let role = try DatabaseIdentity(of: connection).roleName
+                return Outcome(
+                    definitions: definitions,
+                    trial: trial,
+                    findings: closed.map { Self.finding($0, role) }
+                )
+            }
+        }
+    }
+
+    /// Foreign keys go with the tables they are of or refer to.
+    private func isOfExcluded(_ entry: DefinitionEntry) -> Bool {
+        guard entry.kind == "FK CONSTRAINT", !excluded.isEmpty else { return false }
+        return source.constraints.contains { constraint in
+            constraint.kind == "f" && constraint.referenced.map(excluded.contains) == true
+                && entry.schema == constraint.tableQualifiedName.schema
+                && entry.name == constraint.tableQualifiedName.name + " " + constraint.name
+        }
+    }
+
+    /// Tables whose row security would keep rows from the role that brings and proves them.
+    private static func closedTables(on connection: Connection) throws -> [QualifiedName] {
+        try connection.query(
+            """
+            SELECT n.nspname, c.relname
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'tidemark' AND pg_catalog.row_security_active(c.oid)
+            ORDER BY 1, 2
+            """
+        ).map { QualifiedName(schema: try $0.text("nspname"), name: try $0.text("relname")) }
+    }
+
+    private static func finding(_ table: QualifiedName, _ role: ServerText) -> Finding {
+        Finding(
+            "table",
+            table.description,
+            "row-security",
+            .stops,
+            "once its row security is on, role \(role.visible) may not read all of its rows on the target, and nothing proves them",
+            repair: "ALTER ROLE \(Identifier(role).quoted) BYPASSRLS"
+        )
+    }
+}
