@@ -152,12 +152,17 @@ package final class KnownFile {
     }
 
     /// Reads it from end to end.
+    ///
+    /// - Parameter body: Takes a piece, valid only during the call.
+    /// - Throws: ``ArchiveError``, `CancellationError`, and what `body` throws.
     package func read(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceBytes, alignment: 64)
         defer { buffer.deallocate() }
         var hash = SHA256()
         var bytes = 0
         while true {
+            // A file may be large, and the second Ctrl-C does not wait for its end.
+            try Task.checkCancellation()
             let count: Int
             do {
                 count = try descriptor.read(into: buffer)

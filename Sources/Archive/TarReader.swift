@@ -96,6 +96,7 @@ package struct TarReader {
     }
 
     private func piece(_ count: Int) throws -> [UInt8] {
+        try waitForInput()
         do {
             return try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
                 filled = try input.read(into: UnsafeMutableRawBufferPointer(buffer))
@@ -103,5 +104,11 @@ package struct TarReader {
         } catch {
             throw ArchiveError(.failed, "the stream", "cannot be read: \(error)")
         }
+    }
+
+    /// Whoever sends may be slow or gone, and nobody could cancel a read.
+    private func waitForInput() throws {
+        var ready = pollfd(fd: input.rawValue, events: Int16(POLLIN), revents: 0)
+        repeat { try Task.checkCancellation() } while poll(&ready, 1, 200) == 0
     }
 }

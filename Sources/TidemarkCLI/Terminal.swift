@@ -14,6 +14,8 @@ final class Terminal: Sendable {
     private let log: RunLog
 
     private let directory: ReportDirectory?
+    /// How far a run came that has failed.
+    private let failed = Mutex<RunReport?>(nil)
 
     private init(quiet: Bool, directory: ReportDirectory?) {
         isQuiet = quiet
@@ -72,6 +74,7 @@ final class Terminal: Sendable {
         } catch {
             status = ExitStatus(error, isCancelled: work.isCancelled)
             terminal.complain(error.isStop ? "\(Stopped())" : "\(error)")
+            terminal.writeFailed()
         }
         if status != .done { throw status.code }
     }
@@ -98,6 +101,10 @@ final class Terminal: Sendable {
         }
         write(report)
         return ExitStatus(report.outcome)
+    }
+
+    private func writeFailed() {
+        if let report = failed.withLock({ $0 }) { write(report) }
     }
 
     private func write(_ report: RunReport) {
@@ -144,7 +151,8 @@ final class Terminal: Sendable {
 
     /// Shows what a run tells.
     func show(_ event: RunEvent) {
-        if case .failed(let report) = event { write(report) }
+        // Written when the error has been told.
+        if case .failed(let report) = event { failed.withLock { $0 = report } }
         guard !isQuiet else { return }
         log.show(event)
     }

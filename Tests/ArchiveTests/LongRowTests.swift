@@ -119,6 +119,20 @@ import Tidemark
         }
     }
 
+    @Test func `is not read to its end once the reader was cancelled`() async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/cancelled-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let frames = try FrameWriter(Compression(level: 1)) { try NewFile("00000001.zst", in: folder) }
+        try Array("row\n".utf8).withUnsafeBytes { try frames.append($0) }
+        let file = try #require(try frames.finish().first)
+        let reading = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try FrameReader(file, in: folder).readPieces { _, _ in }
+        }
+        await #expect(throws: CancellationError.self) { try await reading.value }
+    }
+
     @Test func `stays or goes by its key, wherever among the columns that is`() async throws {
         let long = "(SELECT string_agg(md5((n * 1000 + k)::text), '') FROM generate_series(1, 60000) k)"
         try await DatabasePair.with(
