@@ -51,8 +51,8 @@ package struct DatabaseCatalog: Sendable, Codable {
         try self.init(
             identity: DatabaseIdentity(of: connection),
             tables: Table.all(of: connection),
-            indexes: connection.query(Index.self, CatalogQuery.indexes),
-            constraints: connection.query(Constraint.self, CatalogQuery.constraints),
+            indexes: connection.query(Index.self, CatalogQuery.indexes).map(\.quotedForAllServers),
+            constraints: connection.query(Constraint.self, CatalogQuery.constraints).map(\.quotedForAllServers),
             sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
             materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews),
             enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations),
@@ -70,6 +70,21 @@ package struct DatabaseCatalog: Sendable, Codable {
     }
 
     private func with(indexes: [Index]) -> DatabaseCatalog {
+        DatabaseCatalog(
+            identity: identity,
+            tables: tables,
+            indexes: indexes,
+            constraints: constraints,
+            sequences: sequences,
+            materializedViews: materializedViews,
+            enumerations: enumerations,
+            settings: settings,
+            extensionTables: extensionTables
+        )
+    }
+
+    /// The same database with other words for its indexes and constraints.
+    package func told(as indexes: [Index], _ constraints: [Constraint]) -> DatabaseCatalog {
         DatabaseCatalog(
             identity: identity,
             tables: tables,

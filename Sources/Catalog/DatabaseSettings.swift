@@ -31,6 +31,8 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
     }
 
     package let settings: [Setting]
+    /// Who owns the database and needs no grant on it; nil in older archives and ledgers.
+    package let owner: ServerText?
     package let comment: ServerText?
     /// -1: as many as the server takes.
     package let connectionLimit: Int
@@ -42,6 +44,7 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
     /// Nothing set, for databases that are told apart otherwise.
     package static let none = DatabaseSettings(
         settings: [],
+        owner: nil,
         comment: nil,
         connectionLimit: -1,
         grants: nil,

@@ -102,6 +102,12 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
     /// Rights may have been left out on purpose.
     package var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
 
+    /// Whether it makes anything.
+    ///
+    /// Of the schema `public` only the owner is told, and only where the server did not choose it: that the entry comes or
+    /// goes says nothing of the schema.
+    package var isCompared: Bool { !isOfRights && !statement.isEmpty }
+
     /// What a table's statements say beside its columns and constraints, and the tables it inherits from.
     package var settings: [ServerText] {
         let lines = statement.pieces(between: "\n")

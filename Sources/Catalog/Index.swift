@@ -17,7 +17,7 @@ package struct Index: Sendable, Hashable, Codable {
     /// `r` a table, `p` a partitioned one, `m` a materialized view.
     package let tableKind: String
     /// `pg_get_indexdef`, everything schema-qualified.
-    package let definition: ServerText
+    package private(set) var definition: ServerText
     package let isUnique: Bool
     package let isPrimary: Bool
     package let isExclusion: Bool
@@ -32,8 +32,8 @@ package struct Index: Sendable, Hashable, Codable {
     package let hasExpressions: Bool
     package let accessMethod: ServerText
     /// What it is made of beside columns, with commas in between.
-    package let expressions: ServerText?
-    package let predicate: ServerText?
+    package private(set) var expressions: ServerText?
+    package private(set) var predicate: ServerText?
     /// nil: the database's default.
     package private(set) var tablespace: ServerText?
     package let bytes: Int
@@ -47,7 +47,7 @@ package struct Index: Sendable, Hashable, Codable {
     package let constraintName: ServerText?
     /// `p` primary key, `u` unique, `x` exclusion.
     package let constraintType: String?
-    package let constraintDefinition: ServerText?
+    package private(set) var constraintDefinition: ServerText?
     package let isDeferrable: Bool
     package let isDeferred: Bool
 
@@ -60,6 +60,29 @@ package struct Index: Sendable, Hashable, Codable {
     package var withoutTablespace: Index {
         var index = self
         index.tablespace = nil
+        return index
+    }
+
+    /// The same index, in words every server would choose.
+    package var quotedForAllServers: Index {
+        var index = self
+        index.definition = definition.quotedForAllServers
+        index.expressions = expressions?.quotedForAllServers
+        index.predicate = predicate?.quotedForAllServers
+        index.constraintDefinition = constraintDefinition?.quotedForAllServers
+        return index
+    }
+
+    /// The same index in other words.
+    ///
+    /// - Parameters:
+    ///   - definition: What another server calls it.
+    ///   - constraintDefinition: What it calls its constraint.
+    /// - Returns: The index.
+    package func told(as definition: ServerText, constraint constraintDefinition: ServerText?) -> Index {
+        var index = self
+        index.definition = definition
+        index.constraintDefinition = constraintDefinition
         return index
     }
 
@@ -87,7 +110,7 @@ package struct Constraint: Sendable, Hashable, Codable {
     package let name: ServerText
     /// `p` primary key, `u` unique, `x` exclusion, `f` foreign key, `c` check.
     package let kind: String
-    package let definition: ServerText
+    package private(set) var definition: ServerText
     package let isValidated: Bool
     package let isEnforced: Bool
     package let isDeferrable: Bool
@@ -100,6 +123,19 @@ package struct Constraint: Sendable, Hashable, Codable {
     package let referencedTable: ServerText?
 
     package var tableQualifiedName: QualifiedName { QualifiedName(schema: schema, name: tableName) }
+
+    /// What it demands, without whether the rows that are there were looked at.
+    package var demand: ServerText { definition.withoutSuffix(" NOT VALID") }
+
+    /// The same constraint, in words every server would choose.
+    package var quotedForAllServers: Constraint { told(as: definition.quotedForAllServers) }
+
+    /// The same constraint in other words.
+    package func told(as definition: ServerText) -> Constraint {
+        var constraint = self
+        constraint.definition = definition
+        return constraint
+    }
 
     package var referenced: QualifiedName? {
         guard let referencedSchema, let referencedTable else { return nil }

@@ -19,6 +19,25 @@ package struct LargeObject: Sendable, Hashable, Codable {
     package let grants: [Grant]?
     package let comment: ServerText?
 
+    /// Whether another one gives the same rights, whoever owns either of them.
+    ///
+    /// An owner needs no grant: where the owners differ, the other one's must have at least what ours has and what we grant
+    /// to that role, and all others exactly the same.
+    package func givesSameRights(as other: LargeObject) -> Bool {
+        guard owner != other.owner else { return grants == other.grants }
+        let granted = Set((grants ?? []).filter { $0.role == other.owner }.map(\.privilege))
+        return rights(besides: other.owner) == other.rights(besides: owner)
+            && ofOwner.union(granted).isSubset(of: other.ofOwner)
+    }
+
+    private func rights(besides role: ServerText) -> Set<Grant> {
+        Set((grants ?? []).filter { !$0.isOwner && $0.role != role })
+    }
+
+    private var ofOwner: Set<String> {
+        grants.map { Set($0.filter(\.isOwner).map(\.privilege)) } ?? ["SELECT", "UPDATE"]
+    }
+
     /// Those of one range, with what is asked for beside.
     ///
     /// - Parameter range: Which.

@@ -11,7 +11,7 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
     package let fileNode: UInt32
     /// The partitioned table this one is a partition of.
     package let parentOid: UInt32?
-    package let partitionBound: ServerText?
+    package private(set) var partitionBound: ServerText?
     /// `h` hash, `l` list, `r` range; nil for a table that is not partitioned.
     package let partitionStrategy: String?
     /// The columns rows are spread over its partitions by; nil stands for an expression.
@@ -54,7 +54,10 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
             grouping: try connection.query(ColumnOfTable.self, CatalogQuery.columns),
             by: \.tableOid
         )
-        for index in tables.indices { tables[index].columns = columns[tables[index].oid]?.map(\.column) ?? [] }
+        for index in tables.indices {
+            tables[index].partitionBound = tables[index].partitionBound?.quotedForAllServers
+            tables[index].columns = columns[tables[index].oid]?.map(\.column.quotedForAllServers) ?? []
+        }
         return tables
     }
 
@@ -94,7 +97,7 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
             found.map {
                 (
                     QualifiedName(schema: $0.schema, name: $0.name),
-                    Dictionary(uniqueKeysWithValues: $0.types.map { ($0[0], $0[1]) })
+                    Dictionary(uniqueKeysWithValues: $0.types.map { ($0[0], $0[1].typeQuotedForAllServers) })
                 )
             },
             uniquingKeysWith: { first, _ in first }
@@ -111,7 +114,7 @@ package struct Column: Sendable, Hashable, Codable {
     package let number: Int
     package let name: ServerText
     /// With its modifier, schema-qualified unless built in.
-    package let type: ServerText
+    package private(set) var type: ServerText
     package let isDomain: Bool
     /// `pg_type.typtype` of the type, looked at through one array and one domain.
     package let typeKind: String
@@ -122,7 +125,7 @@ package struct Column: Sendable, Hashable, Codable {
     ///
     /// They may print otherwise without a row being written. nil in older archives and ledgers.
     package let isPrintedByName: Bool?
-    package let defaultExpression: ServerText?
+    package private(set) var defaultExpression: ServerText?
     /// `a` always, `d` by default, empty for none.
     package let identity: String
     /// `s` stored, empty for none.
@@ -130,7 +133,7 @@ package struct Column: Sendable, Hashable, Codable {
     /// What rows have in it that were written before it came, as text; nil: NULL.
     package let missingValue: ServerText?
     /// Schema and name, quoted.
-    package let collation: ServerText?
+    package private(set) var collation: ServerText?
     package let isCollationDeterministic: Bool
     /// Empty for types without collation, `default` for the database's own, `C`, or the collation's name.
     package let sortOrder: ServerText
@@ -138,6 +141,15 @@ package struct Column: Sendable, Hashable, Codable {
     package let correlation: Double?
 
     package var identifier: Identifier { Identifier(name) }
+
+    /// The same column, in words every server would choose.
+    var quotedForAllServers: Column {
+        var column = self
+        column.type = type.typeQuotedForAllServers
+        column.defaultExpression = defaultExpression?.quotedForAllServers
+        column.collation = collation?.quotedForAllServers
+        return column
+    }
 
     /// Whether it holds bytes, not an array of them.
     package var isBytes: Bool { typeSchema == "pg_catalog" && typeName == "bytea" && !type.ends(with: "[]") }

@@ -18,10 +18,10 @@ package struct DefinitionChanges: Sendable {
     ///   - later: The entries the source gives now.
     package init(earlier: [DefinitionEntry], later: [DefinitionEntry]) {
         kept = Dictionary(
-            earlier.filter { !$0.isOfRights }.map { ($0.identity, $0) },
+            earlier.filter(\.isCompared).map { ($0.identity, $0) },
             uniquingKeysWith: { first, _ in first }
         )
-        self.later = later.filter { !$0.isOfRights }
+        self.later = later.filter(\.isCompared)
     }
 
     /// The same object as it was.

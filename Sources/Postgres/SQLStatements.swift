@@ -46,6 +46,23 @@ package struct SQLStatements: IteratorProtocol {
         return nil
     }
 
+    /// The words outside of quotes and comments that are wanted, as ranges of bytes.
+    static func unquotedWords(in text: [UInt8], where isWanted: (ArraySlice<UInt8>) -> Bool) -> [Range<Int>] {
+        var scanner = SQLStatements(text)
+        var words: [Range<Int>] = []
+        while scanner.position < text.count {
+            if scanner.skipWhole() { continue }
+            let start = scanner.position
+            while scanner.position < text.count, isOfName(text[scanner.position]) { scanner.position += 1 }
+            if scanner.position == start {
+                scanner.position += 1
+            } else if isWanted(text[start..<scanner.position]) {
+                words.append(start..<scanner.position)
+            }
+        }
+        return words
+    }
+
     /// Whether a part of a statement stays one wherever it is put: it ends no statement, closes no parenthesis it has not
     /// opened, and leaves no quote or comment open.
     package static func isWithinOne(_ part: ServerText) -> Bool {
@@ -93,6 +110,8 @@ package struct SQLStatements: IteratorProtocol {
         default: false
         }
     }
+
+    private static func isOfName(_ byte: UInt8) -> Bool { isOfWord(byte) || byte == UInt8(ascii: "$") }
 
     private func isFollowed(by next: Unicode.Scalar) -> Bool {
         position + 1 < script.count && script[position + 1] == UInt8(ascii: next)

@@ -79,7 +79,9 @@ package struct Adoption {
             }
         )
         let ours = Set(definitions.map(\.listed))
-        try ledger.keep(present.filter { !ours.contains($0.listed) && !$0.isOfRights }.map(\.ofTarget))
+        // A comment of the target's own stands in nobody's way: the proof tells of it.
+        let others = present.filter { !ours.contains($0.listed) && $0.isCompared && $0.kind != "COMMENT" }
+        try ledger.keep(others.map(\.ofTarget))
         notes.append("adopted \(empty.count) empty tables and \(adopted) whose rows are to be compared")
         try adoptObjects(empty)
         return notes

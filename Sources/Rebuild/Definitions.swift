@@ -225,7 +225,8 @@ package struct Definitions: Sendable {
         if options.skipsPrivileges { arguments.append("--no-privileges") }
         if options.skipsTablespaces { arguments.append("--no-tablespaces") }
         let script = try await tools.run("pg_restore", arguments + ["--file=-", archive], passwordFile: nil)
-        return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)))
+        // The source's own words are in it, and the target's server must parse them.
+        return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)).quotedForAllServers)
     }
 
     /// What a section of the file has, or all of it, without what is left out.

@@ -169,6 +169,8 @@ struct Beginning {
             case "42P01":
                 error.hint =
                     "a view or function needs a table that is left out: bring the table as definition_only, or drop what needs it"
+            case "3F000" where error.message.contains("\"public\""):
+                error.hint = "run CREATE SCHEMA public on the target: pg_dump takes it for granted in every database"
             case "53200":
                 error.hint =
                     "raise max_locks_per_transaction on the target: other sessions use most of its room for locks"

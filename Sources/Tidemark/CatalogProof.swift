@@ -18,8 +18,11 @@ struct CatalogProof {
         _ omissions: Set<Omission>,
         _ purpose: String
     ) async throws -> VerificationResult {
+        let told = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
+            try await target.run { try Wording($0).source(here.catalog, inWordsOf: there.catalog) }
+        }
         let keys = DefinitionComparison(
-            source: here.catalog,
+            source: told,
             target: there.catalog,
             excluding: excluded,
             omissions: omissions
@@ -49,7 +52,7 @@ struct CatalogProof {
             omissions: omissions
         )
         let doubts = comparison.doubts
-        guard versions.0.major != versions.1.major, !doubts.isEmpty else { return comparison.result() }
+        guard !doubts.isEmpty else { return comparison.result() }
         let agreeing = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
             try await target.run { try Reparsing($0).agreeing(doubts) }
         }

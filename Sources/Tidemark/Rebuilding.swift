@@ -130,7 +130,8 @@ struct Rebuilding {
             )
         }
         let asked = options.plan.treatments.filter { $0.value == .excluded }.keys
-        return (source, target, (begun?.excluded ?? []).union(asked))
+        let told = try await control.run { try Wording($0).source(source, inWordsOf: target) }
+        return (told, target, (begun?.excluded ?? []).union(asked))
     }
 
     private func modelCatalog(_ control: ThreadConfined<Connection>) async throws -> DatabaseCatalog {

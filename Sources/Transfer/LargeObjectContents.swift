@@ -51,10 +51,10 @@ enum LargeObjectContents {
 }
 
 extension LargeObjectAttributes {
-    /// Whether two are the same in what is brought over beside the content.
+    /// Whether the target's is the same as the source's in what is brought over beside the content.
     func areEqual(_ ours: LargeObject, _ theirs: LargeObject) -> Bool {
         ours.comment == theirs.comment && (!contains(.owner) || ours.owner == theirs.owner)
-            && (!contains(.grants) || ours.grants == theirs.grants)
+            && (!contains(.grants) || ours.givesSameRights(as: theirs))
     }
 }
 

@@ -45,7 +45,7 @@ package struct LargeObjectRestorer {
             let differing = wanted.filter { entry in
                 guard let found = there[entry.object.oid] else { return true }
                 return found.content.hash != entry.hash || found.content.bytes != entry.bytes
-                    || !attributes.areEqual(found.object, entry.object)
+                    || !attributes.areEqual(entry.object, found.object)
             }
             let oids = Set(wanted.map(\.object.oid))
             let surplus = there.keys.filter { !oids.contains($0) }

@@ -82,8 +82,7 @@ extension DefinitionComparison {
                 )
             )
         }
-        func plain(_ constraint: Constraint) -> ServerText { constraint.definition.withoutSuffix(" NOT VALID") }
-        if plain(ours) != plain(theirs) {
+        if ours.demand != theirs.demand {
             add("definition", "its definition differs", ours.definition, theirs.definition)
         }
         if ours.isValidated != theirs.isValidated {

@@ -56,8 +56,10 @@ extension DefinitionComparison {
             let told = (String(ours.connectionLimit), String(theirs.connectionLimit))
             add("connection-limit", .hurts, "connection limit", "it differs", told.0, told.1)
         }
+        // Who owns the target's has every right on it, granted or not.
+        func isOfOwner(_ grant: DatabaseSettings.Grant) -> Bool { grant.role != nil && grant.role == theirs.owner }
         guard !omissions.contains(.privileges), let grants = ours.grants else { return }
-        for grant in grants where !(theirs.grants ?? []).contains(grant) {
+        for grant in grants where !(theirs.grants ?? []).contains(grant) && !isOfOwner(grant) {
             let role = grant.role ?? "PUBLIC"
             add(
                 "privileges",

@@ -93,7 +93,7 @@ package final class LargeObjectComparison: Sendable {
             if !omissions.contains(.owners), object.owner != there.owner {
                 add("owner", .hurts, "it belongs to somebody else", object.owner, there.owner)
             }
-            if !omissions.contains(.privileges), object.grants != there.grants {
+            if !omissions.contains(.privileges), !object.givesSameRights(as: there) {
                 add("privileges", .hurts, "others may use it", object.told, there.told)
             }
             if object.comment != there.comment {

@@ -6,16 +6,6 @@ package import Postgres
 ///
 /// Pure. Keys, indexes and constraints have a comparison of their own, ``DefinitionComparison``.
 package struct ObjectComparison {
-    /// Two texts of one attribute that differ though both may mean the same: major versions print it differently.
-    package struct Doubt: Sendable, Hashable {
-        package let kind: String
-        package let object: ServerText
-        package let attribute: ServerText
-        package let table: QualifiedName?
-        package let source: ServerText
-        package let target: ServerText
-    }
-
     private struct Name: Hashable, Comparable {
         let kind: Int
         let object: ServerText
@@ -49,10 +39,16 @@ package struct ObjectComparison {
         let rules = ObjectRules(omissions: omissions, versions: versions)
         func named(_ objects: [CatalogObject]) -> [Name: CatalogObject] {
             let wanted = objects.filter { object in
-                rules.compares(object.kind) && !(object.table.map(excluded.contains) ?? false)
+                (rules.compares(object.kind) || object.kind == "owner")
+                    && !(object.table.map(excluded.contains) ?? false)
             }
             return Dictionary(
-                wanted.map { (Name(kind: Self.order[$0.kind] ?? 0, object: $0.object), rules.comparable($0)) },
+                wanted.map { object in
+                    (
+                        Name(kind: Self.order[object.kind] ?? 0, object: object.object.quotedForAllServers),
+                        rules.comparable(object)
+                    )
+                },
                 uniquingKeysWith: { first, _ in first }
             )
         }
@@ -61,16 +57,16 @@ package struct ObjectComparison {
         self.target = named(target)
     }
 
-    /// What has to be asked of a server before ``result(agreeing:)``, if the two are of different major versions.
+    /// What has to be asked of a server before ``result(agreeing:)``.
     package var doubts: [Doubt] {
         source.keys.sorted().flatMap { name -> [Doubt] in
             guard let ours = source[name], let theirs = target[name], ours.attributes != theirs.attributes else {
                 return []
             }
             return rules.printed(ours.kind).compactMap { attribute in
-                guard let mine = ours.attributes[attribute], let its = theirs.attributes[attribute], mine != its else {
-                    return nil
-                }
+                guard let mine = ours.attributes[attribute], let its = theirs.attributes[attribute],
+                    !rules.isSame(mine, its, attribute, of: ours.kind)
+                else { return nil }
                 return Doubt(ours, attribute, mine, its)
             }
         }
@@ -93,7 +89,7 @@ package struct ObjectComparison {
         }
         let here = Set(source.values.compactMap { Self.relations.contains($0.kind) ? $0.table : nil })
         let there = Set(target.values.compactMap { Self.relations.contains($0.kind) ? $0.table : nil })
-        for (name, object) in source.sorted(by: { $0.key < $1.key }) {
+        for (name, object) in source.sorted(by: { $0.key < $1.key }) where rules.compares(object.kind) {
             if let other = target[name] {
                 result.findings += differences(object, other, agreeing)
             } else if !isPart(object, ofOneOf: here.subtracting(there)) {
@@ -124,33 +120,70 @@ package struct ObjectComparison {
                 severity,
                 "the \(object.kind) is missing on the target",
                 source: object.creation ?? object.attributes["definition"],
-                repair: object.creation
+                repair: object.creation?.quotedForAllServers
             )
         ]
     }
 
     private func extra(_ object: CatalogObject) -> [Finding] {
         guard let severity = rules.severity(ofExtra: object.kind) else { return [] }
+        // Nobody should lose rows by running what a report prints.
+        let holdsData = rules.holdsData(object.kind)
         return [
             Finding(
                 object.kind,
                 object.object,
                 .extra,
                 severity,
-                "the source has no such \(object.kind)",
+                "the source has no such \(object.kind)"
+                    + (holdsData ? "; dropping it would destroy what it holds, so there is no repair here" : ""),
                 target: object.attributes["definition"],
-                repair: object.removal
+                repair: holdsData ? nil : object.removal?.quotedForAllServers
             )
         ]
     }
 
+    /// Who owns what the two sides both have.
+    private func owners(of object: ServerText) -> (source: ServerText, target: ServerText)? {
+        let name = Name(kind: Self.order["owner"] ?? 0, object: object.quotedForAllServers)
+        guard let here = source[name]?.attributes["role"], let there = target[name]?.attributes["role"] else {
+            return nil
+        }
+        return (here.quotedForAllServers, there.quotedForAllServers)
+    }
+
+    private func rights(_ ours: CatalogObject, _ theirs: CatalogObject) -> [Finding] {
+        let rights = GrantedRights(
+            ours,
+            theirs,
+            owners: owners(of: ours.object),
+            initial: rules.initialRights(of: ours.object)
+        )
+        let (here, there) = (Self.byName(ours.attributes), Self.byName(theirs.attributes))
+        return rights.differences().map { difference in
+            Finding(
+                ours.kind,
+                ours.object,
+                rules.problem(difference.attribute, of: ours.kind),
+                difference.isLeftToServer ? .note : .stops,
+                rules.message(difference.attribute, of: ours.kind),
+                source: here[difference.attribute] ?? "none",
+                target: there[difference.attribute] ?? "none",
+                repair: difference.repair
+            )
+        }
+    }
+
     private func differences(_ ours: CatalogObject, _ theirs: CatalogObject, _ agreeing: Set<Doubt>) -> [Finding] {
         guard ours.attributes != theirs.attributes else { return [] }
-        let (here, there) = (ours.attributes.all, theirs.attributes.all)
+        if ours.kind == "privileges" { return rights(ours, theirs) }
+        guard !rules.isLeftToServer(ours) else { return [] }
+        let (here, there) = (Self.byName(ours.attributes), Self.byName(theirs.attributes))
         return Set(here.keys).union(there.keys).sorted().compactMap { attribute in
             let (mine, its) = (here[attribute], there[attribute])
             guard mine != its, let severity = rules.severity(of: attribute, of: ours.kind) else { return nil }
             if let mine, let its {
+                guard !rules.isSame(mine, its, attribute, of: ours.kind) else { return nil }
                 guard !agreeing.contains(Doubt(ours, attribute, mine, its)) else { return nil }
             }
             return Finding(
@@ -161,21 +194,16 @@ package struct ObjectComparison {
                 rules.message(attribute, of: ours.kind),
                 source: mine ?? "none",
                 target: its ?? "none",
-                repair: ours.statements[attribute]
+                repair: Self.byName(ours.statements)[attribute]?.quotedForAllServers
             )
         }
     }
-}
 
-extension ObjectComparison.Doubt {
-    fileprivate init(_ object: CatalogObject, _ attribute: ServerText, _ source: ServerText, _ target: ServerText) {
-        self.init(
-            kind: object.kind,
-            object: object.object,
-            attribute: attribute,
-            table: object.table,
-            source: source,
-            target: target
+    /// Some attributes are named by roles, which servers quote by rules of their own.
+    private static func byName(_ texts: NamedTexts) -> [ServerText: ServerText] {
+        Dictionary(
+            texts.all.map { ($0.key.quotedForAllServers, $0.value) },
+            uniquingKeysWith: { first, _ in first }
         )
     }
 }

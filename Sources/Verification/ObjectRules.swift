@@ -19,15 +19,33 @@ struct ObjectRules {
         }
     }
 
-    /// Attributes that the server prints from what it has parsed: other major versions print them otherwise.
+    /// Attributes that the server prints from what it has parsed: others print them otherwise, and so may it itself.
     func printed(_ kind: String) -> [ServerText] {
         switch kind {
-        case "view", "materialized view", "rule", "trigger": ["definition"]
+        case "view", "materialized view", "rule", "trigger", "statistics object": ["definition"]
         case "policy": ["USING", "WITH CHECK"]
-        case "function", "procedure": ["body"]
+        case "function": ["body", "arguments"]
+        case "procedure": ["body", "arguments"]
         case "column": ["default"]
+        case "domain": ["default", "checks"]
+        case "table": ["partition key"]
+        case "published table": ["row filter"]
         default: []
         }
+    }
+
+    /// Attributes that are what somebody typed, whatever is in quotes there.
+    private static let typed: Set<ServerText> = [
+        "text", "label", "settings", "library", "options", "TOAST options", "foreign options", "version",
+        "initial value", "moving initial value",
+    ]
+
+    /// Whether two texts of an attribute differ in nothing but in what the two servers put in quotes.
+    func isSame(_ ours: ServerText, _ theirs: ServerText, _ attribute: ServerText, of kind: String) -> Bool {
+        if ours == theirs { return true }
+        let isTyped =
+            Self.typed.contains(attribute) || (attribute == "body" && !ours.begins(with: "CREATE OR REPLACE "))
+        return !isTyped && ours.quotedForAllServers == theirs.quotedForAllServers
     }
 
     /// The object without what only one of the servers can know.
@@ -51,6 +69,30 @@ struct ObjectRules {
             creation: object.creation,
             removal: object.removal
         )
+    }
+
+    /// Whether rows, or where a sequence stands, are lost with it.
+    func holdsData(_ kind: String) -> Bool { ["table", "column", "sequence", "extension"].contains(kind) }
+
+    // MARK: The schema public
+
+    private static let publicSchema: ServerText = "schema public"
+
+    /// Whether it is the server's own choice on the source, of which `pg_dump` writes nothing: then the target's stays.
+    ///
+    /// From PostgreSQL 15 on the schema `public` belongs to `pg_database_owner`; what an older `pg_dump` found it to belong
+    /// to, it never wrote.
+    func isLeftToServer(_ object: CatalogObject) -> Bool {
+        object.kind == "owner" && object.object == Self.publicSchema
+            && (versions.target.major < 15 || object.attributes["role"] == "pg_database_owner")
+    }
+
+    /// What everybody has in a new database, and `pg_dump` writes nothing of.
+    func initialRights(of object: ServerText) -> [ServerText: Set<ServerText>]? {
+        guard object == Self.publicSchema else { return nil }
+        return [
+            "the owner": ["CREATE", "USAGE"], "PUBLIC": versions.target.major < 15 ? ["CREATE", "USAGE"] : ["USAGE"],
+        ]
     }
 
     // MARK: Severities

@@ -65,7 +65,7 @@ package struct RecordedLargeObjects {
         if !omissions.contains(.owners), there.owner != entry.object.owner {
             add("owner", .hurts, "it belongs to somebody else")
         }
-        if !omissions.contains(.privileges), there.grants != entry.object.grants {
+        if !omissions.contains(.privileges), !entry.object.givesSameRights(as: there) {
             add("privileges", .hurts, "others may use it")
         }
         if there.comment != entry.object.comment { add("comment", .note, "its comment differs") }

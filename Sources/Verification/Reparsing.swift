@@ -2,11 +2,13 @@ package import Postgres
 
 /// Finds out whether two texts mean the same to a server: it parses both and prints them again.
 ///
-/// Major versions print the same view in different words; the one the target runs has the last word on what was meant.
+/// Major versions print the same view in different words, and what one has printed it may print otherwise when it reads it
+/// again (`IN ('a', 'b')` over varchar, whose array is cast first as a whole and then label by label). The server that
+/// the target runs has the last word on what was meant.
 /// Each text is parsed in a transaction that is rolled back, on temporary objects: nothing is left, and no table is
 /// locked.
 package struct Reparsing {
-    private let connection: Connection
+    let connection: Connection
 
     /// - Parameter connection: The target, without an open transaction.
     package init(_ connection: Connection) {
@@ -41,12 +43,18 @@ package struct Reparsing {
     }
 
     private func print(_ text: ServerText, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
+        let text = text.quotedForAllServers
         let trusted = SQL(trusted: text.withoutSuffix(";"))
-        switch doubt.kind {
-        case "view", "materialized view":
+        switch (doubt.kind, doubt.attribute) {
+        case ("view", _), ("materialized view", _):
             try connection.execute("CREATE TEMPORARY VIEW tidemark_reparsed AS \(trusted)")
             return try value("pg_catalog.pg_get_viewdef('pg_temp.tidemark_reparsed'::pg_catalog.regclass)")
-        case "function", "procedure":
+        case ("domain", "default"):
+            try connection.execute("CREATE TEMPORARY VIEW tidemark_reparsed AS SELECT (\(trusted)) AS value")
+            return try value("pg_catalog.pg_get_viewdef('pg_temp.tidemark_reparsed'::pg_catalog.regclass)")
+        case ("domain", _): return try printChecks(text, doubt)
+        case ("function", "arguments"), ("procedure", "arguments"): return try printArguments(trusted, doubt)
+        case ("function", _), ("procedure", _):
             // Those with a body that is no text: it is replaced by itself, in a transaction nobody sees.
             guard text.begins(with: "CREATE OR REPLACE ") else { return nil }
             try connection.execute(trusted)
@@ -60,63 +68,42 @@ package struct Reparsing {
         }
     }
 
-    /// What hangs on a table is made on an empty copy of it that has its name.
-    private func print(
-        _ text: ServerText,
-        _ trusted: SQL,
-        _ doubt: ObjectComparison.Doubt,
-        on table: QualifiedName
-    ) throws -> ServerText? {
-        let copy: SQL = "pg_temp.\(Identifier(table.name))"
-        try connection.execute("CREATE TEMPORARY TABLE \(Identifier(table.name)) (LIKE \(table))")
-        let oid: SQL = "\(literal: "pg_temp.\(Identifier(table.name).quoted)")::pg_catalog.regclass"
-        switch doubt.kind {
-        case "policy":
-            try connection.execute("CREATE POLICY tidemark_reparsed ON \(copy) USING (\(trusted))")
-            return try value(
-                "(SELECT pg_catalog.pg_get_expr(p.polqual, p.polrelid) FROM pg_catalog.pg_policy p WHERE p.polrelid = \(oid))"
-            )
-        case "column":
-            try connection.execute("ALTER TABLE \(copy) ADD CONSTRAINT tidemark_reparsed CHECK ((\(trusted)) IS NULL)")
-            return try value(
-                """
-                (SELECT pg_catalog.pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint k
-                 WHERE k.conrelid = \(oid) AND k.conname = 'tidemark_reparsed')
-                """
-            )
-        case "rule":
-            guard let moved = moved(text, " TO ", table) else { return nil }
-            try connection.execute(moved)
-            return try value(
-                "(SELECT pg_catalog.pg_get_ruledef(r.oid) FROM pg_catalog.pg_rewrite r WHERE r.ev_class = \(oid))"
-            )
-        case "trigger":
-            guard let moved = moved(text, " ON ", table) else { return nil }
-            try connection.execute(moved)
-            return try value(
-                "(SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = \(oid))"
-            )
-        default: return nil
+    /// A domain's checks, told as `name CHECK (…); name CHECK (…)`, are made on a domain over the same type.
+    private func printChecks(_ text: ServerText, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
+        guard let type = doubt.context?.typeQuotedForAllServers else { return nil }
+        var statements = SQLStatements(Array(text.utf8))
+        var checks: [SQL] = []
+        while let check = statements.next() {
+            checks.append(" CONSTRAINT \(SQL(trusted: ServerText(bytes: check).withoutSuffix(";")))")
         }
+        try connection.execute(
+            "CREATE DOMAIN pg_temp.tidemark_reparsed AS \(SQL(trusted: type))\(checks.joined(separator: ""))"
+        )
+        return try value(
+            """
+            (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), '; ' ORDER BY k.conname COLLATE "C")
+             FROM pg_catalog.pg_constraint k
+             WHERE k.contypid = 'pg_temp.tidemark_reparsed'::pg_catalog.regtype AND k.contype = 'c')
+            """
+        )
     }
 
-    /// The statement, made for the copy.
-    private func moved(_ text: ServerText, _ word: ServerText, _ table: QualifiedName) -> SQL? {
-        // As the server quotes it, which is only where it must.
-        let names = [Identifier(table.schema), Identifier(table.name)].map { [ServerText($0.quoted), $0.name] }
-        for schema in names[0] {
-            for name in names[1] {
-                let place = word + schema + "." + name + " "
-                // The trigger's own name may hold the same words: in quotes they say nothing.
-                guard let found = SQLStatements.firstUnquotedRange(of: place, in: text) else { continue }
-                let copy = word + ServerText("pg_temp.\(Identifier(table.name).quoted) ")
-                return SQL(trusted: text[0..<found.lowerBound] + copy + text.dropFirst(found.upperBound))
-            }
-        }
-        return nil
+    /// A function's arguments with their defaults are given to a function without a body, which nobody checks.
+    private func printArguments(_ arguments: SQL, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
+        let kind: SQL = doubt.kind == "procedure" ? "PROCEDURE" : "FUNCTION"
+        let result = doubt.context.map { " RETURNS \(SQL(trusted: $0.quotedForAllServers))" as SQL } ?? ""
+        try connection.execute(
+            "CREATE \(kind) pg_temp.tidemark_reparsed(\(arguments))\(result) LANGUAGE sql AS ''"
+        )
+        return try value(
+            """
+            (SELECT pg_catalog.pg_get_function_arguments(p.oid) FROM pg_catalog.pg_proc p
+             WHERE p.pronamespace = pg_catalog.pg_my_temp_schema() AND p.proname = 'tidemark_reparsed')
+            """
+        )
     }
 
-    private func value(_ expression: SQL) throws -> ServerText? {
+    func value(_ expression: SQL) throws -> ServerText? {
         try connection.queryOne("SELECT \(expression) AS printed")["printed"]
     }
 }

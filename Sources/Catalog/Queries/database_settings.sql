@@ -15,6 +15,7 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
                  CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS c(setting, position)
                  WHERE s.setdatabase = d.oid), '[]'::json) AS settings,
+       pg_catalog.pg_get_userbyid(d.datdba)::text AS owner,
        pg_catalog.shobj_description(d.oid, 'pg_database') AS comment,
        d.datconnlimit AS connection_limit,
        CASE WHEN d.datacl IS NOT NULL THEN

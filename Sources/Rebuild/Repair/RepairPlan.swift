@@ -301,11 +301,11 @@ private struct Maker {
         let table = constraint.tableQualifiedName
         let alter: SQL = "ALTER TABLE \(table)"
         let name = Identifier(constraint.name)
-        let plain = constraint.definition.withoutSuffix(" NOT VALID")
+        let plain = constraint.demand
         let isPartitioned = constraint.tableKind == "p" && constraint.kind == "f"
         var steps: [Repair.Step] = []
         if let there = counterpart(of: constraint) {
-            guard there.definition.withoutSuffix(" NOT VALID") == plain else {
+            guard there.demand == plain else {
                 refused.append(
                     "constraint \(name.quoted) of \(table) is defined otherwise on the target: \(there.definition.visible)"
                 )

@@ -21,7 +21,8 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
     SELECT CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END
                AS command,
-           (SELECT pg_catalog.string_agg(r.name, ', ' ORDER BY r.name COLLATE "C")
-            FROM (SELECT CASE u.oid WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(u.oid)) END AS name
-                  FROM pg_catalog.unnest(p.polroles) u(oid)) r) AS roles,
+           -- By their names: which of them are in quotes depends on the server's version.
+           (SELECT pg_catalog.string_agg(CASE u.oid WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(u.oid)) END,
+                                         ', ' ORDER BY u.oid = 0, pg_catalog.pg_get_userbyid(u.oid) COLLATE "C")
+            FROM pg_catalog.unnest(p.polroles) u(oid)) AS roles,
            pg_catalog.format('ALTER POLICY %I ON %I.%I ', p.polname, n.nspname, c.relname) AS alter) o

@@ -15,18 +15,8 @@ SELECT 'privileges' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.i
                           WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.attrelid = o.objid
                             AND c.attnum > 0 AND NOT c.attisdropped) a) x
               GROUP BY x.role) g) AS attributes,
-       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
-                    g.role || g.place, pg_catalog.format('GRANT %s ON %s TO %s', g.privileges, o.subject || i.identity, g.role)))
-        FROM (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END
-                         AS role, a.place,
-                     pg_catalog.string_agg(DISTINCT a.privilege_type || a.columns, ', ') AS privileges
-              FROM (SELECT '' AS place, '' AS columns, w.* FROM pg_catalog.aclexplode(o.acl) w
-                    UNION ALL
-                    SELECT ' on column ' || pg_catalog.quote_ident(c.attname), pg_catalog.format(' (%I)', c.attname), w.*
-                    FROM pg_catalog.pg_attribute c CROSS JOIN LATERAL pg_catalog.aclexplode(c.attacl) w
-                    WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.attrelid = o.objid
-                      AND c.attnum > 0 AND NOT c.attisdropped) a
-              WHERE a.grantee <> o.owner GROUP BY 1, 2) g) AS statements,
+       -- What GRANT and REVOKE call it.
+       pg_catalog.json_build_array(pg_catalog.json_build_array('the object', o.subject || i.identity)) AS statements,
        NULL::text AS creation, NULL::text AS removal
 FROM (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, c.oid AS objid, c.oid AS table_oid,

@@ -1,0 +1,48 @@
+import Catalog
+package import Postgres
+
+extension ObjectComparison {
+    /// Two texts of one attribute that differ though both may mean the same: a server prints what it has parsed, in words
+    /// of its major version, and not always the words it parses (`IN ('a', 'b')` over varchar).
+    package struct Doubt: Sendable, Hashable {
+        package let kind: String
+        package let object: ServerText
+        package let attribute: ServerText
+        package let table: QualifiedName?
+        /// What has to be known beside to parse them: a domain's type, a function's result.
+        package let context: ServerText?
+        package let source: ServerText
+        package let target: ServerText
+
+        init(
+            kind: String,
+            object: ServerText,
+            attribute: ServerText,
+            table: QualifiedName?,
+            context: ServerText? = nil,
+            source: ServerText,
+            target: ServerText
+        ) {
+            self.kind = kind
+            self.object = object
+            self.attribute = attribute
+            self.table = table
+            self.context = context
+            self.source = source
+            self.target = target
+        }
+
+        init(_ object: CatalogObject, _ attribute: ServerText, _ source: ServerText, _ target: ServerText) {
+            let context = object.attributes[object.kind == "domain" ? "type" : "result"]
+            self.init(
+                kind: object.kind,
+                object: object.object,
+                attribute: attribute,
+                table: object.table,
+                context: context,
+                source: source,
+                target: target
+            )
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Postgres
+
+/// What hangs on a table.
+extension Reparsing {
+    /// What hangs on a table is made on an empty copy of it that has its name.
+    func print(
+        _ text: ServerText,
+        _ trusted: SQL,
+        _ doubt: ObjectComparison.Doubt,
+        on table: QualifiedName
+    ) throws -> ServerText? {
+        let copy: SQL = "pg_temp.\(Identifier(table.name))"
+        try connection.execute("CREATE TEMPORARY TABLE \(Identifier(table.name)) (LIKE \(table))")
+        let oid: SQL = "\(literal: "pg_temp.\(Identifier(table.name).quoted)")::pg_catalog.regclass"
+        switch doubt.kind {
+        case "policy":
+            try connection.execute("CREATE POLICY tidemark_reparsed ON \(copy) USING (\(trusted))")
+            return try value(
+                "(SELECT pg_catalog.pg_get_expr(p.polqual, p.polrelid) FROM pg_catalog.pg_policy p WHERE p.polrelid = \(oid))"
+            )
+        case "column", "published table": return try print(constraint: "CHECK ((\(trusted)) IS NULL)", on: copy, oid)
+        case "constraint": return try print(constraint: trusted, on: copy, oid)
+        case "index":
+            guard let moved = moved(text, " ON ", table) ?? moved(text, " ON ONLY ", table) else { return nil }
+            try connection.execute(moved)
+            return try value(
+                """
+                (SELECT pg_catalog.pg_get_indexdef(i.indexrelid) FROM pg_catalog.pg_index i WHERE i.indrelid = \(oid))
+                """
+            )
+        case "table":
+            try connection.execute(
+                "CREATE TEMPORARY TABLE tidemark_reparsed (LIKE \(copy)) PARTITION BY \(trusted)"
+            )
+            return try value("pg_catalog.pg_get_partkeydef('pg_temp.tidemark_reparsed'::pg_catalog.regclass)")
+        case "statistics object":
+            guard let moved = moved(text + " ", " FROM ", table), let made = Self.renamed(moved.text) else {
+                return nil
+            }
+            try connection.execute(made)
+            return try value(
+                """
+                (SELECT pg_catalog.pg_get_statisticsobjdef(s.oid) FROM pg_catalog.pg_statistic_ext s
+                 WHERE s.stxrelid = \(oid))
+                """
+            )
+        case "rule":
+            guard let moved = moved(text, " TO ", table) else { return nil }
+            try connection.execute(moved)
+            return try value(
+                "(SELECT pg_catalog.pg_get_ruledef(r.oid) FROM pg_catalog.pg_rewrite r WHERE r.ev_class = \(oid))"
+            )
+        case "trigger":
+            guard let moved = moved(text, " ON ", table) else { return nil }
+            try connection.execute(moved)
+            return try value(
+                "(SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = \(oid))"
+            )
+        default: return nil
+        }
+    }
+
+    private func print(constraint: SQL, on copy: SQL, _ oid: SQL) throws -> ServerText? {
+        try connection.execute("ALTER TABLE \(copy) ADD CONSTRAINT tidemark_reparsed \(constraint)")
+        return try value(
+            """
+            (SELECT pg_catalog.pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint k
+             WHERE k.conrelid = \(oid) AND k.conname = 'tidemark_reparsed')
+            """
+        )
+    }
+
+    /// A statistics object of the same contents, in the schema for what is temporary.
+    private static func renamed(_ text: ServerText) -> SQL? {
+        let beginning: ServerText = "CREATE STATISTICS "
+        guard text.begins(with: beginning) else { return nil }
+        let named = text.dropFirst(beginning.utf8.count)
+        guard let end = SQLStatements.firstUnquotedRange(of: " ", in: named) else { return nil }
+        return SQL(trusted: beginning + "pg_temp.tidemark_reparsed" + named.dropFirst(end.lowerBound))
+    }
+
+    /// The statement, made for the copy.
+    private func moved(_ text: ServerText, _ word: ServerText, _ table: QualifiedName) -> SQL? {
+        // As the server quotes it, which is only where it must.
+        let names = [Identifier(table.schema), Identifier(table.name)].map { [ServerText($0.quoted), $0.name] }
+        for schema in names[0] {
+            for name in names[1] {
+                let place = word + schema + "." + name + " "
+                // The trigger's own name may hold the same words: in quotes they say nothing.
+                guard let found = SQLStatements.firstUnquotedRange(of: place, in: text) else { continue }
+                let copy = word + ServerText("pg_temp.\(Identifier(table.name).quoted) ")
+                return SQL(trusted: text[0..<found.lowerBound] + copy + text.dropFirst(found.upperBound))
+            }
+        }
+        return nil
+    }
+}

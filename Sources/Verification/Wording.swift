@@ -1,0 +1,105 @@
+package import Catalog
+package import Postgres
+
+/// The source's indexes and constraints in the words of the target, where those mean the same.
+///
+/// Servers print what they have parsed, each major version in words of its own; and a partial index over `IN ('a', 'b')` is
+/// printed otherwise after it was restored once. Who compares definitions word by word would find all of them different and
+/// build them again, night after night.
+package struct Wording {
+    private let reparsing: Reparsing
+
+    /// - Parameter connection: The target, without an open transaction.
+    package init(_ connection: Connection) {
+        reparsing = Reparsing(connection)
+    }
+
+    private struct ConstraintName: Hashable {
+        let table: QualifiedName
+        let name: ServerText
+        let kind: String
+
+        init(_ constraint: Constraint) {
+            table = constraint.tableQualifiedName
+            name = constraint.name
+            kind = constraint.kind
+        }
+    }
+
+    /// Retells.
+    ///
+    /// - Parameters:
+    ///   - source: What the source contains.
+    ///   - target: What the target contains.
+    /// - Returns: The source's catalog; what differs from the target's in more than words is as it was.
+    /// - Throws: ``PostgresError`` if the connection is lost.
+    package func source(_ source: DatabaseCatalog, inWordsOf target: DatabaseCatalog) throws -> DatabaseCatalog {
+        let indexes = Dictionary(target.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let constraints = Dictionary(
+            target.constraints.map { (ConstraintName($0), $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        return try source.told(
+            as: source.indexes.map { index in try indexes[index.qualifiedName].map { try told(index, as: $0) } ?? index
+            },
+            source.constraints.map { constraint in
+                try constraints[ConstraintName(constraint)].map { try told(constraint, as: $0) } ?? constraint
+            }
+        )
+    }
+
+    private func told(_ index: Index, as other: Index) throws -> Index {
+        guard index.tableQualifiedName == other.tableQualifiedName,
+            index.definition != other.definition || index.constraintDefinition != other.constraintDefinition
+        else { return index }
+        let isSame = try meansTheSame("index", index.definition, other.definition, on: index)
+        guard isSame else { return index }
+        guard let ours = index.constraintDefinition, let theirs = other.constraintDefinition,
+            try meansTheSame("constraint", ours, theirs, on: index)
+        else { return index.told(as: other.definition, constraint: index.constraintDefinition) }
+        return index.told(as: other.definition, constraint: theirs)
+    }
+
+    private func told(_ constraint: Constraint, as other: Constraint) throws -> Constraint {
+        // A foreign key has no expression in it.
+        guard constraint.kind == "c", constraint.demand != other.demand,
+            try meansTheSame(
+                "constraint",
+                constraint.demand,
+                other.demand,
+                constraint.name,
+                of: constraint.tableQualifiedName
+            )
+        else { return constraint }
+        let suffix: ServerText = constraint.demand == constraint.definition ? "" : " NOT VALID"
+        return constraint.told(as: other.demand + suffix)
+    }
+
+    private func meansTheSame(
+        _ kind: String,
+        _ ours: ServerText,
+        _ theirs: ServerText,
+        on index: Index
+    ) throws -> Bool {
+        try meansTheSame(kind, ours, theirs, index.name, of: index.tableQualifiedName)
+    }
+
+    private func meansTheSame(
+        _ kind: String,
+        _ ours: ServerText,
+        _ theirs: ServerText,
+        _ name: ServerText,
+        of table: QualifiedName
+    ) throws -> Bool {
+        if ours == theirs { return true }
+        let doubt = ObjectComparison.Doubt(
+            kind: kind,
+            object: name,
+            attribute: "definition",
+            table: table,
+            source: ours,
+            target: theirs
+        )
+        return try !reparsing.agreeing([doubt]).isEmpty
+    }
+}

@@ -1,0 +1,84 @@
+import Planning
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+import Verification
+
+/// Whose an object is decides over what grants on it mean: what its owner has need not be granted.
+@Suite struct `Rights on a target whose objects belong to another role` {
+    private static let schema = """
+        CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'v' FROM generate_series(1, 500) n;
+        CREATE TABLE u (id int, v text); CREATE SCHEMA s; CREATE SEQUENCE q; CREATE TYPE e AS ENUM ('a');
+        CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE DOMAIN d AS int; CREATE VIEW w AS SELECT 1 AS one;
+        CREATE PROCEDURE p() LANGUAGE sql AS 'SELECT 1'; CREATE MATERIALIZED VIEW m AS SELECT 1 AS one;
+        CREATE FOREIGN DATA WRAPPER fdw; CREATE SERVER srv FOREIGN DATA WRAPPER fdw;
+        CREATE FOREIGN TABLE ft (a int) SERVER srv;
+        SELECT lo_from_bytea(4711, 'x'); SELECT lo_from_bytea(4712, 'x');
+        GRANT SELECT ON t TO taker, reader; GRANT SELECT (v), UPDATE (id) ON u TO taker;
+        GRANT USAGE ON SCHEMA s TO taker; GRANT USAGE ON SEQUENCE q TO taker; GRANT USAGE ON TYPE e, d TO taker;
+        GRANT EXECUTE ON FUNCTION f() TO taker WITH GRANT OPTION; GRANT EXECUTE ON PROCEDURE p() TO taker;
+        GRANT SELECT ON w, m, ft TO taker; GRANT USAGE ON FOREIGN SERVER srv TO taker;
+        GRANT USAGE ON FOREIGN DATA WRAPPER fdw TO taker;
+        GRANT CREATE ON SCHEMA public TO taker; REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC;
+        GRANT SELECT ON LARGE OBJECT 4711 TO taker; GRANT UPDATE ON LARGE OBJECT 4712 TO reader;
+        REVOKE DELETE ON t FROM giver; REVOKE ALL ON u FROM giver;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO taker, reader;
+        ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO taker;
+        """
+
+    /// The source's objects belong to `giver`, the target and what is made there to `taker`.
+    private func with(_ body: (DatabasePair, Migration) async throws -> Void) async throws {
+        try await DatabasePair.with { pair in
+            for role in ["giver", "taker", "reader"] { try await pair.createRole(role, "SUPERUSER LOGIN") }
+            try await pair.target.run("ALTER DATABASE \(pair.name) OWNER TO taker")
+            try await pair.source.run(
+                "GRANT CONNECT, CREATE ON DATABASE \(pair.name) TO taker, reader; SET ROLE giver; " + Self.schema
+            )
+            let taker = pair.target.conninfo.replacing("user=postgres", with: "user=taker")
+            let migration = Migration(
+                source: pair.source.endpoint,
+                target: try Endpoint(taker, side: .target),
+                options: pair.migration { $0.omissions = [.owners] }.options
+            )
+            try await body(pair, migration)
+        }
+    }
+
+    @Test func `are proven, since an owner needs no grant`() async throws {
+        try await with { _, migration in
+            let first = try await migration.precopy()
+            #expect(first.outcome == .done, "\(first.text)")
+            let report = try await migration.cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(report.verification?.findings.filter { $0.severity != .note } == [])
+            let verify = try await migration.verify()
+            #expect(verify.outcome == .done, "\(verify.text)")
+        }
+    }
+
+    @Test func `are found where they are missing, with what gives them`() async throws {
+        try await with { pair, migration in
+            _ = try await migration.precopy()
+            #expect(try await migration.cutover().outcome == .done)
+            try await pair.target.run(
+                """
+                REVOKE SELECT ON t FROM reader; REVOKE SELECT ON w FROM taker; GRANT SELECT ON u TO reader;
+                GRANT EXECUTE ON FUNCTION f() TO PUBLIC; GRANT INSERT (v) ON t TO reader;
+                """
+            )
+            let verify = try await migration.verify()
+            let found = (verify.verification?.findings ?? []).filter { $0.severity != .note }
+            #expect(
+                Set(found.map(\.object)) == [
+                    "table public.t", "view public.w", "table public.u", "function public.f()",
+                ],
+                "\(verify.text)"
+            )
+            for finding in found { try await pair.target.run(try #require(finding.repair, "\(finding)")) }
+            let again = try await migration.verify()
+            #expect(again.outcome == .done, "\(again.text)")
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+
+/// From PostgreSQL 17 on json_value is a keyword, which servers quote where it is a name; older ones do not.
+@Suite struct `A database named by keywords of other versions` {
+    @Test func `arrives as it was, and nothing is left to repair`() async throws {
+        try await DatabasePair.with { pair in
+            let keywords = try await Keywords(of: pair)
+            try await keywords.makeRoles(pair)
+            try await pair.source.run(keywords.script)
+            let first = try await pair.migration().precopy()
+            #expect(first.outcome == .done, "\(first.text)")
+            let cutover = try await pair.migration().cutover()
+            #expect(cutover.outcome == .done, "\(cutover.text)")
+            #expect(cutover.verification?.findings.filter { $0.severity != .note } == [])
+            let verify = try await pair.migration { $0.verifiesInFull = true }.verify()
+            #expect(verify.outcome == .done, "\(verify.text)")
+            let (statements, refused) = try await pair.migration().rebuildStatements(concurrently: false)
+            #expect(statements == [] && refused == [])
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `has every such word among those that are quoted for all servers`() async throws {
+        try await DatabasePair.with { pair in
+            // Words of which one server thinks as of a name, and the other does not.
+            let query = "SELECT word FROM pg_get_keywords() WHERE catcode::text <> 'U'"
+            let (ours, theirs) = (Set(try await pair.source.column(query)), Set(try await pair.target.column(query)))
+            #expect(ours.symmetricDifference(theirs).subtracting(ServerText.wordsQuotedBySome) == [])
+        }
+    }
+}
