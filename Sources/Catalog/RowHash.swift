@@ -117,7 +117,7 @@ extension Column {
         let name = identifier
         // Another type may have a cast to text of its own, which need not tell all of it.
         guard typeSchema == "pg_catalog", typeKind == "b", !isDomain, typeName != "bpchar" else { return nil }
-        guard !type.ends(with: "[]") else { return "pg_catalog.hashtextextended(\(name)::text, \(seed))" }
+        guard !type.ends(with: "[]") else { return "pg_catalog.hashtextextended(\(SQL.printed("\(name)")), \(seed))" }
         return switch typeName.string {
         case "bool": "pg_catalog.hashint4extended(\(name)::integer, \(seed))"
         case "int2": "pg_catalog.hashint2extended(\(name), \(seed))"
@@ -132,7 +132,9 @@ extension Column {
         case "text", "varchar": "pg_catalog.hashtextextended(\(name) COLLATE pg_catalog.\"C\", \(seed))"
         // Equal numbers (1.0 and 1.00), floats (0 and -0), intervals, documents may be different bytes: their text
         // tells.
-        default: "pg_catalog.hashtextextended(\(name)::text, \(seed))"
+        // PostgreSQL's own casts to text, which nobody can replace.
+        case "name", "char", "inet", "cidr", "xml": "pg_catalog.hashtextextended(\(name)::pg_catalog.text, \(seed))"
+        default: "pg_catalog.hashtextextended(\(SQL.printed("\(name)")), \(seed))"
         }
     }
 }

@@ -48,12 +48,12 @@ extension Ledger {
                     INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key,
                                                    format, has_other_unique_keys, table_bytes, estimated_rows, row_filter)
                     SELECT relation_id, j ->> 'schema', j ->> 'name', j -> 'definition', j ->> 'treatment', j -> 'key',
-                           j ->> 'format', (j ->> 'hasOtherUniqueKeys')::boolean, (j ->> 'tableBytes')::bigint,
+                           j ->> 'format', j ->> 'hasOtherUniqueKeys' = 'true', (j ->> 'tableBytes')::bigint,
                            (j ->> 'estimatedRows')::bigint, j ->> 'filter'
                     FROM given)
                 INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, is_adopted)
                 SELECT given.relation_id, r.number, r.range, r.number <= (j ->> 'immutableRanges')::bigint,
-                       (j ->> 'isAdopted')::boolean
+                       j ->> 'isAdopted' = 'true'
                 FROM given, pg_catalog.jsonb_array_elements(j -> 'ranges') WITH ORDINALITY AS r(range, number)
                 """
             )

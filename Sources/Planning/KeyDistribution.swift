@@ -66,7 +66,7 @@ package struct KeyDistribution {
     /// The least key whose first column is not below a value.
     private func firstKey(of rows: SQL, _ key: Key, notBelow bound: ServerText) throws -> [ServerText]? {
         guard let first = key.parts.first else { return nil }
-        let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
+        let texts = key.columns.map { SQL.printed("\($0)") }.joined(separator: ", ")
         return try connection.query(
             Cut.self,
             """
@@ -87,7 +87,7 @@ package struct KeyDistribution {
             }
             return "(\(values.joined(separator: ", ")))" as SQL
         }
-        let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
+        let texts = key.columns.map { SQL.printed("\($0)") }.joined(separator: ", ")
         return try connection.query(
             Cut.self,
             """
@@ -113,7 +113,7 @@ package struct KeyDistribution {
     private func cuts(in relation: SQL, _ key: Key, _ count: Int, within condition: SQL = "true") throws
         -> [[ServerText]]
     {
-        let texts = key.columns.map { "\($0)::text" as SQL }.joined(separator: ", ")
+        let texts = key.columns.map { SQL.printed("\($0)") }.joined(separator: ", ")
         return try connection.query(
             Cut.self,
             """

@@ -53,6 +53,17 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
     /// The text, for logs and for storing; parameters appear as `$n`.
     package var text: ServerText { ServerText(rendered.text) }
 
+    /// A value as its type prints it, whatever the type; NULL is NULL.
+    ///
+    /// Not by a cast to text: that may be one of the database's own (`CREATE CAST`), which need not tell all of a value.
+    ///
+    /// - Parameter value: An expression without side effects, which is put down twice.
+    /// - Returns: An expression of type text.
+    package static func printed(_ value: SQL) -> SQL {
+        // Not IS NOT NULL, which asks the fields of a composite value.
+        "CASE WHEN \(value) IS DISTINCT FROM NULL THEN pg_catalog.concat(\(value)) END"
+    }
+
     package static func + (left: SQL, right: SQL) -> SQL {
         var sum = left
         sum.fragments += right.fragments

@@ -31,7 +31,7 @@ struct RowValues {
         // Arrays, since a table may have more columns than a query may return.
         let digests = range.columns.map { column -> SQL in
             column.isBytes
-                ? "pg_catalog.md5(\(column.identifier))" : "pg_catalog.md5(\(column.identifier)::pg_catalog.text)"
+                ? "pg_catalog.md5(\(column.identifier))" : "pg_catalog.md5(\(SQL.printed("\(column.identifier)")))"
         }
         let values = range.columns.map { column -> SQL in
             guard showsValues else { return "CASE WHEN \(column.identifier) IS NOT NULL THEN '...' END" }
@@ -40,7 +40,7 @@ struct RowValues {
                 column.isBytes
                 ? """
                 '\\x' || pg_catalog.encode(pg_catalog.substr(\(column.identifier), 1, \(Self.shownCharacters / 2)), 'hex')
-                """ : "\(column.identifier)::pg_catalog.text"
+                """ : SQL.printed("\(column.identifier)")
             return "pg_catalog.left(\(text), \(Self.shownCharacters))"
         }
         let rows = try connection.query(

@@ -68,6 +68,7 @@ package struct DatabasePair: Sendable {
         try await TestDatabase(TestServers.source(database: "postgres"), side: .source)
             .run("CREATE DATABASE \(name) \(sourceOptions)")
         try await TestDatabase(TestServers.target(database: "postgres"), side: .target).run("CREATE DATABASE \(name)")
+        if HostileDatabase.isWanted { try await pair.source.run(HostileDatabase.script) }
         if !schema.isEmpty { try await pair.source.run(schema) }
         return pair
     }

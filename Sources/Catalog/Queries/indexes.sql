@@ -18,7 +18,7 @@ SELECT i.indexrelid::bigint AS oid,
        i.indisreplident AS is_replica_identity,
        -- A column since PostgreSQL 15. Taking the row apart is costly: only where the definition has the words.
        CASE WHEN i.indisunique AND told.definition LIKE '%NULLS NOT DISTINCT%'
-            THEN coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+            THEN coalesce(pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)
             ELSE false END AS is_nulls_not_distinct,
        i.indpred IS NOT NULL AS is_partial,
        i.indexprs IS NOT NULL AS has_expressions,

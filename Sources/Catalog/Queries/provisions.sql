@@ -2,7 +2,7 @@
 SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                             'name', v.name, 'version', v.version, 'isDefault', v.version = e.default_version,
                             'needsSuperuser', v.superuser
-                                AND NOT coalesce((pg_catalog.to_jsonb(v) ->> 'trusted')::boolean, false),
+                                AND NOT coalesce(pg_catalog.to_jsonb(v) ->> 'trusted' = 'true', false),
                             'installedIn', n.nspname))
                  FROM pg_catalog.pg_available_extension_versions v
                  JOIN pg_catalog.pg_available_extensions e ON e.name = v.name

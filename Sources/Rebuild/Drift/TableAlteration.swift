@@ -108,7 +108,7 @@ package struct TableAlteration {
             actual.defaultExpression != nil && actual.generated.isEmpty
             ? ["\(alter) ALTER COLUMN \(column.identifier) DROP DEFAULT"] : []
         guard isEmpty else { return free + [retype] }
-        return free + ["\(retype) USING \(column.identifier)::text::\(SQL(trusted: column.type))"]
+        return free + ["\(retype) USING (\(SQL.printed("\(column.identifier)")))::\(SQL(trusted: column.type))"]
     }
 
     private func isRecomputed(_ before: Column, _ column: Column) -> Bool {

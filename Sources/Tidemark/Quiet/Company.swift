@@ -125,7 +125,7 @@ struct Company {
     func blindness(_ connection: Connection, since before: Quiet.Baseline) throws -> String? {
         let counting = try connection.queryOne(
             """
-            SELECT pg_catalog.current_setting('track_counts')::boolean AND NOT EXISTS (
+            SELECT pg_catalog.current_setting('track_counts') = 'on' AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c
                 WHERE c ~* '^track_counts='
                   AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d
@@ -146,7 +146,7 @@ struct Company {
             """ : "true"
         let active = try connection.query(
             """
-            SELECT \(Self.name) || ' (server process ' || pid || ')' AS name FROM pg_catalog.pg_stat_activity
+            SELECT \(Self.name) || ' (server process ' || pid::pg_catalog.text || ')' AS name FROM pg_catalog.pg_stat_activity
             WHERE \(others)
               AND (\(Self.isOld(since: before))) IS NOT TRUE
               AND (\(mayWriteUncounted))

@@ -8,9 +8,9 @@ SELECT 'sequence' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classi
            'persistence', CASE c.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'logged' END) AS attributes,
        pg_catalog.json_build_object(
            'type', t.alter || 'AS ' || pg_catalog.format_type(s.seqtypid, NULL),
-           'start', t.alter || 'START ' || s.seqstart, 'increment', t.alter || 'INCREMENT ' || s.seqincrement,
-           'minimum', t.alter || 'MINVALUE ' || s.seqmin, 'maximum', t.alter || 'MAXVALUE ' || s.seqmax,
-           'cache', t.alter || 'CACHE ' || s.seqcache,
+           'start', t.alter || 'START ' || s.seqstart::text, 'increment', t.alter || 'INCREMENT ' || s.seqincrement::text,
+           'minimum', t.alter || 'MINVALUE ' || s.seqmin::text, 'maximum', t.alter || 'MAXVALUE ' || s.seqmax::text,
+           'cache', t.alter || 'CACHE ' || s.seqcache::text,
            'cycling', t.alter || CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END,
            'owned by', t.alter || 'OWNED BY ' || coalesce(o.name, 'NONE')) AS statements,
        pg_catalog.format('CREATE SEQUENCE %I.%I AS %s START %s INCREMENT %s MINVALUE %s MAXVALUE %s CACHE %s%s', n.nspname,

@@ -1,0 +1,64 @@
+import FoundationEssentials
+
+/// A database in which statements that lean on implicit casts are ambiguous.
+///
+/// Applications that came from other databases have casts of their own: an integer is a text where one is wanted, and
+/// the other way round. `'a' || 5` then is an error (*operator is not unique*), and a comparison means another one.
+package enum HostileDatabase {
+    /// Whether every test's source is one: `TIDEMARK_TEST_HOSTILE=1 scripts/test …`.
+    package static var isWanted: Bool {
+        !(ProcessInfo.processInfo.environment["TIDEMARK_TEST_HOSTILE"] ?? "").isEmpty
+    }
+
+    private static let types = [
+        "int2", "int4", "int8", "oid", "xid", "float4", "float8", "numeric", "date", "timestamp", "timestamptz",
+        "interval", "uuid", "json", "jsonb", "pg_lsn", "regclass", "regproc", "regtype", "int4[]", "text[]", "name[]",
+        "oid[]", "bytea", "pg_snapshot", "aclitem", "pg_node_tree", "int2vector", "oidvector", "tid",
+        "bit",
+    ]
+
+    /// Without aclitem[], whose cast pg_dump itself does not survive.
+    ///
+    /// Each type becomes a text by itself, each text most of the types, and a truth value a number.
+    private static let casts = types.flatMap { type in
+        [
+            "BEGIN CREATE CAST (\(type) AS text) WITH INOUT AS IMPLICIT; EXCEPTION WHEN OTHERS THEN NULL; END;",
+            "BEGIN CREATE CAST (text AS \(type)) WITH INOUT AS IMPLICIT; EXCEPTION WHEN OTHERS THEN NULL; END;",
+            "BEGIN CREATE CAST (\(type) AS varchar) WITH INOUT AS IMPLICIT; EXCEPTION WHEN OTHERS THEN NULL; END;",
+            "BEGIN CREATE CAST (name AS \(type)) WITH INOUT AS IMPLICIT; EXCEPTION WHEN OTHERS THEN NULL; END;",
+        ]
+    }.joined(separator: "\n")
+
+    /// Casts, and functions and operators that have the names of PostgreSQL's own.
+    ///
+    /// Those of public let SQL of tests, which has it on its search path, go on saying `'a' || 5`.
+    package static let script = """
+        DO $hostile$ BEGIN
+        \(casts)
+        END $hostile$;
+        CREATE FUNCTION public.to_number(boolean) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN $1 THEN 1 ELSE 0 END';
+        CREATE FUNCTION public.to_truth(bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 OPERATOR(pg_catalog.<>) 0';
+        CREATE FUNCTION public.to_truth(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 OPERATOR(pg_catalog.=) ''t''';
+        CREATE CAST (boolean AS bigint) WITH FUNCTION public.to_number(boolean) AS IMPLICIT;
+        CREATE CAST (bigint AS boolean) WITH FUNCTION public.to_truth(bigint) AS IMPLICIT;
+        CREATE CAST (text AS boolean) WITH FUNCTION public.to_truth(text) AS IMPLICIT;
+        CREATE FUNCTION public.current_database() RETURNS name LANGUAGE sql IMMUTABLE AS 'SELECT ''nowhere''::name';
+        CREATE FUNCTION public.pg_backend_pid() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT -7';
+        """
+        + ["int2", "int4", "int8"].flatMap { number in
+            [
+                """
+
+                CREATE FUNCTION public.joined(text, \(number)) RETURNS text LANGUAGE sql IMMUTABLE
+                    AS 'SELECT pg_catalog.textcat($1, $2::text)';
+                CREATE FUNCTION public.joined(\(number), text) RETURNS text LANGUAGE sql IMMUTABLE
+                    AS 'SELECT pg_catalog.textcat($1::text, $2)';
+                CREATE OPERATOR public.|| (FUNCTION = public.joined, LEFTARG = text, RIGHTARG = \(number));
+                CREATE OPERATOR public.|| (FUNCTION = public.joined, LEFTARG = \(number), RIGHTARG = text);
+                CREATE FUNCTION public.never(text, \(number)) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false';
+                CREATE OPERATOR public.= (FUNCTION = public.never, LEFTARG = text, RIGHTARG = \(number));
+                CREATE OPERATOR public.<> (FUNCTION = public.never, LEFTARG = text, RIGHTARG = \(number));
+                """
+            ]
+        }.joined()
+}
