@@ -24,14 +24,21 @@ package struct Key: Sendable, Hashable, Codable {
             return switch comparison {
             case .native: column
             case .bytewise: "\(column) COLLATE pg_catalog.\"C\""
-            case .asText: "\(column)::pg_catalog.text COLLATE pg_catalog.\"C\""
+            case .inUTF8, .asText: "pg_catalog.convert_to(pg_catalog.concat(\(column)), 'UTF8')"
             }
+        }
+
+        /// What rows of one server with the same key have alike.
+        fileprivate func equated(in alias: SQL) -> SQL {
+            comparison == .inUTF8 ? "\(alias).\(Identifier(name)) COLLATE pg_catalog.\"C\"" : comparable(in: alias)
         }
 
         /// A bound, to be compared with the column.
         package func bound(_ value: ServerText) -> SQL {
-            comparison == .asText
-                ? "\(literal: value)::pg_catalog.text" : "\(literal: value)::\(SQL(trusted: type))"
+            switch comparison {
+            case .native, .bytewise: "\(literal: value)::\(SQL(trusted: type))"
+            case .inUTF8, .asText: "pg_catalog.convert_to(\(literal: value)::pg_catalog.text, 'UTF8')"
+            }
         }
     }
 
@@ -41,7 +48,10 @@ package struct Key: Sendable, Hashable, Codable {
         case native
         /// Byte by byte, because source and target do not provably sort text alike.
         case bytewise
-        /// By the bytes of their text: the type's own operators are an extension's, which no search path of ours finds.
+        /// By the bytes their text has in UTF-8: the two databases, or one that is not known yet, keep it in other bytes.
+        case inUTF8 = "in_utf8"
+        /// By the bytes of their text in UTF-8, although two texts may be the same key: the type's own operators are an
+        /// extension's, which no search path of ours finds, or go by the bytes of the database's own encoding.
         case asText = "as_text"
     }
 
@@ -69,7 +79,9 @@ package struct Key: Sendable, Hashable, Codable {
 
     /// Whether two rows, by their tables' aliases, have the same key.
     package func isSame(_ one: SQL, _ other: SQL) -> SQL {
-        parts.map { "\($0.comparable(in: one)) = \($0.comparable(in: other))" as SQL }.joined(separator: " AND ")
+        parts.map { "\($0.equated(in: one)) OPERATOR(pg_catalog.=) \($0.equated(in: other))" as SQL }.joined(
+            separator: " AND "
+        )
     }
 
     /// Chooses what identifies a row.
@@ -82,9 +94,14 @@ package struct Key: Sendable, Hashable, Codable {
     ///   - table: The table.
     ///   - indexes: Its indexes.
     ///   - earlier: The key its chunks were cut by, with the columns' names of now; nil where there are none yet.
-    ///   - sortsAlike: Whether text under the default collation provably sorts the same on both sides.
+    ///   - order: What both sides provably agree on.
     /// - Returns: The key; nil where nothing identifies a row.
-    package static func choose(for table: Table, among indexes: [Index], earlier: Key?, sortsAlike: Bool) -> Key? {
+    package static func choose(
+        for table: Table,
+        among indexes: [Index],
+        earlier: Key?,
+        _ order: TextOrder
+    ) -> Key? {
         let candidates = indexes.filter { index in
             index.identifiesRows
                 && (columns(of: index, in: table)?.allSatisfy(\.isNotNull) ?? false)
@@ -95,14 +112,7 @@ package struct Key: Sendable, Hashable, Codable {
             ?? (guarantees.isEmpty ? candidates : guarantees).min { $0.identifiesBetter(than: $1) }
         guard let chosen, let columns = columns(of: chosen, in: table) else { return nil }
         let parts = columns.map { column in
-            let isBytewise =
-                switch column.sortOrder {
-                case "", "C": false
-                case "default": !sortsAlike
-                default: true
-                }
-            let comparison: Comparison = !column.isComparable ? .asText : isBytewise ? .bytewise : .native
-            return Part(name: column.name, type: column.type, comparison: comparison)
+            Part(name: column.name, type: column.type, comparison: order.comparison(of: column))
         }
         return Key(parts: parts, indexName: chosen.name)
     }

@@ -13,11 +13,9 @@ package struct Planner {
     private let begun: [QualifiedName: Treatment]
     private let filters: [QualifiedName: String]
     private let keys: [QualifiedName: Key]
-    private let sortsAlike: Bool
+    private let order: TextOrder
     private let indexes: [UInt32: [Index]]
     private let partitions: PartitionTree
-    /// Whether text has the same bytes on both sides.
-    private let encodesAlike: Bool
 
     /// - Parameters:
     ///   - source: What the source contains.
@@ -39,11 +37,9 @@ package struct Planner {
         self.begun = begun
         self.keys = keys
         self.filters = options.filters.merging(filters) { _, settled in settled }
-        let order = source.identity.defaultSortOrder
-        sortsAlike = order != nil && (target == nil ? order == "C" : order == target?.defaultSortOrder)
+        order = TextOrder(source.identity, target)
         indexes = Dictionary(grouping: source.indexes, by: \.tableOid)
         partitions = source.partitions
-        encodesAlike = target == nil || target?.encoding == source.identity.encoding
     }
 
     /// The plan, each table still one range wide; ``KeyDistribution`` cuts them.
@@ -68,12 +64,7 @@ package struct Planner {
         let bytes =
             table.isPartitioned ? partitions.leaves(of: table).reduce(0) { $0 + $1.tableBytes } : table.tableBytes
         let ofTable = indexes[table.oid] ?? []
-        let key = Key.choose(
-            for: table,
-            among: ofTable,
-            earlier: keys[table.qualifiedName],
-            sortsAlike: sortsAlike
-        )
+        let key = Key.choose(for: table, among: ofTable, earlier: keys[table.qualifiedName], order)
         let (treatment, reason) = try treatment(of: table, key: key, bytes)
         let wanted = treatment.isCopiedAhead ? wantedChunks(table, key, bytes) : 1
         let immutableBelow = try immutableBelow(of: table, treatment)
@@ -123,8 +114,8 @@ package struct Planner {
         return names.contains { name in
             guard let column = name.flatMap(table.column) else { return strategy == "h" }
             return switch strategy {
-            case "h": column.typeKind == "e" || (!column.sortOrder.isEmpty && !encodesAlike)
-            case "r": !(["", "C"].contains(column.sortOrder) || (column.sortOrder == "default" && sortsAlike))
+            case "h": column.typeKind == "e" || (!column.sortOrder.isEmpty && !order.encodesAlike)
+            case "r": !order.isNative(column) && (column.isComparable || !column.sortOrder.isEmpty)
             default: false
             }
         }

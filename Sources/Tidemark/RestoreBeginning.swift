@@ -70,7 +70,7 @@ struct RestoreBeginning {
         guard let run else { throw LedgerError(.missing, "the ledger has gone") }
         var notes: [String] = []
         if run.step == .begun {
-            try await define(source, tools, run, epoch)
+            try await define(source, target, tools, run, epoch)
         } else {
             notes = try await follow(source, target, tools, run, epoch)
         }
@@ -95,6 +95,7 @@ struct RestoreBeginning {
     /// Makes the generation's definitions on an empty target.
     private func define(
         _ source: DatabaseCatalog,
+        _ target: DatabaseIdentity,
         _ tools: PostgresTools,
         _ run: RunEntry,
         _ epoch: Int
@@ -102,8 +103,8 @@ struct RestoreBeginning {
         let (room, made, standing) = try await ThreadConfined.with(
             migration.target,
             purpose: "\(run.sessionPrefix) definitions"
-        ) { target in
-            try await target.run { connection in
+        ) { database in
+            try await database.run { connection in
                 try (
                     DefinitionPieces.room(on: connection), Ledger(connection).definitions(),
                     StandingObjects(of: connection)
@@ -116,9 +117,9 @@ struct RestoreBeginning {
             made: made,
             beside: standing
         )
-        let plan = wanted.plan
-        try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { target in
-            try await target.run { connection in
+        let plan = wanted.plan(for: target)
+        try await ThreadConfined.with(migration.target, purpose: "\(run.sessionPrefix) definitions") { database in
+            try await database.run { connection in
                 let ledger = Ledger(connection, epoch: epoch)
                 try Beginning.make(pieces.first, ledger)
                 try connection.transaction(.readWrite) {
@@ -161,7 +162,7 @@ struct RestoreBeginning {
             source: source,
             target: target,
             relations: relations,
-            origin: .archive(wanted.plan, copiedAgain: copiedAgain)
+            origin: .archive(wanted.plan(for: target), copiedAgain: copiedAgain)
         ).follow(definitions, entries)
         let left = try await control.run { try Ledger($0).definitions() }
         let changes = DefinitionChanges(earlier: left, later: entries).result().findings

@@ -33,10 +33,15 @@ struct WantedGeneration: Sendable {
     var manifest: Manifest { last.manifest }
 
     /// Everything the ledger has to know of the generation.
-    var plan: Plan {
+    ///
+    /// - Parameter target: The database it is restored into.
+    /// - Returns: How each table is treated and cut.
+    func plan(for target: DatabaseIdentity) -> Plan {
         Plan(
             tables: manifest.tables.compactMap { table in
-                told.catalog.table(table.qualifiedName).map { TablePlan(table, $0) }
+                told.catalog.table(table.qualifiedName).map {
+                    TablePlan(table, $0, manifest.source.encoding, target.encoding)
+                }
             },
             warnings: []
         )
@@ -55,13 +60,13 @@ struct WantedGeneration: Sendable {
 
 extension TablePlan {
     /// How a generation holds a table.
-    fileprivate init(_ table: ArchivedTable, _ definition: Table) {
+    fileprivate init(_ table: ArchivedTable, _ definition: Table, _ encoding: String, _ targetEncoding: String) {
         self.init(
             name: table.qualifiedName,
             isPartitioned: definition.isPartitioned,
             treatment: table.treatment,
             reason: "as archived",
-            key: table.key,
+            key: table.key?.carried(definition, from: encoding, to: targetEncoding),
             format: .text,
             estimatedRows: definition.estimatedRows,
             tableBytes: table.tableBytes,

@@ -52,14 +52,9 @@ package struct ComparedRange: Sendable {
         let theirs = Dictionary(target.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         let ours = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         let indexes = Dictionary(grouping: source.indexes, by: \.tableQualifiedName)
-        let sortsAlike = source.identity.defaultSortOrder.map { $0 == target.identity.defaultSortOrder } ?? false
+        let order = TextOrder(source.identity, target.identity)
         let identities = ours.mapValues { table in
-            Key.choose(
-                for: table,
-                among: indexes[table.qualifiedName] ?? [],
-                earlier: nil,
-                sortsAlike: sortsAlike
-            )
+            Key.choose(for: table, among: indexes[table.qualifiedName] ?? [], earlier: nil, order)
         }
         return plan.tables.filter(\.treatment.bringsRows).flatMap { table -> [ComparedRange] in
             guard let here = ours[table.name], let there = theirs[table.name],

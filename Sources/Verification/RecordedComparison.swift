@@ -63,14 +63,15 @@ package final class RecordedComparison: Sendable {
                 Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
             else { return [] }
             let blocks = BlockRange.all(of: there, on: target.identity)
+            let key = table.key?.carried(here, from: manifest.source.encoding, to: target.identity.encoding)
             return table.chunks.map { chunk in
                 let range = ComparedRange(
                     table: table.qualifiedName,
                     rows: there.rows,
                     columns: here.columns,
                     ofOtherType: [],
-                    key: table.key,
-                    identity: table.key,
+                    key: key,
+                    identity: key,
                     range: chunk.range,
                     filter: nil,
                     bytes: table.tableBytes / max(1, table.chunks.count),

@@ -130,7 +130,12 @@ import Testing
                     let catalog = try DatabaseCatalog(of: connection)
                     let table = try #require(catalog.table(QualifiedName(schema: "public", name: "t")))
                     let key = try #require(
-                        Key.choose(for: table, among: catalog.indexes, earlier: nil, sortsAlike: true)
+                        Key.choose(
+                            for: table,
+                            among: catalog.indexes,
+                            earlier: nil,
+                            TextOrder(catalog.identity, catalog.identity)
+                        )
                     )
                     let bounds = try KeyDistribution(connection).bounds(
                         of: table.rows,
