@@ -16,19 +16,34 @@ extension Ledger {
     /// Workers of any number of processes may claim at once: a taken row is skipped, not waited for. Of small tables
     /// that are copied whole several are taken: with thousands of them the transactions would cost more than the rows.
     ///
-    /// - Parameter stage: What is to be done.
+    /// - Parameters:
+    ///   - stage: What is to be done.
+    ///   - tables: Those that are left alone for now.
+    ///   - isSingly: Whether only one chunk is taken, however small.
     /// - Returns: The chunks; none when none is left that nobody has taken.
     /// - Throws: ``PostgresError``.
-    package func claim(_ stage: ChunkStage) throws -> [ChunkEntry] {
-        guard let first = try claim(where: stage.isDue).first else { return [] }
-        guard case .cutover = stage, try isSmallAndWhole(first.relationId) else { return [first] }
+    package func claim(
+        _ stage: ChunkStage,
+        passingOver tables: [QualifiedName] = [],
+        isSingly: Bool = false
+    ) throws -> [ChunkEntry] {
+        let isDue: SQL = "\(stage.isDue) \(Self.isNone(of: tables, "r"))"
+        guard let first = try claim(where: isDue).first else { return [] }
+        guard !isSingly, case .cutover = stage, try isSmallAndWhole(first.relationId) else { return [first] }
         // What this transaction has taken is not locked for itself.
         let isAnother: SQL = "c.relation_id <> \(first.relationId)"
         return try [first]
             + claim(
-                where: "\(stage.isDue) AND \(Self.isSmallAndWhole) AND \(isAnother)",
+                where: "\(isDue) AND \(Self.isSmallAndWhole) AND \(isAnother)",
                 atMost: Self.smallTogether - 1
             )
+    }
+
+    /// The end of a condition that leaves tables out.
+    static func isNone(of tables: [QualifiedName], _ alias: SQL) -> SQL {
+        guard !tables.isEmpty else { return "" }
+        let names = tables.map { "(\(literal: $0.schema), \(literal: $0.name))" as SQL }.joined(separator: ", ")
+        return "AND (\(alias).schema_name, \(alias).table_name) NOT IN (\(names))"
     }
 
     private static let isSmallAndWhole: SQL = "r.treatment = 'whole' AND r.table_bytes <= \(smallBytes)"

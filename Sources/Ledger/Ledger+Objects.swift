@@ -1,5 +1,5 @@
 import Planning
-import Postgres
+package import Postgres
 
 extension Ledger {
     /// Takes the next object to build, the largest first; it stays taken until the open transaction ends.
@@ -9,11 +9,15 @@ extension Ledger {
     ///   - pass: Only objects of tables copied ahead whose base is complete, and whose chunks, where they have
     ///     other unique keys, all stand in one snapshot of this pass; nil: all objects.
     ///   - passedOver: Objects that were tried in vain.
+    ///   - tables: Those that are left alone for now.
     /// - Returns: The object; nil when none is left that nobody has taken.
     /// - Throws: ``PostgresError``.
-    package func claimObject(_ stages: [RebuildStage], settledIn pass: Int?, passingOver passedOver: [Int] = []) throws
-        -> ObjectEntry?
-    {
+    package func claimObject(
+        _ stages: [RebuildStage],
+        settledIn pass: Int?,
+        passingOver passedOver: [Int] = [],
+        _ tables: [QualifiedName] = []
+    ) throws -> ObjectEntry? {
         try fence()
         let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
         let others: SQL =
@@ -24,7 +28,7 @@ extension Ledger {
             """
             SELECT \(Self.objectColumns) FROM tidemark.object o
             WHERE o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
-              AND \(pass.map(isReady(in:)) ?? "true") \(others)
+              AND \(pass.map(isReady(in:)) ?? "true") \(others) \(Self.isNone(of: tables, "o"))
             -- Builds before take-overs, which would wait for the other builds of their table.
             ORDER BY o.steps_done > 0, o.stage, o.bytes DESC, o.object_id
             FOR UPDATE OF o SKIP LOCKED LIMIT 1
@@ -39,10 +43,14 @@ extension Ledger {
     ///
     /// All of a table's, or two builders would wait for each other's locks.
     ///
-    /// - Parameter stages: The stages that may be built now.
+    /// - Parameters:
+    ///   - stages: The stages that may be built now.
+    ///   - tables: Those that are left alone for now.
     /// - Returns: The objects, table by table, in the order in which they are built; none when no small table is left.
     /// - Throws: ``PostgresError``.
-    package func claimObjectsOfSmallTables(_ stages: [RebuildStage]) throws -> [ObjectEntry] {
+    package func claimObjectsOfSmallTables(_ stages: [RebuildStage], passingOver tables: [QualifiedName] = []) throws
+        -> [ObjectEntry]
+    {
         try fence()
         let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
         let isDue: SQL = "o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)"
@@ -53,7 +61,7 @@ extension Ledger {
                 SELECT r.relation_id
                 FROM (SELECT DISTINCT o.relation_id FROM tidemark.object o WHERE \(isDue)) AS due
                 JOIN tidemark.relation r USING (relation_id)
-                WHERE r.table_bytes <= \(Self.smallBytes)
+                WHERE r.table_bytes <= \(Self.smallBytes) \(Self.isNone(of: tables, "r"))
                 ORDER BY due.relation_id
                 FOR NO KEY UPDATE OF r SKIP LOCKED LIMIT \(Self.smallTogether)),
             claimed AS MATERIALIZED (

@@ -97,9 +97,9 @@ package struct ObjectEntry: Sendable, Codable {
     package let stepsDone: Int
     package let bytes: Int
 
-    package var description: String {
-        "\(kind) \(Identifier(objectName).quoted) on \(QualifiedName(schema: schemaName, name: tableName))"
-    }
+    package var table: QualifiedName { QualifiedName(schema: schemaName, name: tableName) }
+
+    package var description: String { "\(kind) \(Identifier(objectName).quoted) on \(table)" }
 
     /// The same when more of its statements are done.
     package func after(_ steps: Int) -> ObjectEntry {

@@ -14,7 +14,7 @@ extension Connection {
         ("tcp_user_timeout", "60000"),
     ]
 
-    static func connect(_ endpoint: Endpoint, purpose: String) throws -> OpaquePointer {
+    static func connect(_ endpoint: Endpoint, purpose: String) throws(PostgresError) -> OpaquePointer {
         // Later keywords win, and `dbname` is expanded where it stands: defaults before it, what must hold behind it.
         let parameters =
             defaults + [
@@ -48,10 +48,15 @@ extension Connection {
         return ServerText(message).replacingAll(ServerText(String(cString: password)), with: "***").string
     }
 
-    private static func withParameters(
+    /// Whether a server takes connections; nobody logs in.
+    static func ping(_ parameters: [(String, String)]) -> PGPing {
+        withParameters(parameters) { PQpingParams($0, $1, 1) } ?? PQPING_NO_ATTEMPT
+    }
+
+    private static func withParameters<Result>(
         _ parameters: [(String, String)],
-        _ body: (UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<UnsafePointer<CChar>?>) -> OpaquePointer?
-    ) -> OpaquePointer? {
+        _ body: (UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<UnsafePointer<CChar>?>) -> Result?
+    ) -> Result? {
         func copies(_ strings: [String]) -> [UnsafePointer<CChar>?] {
             strings.map { UnsafePointer(strdup($0)) } + [nil]
         }

@@ -5,11 +5,12 @@ import CLibpq
 /// Not `Sendable` on purpose: it is made and used inside a ``ThreadConfined`` and cannot leave it.
 package final class Connection {
     package let endpoint: Endpoint
-    package let serverVersion: ServerVersion
-    let pointer: OpaquePointer
+    package private(set) var serverVersion: ServerVersion
+    private(set) var pointer: OpaquePointer
     private let interrupter: Interrupter
-    private let handle: CancelHandle
+    private var handle: CancelHandle
     private let purpose: String
+    private var watched: WatchedSession?
 
     /// Connects and pins the session.
     ///
@@ -19,17 +20,45 @@ package final class Connection {
     ///   - interrupter: Cancels this connection's statements from elsewhere.
     /// - Throws: ``PostgresError`` with `.connectionFailed`.
     package init(to endpoint: Endpoint, purpose: String, interrupter: Interrupter) throws {
-        let connection = try Self.connect(endpoint, purpose: purpose)
+        let connection = try Self.connectPatiently(endpoint, purpose: purpose, interrupter)
         self.endpoint = endpoint
         self.interrupter = interrupter
         self.purpose = purpose
         pointer = connection
         handle = CancelHandle(connection)
         serverVersion = ServerVersion(number: Int(PQserverVersion(connection)))
-        PQsetNoticeProcessor(connection, { _, _ in }, nil)
+        try begin()
+    }
+
+    /// Puts another session in this one's place, for when this one broke: what it had open is gone.
+    ///
+    /// - Throws: ``PostgresError`` with `.connectionFailed`.
+    package func reconnect() throws {
+        let connection = try Self.connectPatiently(endpoint, purpose: purpose, interrupter)
+        end()
+        pointer = connection
+        handle = CancelHandle(connection)
+        serverVersion = ServerVersion(number: Int(PQserverVersion(connection)))
+        try begin()
+    }
+
+    private func begin() throws {
+        PQsetNoticeProcessor(pointer, { _, _ in }, nil)
         interrupter.attach(handle)
+        if let watch = endpoint.watch {
+            let session = WatchedSession(pid: announcedProcessID, givesWay: endpoint.givesWay, handle: handle)
+            watched = session
+            watch.enter(session)
+        }
         try SessionSettings.pin(on: self, side: endpoint.side)
         try takeOnRole()
+    }
+
+    private func end() {
+        if let watched { endpoint.watch?.leave(watched) }
+        watched = nil
+        interrupter.detach(handle)
+        PQfinish(pointer)
     }
 
     /// Executes definitions, which may run code of the user's or of an extension's.
@@ -44,18 +73,16 @@ package final class Connection {
         try SessionSettings.pin(on: self, side: endpoint.side, onlyDecisive: true)
     }
 
-    deinit {
-        interrupter.detach(handle)
-        PQfinish(pointer)
-    }
-
-    /// A second session like this one, for when this one broke.
-    package func reopened() throws -> Connection {
-        try Connection(to: endpoint, purpose: purpose, interrupter: interrupter)
-    }
+    deinit { end() }
 
     /// The server process as it named itself when the connection began; a pooler names another.
     var announcedProcessID: Int { Int(PQbackendPID(pointer)) }
+
+    /// Says that this session keeps its locks until others have done their work.
+    package func holdForOthers() { watched?.isHolder = true }
+
+    /// Whether the work it belongs to is to stop.
+    package var isStopped: Bool { endpoint.watch?.isStopped() ?? false }
 
     package var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
 
@@ -125,59 +152,6 @@ package final class Connection {
         return rows[0]
     }
 
-    // MARK: Transactions
-
-    /// How a transaction is opened.
-    package enum TransactionMode: Sendable {
-        /// Writes, each statement with a snapshot of its own.
-        case readWrite
-        /// Reads one snapshot from its first query on (PostgreSQL manual 13.2.2). SERIALIZABLE would be refused on a
-        /// standby.
-        case snapshot
-        /// Reads a snapshot that another transaction has exported.
-        case shared(SharedSnapshot)
-
-        package var begin: SQL {
-            switch self {
-            case .readWrite: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-            case .snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-            case .shared(let shared): "\(Self.snapshot.begin); SET TRANSACTION SNAPSHOT \(literal: shared.identifier)"
-            }
-        }
-    }
-
-    /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
-    ///
-    /// - Parameters:
-    ///   - mode: How the transaction is opened.
-    ///   - body: What is done in it.
-    /// - Returns: What `body` returns.
-    /// - Throws: What `body` throws, and ``PostgresError`` if the commit fails. After a lost connection during the
-    ///   commit only the database knows whether it happened; read it there.
-    package func transaction<Result>(_ mode: TransactionMode, _ body: () throws -> Result) throws -> Result {
-        let result: Result
-        do {
-            try execute(mode.begin)
-            result = try body()
-        } catch {
-            rollBack()
-            throw error
-        }
-        let commit = try answer(to: "COMMIT")
-        guard let tag = PQcmdStatus(commit.pointer), String(cString: tag) == "COMMIT" else {
-            throw PostgresError(.statementFailed, "the server rolled back a transaction that was to be committed")
-        }
-        return result
-    }
-
-    /// Ends an open transaction without keeping anything.
-    ///
-    /// A broken connection has rolled back by itself.
-    package func rollBack() {
-        guard PQtransactionStatus(pointer) != PQTRANS_IDLE, !isBroken else { return }
-        PQclear(PQexec(pointer, "ROLLBACK"))
-    }
-
     // MARK: Answers
 
     func answer(to sql: SQL) throws -> Answer {
@@ -186,6 +160,8 @@ package final class Connection {
         guard !text.utf8.contains(0), !parameters.contains(where: { $0?.utf8.contains(0) == true }) else {
             throw PostgresError(.statementFailed, "a statement holds a NUL character, which PostgreSQL cannot take")
         }
+        watched?.beginStatement()
+        defer { watched?.endStatement(isInTransaction: PQtransactionStatus(pointer) != PQTRANS_IDLE) }
         let result: Answer
         if parameters.isEmpty {
             result = Answer(pointer: PQexec(pointer, text))
@@ -215,6 +191,7 @@ package final class Connection {
         let sqlState = field("C")
         let side = endpoint.side.rawValue
         if interrupter.isInterrupted { return PostgresError(.cancelled, "stopped", sqlState: sqlState) }
+        if sqlState == "57014" || isBroken, let ending = watched?.takeEnding() { return ending }
         if isBroken {
             let reason = (field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines).visible
             return PostgresError(

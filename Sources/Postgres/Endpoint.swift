@@ -22,6 +22,10 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     ///
     /// Whoever connects must be a member of it.
     package let role: String?
+    /// What sees to the sessions with it, while a call is at work.
+    package private(set) var watch: SessionWatch?
+    /// Whether sessions end as soon as somebody else waits for what they hold.
+    package private(set) var givesWay = false
 
     /// Takes a connection string apart to see that libpq understands it; opens nothing.
     ///
@@ -40,15 +44,73 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         description = "\(host)\(given["port"].map { ":" + $0 } ?? "")/\(given["dbname"] ?? "default database")"
     }
 
-    private init(_ other: Endpoint, role: String?) {
+    private init(_ other: Endpoint, role: String?, watch: SessionWatch?, givesWay: Bool) {
         side = other.side
         connectionString = other.connectionString
         description = other.description
         self.role = role
+        self.watch = watch
+        self.givesWay = givesWay
     }
 
     /// The same database, as whoever connects.
-    package var asSessionUser: Endpoint { Endpoint(self, role: nil) }
+    package var asSessionUser: Endpoint { Endpoint(self, role: nil, watch: watch, givesWay: givesWay) }
+
+    /// The same database, with sessions that nobody sees to.
+    var unwatched: Endpoint { Endpoint(self, role: role, watch: nil, givesWay: givesWay) }
+
+    /// The same database, with sessions that end as soon as somebody else waits for what they hold.
+    package var givingWay: Endpoint { Endpoint(self, role: role, watch: watch, givesWay: true) }
+
+    /// The same database, with sessions that are seen to.
+    ///
+    /// - Parameters:
+    ///   - isStopped: Whether whatever waits for a lock is to end.
+    ///   - tell: Receives what is waited for.
+    /// - Returns: The endpoint; nothing is watched before ``watching(_:_:)`` runs.
+    package func watched(
+        isStopped: @escaping @Sendable () -> Bool,
+        tell: @escaping @Sendable (String) -> Void
+    ) -> Endpoint {
+        Endpoint(
+            self,
+            role: role,
+            watch: SessionWatch(side: side, isStopped: isStopped, tell: tell),
+            givesWay: givesWay
+        )
+    }
+
+    /// Sees to the sessions with some servers as long as `body` runs.
+    ///
+    /// - Parameters:
+    ///   - endpoints: The servers, those that are ``watched(isStopped:tell:)``.
+    ///   - body: The work.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws.
+    package static func watching<Result>(_ endpoints: [Endpoint], _ body: () async throws -> Result) async rethrows
+        -> Result
+    {
+        let watchers = endpoints.compactMap { endpoint in
+            LockWatcher(endpoint).map { watcher in
+                Task {
+                    var watcher = watcher
+                    await watcher.run()
+                }
+            }
+        }
+        func end() async {
+            for watcher in watchers { watcher.cancel() }
+            for watcher in watchers { await watcher.value }
+        }
+        do {
+            let result = try await body()
+            await end()
+            return result
+        } catch {
+            await end()
+            throw error
+        }
+    }
 
     private static func parse(_ text: String, side: Side) throws -> [String: String] {
         // A bare name would be taken by libpq for a database on the default server: far too easy to hit by a typo.

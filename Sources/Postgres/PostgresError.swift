@@ -15,6 +15,12 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         case copyFailed
         /// The statement was cancelled because the run is being stopped.
         case cancelled
+        /// Ended by ourselves: somebody else waited for what the session held.
+        case gaveWay
+        /// Ended by ourselves: it waited for somebody who waited for another session of ours.
+        case standstill
+        /// The transaction that exported a snapshot has ended, so that nobody can read in it any more.
+        case snapshotLost
         /// The server answered with something the tool does not understand.
         case unexpectedAnswer
     }
@@ -62,6 +68,20 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         guard let sqlState else { return false }
         return ["08", "40"].contains(sqlState.prefix(2))
             || ["53300", "55P03", "57P01", "57P02", "57P03"].contains(sqlState)
+    }
+
+    /// Whether a snapshot cannot be read any more: it is to be taken again.
+    package var losesSnapshot: Bool { [.gaveWay, .snapshotLost].contains(code) }
+
+    /// Whether the work may begin again in the same call: it was in somebody's way, or a server was restarted.
+    ///
+    /// A lost connection and a lost snapshot take every session with them that held something for others.
+    package var letsBeginAgain: Bool {
+        switch code {
+        case .connectionLost, .gaveWay, .snapshotLost: true
+        case .cancelled, .connectionFailed, .standstill: false
+        default: sqlState.map { $0.prefix(2) == "08" || ["57P01", "57P02", "57P03"].contains($0) } ?? false
+        }
     }
 
     /// The same error, with what was being done added to its story.

@@ -1,9 +1,12 @@
+import Ledger
 import Postgres
 import Synchronization
 
 /// Objects that could not be built for what the rows hold, while the others go on: whoever has to repair rows at night
 /// wants to know all of them at once.
 package final class BuildFailures: Sendable {
+    /// Tables whose objects are come back to.
+    let postponed = Postponed()
     private let errors = Mutex<[Int: PostgresError]>([:])
 
     package init() {}

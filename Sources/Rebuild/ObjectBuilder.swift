@@ -9,6 +9,8 @@ import Synchronization
 /// done twice.
 package struct ObjectBuilder {
     private static let attempts = 6
+    /// How long a build waits for its table's lock; longer than a server takes to send its own autovacuum away.
+    private static let lockTimeout: SQL = "'5s'"
 
     private let connection: Connection
     private let epoch: Int
@@ -60,9 +62,16 @@ package struct ObjectBuilder {
                 continue
             }
             if try retrying({ try buildNext(stages, settledIn: pass) }) { continue }
-            if isLastLook { return }
+            if isLastLook, failures.postponed.isEmpty { return }
             usleep(100_000)
         }
+    }
+
+    /// A table that somebody else has locked is come back to.
+    private func postponing(_ object: ObjectEntry?, _ error: PostgresError) throws -> Bool {
+        guard error.sqlState == "55P03", let object else { throw error }
+        failures.postponed.postpone(object.table)
+        return true
     }
 
     /// Builds everything of some small tables in one transaction: with thousands of them the transactions would cost
@@ -74,8 +83,9 @@ package struct ObjectBuilder {
         do {
             try connection.transaction(.readWrite) {
                 let ledger = Ledger(connection, epoch: epoch)
-                let objects = try ledger.claimObjectsOfSmallTables(stages)
+                let objects = try ledger.claimObjectsOfSmallTables(stages, passingOver: failures.postponed.now)
                 guard !objects.isEmpty else { return }
+                try connection.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
                 // Memory is taken as a build needs it: none of these comes near its share.
                 try share.apply(to: connection)
                 for object in objects {
@@ -96,8 +106,13 @@ package struct ObjectBuilder {
             }
         } catch let error as PostgresError where error.sqlState == "23505" {
             throw current.map { withDuplicates(error, $0) } ?? error
+        } catch let error as PostgresError {
+            return try postponing(current, error)
         }
-        for (object, duration) in finished { built(object, duration) }
+        for (object, duration) in finished {
+            failures.postponed.resume(object.table)
+            built(object, duration)
+        }
         return !finished.isEmpty
     }
 
@@ -109,8 +124,10 @@ package struct ObjectBuilder {
         do {
             object = try connection.transaction(.readWrite) {
                 let ledger = Ledger(connection, epoch: epoch)
-                claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects)
+                let locked = failures.postponed.now
+                claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects, locked)
                 guard let object = claimed else { return nil }
+                try connection.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
                 let statement = SQL(trusted: object.statements[object.stepsDone])
                 try share.apply(to: connection, for: statement, bytes: object.bytes)
                 try during("building \(object.description)") { try connection.execute(statement) }
@@ -126,14 +143,17 @@ package struct ObjectBuilder {
             return true
         } catch let error as PostgresError where error.sqlState == "23505" {
             throw claimed.map { withDuplicates(error, $0) } ?? error
+        } catch let error as PostgresError {
+            return try postponing(claimed, error)
         }
         guard let object else { return false }
+        failures.postponed.resume(object.table)
         built(object, start.duration(to: clock.now))
         return true
     }
 
     private func withOrphans(_ error: PostgresError, _ object: ObjectEntry) -> PostgresError {
-        let table = QualifiedName(schema: object.schemaName, name: object.tableName)
+        let table = object.table
         let orphans = ForeignKeyOrphans.description(of: object.objectName, on: table, connection)
         var told = PostgresError(
             .statementFailed,
@@ -147,7 +167,7 @@ package struct ObjectBuilder {
     }
 
     private func withDuplicates(_ error: PostgresError, _ object: ObjectEntry) -> PostgresError {
-        let table = QualifiedName(schema: object.schemaName, name: object.tableName)
+        let table = object.table
         let columns = uniqueColumns[QualifiedName(schema: table.schema, name: object.objectName)] ?? []
         let found = DuplicateRows.description(of: columns.map { Identifier($0) }, in: table, connection)
         var told = PostgresError(
@@ -166,10 +186,9 @@ package struct ObjectBuilder {
         for attempt in 1... {
             do {
                 return try body()
-            } catch let error as PostgresError
-                where error.isTransient && attempt < Self.attempts && !connection.isBroken
-            {
+            } catch let error as PostgresError where error.isTransient && attempt < Self.attempts && !stop.isRequested {
                 usleep(UInt32(50_000 << attempt))
+                if connection.isBroken { try connection.reconnect() }
             }
         }
         preconditionFailure("the last attempt returns or throws")

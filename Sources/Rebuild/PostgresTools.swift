@@ -7,6 +7,8 @@ import SystemPackage
 public struct ToolError: Error, Sendable, CustomStringConvertible {
     /// What is wrong, where, and what to do.
     public let description: String
+    /// Whether a tool lost its server, or did not find it.
+    package var isLossOfServer = false
 
     init(_ message: String, hint: String? = nil) {
         description = hint.map { "\(message)\nHINT: \($0)" } ?? message
@@ -86,7 +88,12 @@ package struct PostgresTools: Sendable {
         guard result.terminationStatus.isSuccess else {
             let lines = ServerText(result.standardError).pieces(between: "\n").prefix(12).map(\.visible)
                 .joined(separator: "\n    ")
-            throw ToolError("\(tool) failed:\n    \(lines)")
+            var error = ToolError("\(tool) failed:\n    \(lines)")
+            // libpq's own words, in English because LC_ALL says so; a server's come in its language.
+            let message = ServerText(result.standardError)
+            error.isLossOfServer = ["connection to server", "server closed the connection", "terminating connection"]
+                .contains { message.contains($0) }
+            throw error
         }
         // Repairing a byte would change a function's body or a name without a word.
         guard let output = String(validating: result.standardOutput, as: UTF8.self) else {

@@ -27,7 +27,13 @@ struct Cutover {
         let recorder = recorder
         return try await recorder.recording {
             try await Preparation(migration).withSession(for: "cutover", mayCreate: false) { session in
-                try await recorder.recording(session) { (try await work(session), []) }
+                try await recorder.recording(session) {
+                    do {
+                        return (try await work(session), [])
+                    } catch {
+                        return (try recorder.unproven(by: error), [])
+                    }
+                }
             }
         }
     }
@@ -75,7 +81,8 @@ struct Cutover {
             let quiet = try await quiet(session, watch, before, shared.snapshot, holder)
             // Last of all: while others were waited for, somebody may have changed a definition.
             let late = try await LateDefinitions(session: session).changes(since: mark, heldBy: holder)
-            return try await judge(session, verification.merged(with: changes), quiet, late)
+            let waiting = try await holder.run { try LockWait.changes(waitingFor: session.run.sessionPrefix, on: $0) }
+            return try await judge(session, verification.merged(with: changes), quiet, late + waiting)
         }
     }
 

@@ -95,11 +95,18 @@ public struct DatabaseArchive: Sendable {
     /// - Returns: What was examined and found.
     /// - Throws: ``ArchiveError``, ``LedgerError``, ``PostgresError``.
     public func verify(_ target: Endpoint, at generation: Int? = nil) async throws -> RunReport {
-        let recorder = RunRecorder("verify", source: path, target: target.description, observer: observer)
+        let migration = try migration(to: target)
+        let recorder = RunRecorder(
+            "verify",
+            source: path,
+            target: target.description,
+            on: [migration.target],
+            stop: stop,
+            observer: observer
+        )
         return try await recorder.recording {
             let wanted = try WantedGeneration(path, until: generation)
-            let migration = try migration(to: target)
-            let begun = try await ThreadConfined.with(target, purpose: "tidemark verify") { target in
+            let begun = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") { target in
                 try await target.run { try Ledger.run(on: $0) }
             }
             let left = options.omissions.union(wanted.manifest.omissions).union(begun?.omissions ?? [])

@@ -22,6 +22,10 @@ struct Dump {
     private let recorder: RunRecorder
 
     init(_ archive: DatabaseArchive, _ source: Endpoint, to stream: TarWriter? = nil) {
+        let source = source.watched(
+            isStopped: { archive.stop.isRequested },
+            tell: { archive.observer(.note($0)) }
+        )
         self.archive = archive
         self.source = source
         self.stream = stream
@@ -29,6 +33,10 @@ struct Dump {
             "dump",
             source: source.description,
             target: stream == nil ? archive.path : "standard output",
+            on: [source],
+            stop: archive.stop,
+            // What was sent cannot be taken back.
+            beginsAgain: stream == nil,
             observer: archive.observer
         )
     }
@@ -308,7 +316,7 @@ struct Dump {
                             while !stop.isRequested, let item = queue.next() {
                                 let table = item.table
                                 let chunk = try during("\(table.plan.name) \(item.range)") {
-                                    try connection.reading(shared) {
+                                    try connection.readingPatiently(shared) {
                                         try dumper.dump(
                                             table.relation,
                                             item.range,
@@ -345,6 +353,17 @@ extension Connection {
     /// Runs `body` in a transaction that reads a shared snapshot, where there is none one of its own.
     fileprivate func reading<Result>(_ shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
         try transaction(shared.map { .shared($0) } ?? .snapshot, body)
+    }
+
+    /// The same again and again, as long as somebody else has locked what is read.
+    fileprivate func readingPatiently<Result>(_ shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
+        while true {
+            do {
+                return try reading(shared, body)
+            } catch let error as PostgresError where error.sqlState == "55P03" {
+                if isStopped { throw Stopped() }
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@ import Catalog
 import Ledger
 import Planning
 import Postgres
+import Synchronization
 import Transfer
 
 /// The workers of a run: as many lanes as there are jobs, each on a thread of its own.
@@ -38,17 +39,27 @@ struct LanePool: Sendable {
     }
 
     /// Lets all lanes work until no chunk of the stage is left; the first error ends the others.
+    ///
+    /// A snapshot that is lost leaves the lanes fit for another one.
     func work(_ stage: ChunkStage, _ context: PassContext) async throws {
+        let lost = LostSnapshot()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for lane in lanes {
                 group.addTask { [progress, stop] in
                     try await lane.run { lane in
-                        try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop).work(stage)
+                        do {
+                            try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop)
+                                .work(stage) { lost.error != nil }
+                        } catch let error as PostgresError where error.losesSnapshot && context.snapshot != nil {
+                            lost.note(error)
+                            try lane.recover()
+                        }
                     }
                 }
             }
             try await group.waitForAll()
         }
+        if let error = lost.error { throw error }
         try stop.check()
     }
 
@@ -85,5 +96,16 @@ struct LanePool: Sendable {
     /// Runs something that needs one connection to each side.
     func withOne<Result: Sendable>(_ body: @escaping @Sendable (Lane) throws -> Result) async throws -> Result {
         try await lanes[0].run(body)
+    }
+}
+
+/// That the snapshot several lanes read is gone, noted by the first that finds out.
+private final class LostSnapshot: Sendable {
+    private let state = Mutex<PostgresError?>(nil)
+
+    var error: PostgresError? { state.withLock(\.self) }
+
+    func note(_ error: PostgresError) {
+        state.withLock { $0 = $0 ?? error }
     }
 }

@@ -15,7 +15,14 @@ struct Merge {
         self.archive = archive
         self.destination = destination
         self.until = until
-        recorder = RunRecorder("merge", source: archive.path, target: destination, observer: archive.observer)
+        recorder = RunRecorder(
+            "merge",
+            source: archive.path,
+            target: destination,
+            on: [],
+            stop: archive.stop,
+            observer: archive.observer
+        )
     }
 
     private struct Item: Sendable {

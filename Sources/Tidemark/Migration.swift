@@ -21,7 +21,7 @@ public struct Migration: Sendable {
     /// The database being left.
     ///
     /// SELECT on its tables and sequences is all that is needed.
-    public let source: Endpoint
+    public private(set) var source: Endpoint
     /// The database being filled.
     ///
     /// It must be owned.
@@ -45,11 +45,21 @@ public struct Migration: Sendable {
         stop: StopRequest = StopRequest(),
         observer: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) {
-        self.source = source
-        self.target = target
+        func watched(_ endpoint: Endpoint) -> Endpoint {
+            endpoint.watched(isStopped: { stop.isRequested }, tell: { observer(.note($0)) })
+        }
+        self.source = watched(source)
+        self.target = watched(target)
         self.options = options
         self.stop = stop
         self.observer = observer
+    }
+
+    /// The same, with sessions on the source that end as soon as somebody else waits for what they hold.
+    var givingWay: Migration {
+        var migration = self
+        migration.source = source.givingWay
+        return migration
     }
 
     /// Finds out what would go wrong, and writes nothing.
@@ -57,7 +67,7 @@ public struct Migration: Sendable {
     /// - Returns: What the target's server lacks or would refuse, and what of the source will not arrive.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     public func inspect() async throws -> InspectionReport {
-        try await Inspecting(self).run()
+        try await Endpoint.watching([source, target]) { try await Inspecting(self).run() }
     }
 
     /// Decides how each table is treated, and writes nothing.
@@ -65,7 +75,7 @@ public struct Migration: Sendable {
     /// - Returns: The plan: the one of the run, if one has begun.
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func plan() async throws -> PlanReport {
-        try await Preparation(self).plan()
+        try await Endpoint.watching([source, target]) { try await Preparation(self).plan() }
     }
 
     /// Copies ahead, while the source stays in production; called again, it moves the marks.
@@ -111,6 +121,8 @@ public struct Migration: Sendable {
     /// - Returns: The statements in order, and what cannot be rebuilt, with the reason.
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func rebuildStatements(concurrently: Bool) async throws -> (statements: [String], refused: [String]) {
-        try await Rebuilding(self, concurrently: concurrently).statements()
+        try await Endpoint.watching([source, target]) {
+            try await Rebuilding(self, concurrently: concurrently).statements()
+        }
     }
 }

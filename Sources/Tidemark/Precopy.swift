@@ -16,8 +16,9 @@ struct Precopy {
     private let recorder: RunRecorder
 
     init(_ migration: Migration) {
-        self.migration = migration
-        recorder = RunRecorder("precopy", migration)
+        // The source is in production: whoever changes a definition there comes first.
+        self.migration = migration.givingWay
+        recorder = RunRecorder("precopy", self.migration)
     }
 
     func run() async throws -> RunReport {
@@ -129,8 +130,20 @@ struct Precopy {
         let context = session.context(pass: pass, snapshot: nil)
         try await lanes.work(.base, context)
         try await lanes.work(.delta(pass: pass), context)
-        for relation in session.deltaRelations where relation.hasOtherUniqueKeys {
-            try await settle(relation, session, lanes, pass: pass)
+        var relations = session.deltaRelations.filter(\.hasOtherUniqueKeys)
+        var isFirstRound = true
+        while !relations.isEmpty {
+            var locked: [RelationEntry] = []
+            for relation in relations {
+                do {
+                    try await settle(relation, session, lanes, pass: pass, waiting: !isFirstRound)
+                } catch let error as PostgresError where error.sqlState == "55P03" || error.losesSnapshot {
+                    migration.observer(.note("\(relation.name) is left for later: \(error.message)"))
+                    locked.append(relation)
+                }
+                try migration.stop.check()
+            }
+            (relations, isFirstRound) = (locked, false)
         }
     }
 
@@ -138,13 +151,29 @@ struct Precopy {
     ///
     /// Read in different snapshots the table would hold it twice; so all its chunks are brought to one snapshot, all
     /// shedding before any loads.
-    private func settle(_ relation: RelationEntry, _ session: Session, _ lanes: LanePool, pass: Int) async throws {
+    ///
+    /// - Parameters:
+    ///   - relation: The table.
+    ///   - session: The run.
+    ///   - lanes: The workers.
+    ///   - pass: The pass it is settled in.
+    ///   - waits: Whether a table that is locked is waited for.
+    /// - Throws: ``PostgresError``; with SQLSTATE 55P03 where the table is locked, with `.gaveWay` or `.snapshotLost` where
+    ///   somebody else waited for it: then it is to be settled again.
+    private func settle(
+        _ relation: RelationEntry,
+        _ session: Session,
+        _ lanes: LanePool,
+        pass: Int,
+        waiting waits: Bool
+    ) async throws {
         let id = relation.relationId
         guard try await session.ledger({ try $0.unsettle(id, pass: pass) }) else { return }
         try await SnapshotHolder.with(
             migration.source,
             tables: [relation.rows],
             lock: .definitions,
+            waitsForLocks: waits,
             purpose: session.purpose("snapshot")
         ) { shared, _ in
             let context = session.context(pass: pass, snapshot: shared)

@@ -101,6 +101,7 @@ struct Preparation {
             if taken.run.step == .begun { try taken.ledger.keep(source, withLabels: true) }
             return (taken.run, taken.ledger.epoch)
         }
+        for server in [migration.source, migration.target] { server.watch?.name = run.sessionPrefix }
         let begin = Beginning(
             migration: migration,
             control: control,

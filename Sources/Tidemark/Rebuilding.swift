@@ -41,6 +41,13 @@ struct Rebuilding {
         observer: @escaping @Sendable (RunEvent) -> Void,
         concurrently: Bool
     ) {
+        func watched(_ endpoint: Endpoint) -> Endpoint {
+            endpoint.watch == nil
+                ? endpoint.watched(isStopped: { stop.isRequested }, tell: { observer(.note($0)) }) : endpoint
+        }
+        let target = watched(target)
+        var servers = [target]
+        if case .database(let source) = model { servers.insert(source, at: 0) }
         self.model = model
         self.target = target
         self.options = options
@@ -51,6 +58,8 @@ struct Rebuilding {
             "rebuild",
             source: model.description,
             target: target.description,
+            on: servers,
+            stop: stop,
             observer: observer
         )
     }

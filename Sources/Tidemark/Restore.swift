@@ -36,6 +36,8 @@ struct Restore {
             "restore",
             source: archive.path,
             target: target.description,
+            on: [migration.target],
+            stop: archive.stop,
             observer: archive.observer
         )
     }

@@ -68,6 +68,7 @@ struct RestoreBeginning {
         }
         let run = try await control.run { try Ledger.run(on: $0) }
         guard let run else { throw LedgerError(.missing, "the ledger has gone") }
+        migration.target.watch?.name = run.sessionPrefix
         var notes: [String] = []
         if run.step == .begun {
             try await define(source, target, tools, run, epoch)

@@ -2,9 +2,11 @@ import FoundationEssentials
 import Ledger
 import Planning
 import Postgres
+import Rebuild
 import Report
 import Synchronization
 import Transfer
+import Verification
 
 /// Puts a run's report together while it works: phases with their durations, counts, warnings.
 final class RunRecorder: Sendable {
@@ -12,18 +14,42 @@ final class RunRecorder: Sendable {
     private let report: Mutex<RunReport>
     private let observer: @Sendable (RunEvent) -> Void
     private let beginning = ContinuousClock.now
+    private let servers: [Endpoint]
+    private let stop: StopRequest
+    private let beginsAgain: Bool
 
     convenience init(_ command: String, _ migration: Migration) {
         self.init(
             command,
             source: migration.source.description,
             target: migration.target.description,
+            on: [migration.source, migration.target],
+            stop: migration.stop,
             observer: migration.observer
         )
     }
 
-    init(_ command: String, source: String, target: String, observer: @escaping @Sendable (RunEvent) -> Void) {
+    /// - Parameters:
+    ///   - command: What is done.
+    ///   - source: Where the rows come from, for people.
+    ///   - target: Where they go, for people.
+    ///   - servers: Those whose sessions are seen to.
+    ///   - stop: Asked before the work begins again.
+    ///   - beginsAgain: Whether it may.
+    ///   - observer: Told what happens.
+    init(
+        _ command: String,
+        source: String,
+        target: String,
+        on servers: [Endpoint],
+        stop: StopRequest,
+        beginsAgain: Bool = true,
+        observer: @escaping @Sendable (RunEvent) -> Void
+    ) {
         self.observer = observer
+        self.servers = servers
+        self.stop = stop
+        self.beginsAgain = beginsAgain
         progress = TransferProgress { observer(.note($0)) }
         report = Mutex(
             RunReport(
@@ -39,7 +65,7 @@ final class RunRecorder: Sendable {
     /// Runs the whole, and tells how far it came when it is stopped or fails.
     func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
         do {
-            return try await body()
+            return try await Endpoint.watching(servers) { try await persevering(body) }
         } catch let error where error.isStop {
             return finish(.stopped)
         } catch  where Task.isCancelled {
@@ -47,9 +73,74 @@ final class RunRecorder: Sendable {
             warn(["what was at hand was cancelled: \(error)"])
             return finish(.stopped)
         } catch {
+            if stop.isRequested, isEndOfWaiting(error) { return finish(.stopped) }
             report.withLock { $0.failure = "\(error)" }
             observer(.failed(finish(.failed)))
             throw error
+        }
+    }
+
+    /// What was waited for was given up, or the process that waited was ended: somebody has asked to stop.
+    private func isEndOfWaiting(_ error: any Error) -> Bool {
+        (error as? PostgresError)?.code == .cancelled && !Task.isCancelled || hasEndedChild && error is ToolError
+    }
+
+    /// What to say of work that waited for somebody who waited for it: that proves nothing.
+    ///
+    /// - Parameter error: What ended the work.
+    /// - Returns: The outcome.
+    /// - Throws: The error, where it was something else.
+    func unproven(by error: any Error) throws -> RunReport.Outcome {
+        guard let standstill = servers.lazy.compactMap({ $0.watch?.standstill }).first, !Task.isCancelled else {
+            throw error
+        }
+        update { report in
+            var verification = VerificationResult(method: "")
+            verification.notProven = [standstill.description]
+            report.verification = verification
+        }
+        return .notProven
+    }
+
+    private var hasEndedChild: Bool { servers.contains { $0.watch?.hasEndedChild == true } }
+
+    // MARK: Beginning again
+
+    /// So many attempts in a row may end at once.
+    private static let attempts = 6
+    /// An attempt that lasted so long is no such one.
+    private static let worthwhile = Duration.seconds(120)
+
+    /// Does the work again where a server was restarted, or where it was in somebody's way: whatever was committed stays,
+    /// and all that is held for others (a snapshot, the run itself) is taken again.
+    private func persevering(_ body: () async throws -> RunReport) async throws -> RunReport {
+        for server in servers { server.watch?.begin(anew: true) }
+        var attempt = 1
+        while true {
+            let start = ContinuousClock.now
+            do {
+                return try await body()
+            } catch {
+                if start.duration(to: .now) > Self.worthwhile { attempt = 1 }
+                guard beginsAgain, attempt < Self.attempts, letsBeginAgain(error), !stop.isRequested, !Task.isCancelled
+                else {
+                    throw error
+                }
+                attempt += 1
+                observer(.note("beginning again from what is committed: \(error)"))
+                progress.countRetry()
+                report.withLock { $0.warnings = [] }
+                for server in servers { server.watch?.begin(anew: false) }
+                try await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    private func letsBeginAgain(_ error: any Error) -> Bool {
+        switch error {
+        case let error as PostgresError: error.letsBeginAgain
+        case let error as ToolError: hasEndedChild || error.isLossOfServer
+        default: false
         }
     }
 

@@ -18,7 +18,9 @@ enum SnapshotHolder {
         }
     }
 
-    private static let lockTimeout: SQL = "'30s'"
+    /// How long the tables' locks are waited for at a time: whoever comes meanwhile may wait behind us.
+    private static let lockTimeout: SQL = "'5s'"
+    private static let pause = Duration.milliseconds(500)
 
     /// Locks first, then takes the snapshot: the other way round a row committed in between would be missed.
     ///
@@ -26,6 +28,7 @@ enum SnapshotHolder {
     ///   - endpoint: Where the snapshot is taken.
     ///   - tables: The tables to be read in it.
     ///   - lock: What they are kept from.
+    ///   - waitsForLocks: Whether tables that somebody else has locked are waited for, as long as it takes.
     ///   - isGood: Whether the moment is one to work in, asked after the snapshot; else another one is taken.
     ///   - purpose: What `pg_stat_activity` shows.
     ///   - body: Works in the snapshot; receives the connection that holds it as well.
@@ -35,21 +38,41 @@ enum SnapshotHolder {
         _ endpoint: Endpoint,
         tables: [SQL],
         lock: Lock,
+        waitsForLocks: Bool = true,
         until isGood: (ThreadConfined<Connection>) async throws -> Bool = { _ in true },
         purpose: String,
         _ body: (SharedSnapshot, ThreadConfined<Connection>) async throws -> Result
     ) async throws -> Result {
         try await ThreadConfined.with(endpoint, purpose: purpose) { holder in
-            var shared = try await holder.run { try export($0, tables, lock) }
+            var shared = try await take(holder, tables, lock, waitsForLocks)
             while try await !isGood(holder) {
-                shared = try await holder.run { connection in
-                    try connection.execute("ROLLBACK")
-                    return try export(connection, tables, lock)
-                }
+                try await holder.run { try $0.execute("ROLLBACK") }
+                shared = try await take(holder, tables, lock, waitsForLocks)
             }
             let result = try await body(shared, holder)
             try await holder.run { try $0.execute("COMMIT") }
             return result
+        }
+    }
+
+    /// Locks the tables and takes the snapshot, from the beginning as often as somebody has one of them locked.
+    private static func take(
+        _ holder: ThreadConfined<Connection>,
+        _ tables: [SQL],
+        _ lock: Lock,
+        _ waits: Bool
+    ) async throws -> SharedSnapshot {
+        while true {
+            do {
+                return try await holder.run { try export($0, tables, lock) }
+            } catch let error as PostgresError where error.sqlState == "55P03" && waits {
+                let isStopped = try await holder.run { connection in
+                    connection.rollBack()
+                    return connection.isStopped
+                }
+                if isStopped { throw Stopped() }
+                try await Task.sleep(for: pause)
+            }
         }
     }
 
@@ -58,7 +81,8 @@ enum SnapshotHolder {
         _ tables: [SQL],
         _ lock: Lock
     ) throws -> SharedSnapshot {
-        try connection.execute(Connection.TransactionMode.snapshot.begin)
+        connection.holdForOthers()
+        try connection.begin(.snapshot)
         if !tables.isEmpty {
             try connection.execute("SET LOCAL lock_timeout = \(lockTimeout)")
             let list = tables.joined(separator: ", ")

@@ -27,7 +27,13 @@ struct Verify {
 
     /// Compares the two databases as they are; needs no ledger, and uses its ranges where there is one.
     func run() async throws -> RunReport {
-        try await recorder.recording { try await work() }
+        try await recorder.recording {
+            do {
+                return try await work()
+            } catch {
+                return recorder.finish(try recorder.unproven(by: error))
+            }
+        }
     }
 
     private func work() async throws -> RunReport {

@@ -29,7 +29,13 @@ struct InspectCommand: AsyncParsableCommand {
             omissions.apply(to: &options)
             tools.apply(to: &options)
             for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
-            let migration = try Migration(source: source.endpoint(), target: target.endpoint(), options: options)
+            let migration = try Migration(
+                source: source.endpoint(),
+                target: target.endpoint(),
+                options: options,
+                stop: terminal.stop,
+                observer: terminal.show
+            )
             return try terminal.print(try await migration.inspect(), json: output.json)
         }
     }

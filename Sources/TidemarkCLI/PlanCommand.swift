@@ -19,7 +19,8 @@ struct PlanCommand: AsyncParsableCommand {
                 source: source.endpoint(),
                 target: target.endpoint(),
                 options: plan.options(),
-                stop: terminal.stop
+                stop: terminal.stop,
+                observer: terminal.show
             )
             let report = try await migration.plan()
             try terminal.print(output.json ? try report.json() : report.text)

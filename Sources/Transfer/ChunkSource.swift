@@ -106,11 +106,6 @@ struct ChunkSource {
 }
 
 extension RelationEntry {
-    /// How long a chunk may wait for its table's lock.
-    ///
-    /// Waiting in the lock queue makes everybody behind us wait as well.
-    private static let lockTimeout: SQL = "'5s'"
-
     /// Locks the table against changes of its definition, then takes the mark.
     ///
     /// In this order, else a change could slip in between. Checks that the name still means the table the ledger
@@ -147,7 +142,7 @@ extension RelationEntry {
     private static func lockAgainstChanges(_ relations: [RelationEntry], on source: Connection) throws {
         let tables = relations.map(\.rows).joined(separator: ", ")
         try source.execute(
-            "SET LOCAL lock_timeout = \(lockTimeout); LOCK TABLE \(tables) IN ACCESS SHARE MODE"
+            "SET LOCAL lock_timeout = \(LockedTable.patience); LOCK TABLE \(tables) IN ACCESS SHARE MODE"
         )
     }
 

@@ -1,4 +1,5 @@
 import Catalog
+import Glibc
 package import Ledger
 import Planning
 package import Postgres
@@ -13,6 +14,8 @@ package struct PassContext: Sendable {
     package let snapshot: SharedSnapshot?
     /// Whether the tables have their triggers already, which must not fire for rows that are brought.
     let keepsTriggersOff: Bool
+    /// Tables that are left for later by all workers.
+    let postponed = Postponed()
 
     package init(
         pass: Int,
@@ -41,6 +44,8 @@ package struct ChunkWorker {
     private let progress: TransferProgress
     private let stop: StopRequest
 
+    private static let microsecondsBetweenLooks: UInt32 = 100_000
+
     package init(lane: Lane, context: PassContext, progress: TransferProgress, stop: StopRequest) {
         self.lane = lane
         self.context = context
@@ -50,18 +55,40 @@ package struct ChunkWorker {
 
     /// Works on chunks of a stage until none is left to take.
     ///
-    /// - Parameter stage: What is done to the chunks.
+    /// A table that somebody else has locked is come back to until it is free.
+    ///
+    /// - Parameters:
+    ///   - stage: What is done to the chunks.
+    ///   - isOver: Ends the work between two chunks.
     /// - Throws: ``PostgresError``, ``LedgerError``. Errors that a fresh connection may heal are tried again first.
-    package func work(_ stage: ChunkStage) throws {
-        while !stop.isRequested, try lane.retrying(progress, stop, { try workOnNext(stage) }) {}
+    package func work(_ stage: ChunkStage, until isOver: () -> Bool = { false }) throws {
+        var isSingly = false
+        while !stop.isRequested, !isOver() {
+            do {
+                if try lane.retrying(progress, stop, { try workOnNext(stage, isSingly) }) { continue }
+                // A chunk of it is nobody's as long as it is locked.
+                if context.postponed.isEmpty { break }
+                usleep(Self.microsecondsBetweenLooks)
+            } catch let locked as LockedTable {
+                try lane.recover()
+                guard let table = locked.table else {
+                    isSingly = true
+                    continue
+                }
+                if context.postponed.postpone(table) { progress.note("\(table) is left for later: \(locked.reason)") }
+            }
+        }
         try lane.leaveSharedSnapshot()
     }
 
-    private func workOnNext(_ stage: ChunkStage) throws -> Bool {
+    private func workOnNext(_ stage: ChunkStage, _ isSingly: Bool) throws -> Bool {
         let outcomes = try lane.target.transaction(.readWrite) {
             let ledger = Ledger(lane.target, epoch: context.epoch)
-            let chunks = try ledger.claim(stage).map { ($0, try $0.relation(among: context.relations)) }
-            let ahead = try lookAhead(at: chunks.map(\.1))
+            let chunks = try ledger.claim(stage, passingOver: context.postponed.now, isSingly: isSingly)
+                .map { ($0, try $0.relation(among: context.relations)) }
+            guard !chunks.isEmpty else { return [] as [ChunkOutcome] }
+            try lane.target.execute("SET LOCAL lock_timeout = \(LockedTable.patience)")
+            let ahead = try LockedTable.thrown(by: nil, in: context) { try lookAhead(at: chunks.map(\.1)) }
             var completions: [Ledger.Completion] = []
             var events: [Ledger.Event] = []
             let outcomes = try chunks.map { chunk, relation in
@@ -69,6 +96,7 @@ package struct ChunkWorker {
                 let result = try work(on: chunk, of: relation, stage, ledger, ahead)
                 if let completion = result.completion { completions.append(completion) }
                 events.append(event(result.outcome, chunk, relation, start.duration(to: .now)))
+                context.postponed.resume(relation.name)
                 return result.outcome
             }
             try ledger.complete(completions)
@@ -134,19 +162,22 @@ package struct ChunkWorker {
         _ ahead: Ahead
     ) throws -> ChunkStep.Result {
         try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
-            try lane.reading(in: context.snapshot) {
-                let mark = try ahead.marks[relation.relationId] ?? relation.takeMark(on: lane.source, context.identity)
-                let step = ChunkStep(
-                    lane: lane,
-                    ledger: ledger,
-                    relation: relation,
-                    chunk: chunk,
-                    now: mark,
-                    context: context,
-                    progress: progress,
-                    isEmpty: ahead.empty.contains(relation.relationId)
-                )
-                return try step.run(stage)
+            try LockedTable.thrown(by: relation.name, in: context) {
+                try lane.reading(in: context.snapshot) {
+                    let known = ahead.marks[relation.relationId]
+                    let mark = try known ?? relation.takeMark(on: lane.source, context.identity)
+                    let step = ChunkStep(
+                        lane: lane,
+                        ledger: ledger,
+                        relation: relation,
+                        chunk: chunk,
+                        now: mark,
+                        context: context,
+                        progress: progress,
+                        isEmpty: ahead.empty.contains(relation.relationId)
+                    )
+                    return try step.run(stage)
+                }
             }
         }
     }

@@ -5,8 +5,8 @@ package import Postgres
 
 /// A worker's two connections, used by one thread so that a relay between them never waits for a scheduler.
 package final class Lane {
-    package private(set) var source: Connection
-    package private(set) var target: Connection
+    package let source: Connection
+    package let target: Connection
     private static let attempts = 6
 
     private var knownHash: RowHash?
@@ -51,12 +51,12 @@ package final class Lane {
     }
 
     /// Replaces what broke, and forgets every open transaction.
-    private func recover() throws {
+    package func recover() throws {
         source.rollBack()
         target.rollBack()
         openSnapshot = nil
-        if source.isBroken { source = try source.reopened() }
-        if target.isBroken { target = try target.reopened() }
+        if source.isBroken { try source.reconnect() }
+        if target.isBroken { try target.reconnect() }
     }
 
     /// Runs `body` in a source transaction: in the shared snapshot, which stays open for the next call, or else in a
@@ -68,7 +68,7 @@ package final class Lane {
         }
         if openSnapshot != shared {
             try leaveSharedSnapshot()
-            try source.execute(Connection.TransactionMode.shared(shared).begin)
+            try source.begin(.shared(shared))
             openSnapshot = shared
         }
         return try body()

@@ -52,6 +52,11 @@ package final class TransferProgress: Sendable {
         say("trying again: \(error)")
     }
 
+    /// Counts that the work began again.
+    package func countRetry() {
+        state.withLock { $0.retries += 1 }
+    }
+
     package func note(_ message: String) {
         say(message)
     }

@@ -71,6 +71,8 @@ package final class RangeProver {
     private let source: Connection
     private let target: Connection
     private let context: Context
+    /// Tables, by the ledger's numbers, that are left to the night.
+    private var lockedOut: Set<Int> = []
 
     /// Opens both connections.
     ///
@@ -105,18 +107,26 @@ package final class RangeProver {
             let ledger = Ledger(target, epoch: context.epoch)
             guard let chunk = try ledger.claimForProof(pass: context.pass) else { return false }
             try ledger.passOverProof(of: chunk, pass: context.pass)
-            guard let relation = context.relations[chunk.relationId], let mark = chunk.mark,
+            guard !lockedOut.contains(chunk.relationId),
+                let relation = context.relations[chunk.relationId], let mark = chunk.mark,
                 let range = context.ranges[ChunkName(table: relation.name, range: chunk.range)]
             else { return true }
             do {
                 try during("proving \(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
                     try source.transaction(.snapshot) { try prove(chunk, range, relation, since: mark, ledger) }
                 }
-            } catch is LockedOut {
+            } catch let error where Self.isLockedOut(error) {
+                lockedOut.insert(chunk.relationId)
+                if source.isBroken { try source.reconnect() }
                 // A proof ahead only saves time: the next pass tries again, or the night compares the rows.
             }
             return true
         }
+    }
+
+    /// Somebody has the source's table, or waited for it behind us.
+    private static func isLockedOut(_ error: any Error) -> Bool {
+        error is LockedOut || (error as? PostgresError)?.code == .gaveWay
     }
 
     private func prove(

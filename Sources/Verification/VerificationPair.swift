@@ -10,7 +10,7 @@ package final class VerificationPair {
 
     package let source: Connection
     package let target: Connection
-    private let beginnings: (source: SQL, target: SQL)
+    private let beginnings: (source: Connection.TransactionMode, target: Connection.TransactionMode)
     private let identities: (source: MarkIdentity, target: MarkIdentity)
     private var states: [QualifiedName: (source: TableState, target: TableState)] = [:]
     private var tables = 0
@@ -29,15 +29,12 @@ package final class VerificationPair {
         purpose: String,
         interrupter: Interrupter
     ) throws {
-        beginnings = (
-            Connection.TransactionMode.shared(source.snapshot).begin,
-            Connection.TransactionMode.shared(target.snapshot).begin
-        )
+        beginnings = (.shared(source.snapshot), .shared(target.snapshot))
         identities = (source.identity, target.identity)
         self.source = try Connection(to: source.endpoint, purpose: purpose, interrupter: interrupter)
         self.target = try Connection(to: target.endpoint, purpose: purpose, interrupter: interrupter)
-        try self.source.execute(beginnings.source)
-        try self.target.execute(beginnings.target)
+        try self.source.begin(beginnings.source)
+        try self.target.begin(beginnings.target)
     }
 
     func connection(_ side: Endpoint.Side) -> Connection { side == .source ? source : target }
@@ -72,7 +69,8 @@ package final class VerificationPair {
     ///
     /// - Throws: ``PostgresError``.
     func beginAnew() throws {
-        try source.execute("COMMIT; \(beginnings.source)")
-        try target.execute("COMMIT; \(beginnings.target)")
+        for connection in [source, target] { try connection.execute("COMMIT") }
+        try source.begin(beginnings.source)
+        try target.begin(beginnings.target)
     }
 }

@@ -142,13 +142,3 @@ import Tidemark
 }
 
 /// What a run told.
-private final class Notes: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    func take(_ event: RunEvent) {
-        guard case .note(let line) = event else { return }
-        lines.withLock { $0.append(line) }
-    }
-
-    func contain(_ text: String) -> Bool { lines.withLock { $0.contains { $0.contains(text) } } }
-}

@@ -9,6 +9,7 @@ package struct Repairer {
     private static let patience: SQL = "'250ms'"
     /// After so many attempts somebody holds the table for good.
     private static let attempts = 600
+    private static let attemptsBetweenNotes = 10
 
     private let connection: Connection
     private let share: BuildShare
@@ -80,6 +81,9 @@ package struct Repairer {
                 guard attempt < Self.attempts, !stop.isRequested else {
                     error.hint = "somebody holds a lock on the table all the time: see pg_locks and pg_stat_activity"
                     throw error
+                }
+                if attempt % Self.attemptsBetweenNotes == 2 {
+                    observer("waiting until nobody uses what is to be changed: \(statement.text.visible)")
                 }
                 usleep(UInt32(min(attempt, 10) * 100_000))
             }

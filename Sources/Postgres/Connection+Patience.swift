@@ -1,0 +1,78 @@
+import CLibpq
+import Glibc
+
+/// A server that is away for a moment: restarted, failed over, or out of the network's reach.
+extension Connection {
+    /// How long a server is tried that this call has reached before.
+    private static let patience = Duration.seconds(60)
+    private static let microsecondsBetweenAttempts: UInt32 = 250_000
+    /// How often a server may refuse a connection although it takes some: it may only just have come up.
+    private static let refusals = 3
+
+    /// Connects; a server that this call has reached before may be away for a minute.
+    ///
+    /// - Throws: ``PostgresError`` with `.connectionFailed`, at once where this call has never reached the server; with
+    ///   `.cancelled` where the work was stopped meanwhile.
+    static func connectPatiently(
+        _ endpoint: Endpoint,
+        purpose: String,
+        _ interrupter: Interrupter
+    ) throws -> OpaquePointer {
+        var refused = 0
+        while true {
+            do {
+                let connection = try connect(endpoint, purpose: purpose)
+                endpoint.watch?.endOutage(of: endpoint)
+                return connection
+            } catch {
+                guard let watch = endpoint.watch, watch.with({ $0.hasConnected }), error.sqlState != "53300" else {
+                    throw error
+                }
+                if isTakingConnections(endpoint) { refused += 1 }
+                guard refused < refusals, watch.mayTryAgain(endpoint, error, patience) else { throw error }
+                if interrupter.isInterrupted || watch.isStopped() {
+                    throw PostgresError(.cancelled, "stopped while the \(endpoint.side.rawValue) could not be reached")
+                }
+                usleep(microsecondsBetweenAttempts)
+            }
+        }
+    }
+
+    /// Whether the server answers: then it is not for its absence that it refuses a connection.
+    private static func isTakingConnections(_ endpoint: Endpoint) -> Bool {
+        ping([("dbname", endpoint.connectionString), ("connect_timeout", "5")]) == PQPING_OK
+    }
+}
+
+extension SessionWatch {
+    /// Whether there is still time to wait for the server; tells it when the waiting begins.
+    fileprivate func mayTryAgain(_ endpoint: Endpoint, _ error: PostgresError, _ patience: Duration) -> Bool {
+        let now = ContinuousClock.now
+        let (deadline, isNew) = with { state in
+            if let outage = state.outage { return (outage, false) }
+            state.outage = now + patience
+            return (now + patience, true)
+        }
+        if isNew {
+            let until = Self.clock(secondsFromNow: patience.components.seconds)
+            tell("the \(side.rawValue) cannot be reached; trying again until \(until): \(error.message)")
+        }
+        return now < deadline
+    }
+
+    fileprivate func endOutage(of endpoint: Endpoint) {
+        let wasAway = with { state in
+            defer { state.outage = nil }
+            return state.outage != nil
+        }
+        if wasAway { tell("the \(side.rawValue) can be reached again") }
+    }
+
+    private static func clock(secondsFromNow: Int64) -> String {
+        var moment = time(nil) + Int(secondsFromNow)
+        var parts = tm()
+        gmtime_r(&moment, &parts)
+        return [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+            + " UTC"
+    }
+}

@@ -1,0 +1,196 @@
+import Planning
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+
+/// Somebody else keeps a table to himself: `LOCK TABLE … IN ACCESS EXCLUSIVE MODE`.
+@Suite struct `A lock of somebody else` {
+    private static let lock: SQL = "LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE"
+
+    /// The locked table is the largest: its chunks are due first.
+    private static let tables = """
+        CREATE TABLE t (id int PRIMARY KEY, v text DEFAULT lower('X'));
+        INSERT INTO t SELECT n, repeat(md5(n::text), 10) FROM generate_series(1, 5000) n;
+        CREATE INDEX t_v ON t (lower(left(v, 5)));
+        CREATE TABLE u (id int PRIMARY KEY, v text); INSERT INTO u SELECT n, md5(n::text) FROM generate_series(1, 3000) n;
+        CREATE TABLE w (id int PRIMARY KEY, v text); INSERT INTO w SELECT n, md5(n::text) FROM generate_series(1, 2000) n;
+        ANALYZE
+        """
+
+    private static func watched(
+        _ pair: DatabasePair,
+        _ notes: Notes,
+        _ observe: @escaping @Sendable (String) -> Void = { _ in }
+    )
+        -> Migration
+    {
+        let migration = pair.migration()
+        return Migration(source: migration.source, target: migration.target, options: migration.options) { event in
+            notes.take(event)
+            if case .phase(let name) = event { observe(name) }
+        }
+    }
+
+    private static func work(_ migration: Migration, isNight: Bool) async throws -> RunReport {
+        isNight ? try await migration.cutover() : try await migration.precopy()
+    }
+
+    /// Waits for something, 20 s at most.
+    private static func until(_ isSo: () async throws -> Bool) async throws -> Bool {
+        for _ in 0..<200 {
+            if try await isSo() { return true }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        return false
+    }
+
+    private static let copiedOthers = """
+        SELECT count(*) = 0 FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id)
+        WHERE r.table_name IN ('u', 'w') AND (c.mark IS NULL OR c.pass < (SELECT pass FROM tidemark.run))
+        """
+
+    @Test(arguments: [Endpoint.Side.source, .target])
+    func `is told within two seconds while the preparation waits for it`(side: Endpoint.Side) async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            if side == .target { #expect(try await pair.migration().precopy().outcome == .done) }
+            let locker = try Locker(side == .source ? pair.source : pair.target)
+            locker.lock(Self.lock)
+            let notes = Notes()
+            let migration = Self.watched(pair, notes)
+            async let report = migration.precopy()
+            let isTold = try await Self.until { notes.contain("server process \(locker.pid)") }
+            locker.release()
+            #expect(isTold, "\(notes.all)")
+            #expect(try await report.outcome == .done)
+            #expect(notes.seconds(of: "server process \(locker.pid)") ?? 99 < 4, "\(notes.all)")
+            #expect(notes.contain("public.t") && notes.contain("somebody else, LOCK TABLE"), "\(notes.all)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test(arguments: [Endpoint.Side.source, .target])
+    func `leaves a table for later, ahead, while the others are copied`(side: Endpoint.Side) async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            let locker = try Locker(side == .source ? pair.source : pair.target)
+            let notes = Notes()
+            let migration = Self.watched(pair, notes) { if $0 == "copy and build" { locker.lock(Self.lock) } }
+            async let report = migration.precopy()
+            _ = try await Self.until { try await pair.target.value("SELECT to_regclass('tidemark.run')") != "" }
+            let areCopied = try await Self.until {
+                guard try await pair.target.value("SELECT count(*) FROM tidemark.chunk") != "0" else { return false }
+                return try await pair.target.value(Self.copiedOthers) == "t"
+            }
+            #expect(areCopied, "\(notes.all)")
+            // Longer than any one attempt lasts.
+            try await Task.sleep(for: .seconds(12))
+            locker.release()
+            #expect(try await report.outcome == .done)
+            #expect(notes.contain("public.t") && notes.contain("server process \(locker.pid)"), "\(notes.all)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `leaves a table for later in the night as well`() async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            try await pair.source.run(
+                "UPDATE t SET v = 'new' WHERE id % 7 = 0; UPDATE u SET v = 'new' WHERE id % 9 = 0"
+            )
+            let locker = try Locker(pair.target)
+            let notes = Notes()
+            let migration = Self.watched(pair, notes) { if $0 == "delta and whole tables" { locker.lock(Self.lock) } }
+            async let report = migration.cutover()
+            let areCopied = try await Self.until {
+                guard try await pair.target.value("SELECT is_pass_open FROM tidemark.run") == "t" else { return false }
+                return try await pair.target.value(Self.copiedOthers) == "t"
+            }
+            #expect(areCopied, "\(notes.all)")
+            locker.release()
+            #expect(try await report.outcome == .done)
+            #expect(notes.contain("server process \(locker.pid)"), "\(notes.all)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `is told by its name where nobody is connected any more who took it`() async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            let name = "prepared by \(pair.name)"
+            try await pair.source.run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION '\(name)'")
+            let notes = Notes()
+            async let report = Self.watched(pair, notes).precopy()
+            #expect(try await Self.until { notes.contain("a prepared transaction (one of '\(name)')") }, "\(notes.all)")
+            try await pair.source.run("ROLLBACK PREPARED '\(name)'")
+            #expect(try await report.outcome == .done)
+        }
+    }
+
+    /// 30 s were enough to end the call.
+    @Test func `of the source is waited for before the night's snapshot, as long as it takes`() async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            let locker = try Locker(pair.source)
+            locker.lock(Self.lock)
+            let notes = Notes()
+            async let report = Self.watched(pair, notes).cutover()
+            try await Task.sleep(for: .seconds(34))
+            locker.release()
+            #expect(try await report.outcome == .done)
+            #expect(notes.contain("locked by server process \(locker.pid) (somebody else, LOCK TABLE"), "\(notes.all)")
+        }
+    }
+
+    @Test func `keeps no index of another table from being built`() async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            let locker = try Locker(pair.target)
+            let notes = Notes()
+            // A reader's lock lets rows in and keeps keys out.
+            let migration = Self.watched(pair, notes) {
+                if $0 == "copy and build" { locker.lock("LOCK TABLE public.t IN ROW EXCLUSIVE MODE") }
+            }
+            async let report = migration.precopy()
+            let areBuilt = try await Self.until {
+                try await pair.target.value(
+                    "SELECT count(*) FROM pg_index WHERE indrelid::regclass::text IN ('u', 'w')"
+                ) == "2"
+            }
+            let isTold = try await Self.until { notes.contain("server process \(locker.pid)") }
+            locker.release()
+            #expect(areBuilt && isTold, "\(notes.all)")
+            #expect(try await report.outcome == .done)
+            #expect(try await pair.migration().cutover().outcome == .done)
+        }
+    }
+
+    @Test(arguments: ["preparation", "copy and build", "prove ahead", "delta and whole tables", "verify rows"])
+    func `ends with the first request to stop`(phase: String) async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            let isNight = phase.hasPrefix("delta") || phase.hasPrefix("verify")
+            if isNight {
+                #expect(try await pair.migration().precopy().outcome == .done)
+                try await pair.source.run("UPDATE t SET v = 'new' WHERE id % 7 = 0")
+            }
+            let locker = try Locker(phase == "preparation" ? pair.source : pair.target)
+            if phase == "preparation" { locker.lock(Self.lock) }
+            let notes = Notes()
+            let migration = Self.watched(pair, notes) { if $0 == phase { locker.lock(Self.lock) } }
+            async let work = Self.work(migration, isNight: isNight)
+            #expect(try await Self.until { notes.contain("server process \(locker.pid)") }, "\(notes.all)")
+            migration.stop.request()
+            let start = ContinuousClock.now
+            // What waits for ever would never end the test.
+            let rescue = Task {
+                try await Task.sleep(for: .seconds(15)); locker.release()
+            }
+            let report = try await work
+            rescue.cancel()
+            #expect(report.outcome == .stopped)
+            #expect(start.duration(to: .now) < .seconds(5))
+            locker.release()
+            let again = isNight ? try await pair.migration().cutover() : try await pair.migration().precopy()
+            #expect(again.outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+}
