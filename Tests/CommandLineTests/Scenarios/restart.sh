@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# A server that is restarted in the middle of each phase of a precopy and of a cutover.
+#
+#   restart.sh TIDEMARK        (from the repository's root)
+#
+# Prints how each command ended, and whether both sides are equal by a check of its own.
+set -euo pipefail
+tidemark=$1
+. scripts/lib/servers.sh
+
+servers_begin
+bin=$(pg_bin)
+source_port=$(free_port)
+target_port=$(free_port)
+server_start source "$source_port"
+server_start target "$target_port"
+psql() { "$bin/psql" --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --host=127.0.0.1 --username=postgres "$@"; }
+port() { if [ "$1" = source ]; then echo "$source_port"; else echo "$target_port"; fi; }
+
+# restart SIDE MODE: away for two seconds.
+restart() {
+    as_postgres "$bin/pg_ctl" --silent --mode="$2" --pgdata="$SERVERS_DIR/$1/data" stop
+    sleep 2
+    (cd "$SERVERS_DIR/$1" && as_postgres "$bin/pg_ctl" --silent --wait --pgdata="$SERVERS_DIR/$1/data" \
+        --log="$SERVERS_DIR/$1/server.log" --options="-p $(port "$1") -k $SERVERS_DIR/$1 -c listen_addresses=127.0.0.1 -c fsync=off" start)
+}
+
+# until_told FILE PATTERN: waits for what the command tells.
+until_told() {
+    for _ in $(seq 1200); do
+        if grep --quiet --extended-regexp "$2" "$1"; then return; fi
+        sleep 0.05
+    done
+    echo "never told: $2"
+}
+
+# make NAME: a database with a table that takes seconds to copy, and its empty target.
+make() {
+    psql --port="$source_port" --dbname=postgres --command="CREATE DATABASE $1"
+    psql --port="$target_port" --dbname=postgres --command="CREATE DATABASE $1"
+    psql --port="$source_port" --dbname="$1" --command="
+        CREATE TABLE t (id int PRIMARY KEY, code int UNIQUE, v text);
+        INSERT INTO t SELECT n, n, repeat(md5(n::text), 8) FROM generate_series(1, 60000) n;
+        CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t, v text);
+        INSERT INTO u SELECT n, n, repeat(md5(n::text), 4) FROM generate_series(1, 20000) n; CREATE INDEX ON u (v);
+        ANALYZE"
+}
+
+# equal NAME: compares the tables' sorted rows.
+equal() {
+    local table rows
+    for table in t u; do
+        rows="SELECT md5(string_agg(x::text, ',' ORDER BY id)) FROM $table x"
+        if [ "$(psql --port="$source_port" --dbname="$1" --command="$rows")" = "$(psql --port="$target_port" --dbname="$1" --command="$rows")" ]; then
+            echo "  $table is equal"
+        else
+            echo "  $table DIFFERS"
+        fi
+    done
+}
+
+number=0
+# attempt COMMAND PHASE SIDE MODE [LOCK [EARLIER]]: what LOCK takes on the target, since an earlier phase or this one, keeps
+# this one from ending before the restart.
+attempt() {
+    local name errors status=0 locker=
+    number=$((number + 1))
+    name=r$number
+    errors=$SERVERS_DIR/$name.errors
+    make "$name"
+    export TIDEMARK_SOURCE="host=127.0.0.1 port=$source_port user=postgres dbname=$name"
+    export TIDEMARK_TARGET="host=127.0.0.1 port=$target_port user=postgres dbname=$name"
+    options=(--chunk-size 64kB --whole-below 16kB)
+    if [ "$1" = cutover ]; then
+        "$tidemark" precopy "${options[@]}" >/dev/null 2>&1
+        psql --port="$source_port" --dbname="$name" --command="UPDATE t SET v = 'new' WHERE id % 3 = 0; DELETE FROM u WHERE id % 50 = 0"
+    fi
+    : >"$errors"
+    "$tidemark" "$1" "${options[@]}" >"$SERVERS_DIR/$name.output" 2>"$errors" &
+    local command=$!
+    if [ -n "${5:-}" ]; then
+        until_told "$errors" "^..:..:.. ${6:-$2}\$"
+        psql --port="$target_port" --dbname="$name" --command="BEGIN; LOCK TABLE $5; SELECT pg_sleep(100)" >/dev/null 2>&1 &
+        locker=$!
+    fi
+    until_told "$errors" "^..:..:.. $2\$"
+    sleep 0.7
+    restart "$3" "$4"
+    if [ -n "$locker" ]; then
+        [ "$3" = target ] || psql --port="$target_port" --dbname="$name" --command="
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)%' AND pid <> pg_backend_pid()" >/dev/null
+        wait "$locker" || true
+    fi
+    wait "$command" || status=$?
+    echo "$1, $3 restarted ($4) in '$2': ended with $status"
+    equal "$name"
+    if [ "$status" != 0 ]; then cat "$errors" "$SERVERS_DIR/$name.output" >&2; fi
+    cat "$errors" >>"$SERVERS_DIR/all.errors"
+}
+
+attempt precopy definitions target fast
+attempt precopy definitions source fast
+attempt precopy "copy and build" source fast
+attempt precopy "copy and build" target immediate
+# No key can be built while rows may be written.
+attempt precopy "copy and build" target immediate "u IN ROW EXCLUSIVE MODE"
+attempt precopy "prove ahead" target fast "t IN ACCESS EXCLUSIVE MODE"
+attempt cutover "delta and whole tables" source fast "t IN ACCESS EXCLUSIVE MODE"
+attempt cutover "delta and whole tables" target fast "t IN ACCESS EXCLUSIVE MODE"
+attempt cutover constraints target immediate "u IN ROW EXCLUSIVE MODE" "keys and indexes"
+attempt cutover "verify definitions" source immediate "t IN ACCESS EXCLUSIVE MODE"
+attempt cutover "verify definitions" target fast "t IN ACCESS EXCLUSIVE MODE"
+grep --only-matching --extended-regexp '(source|target) cannot be reached; trying again until ..:..:.. UTC|can be reached again|beginning again' \
+    "$SERVERS_DIR/all.errors" | sed 's/..:..:..//' | sort -u
+# A server that was never reached is not waited for.
+start=$SECONDS
+status=0
+TIDEMARK_SOURCE="host=127.0.0.1 port=$(free_port) user=postgres dbname=none" "$tidemark" precopy >/dev/null 2>&1 || status=$?
+if [ $((SECONDS - start)) -lt 5 ]; then echo "a server that was never reached: at once, $status"; fi
