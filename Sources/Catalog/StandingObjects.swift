@@ -14,6 +14,13 @@ package struct StandingObjects: Sendable {
 
     private let objects: [Object]
 
+    /// Where nothing was there.
+    package static let none = StandingObjects(objects: [])
+
+    private init(objects: [Object]) {
+        self.objects = objects
+    }
+
     /// Reads them.
     ///
     /// - Parameter connection: The target.
@@ -22,12 +29,9 @@ package struct StandingObjects: Sendable {
         objects = try connection.query(Object.self, CatalogQuery.standingObjects)
     }
 
-    /// Whether there is nothing.
-    package var isEmpty: Bool { objects.isEmpty }
-
-    /// Schemas that belong to somebody whose rights the connected role does not have.
+    /// Schemas that belong to somebody whose rights the connected role does not have, as the server identifies them.
     package var schemasOfOthers: [ServerText] {
-        objects.filter { $0.kind == "schema" && !$0.isOurs }.map(\.name)
+        objects.filter { $0.kind == "schema" && !$0.isOurs }.map { "schema " + $0.quoted }
     }
 
     /// Whether a definition is not to be made: it is there, or is about something that is there and not ours.
@@ -42,14 +46,16 @@ package struct StandingObjects: Sendable {
         }
     }
 
-    /// What says whose an object is, and what is said about it, where that is not ours to change.
+    /// Whether what says whose an object is, or what is said about it, is not ours to change.
     ///
-    /// - Parameter object: An object of either side.
+    /// - Parameters:
+    ///   - kind: The class of object.
+    ///   - object: An object of the class, of either side, as the server identifies it.
     /// - Returns: Whether it is not to be compared.
-    package func covers(_ object: CatalogObject) -> Bool {
-        guard object.kind == "owner" || object.kind == "comment" else { return false }
+    package func covers(kind: String, object: ServerText) -> Bool {
+        guard kind == "owner" || kind == "comment" else { return false }
         return objects.contains { other in
-            !other.isOurs && [other.name, other.quoted].contains { object.object == ServerText(other.kind) + " " + $0 }
+            !other.isOurs && [other.name, other.quoted].contains { object == ServerText(other.kind) + " " + $0 }
         }
     }
 }

@@ -5,8 +5,8 @@ extension DefinitionEntry {
     /// Joins the two forms in which `pg_restore` tells the same entries.
     ///
     /// A header of the script is `-- Name: name; Type: KIND; Schema: schema; Owner: -`. A function's body may hold a
-    /// line that looks like a header: only one that fits an entry of the list still to come is taken for one. Rights come
-    /// last in the script, wherever they stand in the list.
+    /// line that looks like a header: only one that fits an entry of the list still to come is taken for one. Rights and event triggers
+    /// come last in the script, wherever they stand in the list.
     ///
     /// - Parameters:
     ///   - listed: What `pg_restore --list` printed.
@@ -38,7 +38,7 @@ extension DefinitionEntry {
         for line in script.pieces(between: "\n", omittingEmptySubsequences: false) {
             if let header = Header(line),
                 let at = listed[next...].firstIndex(where: header.fits)
-                    ?? (header.isOfRights ? listed[..<next].firstIndex(where: header.fits) : nil)
+                    ?? (header.comesLast ? listed[..<next].firstIndex(where: header.fits) : nil)
             {
                 finish()
                 open = (header, listed[at])
@@ -83,7 +83,7 @@ extension DefinitionEntry {
             schema = line[place.upperBound..<owner.lowerBound]
         }
 
-        var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
+        var comesLast: Bool { ["ACL", "DEFAULT ACL", "EVENT TRIGGER"].contains(kind) }
 
         func fits(_ entry: ListedEntry) -> Bool { entry.isOf(kind, schema, name) }
 

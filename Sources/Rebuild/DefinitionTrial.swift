@@ -82,7 +82,12 @@ package struct DefinitionTrial {
             try attempt(entry, statement)
         }
         for statement in settings {
-            let entry = DefinitionEntry(kind: "DATABASE SETTING", schema: "-", name: statement.text, statement: statement.text)
+            let entry = DefinitionEntry(
+                kind: "DATABASE SETTING",
+                schema: "-",
+                name: statement.text,
+                statement: statement.text
+            )
             try attempt(entry, statement)
         }
         if patience > 0 { try connection.execute("SET LOCAL statement_timeout = \(patience)") }

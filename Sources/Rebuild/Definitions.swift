@@ -162,7 +162,9 @@ package struct Definitions: Sendable {
         package let late: [DefinitionEntry]
         /// Triggers, rules, policies, publications, comments and the like.
         package let rest: [DefinitionEntry]
-        /// Who may do what. An owner may have given up INSERT or SELECT, which bringing the rows takes.
+        /// Who may do what.
+        ///
+        /// An owner may have given up INSERT or SELECT, which bringing the rows takes.
         package let rights: [DefinitionEntry]
     }
 

@@ -22,13 +22,16 @@ struct Beginning {
     ///   - plan: How each table is treated.
     ///   - tried: The source's definitions, where they were read a moment ago.
     /// - Returns: What was done to a target that was not empty, for people.
+    /// - Throws: ``PlanError``, ``ToolError``, ``PostgresError``.
     func begin(_ plan: Plan, tried: Definitions?) async throws -> [String] {
         let adopting = migration.options.targetContents != .nothing
         migration.observer(.phase("definitions"))
         let sequences = Set(source.sequences.map(\.qualifiedName))
             .subtracting(source.sequences(excluding: plan.excluded).map(\.qualifiedName))
         let (room, made, standing) = try await control.run { connection in
-            try (DefinitionPieces.room(on: connection), Ledger(connection).definitions(), StandingObjects(of: connection))
+            try (
+                DefinitionPieces.room(on: connection), Ledger(connection).definitions(), StandingObjects(of: connection)
+            )
         }
         let definitions: Definitions
         if let tried {
@@ -83,6 +86,7 @@ struct Beginning {
                         try Self.compare(source, with: connection, plan)
                         try RowFilter.refuseChanging(plan, on: connection, areEmpty: true)
                         try ledger.enter(plan, source: source)
+                        try PostponedChecks(of: source, excluding: plan.excluded).postpone(ledger)
                         try ledger.keep(pieces.last.entries)
                     }
                     try ledger.setStep(.defined)

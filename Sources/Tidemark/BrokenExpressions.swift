@@ -8,7 +8,9 @@ import Verification
 /// `pg_dump`, `pg_restore` and every session of ours have an empty one (PostgreSQL manual 5.9.6): a function that finds what
 /// it uses by the search path only fails in an index, a CHECK, a generated column or a materialized view.
 enum BrokenExpressions {
-    /// What is not found, by SQLSTATE. Other errors, such as a missing right to execute a function, are the reader's own.
+    /// What is not found, by SQLSTATE.
+    ///
+    /// Other errors, such as a missing right to execute a function, are the reader's own.
     private static let absences: Set = ["42P01", "42704", "42883", "42703", "3F000"]
     /// A view whose first row takes longer is taken for one that can be filled.
     private static let patience: SQL = "5000"
@@ -60,7 +62,12 @@ enum BrokenExpressions {
                     "SELECT pg_catalog.pg_get_viewdef(\(value: view.qualifiedName.quoted)::pg_catalog.regclass) AS definition"
                 ).text("definition").withoutSuffix(";")
                 let trial: SQL = "SELECT FROM (\(SQL(trusted: definition))) AS view LIMIT 1"
-                return try finding("materialized view", ServerText(view.qualifiedName.description), trial, on: connection)
+                return try finding(
+                    "materialized view",
+                    ServerText(view.qualifiedName.description),
+                    trial,
+                    on: connection
+                )
             }
     }
 

@@ -52,11 +52,16 @@ struct CatalogProof {
             omissions: omissions
         )
         let doubts = comparison.doubts
-        guard !doubts.isEmpty else { return comparison.result() }
+        func judged(agreeing: Set<ObjectComparison.Doubt>) -> VerificationResult {
+            var result = comparison.result(agreeing: agreeing)
+            result.findings.removeAll { there.standing.covers(kind: $0.kind, object: ServerText($0.object)) }
+            return result
+        }
+        guard !doubts.isEmpty else { return judged(agreeing: []) }
         let agreeing = try await ThreadConfined.with(migration.target, purpose: purpose) { target in
             try await target.run { try Reparsing($0).agreeing(doubts) }
         }
-        return comparison.result(agreeing: agreeing)
+        return judged(agreeing: agreeing)
     }
 
     /// What is in the way of opening the target.
@@ -99,6 +104,8 @@ struct VerifiedSide: Sendable {
     let largeObjects: [LargeObjectRange]
     let objects: [CatalogObject]
     let facts: ReadinessFacts
+    /// What may have been there before.
+    let standing: StandingObjects
 
     /// What an archive tells of the source; large objects are not in it.
     init(_ generation: ArchiveDirectory.Generation, _ told: ArchivedCatalog, without omissions: Set<Omission>) {
@@ -106,6 +113,7 @@ struct VerifiedSide: Sendable {
         largeObjects = []
         objects = told.objects
         facts = told.facts
+        standing = .none
         positions = Dictionary(
             generation.manifest.sequences.map { ($0.qualifiedName, $0.position) },
             uniquingKeysWith: { first, _ in first }
@@ -124,6 +132,7 @@ struct VerifiedSide: Sendable {
         largeObjects = try LargeObjectRange.all(of: connection)
         objects = try CatalogObject.all(of: connection)
         facts = try ReadinessFacts(of: connection)
+        standing = try StandingObjects(of: connection)
         positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
     }
 

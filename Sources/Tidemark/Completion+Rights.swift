@@ -65,7 +65,8 @@ extension Completion {
             }
         }
         let omissions = session.omissions
-        let there = try await ThreadConfined.with(session.migration.target, purpose: session.purpose("verify")) { target in
+        let there = try await ThreadConfined.with(session.migration.target, purpose: session.purpose("verify")) {
+            target in
             try await target.run { connection in
                 try connection.transaction(.snapshot) { try VerifiedSide(of: connection, without: omissions) }
             }
@@ -77,13 +78,14 @@ extension Completion {
         let judged = Set((ours + theirs).map(\.object.string))
         var result = result
         result.findings.removeAll { $0.kind == "privileges" && judged.contains($0.object) }
-        result.findings += ObjectComparison(
-            source: ours,
-            target: theirs,
-            versions: (source.catalog.identity.serverVersion, there.catalog.identity.serverVersion),
-            excluding: session.excluded,
-            omissions: omissions
-        ).result().findings
+        result.findings +=
+            ObjectComparison(
+                source: ours,
+                target: theirs,
+                versions: (source.catalog.identity.serverVersion, there.catalog.identity.serverVersion),
+                excluding: session.excluded,
+                omissions: omissions
+            ).result().findings
         return result
     }
 

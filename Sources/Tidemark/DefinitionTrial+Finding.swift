@@ -17,7 +17,8 @@ extension DefinitionTrial.Refusal {
     }
 
     private var help: String? {
-        let isOfOwner = error.message.contains("must be member of role") || error.message.contains("must be able to SET ROLE")
+        let isOfOwner =
+            error.message.contains("must be member of role") || error.message.contains("must be able to SET ROLE")
         if isOfOwner { return "make the target's role a member of that role, or use \(Omission.owners.flag)" }
         if error.message.contains("permission denied to set role") {
             return "make the target's role a member of the role that granted it, or use \(Omission.privileges.flag)"

@@ -23,6 +23,8 @@ struct FreshTrial {
         let trial: DefinitionTrial.Outcome
         /// What no statement is refused for, but reading a table.
         let findings: [Finding]
+        /// Who may do what with schemas that are there and not ours.
+        let rightsOnSchemas: [CatalogObject]
     }
 
     /// Reads the source's definitions and tries them.
@@ -41,6 +43,15 @@ struct FreshTrial {
             purpose: "tidemark definitions",
             options: Definitions.Options(migration.options)
         )
+        return try await attempt(definitions)
+    }
+
+    /// Tries definitions.
+    ///
+    /// - Parameter definitions: The source's.
+    /// - Returns: What was refused, and the definitions.
+    /// - Throws: ``ToolError``, ``PostgresError``.
+    func attempt(_ definitions: Definitions) async throws -> Outcome {
         let entries = try await definitions.allEntries()
         let settings = DatabaseSettingsPlan(
             source: source.settings,
@@ -52,6 +63,7 @@ struct FreshTrial {
         return try await ThreadConfined.with(migration.target, purpose: "tidemark trial") { target in
             try await target.run { connection in
                 let standing = try StandingObjects(of: connection)
+                let there = try Self.rights(standing.schemasOfOthers, on: connection)
                 var closed: [QualifiedName] = []
                 let trial = try DefinitionTrial(connection, settings: settings).run(
                     of: entries.filter { !standing.covers($0) && !isOfExcluded($0) },
@@ -63,9 +75,19 @@ struct FreshTrial {
                 return Outcome(
                     definitions: definitions,
                     trial: trial,
-                    findings: closed.map { Self.finding($0, role) }
+                    findings: closed.map { Self.finding($0, role) },
+                    rightsOnSchemas: there
                 )
             }
+        }
+    }
+
+    /// Owners and rights of some schemas.
+    static func rights(_ schemas: [ServerText], on connection: Connection) throws -> [CatalogObject] {
+        guard !schemas.isEmpty else { return [] }
+        return try CatalogObject.all(of: connection).filter { object in
+            ["owner", "privileges"].contains(object.kind)
+                && schemas.contains { $0.quotedForAllServers == object.object.quotedForAllServers }
         }
     }
 

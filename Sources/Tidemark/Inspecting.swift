@@ -27,14 +27,8 @@ struct Inspecting {
 
     private func run(_ target: DatabaseCatalog, _ begun: RunEntry?) async throws -> InspectionReport {
         let omissions = migration.options.omissions
-        let excluded = excluded
-        let (source, access, expressions) = try await ThreadConfined.with(migration.source, purpose: Self.purpose) {
-            source in
-            try await source.run { connection in
-                let catalog = try DatabaseCatalog(of: connection)
-                let broken = try BrokenExpressions.findings(of: catalog, excluding: excluded, on: connection)
-                return try (catalog, Definitions.Access(connection), broken)
-            }
+        let (source, access) = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
+            try await source.run { try (DatabaseCatalog(of: $0), Definitions.Access($0)) }
         }
         let objected = try await objections(source, target.identity, begun)
         var (tools, findings) = try await Self.tools(
@@ -46,7 +40,7 @@ struct Inspecting {
         if let tools {
             trial = try await self.trial(source, target, begun, tools, access, excluding: excluded)
         }
-        findings += try await objected + expressions + self.findings(source, target, omissions, trial, begun)
+        findings += try await objected + self.findings(source, target, omissions, trial, begun)
         return InspectionReport(
             source: migration.source.description,
             target: migration.target.description,
@@ -140,8 +134,16 @@ struct Inspecting {
         _ trial: FreshTrial.Outcome?,
         _ begun: RunEntry?
     ) async throws -> [Finding] {
-        let requirements = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
-            try await source.run { try Requirements(of: $0) }
+        let excluded = excluded
+        let areMade = (begun?.step ?? .begun) > .begun
+        let (requirements, broken) = try await ThreadConfined.with(migration.source, purpose: Self.purpose) {
+            connection in
+            try await connection.run { connection in
+                let requirements = try Requirements(of: connection)
+                // Those that are there have been tried, and filled with rows.
+                if areMade { return (requirements, [Finding]()) }
+                return (requirements, try BrokenExpressions.findings(of: source, excluding: excluded, on: connection))
+            }
         }
         let provisions = try await ThreadConfined.with(migration.target, purpose: Self.purpose) { target in
             try await target.run { try Provisions(of: $0) }
@@ -168,16 +170,38 @@ struct Inspecting {
         let unreadable = (requirements.unreadableTables ?? []).filter { bringsRows(of: $0.qualifiedName) }.map {
             $0.finding(role: source.identity.roleName)
         }
+        let versions = (source.identity.serverVersion, target.identity.serverVersion)
         let ofDefinitions: [Finding]
         if let trial {
-            ofDefinitions = TriedRules(rules: rules, trial: trial.trial).findings + trial.findings
-        } else if begun.map({ $0.step > .begun }) == true {
+            ofDefinitions =
+                try await TriedRules(rules: rules, trial: trial.trial).findings + trial.findings
+                + missingRights(trial.rightsOnSchemas, versions, omissions)
+        } else if areMade {
             // They are made: only what the rules say of the source still counts.
             ofDefinitions = TriedRules(rules: rules, trial: .init()).findings
         } else {
             ofDefinitions = rules
         }
-        return hidden + unreadable + ofDefinitions
+        return hidden + unreadable + broken + ofDefinitions
+    }
+
+    /// Rights on schemas of the target that are not ours to grant.
+    private func missingRights(
+        _ there: [CatalogObject],
+        _ versions: (source: ServerVersion, target: ServerVersion),
+        _ omissions: Set<Omission>
+    ) async throws -> [Finding] {
+        guard !there.isEmpty, !omissions.contains(.privileges) else { return [] }
+        let here = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
+            try await source.run { try FreshTrial.rights(there.map(\.object), on: $0) }
+        }
+        return ObjectComparison(
+            source: here,
+            target: there.filter { object in here.contains { $0.object == object.object } },
+            versions: versions,
+            excluding: [],
+            omissions: omissions
+        ).result().findings.filter { $0.kind == "privileges" && $0.severity > .note }
     }
 
     private func bringsRows(of table: QualifiedName) -> Bool {

@@ -26,12 +26,28 @@ struct Precopy {
         return try await recorder.recording {
             try await Preparation(migration).withSession(for: "precopy", mayCreate: true) { session in
                 try refuseTooLate(session)
+                try await tryLateDefinitions(session)
                 return try await recorder.recording(session) {
                     let changes = try await definitionChanges(session)
                     return (.done, changes + (try await work(session)))
                 }
             }
         }
+    }
+
+    /// How long a materialized view may take to fill when that is tried, in milliseconds.
+    private static let patienceWithViews = 10_000
+
+    /// What comes after the rows is refused days ahead, not in the night.
+    ///
+    /// Definitions made a moment ago were tried before.
+    private func tryLateDefinitions(_ session: Session) async throws {
+        guard let definitions = session.followed?.definitions else { return }
+        let completion = Completion(session: session, recorder: recorder)
+        try await LateTrial(session: session).run(
+            completion.postData(of: definitions).entries,
+            refreshingFor: Self.patienceWithViews
+        )
     }
 
     /// Told days ahead, while they can still be made on the target by hand.

@@ -36,14 +36,31 @@ struct RestoreBeginning {
         }
         guard (begun?.step ?? .begun) < .keysBuilt else { return }
         let there = try await control.run { try (DatabaseCatalog(of: $0), Provisions(of: $0)) }
-        let findings = Inspection(
+        let rules = Inspection(
             source: wanted.told.catalog,
             requirements: wanted.told.requirements,
             target: there.0,
             provisions: there.1,
             omissions: migration.options.omissions
         ).findings
-        try Preparation.refuse(findings.filter { $0.severity == .stops })
+        let trial = begun == nil && there.0.tables.isEmpty ? try await trial(there.0) : nil
+        let findings = TriedRules(rules: rules, trial: trial?.trial ?? .init()).findings + (trial?.findings ?? [])
+        try Preparation.refuse((trial == nil && begun == nil ? rules : findings).filter { $0.severity == .stops })
+    }
+
+    /// Tries the archive's definitions on a target that has none of them.
+    private func trial(_ target: DatabaseCatalog) async throws -> FreshTrial.Outcome {
+        let tools = try await PostgresTools.find(
+            major: target.identity.serverVersion.major,
+            in: migration.options.toolDirectory
+        )
+        return try await FreshTrial(
+            migration: migration,
+            tools: tools,
+            source: wanted.told.catalog,
+            target: target,
+            excluded: wanted.plan(for: target.identity).excluded
+        ).attempt(wanted.definitions(tools, migration))
     }
 
     private func takeOver(_ target: DatabaseIdentity) async throws -> Session {
@@ -130,6 +147,7 @@ struct RestoreBeginning {
                     }
                     try Beginning.compare(source, with: connection, plan)
                     try ledger.enter(plan, source: source)
+                    try PostponedChecks(of: source, excluding: plan.excluded).postpone(ledger)
                     try ledger.keep(pieces.last.entries)
                     try ledger.setStep(.defined)
                     try ledger.record("definitions", subject: "generation \(wanted.manifest.generation)")

@@ -20,8 +20,8 @@ struct TriedRules {
         var explained = Set<Int>()
         let refusals = trial.refusals
         let kept = rules.filter { rule in
-            guard rule.severity == .stops, !Self.unrelated.contains(rule.kind), !rule.code.hasSuffix(".schema"),
-                !rule.code.hasSuffix(".unreadable")
+            guard rule.severity == .stops, !Self.unrelated.contains(rule.kind),
+                ![".schema", ".unreadable"].contains(where: { ServerText(rule.code).ends(with: $0) })
             else { return true }
             let found = refusals.indices.filter {
                 rule.isAbout(refusals[$0].entry) || rule.explains(ServerText(refusals[$0].error.message))
@@ -49,7 +49,10 @@ extension Finding {
         case "cast without a function": return entry.kind == "CAST"
         default:
             let object = ServerText(object)
-            return [entry.name, ServerText(entry.qualifiedName.description)].contains {
+            let name = entry.qualifiedName
+            // A function's name is its signature.
+            let names = [entry.name, ServerText(name.description), name.schema + "." + name.name]
+            return names.contains {
                 $0 == object || $0.begins(with: object + "(") || $0.begins(with: object + " ")
             }
         }

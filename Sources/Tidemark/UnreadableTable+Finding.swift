@@ -7,11 +7,13 @@ extension Requirements.UnreadableTable {
     /// For people, with what would help.
     ///
     /// - Parameter role: Who reads the source.
+    /// - Returns: The finding.
     func finding(role: ServerText) -> Finding {
         let reader = Identifier(role).quoted
         let (message, repair): (String, String) =
             switch reason {
-            case .schema: ("has no USAGE on its schema", "GRANT USAGE ON SCHEMA \(Identifier(schema).quoted) TO \(reader)")
+            case .schema:
+                ("has no USAGE on its schema", "GRANT USAGE ON SCHEMA \(Identifier(schema).quoted) TO \(reader)")
             case .table: ("has no SELECT on it", "GRANT SELECT ON \(qualifiedName.quoted) TO \(reader)")
             case .rows: ("reads it under row security", "ALTER ROLE \(reader) BYPASSRLS")
             }

@@ -288,9 +288,8 @@ private struct Inspector {
                 "check constraint",
                 check,
                 "calls-function",
-                .hurts,
-                "if the function reads other tables, rows may be refused while those are not complete; "
-                    + "make it NOT VALID on the source, then it comes after the rows"
+                .note,
+                "the function may read other tables: the constraint is added after all rows, and checks them once more"
             )
         }
         if requirements.unreadableLargeObjects > 0, !omissions.contains(.largeObjects) {

@@ -14,6 +14,13 @@ SELECT con.oid::bigint AS oid,
        con.conislocal AS is_local,
        nullif(con.conparentid, 0)::bigint AS parent_oid,
        t.relkind::text AS table_kind,
+       -- What a function declared immutable does is its author's word.
+       con.contype = 'c' AND EXISTS (
+           SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
+           WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = con.oid
+             AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid >= 16384
+             AND (p.provolatile <> 'i' OR p.prosrc ~* '\mfrom\M'
+                  OR pg_catalog.to_jsonb(p) ->> 'prosqlbody' IS NOT NULL)) AS may_read_tables,
        rn.nspname AS referenced_schema,
        rt.relname AS referenced_table
 FROM pg_catalog.pg_constraint con
