@@ -27,16 +27,20 @@ package struct DefinitionTrial {
 
     private let connection: Connection
     private let settings: [SQL]
-    private let ignored: Set<String>
+    private let isEarly: (PostgresError) -> Bool
 
     /// - Parameters:
     ///   - connection: The target, without an open transaction.
     ///   - settings: What the database is to carry itself.
-    ///   - ignored: SQLSTATEs that say nothing yet, because keys or tables are still to come.
-    package init(_ connection: Connection, settings: [SQL] = [], ignoring ignored: Set<String> = []) {
+    ///   - isEarly: Whether an error says nothing yet, because keys or tables are still to come.
+    package init(
+        _ connection: Connection,
+        settings: [SQL] = [],
+        ignoring isEarly: @escaping (PostgresError) -> Bool = { _ in false }
+    ) {
         self.connection = connection
         self.settings = settings
-        self.ignored = ignored
+        self.isEarly = isEarly
     }
 
     /// Makes entries one after the other, and takes all of them back.
@@ -64,7 +68,7 @@ package struct DefinitionTrial {
             if let error = try refusal(of: script) {
                 let state = error.sqlState ?? ""
                 let hasFailed = !outcome.refusals.isEmpty || !outcome.undecided.isEmpty
-                if ignored.contains(state) || hasFailed && Self.absences.contains(state) {
+                if isEarly(error) || hasFailed && Self.absences.contains(state) {
                     outcome.undecided.append(entry)
                 } else {
                     outcome.refusals.append(Refusal(entry: entry, error: error))

@@ -10,8 +10,14 @@ import Verification
 struct LateTrial {
     let session: Session
 
-    /// Views and functions that depend on keys, and what else depends on what is still to come.
-    private static let early: Set = ["42803", "42P01", "42704"]
+    /// Views and functions that depend on keys, and what else depends on what is still to come; roles do not come.
+    private static func isEarly(_ error: PostgresError) -> Bool {
+        switch error.sqlState {
+        case "42803", "42P01": true
+        case "42704": !error.message.contains("role \"")
+        default: false
+        }
+    }
 
     /// Refuses what the server refuses.
     ///
@@ -27,7 +33,7 @@ struct LateTrial {
                 try DefinitionTrial(
                     connection,
                     settings: session.databaseSettings(on: connection),
-                    ignoring: Self.early
+                    ignoring: Self.isEarly
                 ).run(
                     of: entries,
                     room: DefinitionPieces.room(on: connection),

@@ -214,6 +214,20 @@ import Tidemark
         }
     }
 
+    @Test func `hear days ahead of a grant to a role that the target lacks`() async throws {
+        try await Self.with("CREATE TABLE t (id int PRIMARY KEY)") { pair, migration in
+            #expect(try await migration.precopy().outcome == .done)
+            let role = "only_source_\(pair.name)"
+            try await pair.source.run("CREATE ROLE \(role); GRANT SELECT ON t TO \(role)")
+            let refused = await #expect(throws: (any Error).self) { try await migration.precopy() }
+            #expect(refused.map { "\($0)" }?.contains(role) == true)
+            try await pair.target.run("CREATE ROLE \(role)")
+            #expect(try await migration.precopy().outcome == .done)
+            let cutover = try await migration.cutover()
+            #expect(cutover.outcome == .done, "\(cutover.text)")
+        }
+    }
+
     /// What changed since the first precopy is tried by each later one.
     @Test func `hear days ahead of a trigger that came later and cannot be made`() async throws {
         let schema = """
