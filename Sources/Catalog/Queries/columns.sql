@@ -13,7 +13,7 @@ SELECT c.oid::bigint AS table_oid,
            WHERE con.conrelid = a.attrelid AND con.contype = 'n' AND NOT con.convalidated AND a.attnum = ANY (con.conkey)) AS is_not_null,
        -- The reg types and aclitem, in whatever type: their values are object ids, and print as the names of today.
        CASE WHEN base.oid IN (24, 1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191) THEN true
-            WHEN a.atttypid < 16384 THEN false
+            WHEN a.atttypid < 16384 AND base.typtype <> 'c' THEN false
             ELSE (WITH RECURSIVE used(oid) AS (
                       SELECT a.atttypid
                       UNION
@@ -50,7 +50,8 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+-- Not by its category and elements: int2vector has these, and is a type of its own.
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
 JOIN pg_catalog.pg_type base ON base.oid = CASE
     WHEN coalesce(e.typtype, t.typtype) = 'd' THEN coalesce(e.typbasetype, t.typbasetype)
     ELSE coalesce(e.oid, t.oid) END

@@ -7,7 +7,8 @@ WITH members AS (SELECT x.classid, x.objid FROM pg_catalog.pg_depend x WHERE x.d
      superuser_objects (kind, omission, name) AS (
          SELECT 'base type', NULL, pg_catalog.format('%I.%I', n.nspname, t.typname)
          FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-         WHERE t.typtype = 'b' AND t.typisdefined AND t.typcategory <> 'A' AND n.oid IN (SELECT oid FROM own_schemas)
+         WHERE t.typtype = 'b' AND t.typisdefined AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+           AND n.oid IN (SELECT oid FROM own_schemas)
            AND NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid)
          UNION ALL
          SELECT CASE WHEN p.proleakproof THEN 'LEAKPROOF function' ELSE 'function in language ' || l.lanname END, NULL,

@@ -1,0 +1,58 @@
+import Planning
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+
+@Suite struct `Every type that a column can have` {
+    @Test func `is copied ahead, as a delta and as a key, and proven`() async throws {
+        try await DatabasePair.with(EveryType.script) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            try await pair.source.run(EveryType.writes)
+            #expect(try await pair.migration().precopy().outcome == .done)
+            try await pair.source.run(EveryType.writes.replacing("20", with: "100"))
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+            for isInFull in [false, true] {
+                let report = try await pair.migration { $0.verifiesInFull = isInFull }.verify()
+                #expect(report.outcome == .done, "\(report.text)")
+            }
+        }
+    }
+
+    @Test func `is compared where rows are not copied but adopted`() async throws {
+        try await DatabasePair.with(EveryType.script) { pair in
+            try await pair.target.run(EveryType.script)
+            try await pair.source.run(EveryType.writes)
+            #expect(try await pair.migration { $0.targetContents = .rows }.precopy().outcome == .done)
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test(arguments: [false, true]) func `is named where a value differs`(showsValues: Bool) async throws {
+        try await DatabasePair.with(EveryType.script) { pair in
+            _ = try await pair.migration().precopy()
+            let proven = try await pair.migration().cutover()
+            #expect(proven.outcome == .done, "\(proven.text)")
+            try await pair.target.run(EveryType.damage)
+            let report = try await pair.migration { $0.showsValues = showsValues }.verify()
+            var damaged = 0
+            let tables = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^of_'"
+            for table in try await pair.source.column(tables)
+            where try await pair.source.value("SELECT count(*) FROM \"\(table)\" WHERE id = 1") == "1" {
+                damaged += 1
+                let object = "public.\(Identifier(ServerText(table))) (id) = (1)"
+                let finding = report.verification?.findings.first { $0.object == object }
+                #expect(finding?.message == "its v, d, a, g differ", "\(table)")
+                #expect(finding?.target == "v = NULL, d = NULL, a = NULL, g = NULL", "\(table)")
+                #expect(finding?.source?.contains("...") == !showsValues, "\(table)")
+            }
+            #expect(damaged > 70)
+            #expect(report.verification?.findings.filter { $0.kind == "rows" }.count == damaged, "\(report.text)")
+        }
+    }
+}
