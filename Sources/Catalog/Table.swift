@@ -43,6 +43,12 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
     /// The columns COPY carries: generated ones are computed anew.
     package var copiedColumns: [Column] { columns.filter { $0.generated.isEmpty } }
 
+    /// The columns that rows hold values of.
+    ///
+    /// A virtual generated column has only an expression, which is evaluated where it is read and may fail there: its
+    /// definition is all there is to compare.
+    package var heldColumns: [Column] { columns.filter(\.isHeld) }
+
     /// Reads all tables.
     ///
     /// - Parameter connection: A connection with an open transaction, a snapshot if tables and columns are to agree.
@@ -128,7 +134,7 @@ package struct Column: Sendable, Hashable, Codable {
     package private(set) var defaultExpression: ServerText?
     /// `a` always, `d` by default, empty for none.
     package let identity: String
-    /// `s` stored, empty for none.
+    /// `s` stored, `v` virtual, empty for none.
     package let generated: String
     /// What rows have in it that were written before it came, as text; nil: NULL.
     package let missingValue: ServerText?
@@ -150,6 +156,9 @@ package struct Column: Sendable, Hashable, Codable {
         column.collation = collation?.quotedForAllServers
         return column
     }
+
+    /// Whether rows hold its values.
+    package var isHeld: Bool { generated != "v" }
 
     /// Whether it holds bytes, not an array of them.
     package var isBytes: Bool { typeSchema == "pg_catalog" && typeName == "bytea" && !type.ends(with: "[]") }

@@ -55,9 +55,21 @@ extension ExtensionRowsComparison {
         let wanted = Set(tables)
         let there = try ExtensionTable.all(of: connection).filter { wanted.contains($0.qualifiedName) }
         let side = connection.endpoint.side.rawValue
-        let unreadable = there.filter { !$0.isReadable }.map {
+        var unreadable = there.filter { !$0.isReadable }.map {
             "the \(side)'s role may not read all rows of \($0.qualifiedName) of extension \($0.extension.visible)"
         }
-        return (try there.filter(\.isReadable).map { try ExtensionContents($0, on: connection) }, unreadable)
+        var contents: [ExtensionContents] = []
+        for table in there where table.isReadable {
+            // The connection may be the one that holds the snapshot: one table must not cost it its transaction.
+            try connection.execute("SAVEPOINT extension_rows")
+            do {
+                contents.append(try ExtensionContents(table, on: connection))
+                try connection.execute("RELEASE SAVEPOINT extension_rows")
+            } catch let error as PostgresError where error.isRefusal {
+                try connection.execute("ROLLBACK TO SAVEPOINT extension_rows")
+                unreadable.append("the \(side)'s rows of \(table.qualifiedName) could not be examined: \(error)")
+            }
+        }
+        return (contents, unreadable)
     }
 }

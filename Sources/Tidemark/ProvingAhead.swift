@@ -16,7 +16,10 @@ struct ProvingAhead {
     /// - Throws: ``PostgresError``, ``LedgerError``. What was proven stays.
     func run(pass: Int) async throws -> [String] {
         let told = Mutex<[String]>([])
-        let context = try await context(pass: pass) { message in told.withLock { $0.append(message) } }
+        let context = try await context(pass: pass) { message in
+            // Of a table that cannot be compared every chunk says the same.
+            told.withLock { if !$0.contains(message) { $0.append(message) } }
+        }
         let (source, target) = (session.migration.source, session.migration.target)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<max(1, session.migration.options.jobs) {

@@ -94,8 +94,8 @@ package struct ChunkDumper {
     private func replace(_ chunk: ChunkSource, _ mark: Mark, _ isImmutable: Bool) throws -> ArchivedChunk {
         var sum = LineSum()
         let written = try write(chunk.allRows) { sum.add($0) }
-        // What is generated is not copied, and to be proven all the same.
-        let isCopiedWhole = chunk.relation.definition.copiedColumns.count == chunk.relation.definition.columns.count
+        // What is generated and stored is not copied, and to be proven all the same.
+        let isCopiedWhole = chunk.relation.definition.copiedColumns.count == chunk.relation.definition.heldColumns.count
         let values = isCopiedWhole ? nil : try chunk.fingerprint(hash)
         guard values.map({ $0.rows == sum.rows }) ?? true else {
             throw PostgresError(

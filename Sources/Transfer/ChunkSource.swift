@@ -57,7 +57,7 @@ struct ChunkSource {
     func fingerprint(_ hash: RowHash) throws -> (rows: Int, sum: String) {
         let row = try connection.queryOne(
             """
-            SELECT count(*) AS rows, coalesce(sum(\(hash.expression(relation.definition.columns))), 0)::text AS sum
+            SELECT count(*) AS rows, coalesce(sum(\(hash.expression(relation.definition.heldColumns))), 0)::text AS sum
             FROM \(relation.rows) WHERE \(inRange)
             """
         )

@@ -67,7 +67,7 @@ struct Reconciler {
     }
 
     private func fingerprint(_ chunk: ChunkSource, _ condition: SQL, on connection: Connection) throws -> Fingerprint {
-        let columns = chunk.relation.definition.columns
+        let columns = chunk.relation.definition.heldColumns
         let row = try connection.queryOne(
             """
             SELECT count(*) AS rows, coalesce(sum(\(hash.expression(columns))), 0)::text AS sum

@@ -9,7 +9,7 @@ package struct ComparedRange: Sendable {
     let table: QualifiedName
     /// As FROM takes it.
     let rows: SQL
-    /// All columns, generated ones included; named the same on both sides.
+    /// All columns that rows hold on both sides, stored generated ones included; named the same there.
     let columns: [Column]
     /// Columns that are of another type on the target.
     let ofOtherType: Set<ServerText>
@@ -75,7 +75,7 @@ package struct ComparedRange: Sendable {
                 ComparedRange(
                     table: table.name,
                     rows: here.rows,
-                    columns: here.columns,
+                    columns: here.heldColumns.filter { there.column($0.name)?.isHeld == true },
                     ofOtherType: others,
                     key: table.key,
                     identity: table.key ?? identities[table.name] ?? nil,

@@ -32,6 +32,9 @@ package final class DataComparison: Sendable {
         var counted: [CountedSide: TableCount] = [:]
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
+        var unexamined = UnexaminedTables()
+        /// Why rows that differ could not be named.
+        var unnamed: [String] = []
         var described: [QualifiedName: Int] = [:]
 
         /// The largest range that is left; of small ones that nobody has compared yet several.
@@ -155,7 +158,9 @@ package final class DataComparison: Sendable {
                 for connection in [pair.source, pair.target] { try connection.doWithoutIndexes() }
                 isWithoutIndexes = true
             }
-            try during("counting \(part.table.table)") { try read(part) }
+            isWithoutIndexes = try examining(part.table.table, pair) {
+                try during("counting \(part.table.table)") { try read(part) }
+            }
         }
     }
 
@@ -164,7 +169,7 @@ package final class DataComparison: Sendable {
         let counted = state.counted.sorted {
             ($0.key.table, $0.key.side.rawValue) < ($1.key.table, $1.key.side.rawValue)
         }
-        return counted.compactMap { side, count in
+        return counted.filter { !state.unexamined.contains($0.key.table) }.compactMap { side, count in
             let tally = state.tallies[side.table] ?? Tally()
             let compared = side.side == .source ? tally.sourceRows : tally.targetRows
             return count.rows == compared ? nil : Self.hidden(side.table, side.side, count.rows, compared)
@@ -193,7 +198,9 @@ package final class DataComparison: Sendable {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
             result.findings = state.findings + hidden(state)
-            for table in tables.values.sorted(by: { $0.table < $1.table }) {
+            result.notProven = state.unexamined.told + state.unnamed
+            for table in tables.values.sorted(by: { $0.table < $1.table })
+            where !state.unexamined.contains(table.table) {
                 let tally = state.tallies[table.table] ?? Tally()
                 result.tables.append(
                     VerificationResult.ComparedTable(
@@ -220,7 +227,9 @@ package final class DataComparison: Sendable {
     }
 
     private func compareByItself(_ range: ComparedRange, _ pair: VerificationPair) throws {
-        try during("comparing \(range.table) \(range.range)") { try compare(range, pair) }
+        try examining(range.table, pair) {
+            try during("comparing \(range.table) \(range.range)") { try compare(range, pair) }
+        }
     }
 
     private func compare(_ range: ComparedRange, _ pair: VerificationPair) throws {
@@ -283,13 +292,21 @@ package final class DataComparison: Sendable {
         guard isDifferent else { return }
         var (named, rest): ([Finding], Int) = ([], 0)
         if let key = range.identity, room > 0 {
-            (named, rest) = try RowDifferences(
+            let differences = RowDifferences(
                 range: range,
                 key: key,
                 hash: hash,
                 limit: room,
                 showsValues: showsValues
-            ).findings(pair)
+            )
+            do {
+                (named, rest) = try differences.findings(pair)
+            } catch let error as PostgresError where error.isRefusal {
+                // That they differ is known all the same.
+                try pair.beginAnew()
+                let reason = "the rows of \(range.table) that differ in \(range.range) could not be named: \(error)"
+                state.withLock { $0.unnamed.append(reason) }
+            }
         }
         state.withLock { state in
             // Others may have named rows of the same table meanwhile.

@@ -111,7 +111,7 @@ package final class LargeObjectComparison: Sendable {
         }
     }
 
-    /// nil where the role may not read them: then nothing is proven.
+    /// nil where the server refuses to read them: then nothing is proven.
     private func read(_ range: LargeObjectRange, on connection: Connection) throws -> Side? {
         let objects = try connection.query(LargeObject.self, LargeObject.query(range))
         try connection.execute("SAVEPOINT large_objects")
@@ -130,7 +130,7 @@ package final class LargeObjectComparison: Sendable {
             )
             try connection.execute("RELEASE SAVEPOINT large_objects")
             return Side(objects: Self.byOid(objects, \.oid), contents: Self.byOid(contents, \.oid))
-        } catch let error as PostgresError where error.sqlState == "42501" {
+        } catch let error as PostgresError where error.isRefusal {
             try connection.execute("ROLLBACK TO SAVEPOINT large_objects")
             state.withLock { $0.result.notProven.append("\(range) could not be read: \(error)") }
             return nil

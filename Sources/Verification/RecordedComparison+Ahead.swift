@@ -23,13 +23,21 @@ extension RecordedComparison {
     /// - Throws: ``PostgresError``.
     package func compareAhead(on target: Connection, _ identity: MarkIdentity) throws {
         while !isStopped(), let item = takeOfCutTable() {
-            try target.transaction(.snapshot) {
-                // The state first: what is written afterwards counts as written since.
-                let table = try TableState(of: item.range.table, on: target, identity)
-                try compare(item, on: target)
-                state.withLock { $0.early[item.range.table, default: []].append(EarlyLook(item: item, table: table)) }
+            do {
+                try examining(item.range.table) {
+                    try target.transaction(.snapshot) { try look(item, target, identity) }
+                }
+            } catch is TransactionFailed {
+                // The next range has one of its own.
             }
         }
+    }
+
+    private func look(_ item: Item, _ target: Connection, _ identity: MarkIdentity) throws {
+        // The state first: what is written afterwards counts as written since.
+        let table = try TableState(of: item.range.table, on: target, identity)
+        try compare(item, on: target)
+        state.withLock { $0.early[item.range.table, default: []].append(EarlyLook(item: item, table: table)) }
     }
 
     /// The largest range left, none of it if its table has no other.
@@ -45,22 +53,24 @@ extension RecordedComparison {
     /// - Parameters:
     ///   - target: A connection in the snapshot the target is judged by.
     ///   - identity: Which database that is.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func settle(on target: Connection, _ identity: MarkIdentity) throws {
         try target.doWithoutIndexes()
         while !isStopped(), let (part, looks) = takeOfEarlyCounts(), let first = looks.first {
             // Of all that was seen ahead the oldest mark: what came after any look came after it.
             let mark = looks.map(\.table.mark).min { $0.snapshot.xmin < $1.snapshot.xmin } ?? first.table.mark
-            let row = try during("counting \(part.table)") {
-                try target.queryOne(first.item.range.count(of: part.blocks, writtenSince: mark, .target))
+            try examining(part.table) {
+                let row = try during("counting \(part.table)") {
+                    try target.queryOne(first.item.range.count(of: part.blocks, writtenSince: mark, .target))
+                }
+                let count = TableCount(
+                    rows: try row.integer("rows"),
+                    written: try row.integer("written")
+                )
+                guard let all = state.withLock({ $0.earlyCounts?.add(count, of: part) }) else { return }
+                let now = try TableState(of: part.table, on: target, identity)
+                conclude(part.table, looks, all, areComparable: looks.allSatisfy { $0.table.tells(of: now) })
             }
-            let count = TableCount(
-                rows: try row.integer("rows"),
-                written: try row.integer("written")
-            )
-            guard let all = state.withLock({ $0.earlyCounts?.add(count, of: part) }) else { continue }
-            let now = try TableState(of: part.table, on: target, identity)
-            conclude(part.table, looks, all, areComparable: looks.allSatisfy { $0.table.tells(of: now) })
         }
     }
 

@@ -28,7 +28,12 @@ package final class RecordedComparison: Sendable {
         var earlyCounts: CountQueue<QualifiedName>?
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
+        var unexamined = UnexaminedTables()
     }
+
+    /// The server refused a part of one table's proof, which is taken down: the rest is to be done in another
+    /// transaction.
+    package struct TransactionFailed: Error {}
 
     private let hash: RowHash
     /// A range of each.
@@ -68,7 +73,7 @@ package final class RecordedComparison: Sendable {
                 let range = ComparedRange(
                     table: table.qualifiedName,
                     rows: there.rows,
-                    columns: here.columns,
+                    columns: here.heldColumns,
                     ofOtherType: [],
                     key: key,
                     identity: key,
@@ -123,9 +128,27 @@ package final class RecordedComparison: Sendable {
     /// Compares ranges until none is left.
     ///
     /// - Parameter target: A connection in the snapshot the target is judged by.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func compare(on target: Connection) throws {
-        while !isStopped(), let item = state.withLock({ $0.open.popLast() }) { try compare(item, on: target) }
+        while !isStopped(), let item = state.withLock({ $0.open.popLast() }) {
+            try examining(item.range.table) { try compare(item, on: target) }
+        }
+    }
+
+    /// Does a part of a table's proof; what the server refuses counts against this table alone.
+    func examining(_ table: QualifiedName, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as PostgresError where error.isRefusal {
+            state.withLock { state in
+                state.unexamined.add(table, error)
+                state.open.removeAll { $0.range.table == table }
+                state.early[table] = nil
+                state.earlyCounts?.remove(table)
+                state.counts.remove(table)
+            }
+            throw TransactionFailed()
+        }
     }
 
     func compare(_ item: Item, on target: Connection) throws {
@@ -158,12 +181,15 @@ package final class RecordedComparison: Sendable {
     /// Counts tables without any index; due when all ranges are compared.
     ///
     /// - Parameter target: As before.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func count(on target: Connection) throws {
         try target.doWithoutIndexes()
         while !isStopped(), let part = state.withLock({ $0.counts.next() }), let range = tables[part.table] {
-            let rows = try during("counting \(part.table)") {
-                try target.queryOne(range.count(of: part.blocks, .target)).integer("rows")
+            var rows = 0
+            try examining(part.table) {
+                rows = try during("counting \(part.table)") {
+                    try target.queryOne(range.count(of: part.blocks, .target)).integer("rows")
+                }
             }
             state.withLock { state in
                 guard let all = state.counts.add(.init(rows: rows), of: part)?.rows else { return }
@@ -187,7 +213,9 @@ package final class RecordedComparison: Sendable {
         }
         state.withLock { state in
             result.findings = state.findings
-            for table in tables.values.sorted(by: { $0.table < $1.table }) {
+            result.notProven += state.unexamined.told
+            for table in tables.values.sorted(by: { $0.table < $1.table })
+            where !state.unexamined.contains(table.table) {
                 let tally = state.tallies[table.table] ?? Tally()
                 result.tables.append(
                     VerificationResult.ComparedTable(

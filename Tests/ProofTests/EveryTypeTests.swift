@@ -7,7 +7,8 @@ import Tidemark
 
 @Suite struct `Every type that a column can have` {
     @Test func `is copied ahead, as a delta and as a key, and proven`() async throws {
-        try await DatabasePair.with(EveryType.script) { pair in
+        try await DatabasePair.with { pair in
+            try await pair.source.run(try await EveryType.script(for: pair))
             #expect(try await pair.migration().precopy().outcome == .done)
             try await pair.source.run(EveryType.writes)
             #expect(try await pair.migration().precopy().outcome == .done)
@@ -23,8 +24,9 @@ import Tidemark
     }
 
     @Test func `is compared where rows are not copied but adopted`() async throws {
-        try await DatabasePair.with(EveryType.script) { pair in
-            try await pair.target.run(EveryType.script)
+        try await DatabasePair.with { pair in
+            try await pair.source.run(try await EveryType.script(for: pair))
+            try await pair.target.run(try await EveryType.script(for: pair))
             try await pair.source.run(EveryType.writes)
             #expect(try await pair.migration { $0.targetContents = .rows }.precopy().outcome == .done)
             let report = try await pair.migration().cutover()
@@ -34,7 +36,8 @@ import Tidemark
     }
 
     @Test(arguments: [false, true]) func `is named where a value differs`(showsValues: Bool) async throws {
-        try await DatabasePair.with(EveryType.script) { pair in
+        try await DatabasePair.with { pair in
+            try await pair.source.run(try await EveryType.script(for: pair))
             _ = try await pair.migration().precopy()
             let proven = try await pair.migration().cutover()
             #expect(proven.outcome == .done, "\(proven.text)")

@@ -4,8 +4,18 @@ package enum EveryType {
     /// from it (`g`), and where an index can keep it a table `key_…` with a key of it.
     ///
     /// Values are those of a list that the type takes; a type that takes none of them holds NULL.
-    package static let script = """
-        CREATE EXTENSION citext; CREATE EXTENSION hstore;
+    ///
+    /// - Parameter pair: Where the tables are to be; extensions' types are among them if both servers have them.
+    /// - Returns: What makes the tables.
+    /// - Throws: What a query throws.
+    package static func script(for pair: DatabasePair) async throws -> String {
+        let available = "SELECT name FROM pg_available_extensions WHERE name IN ('citext', 'hstore')"
+        let ours = try await pair.source.column(available)
+        let theirs = try await pair.target.column(available)
+        return Set(ours).intersection(theirs).sorted().map { "CREATE EXTENSION \($0);\n" }.joined() + script
+    }
+
+    private static let script = """
         CREATE TYPE mood AS ENUM ('1', 'a'); CREATE TYPE "float range" AS RANGE (SUBTYPE = float8);
         CREATE TYPE pair AS (n int, gone int, r regclass, t text, v int2vector);
         ALTER TYPE pair DROP ATTRIBUTE gone;
