@@ -169,11 +169,17 @@ package struct Column: Sendable, Hashable, Codable {
     /// a domain over an enum has none; a composite may hold text that is sorted otherwise on the other side.
     package var isComparable: Bool {
         switch typeKind {
-        case "b", "r", "m": typeSchema == "pg_catalog"
+        case "b", "r", "m": typeSchema == "pg_catalog" && !Self.unorderedTypes.contains(typeName)
         case "e": !isDomain
         default: false
         }
     }
+
+    /// Types that only an operator class of the user's own can make a key of; some have an `=` that goes by the area.
+    private static let unorderedTypes: Set<ServerText> = [
+        "aclitem", "box", "cid", "circle", "json", "jsonpath", "line", "lseg", "path", "pg_snapshot", "point",
+        "polygon", "refcursor", "txid_snapshot", "xid", "xml",
+    ]
 
     /// Whether the binary form of COPY means the same on every server.
     ///

@@ -58,4 +58,33 @@ import Tidemark
             #expect(report.verification?.findings.filter { $0.kind == "rows" }.count == damaged, "\(report.text)")
         }
     }
+
+    /// Neither of the types has such an order of its own, and `=` of boxes compares their areas.
+    @Test(arguments: ["point", "box"]) func `may be a key by the user's own operators`(type: String) async throws {
+        let operators = [("<", "<"), ("<=", "<="), ("==", "="), (">=", ">="), (">", ">")].map { name, comparison in
+            """
+            CREATE FUNCTION "is \(name)"(\(type), \(type)) RETURNS boolean LANGUAGE sql IMMUTABLE
+                AS $$ SELECT $1::text COLLATE "C" \(comparison) $2::text $$;
+            CREATE OPERATOR app.\(name) (LEFTARG = \(type), RIGHTARG = \(type), FUNCTION = "is \(name)");
+
+            """
+        }
+        let value = type == "point" ? "point(n, n % 3)" : "box(point(n, n), point(n + 1, n + 1))"
+        try await DatabasePair.with(
+            """
+            CREATE SCHEMA app; \(operators.joined())
+            CREATE FUNCTION app.compare(\(type), \(type)) RETURNS int LANGUAGE sql IMMUTABLE
+                AS $$ SELECT CASE WHEN $1 OPERATOR(app.==) $2 THEN 0 WHEN $1 OPERATOR(app.<) $2 THEN -1 ELSE 1 END $$;
+            CREATE OPERATOR CLASS app.ordered DEFAULT FOR TYPE \(type) USING btree AS OPERATOR 1 app.<, OPERATOR 2 app.<=,
+                OPERATOR 3 app.==, OPERATOR 4 app.>=, OPERATOR 5 app.>, FUNCTION 1 app.compare(\(type), \(type));
+            CREATE TABLE t (k \(type) PRIMARY KEY, v int); INSERT INTO t SELECT \(value), n FROM generate_series(1, 3000) n
+            """
+        ) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            try await pair.source.run("UPDATE t SET v = -v WHERE v % 100 = 1; DELETE FROM t WHERE v % 100 = 2")
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
 }
