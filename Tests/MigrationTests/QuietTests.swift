@@ -207,7 +207,7 @@ import Tidemark
             ("BEGIN; REFRESH MATERIALIZED VIEW CONCURRENTLY public.m", [], 0),
             (nil, ["REFRESH MATERIALIZED VIEW public.m"], 1),
             (nil, ["BEGIN", "UPDATE public.t SET v = 'undone'", "ROLLBACK"], 0),
-            (nil, ["BEGIN", "SAVEPOINT a", "DELETE FROM public.t", "ROLLBACK TO SAVEPOINT a"], 0),
+            (nil, ["BEGIN", "SAVEPOINT a", "DELETE FROM public.t", "ROLLBACK TO SAVEPOINT a"], 1),
             (nil, ["BEGIN", "DELETE FROM public.t", "ROLLBACK", "INSERT INTO public.sessions VALUES (1)"], 0),
             (nil, ["VACUUM (FREEZE) public.t", "ANALYZE public.t"], 1),
             (nil, ["BEGIN", "INSERT INTO public.sessions VALUES (1)"], 1),
