@@ -69,12 +69,12 @@ package struct DatabaseCatalog: Sendable, Codable {
         with(indexes: indexes.filter { $0.isUsable || $0.isPartitioned })
     }
 
-    private func with(indexes: [Index]) -> DatabaseCatalog {
+    private func with(indexes: [Index], _ constraints: [Constraint]? = nil) -> DatabaseCatalog {
         DatabaseCatalog(
             identity: identity,
             tables: tables,
             indexes: indexes,
-            constraints: constraints,
+            constraints: constraints ?? self.constraints,
             sequences: sequences,
             materializedViews: materializedViews,
             enumerations: enumerations,
@@ -85,17 +85,7 @@ package struct DatabaseCatalog: Sendable, Codable {
 
     /// The same database with other words for its indexes and constraints.
     package func told(as indexes: [Index], _ constraints: [Constraint]) -> DatabaseCatalog {
-        DatabaseCatalog(
-            identity: identity,
-            tables: tables,
-            indexes: indexes,
-            constraints: constraints,
-            sequences: sequences,
-            materializedViews: materializedViews,
-            enumerations: enumerations,
-            settings: settings,
-            extensionTables: extensionTables
-        )
+        with(indexes: indexes, constraints)
     }
 
     package func table(_ name: QualifiedName) -> Table? { tables.first { $0.qualifiedName == name } }

@@ -30,20 +30,6 @@ package struct Requirements: Sendable, Codable {
         package let name: ServerText
     }
 
-    /// A table of which the connected role may not read all rows.
-    package struct UnreadableTable: Sendable, Codable, Hashable {
-        /// What keeps it from that.
-        package enum Reason: String, Sendable, Codable {
-            case schema, table, rows
-        }
-
-        package let schema: ServerText
-        package let name: ServerText
-        package let reason: Reason
-
-        package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
-    }
-
     package let extensions: [Extension]
     package let roles: [Role]
     /// The role that made the cluster is not among the others, whatever belongs to it.
@@ -63,8 +49,6 @@ package struct Requirements: Sendable, Codable {
     package let replicationSlots: Int
     package let unreadableLargeObjects: Int
     package let isSuperuser: Bool
-    /// nil in what older versions have written to an archive.
-    package let unreadableTables: [UnreadableTable]?
 
     /// Reads them.
     ///

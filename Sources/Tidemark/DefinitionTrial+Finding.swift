@@ -1,6 +1,6 @@
-import Rebuild
 import Planning
 import Postgres
+import Rebuild
 import Verification
 
 extension DefinitionTrial.Refusal {

@@ -70,7 +70,7 @@ struct Inspecting {
         try await attempt("databases") { try Preparation.refuseSame(source.identity, target) }
         if objections.isEmpty {
             try await attempt("versions") { try Preparation.refuseVersions(source.identity, target) }
-            try await attempt("plan") { _ = try await preparation.newPlan(target: target, cutting: begun == nil) }
+            try await attempt("plan") { _ = try await preparation.newPlan(target: target, cutting: false) }
         }
         try await ThreadConfined.with(migration.target, purpose: Self.purpose) { connection in
             try await attempt("target") { try await connection.run { try Preparation.refuseUnfit(target, $0) } }
@@ -167,9 +167,6 @@ struct Inspecting {
             provisions: provisions,
             omissions: omissions
         ).findings
-        let unreadable = (requirements.unreadableTables ?? []).filter { bringsRows(of: $0.qualifiedName) }.map {
-            $0.finding(role: source.identity.roleName)
-        }
         let versions = (source.identity.serverVersion, target.identity.serverVersion)
         let ofDefinitions: [Finding]
         if let trial {
@@ -182,7 +179,7 @@ struct Inspecting {
         } else {
             ofDefinitions = rules
         }
-        return hidden + unreadable + broken + ofDefinitions
+        return hidden + broken + ofDefinitions
     }
 
     /// Rights on schemas of the target that are not ours to grant.
@@ -202,9 +199,5 @@ struct Inspecting {
             excluding: [],
             omissions: omissions
         ).result().findings.filter { $0.kind == "privileges" && $0.severity > .note }
-    }
-
-    private func bringsRows(of table: QualifiedName) -> Bool {
-        migration.options.plan.treatments[table].map(\.bringsRows) ?? true
     }
 }

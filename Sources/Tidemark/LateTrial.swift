@@ -42,6 +42,9 @@ struct LateTrial {
                 )
             }
         }
-        try Preparation.refuse(outcome.refusals.map(\.finding))
+        try Preparation.refuse(
+            outcome.refusals.map(\.finding),
+            hint: "mend it on the source or the target, then run the same command again"
+        )
     }
 }

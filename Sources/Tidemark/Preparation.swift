@@ -205,14 +205,17 @@ struct Preparation {
     }
 
     /// Refuses what the target's server would refuse.
-    static func refuse(_ stopping: [Finding]) throws {
+    static func refuse(
+        _ stopping: [Finding],
+        hint: String = "tidemark inspect tells more; nothing was written"
+    ) throws {
         guard !stopping.isEmpty else { return }
         let list = stopping.prefix(20).map { "\($0.kind) \($0.object): \($0.message)" }
         throw PlanError(
             .refused,
             "the target's server would refuse what the source has:\n    " + list.joined(separator: "\n    ")
                 + (stopping.count > list.count ? "\n    and \(stopping.count - list.count) more" : ""),
-            hint: "tidemark inspect tells more; nothing was written"
+            hint: hint
         )
     }
 

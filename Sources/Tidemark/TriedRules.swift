@@ -1,6 +1,6 @@
+import Postgres
 import Rebuild
 import Verification
-import Postgres
 
 /// What is said of definitions by rules over the catalogs, as far as the target's server agrees.
 ///

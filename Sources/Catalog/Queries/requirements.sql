@@ -111,18 +111,6 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
                  WHERE con.contype = 'c' AND con.convalidated AND p.provolatile <> 'i'
                    AND pn.oid IN (SELECT oid FROM own_schemas)), '[]'::json) AS calling_checks,
-       coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-                            'schema', n.nspname, 'name', c.relname,
-                            'reason', CASE WHEN NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') THEN 'schema'
-                                           WHEN NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN 'table'
-                                           ELSE 'rows' END) ORDER BY n.nspname, c.relname)
-                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.oid IN (SELECT oid FROM own_schemas)
-                   AND NOT EXISTS (SELECT FROM members m
-                                   WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid)
-                   AND (NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-                        OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')
-                        OR pg_catalog.row_security_active(c.oid))), '[]'::json) AS unreadable_tables,
        (SELECT count(*) FROM pg_catalog.pg_user_mappings u
         WHERE u.umoptions IS NULL AND NOT pg_catalog.pg_has_role(
                   (SELECT s.srvowner FROM pg_catalog.pg_foreign_server s WHERE s.oid = u.srvid), 'USAGE')) AS hidden_user_mappings,
