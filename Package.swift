@@ -161,7 +161,7 @@ let package = Package(
                 "TestSupport", "Tidemark", "Report", "Verification", "Rebuild", "Transfer", "Ledger", "Planning",
                 "Catalog", "Postgres",
             ],
-            exclude: ["Extension"],
+            exclude: ["Applications", "Extension"],
             swiftSettings: strict
         ),
         .testTarget(

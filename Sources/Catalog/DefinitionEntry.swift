@@ -96,9 +96,6 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
     package var isPartOfTable: Bool { ["DEFAULT", "TABLE ATTACH", "INDEX ATTACH"].contains(kind) }
     /// A table, a part of it, or what is said with it.
     package var isOfTable: Bool { isPartOfTable || ["TABLE", "SEQUENCE OWNED BY"].contains(kind) }
-    /// What a comment or right is about, without its kind: `t` of `TABLE t`.
-    package var subject: ServerText { name.pieces(between: " ", maxSplits: 1).last ?? "" }
-
     /// Rights may have been left out on purpose.
     package var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
 
@@ -122,24 +119,5 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         let catalogOfRelations: ServerText = "1259 "
         guard kind == "TABLE", identity.begins(with: catalogOfRelations) else { return nil }
         return UInt32(identity.dropFirst(catalogOfRelations.utf8.count).string)
-    }
-}
-
-extension ServerText {
-    /// How many bytes the identifier takes that it begins with, as the server prints one: in double quotes, those inside
-    /// doubled, or up to the next blank; 0 where there is none.
-    fileprivate var lengthOfIdentifier: Int {
-        let quote = UInt8(ascii: "\"")
-        guard utf8.first == quote else { return utf8.prefix { $0 != UInt8(ascii: " ") }.count }
-        let bytes = Array(utf8)
-        var place = 1
-        while place < bytes.count {
-            if bytes[place] == quote {
-                guard place + 1 < bytes.count, bytes[place + 1] == quote else { return place + 1 }
-                place += 1
-            }
-            place += 1
-        }
-        return 0
     }
 }

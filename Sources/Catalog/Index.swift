@@ -121,6 +121,7 @@ package struct Constraint: Sendable, Hashable, Codable {
     package let tableKind: String
     /// Whether it is a CHECK with a function that may read tables; nil in what older versions have written to an archive.
     package let mayReadTables: Bool?
+    package let comment: ServerText?
     package let referencedSchema: ServerText?
     package let referencedTable: ServerText?
 

@@ -1,5 +1,5 @@
 package import Catalog
-package import Postgres
+import Postgres
 
 /// Decides how each table is treated.
 ///
@@ -10,9 +10,8 @@ package struct Planner {
 
     private let source: DatabaseCatalog
     private let options: PlanOptions
-    private let begun: [QualifiedName: Treatment]
+    private let settled: SettledTables
     private let filters: [QualifiedName: String]
-    private let keys: [QualifiedName: Key]
     private let order: TextOrder
     private let indexes: [UInt32: [Index]]
     private let partitions: PartitionTree
@@ -21,22 +20,17 @@ package struct Planner {
     ///   - source: What the source contains.
     ///   - target: Which database is to be filled; nil while planning without one.
     ///   - options: What the operator decided.
-    ///   - begun: Treatments that are settled since the run began, by the table's name now.
-    ///   - filters: Conditions on rows that are settled as well.
-    ///   - keys: What chunks were cut by, which stays the key while an index guarantees it; columns by their names now.
+    ///   - settled: What the operator cannot decide any more.
     package init(
         source: DatabaseCatalog,
         target: DatabaseIdentity?,
         options: PlanOptions,
-        begun: [QualifiedName: Treatment] = [:],
-        filters: [QualifiedName: String] = [:],
-        keys: [QualifiedName: Key] = [:]
+        settled: SettledTables = .none
     ) {
         self.source = source
         self.options = options
-        self.begun = begun
-        self.keys = keys
-        self.filters = options.filters.merging(filters) { _, settled in settled }
+        self.settled = settled
+        filters = options.filters.merging(settled.filters) { _, settled in settled }
         order = TextOrder(source.identity, target)
         indexes = Dictionary(grouping: source.indexes, by: \.tableOid)
         partitions = source.partitions
@@ -64,7 +58,7 @@ package struct Planner {
         let bytes =
             table.isPartitioned ? partitions.leaves(of: table).reduce(0) { $0 + $1.tableBytes } : table.tableBytes
         let ofTable = indexes[table.oid] ?? []
-        let key = Key.choose(for: table, among: ofTable, earlier: keys[table.qualifiedName], order)
+        let key = Key.choose(for: table, among: ofTable, earlier: settled.keys[table.qualifiedName], order)
         let (treatment, reason) = try treatment(of: table, key: key, bytes)
         let wanted = treatment.isCopiedAhead ? wantedChunks(table, key, bytes) : 1
         let immutableBelow = try immutableBelow(of: table, treatment)
@@ -122,9 +116,9 @@ package struct Planner {
     }
 
     private func treatment(of table: Table, key: Key?, _ bytes: Int) throws -> (Treatment, String) {
-        if let settled = begun[table.qualifiedName] {
-            return settled.isCopiedAhead && key == nil
-                ? (.whole, "no key identifies its rows any more") : (settled, "as begun")
+        if let begun = settled.treatments[table.qualifiedName] {
+            return begun.isCopiedAhead && key == nil
+                ? (.whole, "no key identifies its rows any more") : (begun, "as begun")
         }
         if let asked = askedTreatment(of: table) {
             if asked.isCopiedAhead, key == nil {
@@ -160,7 +154,7 @@ package struct Planner {
 
     /// A decision for a partitioned table holds for its partitions, the nearest decision wins.
     private func askedTreatment(of table: Table) -> Treatment? {
-        if let settled = begun[table.qualifiedName] { return settled }
+        if let begun = settled.treatments[table.qualifiedName] { return begun }
         for candidate in [table] + partitions.ancestors(of: table) {
             if let asked = options.treatments[candidate.qualifiedName] { return asked }
         }

@@ -87,15 +87,17 @@ package final class Connection {
     package var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
 
     /// What a child process needs to reach the same database in a session like this one: everything in effect, the
-    /// pinned settings included, the password apart.
+    /// pinned settings included, what is secret apart.
     ///
-    /// - Returns: The parameters as a connection string, and the password.
+    /// - Returns: The parameters as a connection string, and by their keywords those that must not be seen: the password,
+    ///   and the one of a client's key.
     /// - Throws: ``PostgresError``.
-    package func connectionParameters() throws -> (conninfo: String, password: String?) {
-        guard let options = PQconninfo(pointer) else { return ("", nil) }
+    package func connectionParameters() throws -> (conninfo: String, secrets: [String: String]) {
+        guard let options = PQconninfo(pointer) else { return ("", [:]) }
         defer { PQconninfoFree(options) }
         var values = Endpoint.values(of: options)
-        let password = values.removeValue(forKey: "password")
+        var secrets: [String: String] = [:]
+        for keyword in Endpoint.secrets(among: options) { secrets[keyword] = values.removeValue(forKey: keyword) }
         for own in ["application_name", "fallback_application_name", "client_encoding", "passfile"] {
             values[own] = nil
         }
@@ -105,7 +107,7 @@ package final class Connection {
         let conninfo = values.sorted { $0.key < $1.key }.map { keyword, value in
             "\(keyword)=\(Escaping.connectionValue(value))"
         }
-        return (conninfo.joined(separator: " "), password)
+        return (conninfo.joined(separator: " "), secrets)
     }
 
     // MARK: Statements

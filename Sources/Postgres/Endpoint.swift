@@ -163,14 +163,26 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         }
     }
 
+    /// - Parameter options: As libpq gives them.
+    /// - Returns: Those that have a value.
     static func values(of options: UnsafeMutablePointer<PQconninfoOption>) -> [String: String] {
         var result: [String: String] = [:]
-        var option = options
-        while let keyword = option.pointee.keyword {
+        for option in sequence(first: options, next: { $0 + 1 }) {
+            guard let keyword = option.pointee.keyword else { break }
             if let value = option.pointee.val, value.pointee != 0 {
                 result[String(cString: keyword)] = String(cString: value)
             }
-            option += 1
+        }
+        return result
+    }
+
+    /// - Parameter options: As libpq gives them.
+    /// - Returns: The keywords of those that libpq says to hide: passwords of all kinds.
+    static func secrets(among options: UnsafeMutablePointer<PQconninfoOption>) -> [String] {
+        var result: [String] = []
+        for option in sequence(first: options, next: { $0 + 1 }) {
+            guard let keyword = option.pointee.keyword else { break }
+            if option.pointee.dispchar.map({ String(cString: $0) }) == "*" { result.append(String(cString: keyword)) }
         }
         return result
     }

@@ -23,13 +23,14 @@ package struct Definitions: Sendable {
     /// How the child processes reach a database.
     package struct Access: Sendable {
         let conninfo: String
-        let password: String?
+        /// What must be in no argument and no environment: other processes of the same user can read both in /proc.
+        let secrets: [String: String]
 
         /// Takes over what an open connection uses, the settings it is pinned to included.
         ///
         /// - Throws: ``PostgresError``.
         package init(_ connection: Connection) throws {
-            (conninfo, password) = try connection.connectionParameters()
+            (conninfo, secrets) = try connection.connectionParameters()
         }
     }
 
@@ -226,7 +227,7 @@ package struct Definitions: Sendable {
         if options.skipsOwners { arguments.append("--no-owner") }
         if options.skipsPrivileges { arguments.append("--no-privileges") }
         if options.skipsTablespaces { arguments.append("--no-tablespaces") }
-        let script = try await tools.run("pg_restore", arguments + ["--file=-", archive], passwordFile: nil)
+        let script = try await tools.run("pg_restore", arguments + ["--file=-", archive])
         // The source's own words are in it, and the target's server must parse them.
         return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)).quotedForAllServers)
     }
@@ -234,7 +235,7 @@ package struct Definitions: Sendable {
     /// What a section of the file has, or all of it, without what is left out.
     private func listed(_ section: String?) async throws -> [ListedEntry] {
         let selection = section.map { ["--section=\($0)"] } ?? []
-        let listing = try await tools.run("pg_restore", ["--list"] + selection + [archive], passwordFile: nil)
+        let listing = try await tools.run("pg_restore", ["--list"] + selection + [archive])
         return ListedEntry.all(in: listing).filter { entry in
             !entry.isOf(options.skippedKinds) && !(options.skipsPrivileges && entry.isOfRights)
         }
@@ -253,16 +254,20 @@ package struct Definitions: Sendable {
         // Within double quotes a pattern's characters stand for themselves.
         arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
         if let snapshot { arguments.append("--snapshot=\(snapshot)") }
-        // A password in the arguments or the environment could be read in /proc; a private file cannot.
-        let passwordFile = folder.file("password")
-        defer { unlink(passwordFile) }
-        if let password = source.password {
+        var conninfo = "\(source.conninfo) application_name=\(Escaping.connectionValue(purpose))"
+        var (environment, secrets): ([String: String], [String: String]) = ([:], source.secrets)
+        let (passwordFile, serviceFile) = (folder.file("password"), folder.file("service"))
+        defer { for file in [passwordFile, serviceFile] { unlink(file) } }
+        if let password = secrets.removeValue(forKey: "password") {
             try folder.write("*:*:*:*:\(Escaping.passwordField(password))\n", to: passwordFile)
+            environment["PGPASSFILE"] = passwordFile
         }
-        _ = try await tools.run(
-            "pg_dump",
-            arguments + ["--dbname=\(source.conninfo) application_name=\(Escaping.connectionValue(purpose))"],
-            passwordFile: source.password == nil ? nil : passwordFile
-        )
+        if !secrets.isEmpty {
+            let lines = secrets.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }
+            try folder.write("[tidemark]\n" + lines.joined(), to: serviceFile)
+            environment["PGSERVICEFILE"] = serviceFile
+            conninfo += " service=tidemark"
+        }
+        _ = try await tools.run("pg_dump", arguments + ["--dbname=\(conninfo)"], environment: environment)
     }
 }

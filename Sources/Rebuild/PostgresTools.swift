@@ -69,12 +69,14 @@ package struct PostgresTools: Sendable {
     /// - Parameters:
     ///   - tool: `pg_dump` or `pg_restore`.
     ///   - arguments: Without any password.
-    ///   - passwordFile: A file in the password file's format, given by name in the environment.
+    ///   - files: Environment variables that name the private files in which the secrets are.
     /// - Returns: What it printed.
     /// - Throws: ``ToolError``; `CancellationError` where the task was cancelled, whatever the tool said of that.
-    package func run(_ tool: String, _ arguments: [String], passwordFile: String?) async throws -> ServerText {
+    package func run(_ tool: String, _ arguments: [String], environment files: [String: String] = [:]) async throws
+        -> ServerText
+    {
         var environment = Self.withoutSecrets
-        environment["PGPASSFILE"] = .some(passwordFile)
+        for (name, file) in files { environment[Environment.Key(stringLiteral: name)] = .some(file) }
         let result = try await Self.uncancelled(tool) {
             try await Subprocess.run(
                 Self.executable(tool, in: directory),

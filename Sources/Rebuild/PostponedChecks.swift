@@ -29,19 +29,6 @@ package struct PostponedChecks {
             let alter: SQL = "ALTER TABLE \(check.tableQualifiedName)"
             try ledger.connection.execute("\(alter) DROP CONSTRAINT \(Identifier(check.name))")
         }
-        try ledger.enter(
-            checks.map { check in
-                NewObject(
-                    table: check.tableQualifiedName,
-                    stage: .rowConstraint,
-                    kind: "check constraint",
-                    name: check.name,
-                    statements: [
-                        "ALTER TABLE \(check.tableQualifiedName) ADD CONSTRAINT \(Identifier(check.name)) \(SQL(trusted: check.definition))"
-                    ],
-                    bytes: 0
-                )
-            }
-        )
+        try ledger.enter(checks.map(NewObject.check))
     }
 }

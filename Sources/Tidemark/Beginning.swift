@@ -142,7 +142,7 @@ struct Beginning {
             epoch: epoch,
             source: source,
             relations: relations,
-            excluded: Set(relations.filter { $0.treatment == .excluded }.map(\.name)),
+            excluded: SettledTables(relations, in: source).excluded,
             warnings: warnings,
             followed: followed
         )

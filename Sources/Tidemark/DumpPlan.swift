@@ -37,18 +37,20 @@ struct DumpPlan {
     let hash: Manifest.Hash
 
     private func plan() throws -> Plan {
-        let begun = (previous?.tables ?? []).map { ($0.qualifiedName, $0.treatment) }
-        let filters = (previous?.tables ?? []).compactMap { table in table.rowFilter.map { (table.qualifiedName, $0) } }
-        let keys = (previous?.tables ?? []).compactMap { table in table.key.map { (table.qualifiedName, $0) } }
         let there = Set(catalog.tables.map(\.qualifiedName))
-        return try Planner(
-            source: catalog,
-            target: nil,
-            options: options,
-            begun: Dictionary(begun.filter { there.contains($0.0) }, uniquingKeysWith: { first, _ in first }),
-            filters: Dictionary(filters.filter { there.contains($0.0) }, uniquingKeysWith: { first, _ in first }),
-            keys: Dictionary(keys, uniquingKeysWith: { first, _ in first })
-        ).plan()
+        let kept = (previous?.tables ?? []).filter { there.contains($0.qualifiedName) }
+        func values<Value>(_ value: (ArchivedTable) -> Value?) -> [QualifiedName: Value] {
+            Dictionary(
+                kept.compactMap { table in value(table).map { (table.qualifiedName, $0) } },
+                uniquingKeysWith: { first, _ in first }
+            )
+        }
+        let settled = SettledTables(
+            treatments: values(\.treatment),
+            filters: values(\.rowFilter),
+            keys: values(\.key)
+        )
+        return try Planner(source: catalog, target: nil, options: options, settled: settled).plan()
     }
 
     /// - Parameter source: A connection to the source, to find out where to cut tables that are written anew.

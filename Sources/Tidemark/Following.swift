@@ -110,29 +110,11 @@ struct Following {
     }
 
     private func newPlan() throws -> Plan {
-        let now = Dictionary(source.tables.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
-        let begun = relations.compactMap { relation in
-            now[relation.definition.oid].map { ($0.qualifiedName, relation.treatment) }
-        }
-        return try Planner(
+        try Planner(
             source: source,
             target: target,
             options: migration.options.plan,
-            begun: Dictionary(begun, uniquingKeysWith: { first, _ in first }),
-            filters: Dictionary(
-                relations.compactMap { relation in
-                    guard let filter = relation.rowFilter else { return nil }
-                    return now[relation.definition.oid].map { ($0.qualifiedName, filter) }
-                },
-                uniquingKeysWith: { first, _ in first }
-            ),
-            keys: Dictionary(
-                relations.compactMap { relation in
-                    guard let key = relation.key, let later = now[relation.definition.oid] else { return nil }
-                    return (later.qualifiedName, key.renamed(from: relation.definition, to: later))
-                },
-                uniquingKeysWith: { first, _ in first }
-            )
+            settled: SettledTables(relations, in: source)
         ).plan()
     }
 
@@ -212,7 +194,11 @@ struct Following {
         rights: [DefinitionEntry],
         _ plan: Plan
     ) async throws -> [DriftFollower.Step] {
-        let made = changes.added.filter { !$0.isPartOfTable }
+        let new = Set(drift.added.map(\.qualifiedName))
+        let made = changes.added.filter { entry in
+            // A comment comes with its check, which may have to wait for the rows.
+            !entry.isPartOfTable && entry.commentedConstraint.map { new.contains($0.table) } ?? true
+        }
         let present = try await present(made)
         // What goes before makes room; any other old one of the same name stays, and is told of.
         let going = Set(changes.gone.map(\.listed))
@@ -250,7 +236,7 @@ struct Following {
         }
         // Rights on what is new: TABLE t, SEQUENCE t_id_seq.
         let names = Set(added.map(\.qualifiedName))
-        group += rights.filter { names.contains(QualifiedName(schema: $0.schema, name: $0.subject)) }
+        group += rights.filter { $0.subject.map(names.contains) ?? false }
         try await finishGroup()
         return steps + leaving.map(DriftFollower.Step.leave)
     }

@@ -18,29 +18,44 @@ struct Inspecting {
 
     func run() async throws -> InspectionReport {
         let (target, begun) = try await ThreadConfined.with(migration.target, purpose: Self.purpose) { target in
-            try await target.run { try (DatabaseCatalog(of: $0), Ledger.run(on: $0)) }
+            try await target.run { try (DatabaseCatalog(of: $0), BegunRun(on: $0)) }
         }
         var migration = migration
-        migration.options.omissions.formUnion(begun?.omissions ?? [])
+        migration.options.omissions.formUnion(begun?.run.omissions ?? [])
         return try await Inspecting(migration).run(target, begun)
     }
 
-    private func run(_ target: DatabaseCatalog, _ begun: RunEntry?) async throws -> InspectionReport {
+    private func run(_ target: DatabaseCatalog, _ begun: BegunRun?) async throws -> InspectionReport {
         let omissions = migration.options.omissions
         let (source, access) = try await ThreadConfined.with(migration.source, purpose: Self.purpose) { source in
             try await source.run { try (DatabaseCatalog(of: $0), Definitions.Access($0)) }
         }
         let objected = try await objections(source, target.identity, begun)
-        var (tools, findings) = try await Self.tools(
+        let (tools, found) = try await Self.tools(
             servers: [source.identity.serverVersion, target.identity.serverVersion],
             directory: migration.options.toolDirectory
         )
-        if !objected.isEmpty { tools = nil }
+        var findings = found
         var trial: FreshTrial.Outcome?
+        var couldBeTried = true
         if let tools {
-            trial = try await self.trial(source, target, begun, tools, access, excluding: excluded)
+            do {
+                trial = try await self.trial(source, target, begun, tools, access, excluding: excluded(begun, source))
+            } catch let error where !objected.isEmpty && (error is ToolError || error is PostgresError) {
+                // What precopy objects to may keep pg_dump from reading the definitions as well.
+                couldBeTried = false
+                findings.append(
+                    Finding(
+                        "definitions",
+                        "all",
+                        "untried",
+                        .note,
+                        "they can be tried on the target once precopy has nothing to refuse: inspect again then"
+                    )
+                )
+            }
         }
-        findings += try await objected + self.findings(source, target, omissions, trial, begun)
+        findings += try await objected + self.findings(source, target, omissions, trial, begun, couldBeTried)
         return InspectionReport(
             source: migration.source.description,
             target: migration.target.description,
@@ -48,15 +63,17 @@ struct Inspecting {
         )
     }
 
-    private var excluded: Set<QualifiedName> {
-        Set(migration.options.plan.treatments.filter { $0.value == .excluded }.keys)
+    private func excluded(_ begun: BegunRun?, _ source: DatabaseCatalog) -> Set<QualifiedName> {
+        let settled = SettledTables(begun?.relations ?? [], in: source)
+        let treatments = migration.options.plan.treatments.merging(settled.treatments) { _, settled in settled }
+        return Set(treatments.filter { $0.value == .excluded }.keys)
     }
 
     /// What precopy would refuse before it does anything.
     private func objections(
         _ source: DatabaseCatalog,
         _ target: DatabaseIdentity,
-        _ begun: RunEntry?
+        _ begun: BegunRun?
     ) async throws -> [Finding] {
         let preparation = Preparation(migration)
         var objections: [Finding] = []
@@ -70,7 +87,7 @@ struct Inspecting {
         try await attempt("databases") { try Preparation.refuseSame(source.identity, target) }
         if objections.isEmpty {
             try await attempt("versions") { try Preparation.refuseVersions(source.identity, target) }
-            try await attempt("plan") { _ = try await preparation.newPlan(target: target, cutting: false) }
+            try await attempt("plan") { _ = try await preparation.newPlan(target: target, begun, cutting: false) }
         }
         try await ThreadConfined.with(migration.target, purpose: Self.purpose) { connection in
             try await attempt("target") { try await connection.run { try Preparation.refuseUnfit(target, $0) } }
@@ -85,12 +102,12 @@ struct Inspecting {
     func trial(
         _ source: DatabaseCatalog,
         _ target: DatabaseCatalog,
-        _ begun: RunEntry?,
+        _ begun: BegunRun?,
         _ tools: PostgresTools,
         _ access: Definitions.Access,
         excluding excluded: Set<QualifiedName>
     ) async throws -> FreshTrial.Outcome? {
-        guard begun == nil || begun?.step == .begun, target.tables.isEmpty,
+        guard (begun?.run.step ?? .begun) == .begun, target.tables.isEmpty,
             migration.options.targetContents == .nothing
         else { return nil }
         return try await FreshTrial(
@@ -132,10 +149,11 @@ struct Inspecting {
         _ target: DatabaseCatalog,
         _ omissions: Set<Omission>,
         _ trial: FreshTrial.Outcome?,
-        _ begun: RunEntry?
+        _ begun: BegunRun?,
+        _ couldBeTried: Bool = true
     ) async throws -> [Finding] {
-        let excluded = excluded
-        let areMade = (begun?.step ?? .begun) > .begun
+        let excluded = excluded(begun, source)
+        let areMade = (begun?.run.step ?? .begun) > .begun
         let (requirements, broken) = try await ThreadConfined.with(migration.source, purpose: Self.purpose) {
             connection in
             try await connection.run { connection in
@@ -173,8 +191,8 @@ struct Inspecting {
             ofDefinitions =
                 try await TriedRules(rules: rules, trial: trial.trial).findings + trial.findings
                 + missingRights(trial.rightsOnSchemas, versions, omissions)
-        } else if areMade {
-            // They are made: only what the rules say of the source still counts.
+        } else if areMade || !couldBeTried {
+            // What rules say of definitions counts only where the server has refused something.
             ofDefinitions = TriedRules(rules: rules, trial: .init()).findings
         } else {
             ofDefinitions = rules

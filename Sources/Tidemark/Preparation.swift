@@ -28,7 +28,7 @@ struct Preparation {
             }
         }
         if let plan = target.plan { return PlanReport(plan) }
-        return PlanReport(try await newPlan(target: target.identity).plan)
+        return PlanReport(try await newPlan(target: target.identity, nil).plan)
     }
 
     /// Takes the target over, defines its tables where that has not happened yet, and hands the run to `body`.
@@ -46,10 +46,10 @@ struct Preparation {
     ) async throws -> Result {
         try await ThreadConfined.with(migration.target, purpose: "tidemark control") { control in
             let (target, begun) = try await control.run { connection in
-                try (DatabaseIdentity(of: connection), Ledger.run(on: connection))
+                try (DatabaseIdentity(of: connection), BegunRun(on: connection))
             }
             var migration = migration
-            migration.options.omissions.formUnion(begun?.omissions ?? [])
+            migration.options.omissions.formUnion(begun?.run.omissions ?? [])
             return try await Preparation(migration).withSession(on: control, target, begun, for: act, mayCreate, body)
         }
     }
@@ -57,15 +57,16 @@ struct Preparation {
     private func withSession<Result: Sendable>(
         on control: ThreadConfined<Connection>,
         _ target: DatabaseIdentity,
-        _ begun: RunEntry?,
+        _ begun: BegunRun?,
         for act: String,
         _ mayCreate: Bool,
         _ body: (Session) async throws -> Result
     ) async throws -> Result {
         try await control.run { try Self.refuseUnfit(target, $0) }
-        let mayStillFail = (begun?.step ?? .begun) < .keysBuilt
+        let step = begun?.run.step ?? .begun
+        let mayStillFail = step < .keysBuilt
         // Both sides at once: with thousands of tables a catalog takes seconds to read.
-        async let planned = newPlan(target: target, cutting: begun == nil || begun?.step == .begun)
+        async let planned = newPlan(target: target, begun, cutting: step == .begun)
         async let contents = mayStillFail ? control.run { try DatabaseCatalog(of: $0) } : nil
         let (plan, source, access) = try await planned
         try Self.refuseSame(source.identity, target)
@@ -122,8 +123,11 @@ struct Preparation {
     // MARK: Steps
 
     /// A new plan, cut into chunks where asked for (which reads samples of the tables).
+    ///
+    /// What a run has begun with is settled.
     func newPlan(
         target: DatabaseIdentity,
+        _ begun: BegunRun?,
         cutting: Bool = true
     ) async throws -> (plan: Plan, source: DatabaseCatalog, access: Definitions.Access) {
         let (options, omissions) = (migration.options.plan, migration.options.omissions)
@@ -140,7 +144,12 @@ struct Preparation {
                 }
                 var catalog = try DatabaseCatalog(of: connection)
                 if omissions.contains(.tablespaces) { catalog = catalog.withoutTablespaces }
-                var plan = try Planner(source: catalog, target: target, options: options).plan()
+                var plan = try Planner(
+                    source: catalog,
+                    target: target,
+                    options: options,
+                    settled: SettledTables(begun?.relations ?? [], in: catalog)
+                ).plan()
                 if cutting {
                     try RowFilter.refuseUnfit(plan, on: connection)
                     plan = try KeyDistribution(connection).cut(plan)

@@ -196,8 +196,11 @@ struct Verify {
             source: source,
             target: target.identity,
             options: options,
-            begun: known.mapValues(\.treatment),
-            filters: known.compactMapValues(\.filter)
+            settled: SettledTables(
+                treatments: known.mapValues(\.treatment),
+                filters: known.compactMapValues(\.filter),
+                keys: [:]
+            )
         )
         do {
             let unknown = try planner.plan().tables.filter { known[$0.name] == nil }

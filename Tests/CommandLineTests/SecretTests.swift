@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Postgres
 import TestSupport
@@ -99,6 +100,31 @@ import Testing
             ("postgres://me:pw@[::1]:5433/main", "::1:5433/main"),
         ] {
             #expect(try Endpoint(text, side: .source).description == shown)
+        }
+    }
+}
+
+@Suite struct `A secret of the connection` {
+    /// Arguments and environment of a process can be read by others of the same user.
+    @Test func `is given to pg_dump in a file only`() async throws {
+        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
+            let tools = FileManager.default.temporaryDirectory.appending(path: "tidemark-\(UUID())").path
+            defer { try? FileManager.default.removeItem(atPath: tools) }
+            try Command.makeTools(
+                in: tools,
+                running: ["pg_dump": "{ echo \"$@\"; env; } >>\(tools)/seen; cat \"$PGSERVICEFILE\" >>\(tools)/files"]
+            )
+            let secrets = "password=QXZJVKWQ sslpassword=VKWJQZXJ"
+            let command = Command(
+                environment: [
+                    "TIDEMARK_SOURCE": "\(pair.source.conninfo) \(secrets)", "TIDEMARK_TARGET": pair.target.conninfo,
+                ]
+            )
+            let outcome = try await command.run(["precopy", "--pg-bin", tools], killAfter: nil)
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            let seen = try String(contentsOfFile: "\(tools)/seen", encoding: .utf8)
+            #expect(seen.contains("--schema-only") && !seen.contains("QXZJVKWQ") && !seen.contains("VKWJQZXJ"))
+            #expect(try String(contentsOfFile: "\(tools)/files", encoding: .utf8).contains("sslpassword=VKWJQZXJ"))
         }
     }
 }

@@ -19,6 +19,10 @@ import Verification
         CREATE DOMAIN positive AS int CHECK (VALUE > 0);
         """
 
+    private static let comments = """
+        SELECT count(*) FROM pg_description WHERE description IN ('a table', 'a column', 'a check')
+        """
+
     @Test(arguments: [
         ("ALTER TYPE mood ADD VALUE 'bad'", "SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum"),
         ("CREATE OR REPLACE VIEW v AS SELECT id + 1 AS id FROM t", "SELECT pg_get_viewdef('v'::regclass)"),
@@ -73,6 +77,34 @@ import Verification
             #expect(report.outcome == .differs)
             let named = report.verification?.findings.filter { $0.kind == "definition" }.map(\.object) ?? []
             #expect(named.contains(object), "\(named)")
+        }
+    }
+
+    /// `pg_dump` lists what a comment is about in quotes where the name needs them.
+    @Test(arguments: ["plain", "\"user\"", "\"Two words\"", "\"a.b\"", "\"on \"\"ON\"\" x\""])
+    func `keeps the comments of a table that is altered or renamed`(_ name: String) async throws {
+        let schema = """
+            CREATE TABLE \(name) (id int PRIMARY KEY, \(name) int, v varchar(9) DEFAULT 'a',
+                CONSTRAINT \(name) CHECK (\(name) > 0 AND v IN ('a', 'b')));
+            INSERT INTO \(name) VALUES (1, 1);
+            COMMENT ON TABLE \(name) IS 'a table'; COMMENT ON COLUMN \(name).\(name) IS 'a column';
+            COMMENT ON CONSTRAINT \(name) ON \(name) IS 'a check'
+            """
+        for change in [
+            "ALTER TABLE \(name) ADD COLUMN c int", "ALTER TABLE \(name) ALTER \(name) TYPE bigint",
+            "ALTER TABLE \(name) RENAME TO renamed",
+            "ALTER TABLE \(name) RENAME CONSTRAINT \(name) TO renamed",
+            "ALTER TABLE \(name) DROP CONSTRAINT \(name), ADD CONSTRAINT other CHECK (\(name) > -1); COMMENT ON CONSTRAINT other ON \(name) IS 'a check'",
+            "ALTER TABLE \(name) RENAME COLUMN \(name) TO renamed",
+        ] {
+            try await DatabasePair.with(schema) { pair in
+                _ = try await pair.migration().precopy()
+                try await pair.source.run(change)
+                _ = try await pair.migration().precopy()
+                let report = try await pair.migration().cutover()
+                #expect(report.outcome == .done, "\(change): \(report.text)")
+                #expect(try await pair.target.value(Self.comments) == "3", "\(change)")
+            }
         }
     }
 

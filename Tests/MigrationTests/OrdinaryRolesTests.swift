@@ -9,45 +9,47 @@ import Tidemark
 @Suite struct `Ordinary roles` {
     private static let administrator = """
         CREATE SCHEMA ext; GRANT USAGE ON SCHEMA ext TO PUBLIC; CREATE EXTENSION hstore SCHEMA ext;
-        CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION tablefunc SCHEMA ext
+        CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION tablefunc SCHEMA ext;
+        CREATE EXTENSION btree_gist SCHEMA ext
         """
 
     /// `plain_owner` owns the database on both sides; `plain_reader` may read everything on the source.
-    private static func with(
+    static func with(
         _ schema: String,
         reader: String = "plain_reader",
+        owner: String = "plain_owner",
         _ body: (DatabasePair, Migration) async throws -> Void
     ) async throws {
         try await DatabasePair.with { pair in
             for role in ["plain_owner", "plain_other", "plain_reader", "plain_stranger"] {
                 try await pair.createRole(role, "LOGIN")
             }
-            try await pair.createRole("plain_bypasser", "LOGIN BYPASSRLS")
-            try await pair.source.run(
-                "BEGIN; SELECT pg_advisory_xact_lock(2); GRANT pg_read_all_data TO plain_reader, plain_bypasser; COMMIT"
-            )
-            try await pair.target.run(
-                "BEGIN; SELECT pg_advisory_xact_lock(2); GRANT plain_other, plain_bypasser TO plain_owner; COMMIT"
-            )
+            for role in ["plain_bypasser", "plain_forcer"] { try await pair.createRole(role, "LOGIN BYPASSRLS") }
+            for reader in ["plain_reader", "plain_bypasser"] {
+                try await pair.grant("pg_read_all_data", to: reader, on: pair.source)
+            }
+            for role in ["plain_other", "plain_bypasser"] {
+                try await pair.grant(role, to: owner, on: pair.target)
+            }
             for database in [pair.source, pair.target] {
-                try await database.run("ALTER DATABASE \(pair.name) OWNER TO plain_owner")
+                try await database.run("ALTER DATABASE \(pair.name) OWNER TO \(owner)")
                 if try await database.value("SELECT count(*) FROM pg_available_extensions WHERE name = 'tablefunc'")
                     == "1"
                 {
                     try await database.run(administrator)
                 }
                 if try await database.majorVersion() < 15 {
-                    try await database.run("ALTER SCHEMA public OWNER TO plain_owner")
+                    try await database.run("ALTER SCHEMA public OWNER TO \(owner)")
                 }
             }
-            try await pair.source.run("SET ROLE plain_owner; SET search_path = public, ext; \(schema)")
+            try await pair.source.run("SET ROLE \(owner); SET search_path = public, ext; \(schema)")
             let migration = Migration(
                 source: try Endpoint(
                     pair.source.conninfo.replacing("user=postgres", with: "user=\(reader)"),
                     side: .source
                 ),
                 target: try Endpoint(
-                    pair.target.conninfo.replacing("user=postgres", with: "user=plain_owner"),
+                    pair.target.conninfo.replacing("user=postgres", with: "user=\(owner)"),
                     side: .target
                 ),
                 options: pair.migration().options
@@ -81,7 +83,8 @@ import Tidemark
             """
             CREATE TABLE rates (id int PRIMARY KEY, top int); INSERT INTO rates VALUES (1, 100);
             CREATE FUNCTION allowed(int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT $1 <= (SELECT top FROM public.rates WHERE id = 1)';
-            CREATE TABLE asks (id int PRIMARY KEY, v int CHECK (allowed(v))); INSERT INTO asks VALUES (1, 7)
+            CREATE TABLE asks (id int PRIMARY KEY, v int CONSTRAINT c CHECK (allowed(v))); INSERT INTO asks VALUES (1, 7);
+            COMMENT ON CONSTRAINT c ON asks IS 'asked'
             """,
             "CREATE TABLE t (id int PRIMARY KEY); COMMENT ON TABLE t IS 'c'; CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM t",
         ] as [String]
@@ -199,6 +202,45 @@ import Tidemark
             #expect(try await migration.precopy().outcome == .done)
             let cutover = try await migration.cutover()
             #expect(cutover.outcome == .done, "\(cutover.text)")
+        }
+    }
+
+    /// Treatments are fixed by the first precopy: no later command has to repeat them.
+    @Test func `need not say again what is left out because the reader may not see it`() async throws {
+        let schema = """
+            CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE hidden (id int PRIMARY KEY);
+            GRANT SELECT ON t TO plain_stranger
+            """
+        try await Self.with(schema, reader: "plain_stranger") { pair, migration in
+            var excluding = migration
+            excluding.options.plan.treatments[QualifiedName(schema: "public", name: "hidden")] = .excluded
+            #expect(try await excluding.precopy().outcome == .done)
+            try await pair.source.run("ALTER TABLE hidden RENAME TO still_hidden")
+            #expect(try await migration.precopy().outcome == .done)
+            let inspection = try await migration.inspect()
+            #expect(inspection.isClear, "\(inspection.text)")
+            let cutover = try await migration.cutover()
+            #expect(cutover.outcome == .done, "\(cutover.text)")
+        }
+    }
+
+    /// Row security that is forced holds for the owner as well, unless the role may bypass it.
+    @Test func `with BYPASSRLS move tables that force row security`() async throws {
+        let schema = """
+            CREATE TABLE t (id int PRIMARY KEY, tenant text); INSERT INTO t SELECT n, 't' || n % 3 FROM generate_series(1, 900) n;
+            ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+            CREATE POLICY own ON t USING (tenant = current_setting('app.tenant', true));
+            CREATE TABLE of_t (id int PRIMARY KEY, t int REFERENCES t); INSERT INTO of_t SELECT n, n FROM generate_series(1, 900) n;
+            ALTER TABLE of_t ENABLE ROW LEVEL SECURITY; ALTER TABLE of_t FORCE ROW LEVEL SECURITY
+            """
+        try await Self.with(schema, reader: "plain_bypasser", owner: "plain_forcer") { pair, migration in
+            let inspection = try await migration.inspect()
+            #expect(inspection.isClear, "\(inspection.text)")
+            #expect(try await migration.precopy().outcome == .done)
+            try await pair.source.run("UPDATE t SET tenant = 'late' WHERE id % 7 = 0")
+            let cutover = try await migration.cutover()
+            #expect(cutover.outcome == .done, "\(cutover.text)")
+            #expect(try await pair.differingTables() == [])
         }
     }
 

@@ -293,24 +293,31 @@ import Tidemark
     /// VACUUM locks indexes as writers do, and commits no row.
     @Test func `is not denied for a table that is being vacuumed`() async throws {
         let schema =
-            "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('v', 2000) FROM generate_series(1, 600) n"
+            "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('v', 2000) FROM generate_series(1, 2000) n"
         try await DatabasePair.with(schema) { pair in
             _ = try await pair.migration().precopy()
             let endpoint = pair.source.endpoint
             let vacuum = Task.detached {
                 let session = try Connection(to: endpoint, purpose: "vacuum", interrupter: Interrupter())
-                try session.execute("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1")
+                // Some 0.4 s for each of 500 pages: it lasts longer than the slowest cutover.
+                try session.execute(
+                    """
+                    SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1; SET vacuum_cost_page_hit = 10000;
+                    SET vacuum_cost_page_miss = 10000
+                    """
+                )
                 // It is ended below.
                 _ = try? session.execute("VACUUM (DISABLE_PAGE_SKIPPING) public.t")
             }
+            let isLocked: SQL = """
+                DO $$ BEGIN ASSERT EXISTS (SELECT FROM pg_locks WHERE relation = 'public.t_pkey'::regclass
+                                           AND mode = 'RowExclusiveLock'); END $$
+                """
+            while !pair.source.runAtOnce(isLocked) { try await Task.sleep(for: .milliseconds(50)) }
             let migration = pair.migration()
             let locked = Flag()
             let watched = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 guard case .phase("verify definitions") = $0 else { return }
-                let isLocked: SQL = """
-                    DO $$ BEGIN ASSERT EXISTS (SELECT FROM pg_locks WHERE relation = 'public.t_pkey'::regclass
-                                               AND mode = 'RowExclusiveLock'); END $$
-                    """
                 if pair.source.runAtOnce(isLocked) { locked.raise() }
             }
             let report = try await watched.cutover()

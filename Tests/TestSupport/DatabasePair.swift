@@ -88,6 +88,22 @@ package struct DatabasePair: Sendable {
         }
     }
 
+    /// Makes a role of one of the servers a member of others, all of which are the servers' and not this test's.
+    ///
+    /// - Parameters:
+    ///   - roles: Their names, with commas in between.
+    ///   - member: Who becomes a member.
+    ///   - database: Any of that server.
+    package func grant(_ roles: String, to member: String, on database: TestDatabase) async throws {
+        try await database.run(
+            """
+            DO $$ BEGIN GRANT \(roles) TO \(member);
+            EXCEPTION WHEN unique_violation OR internal_error THEN NULL; -- another test did so in the same instant
+            END $$
+            """
+        )
+    }
+
     /// A migration with chunks so small that a few thousand rows make many.
     package func migration(
         chunkBytes: Int = 64 << 10,

@@ -21,6 +21,9 @@ SELECT con.oid::bigint AS oid,
              AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid >= 16384
              AND (p.provolatile <> 'i' OR p.prosrc ~* '\mfrom\M'
                   OR pg_catalog.to_jsonb(p) ->> 'prosqlbody' IS NOT NULL)) AS may_read_tables,
+       (SELECT x.description FROM pg_catalog.pg_description x
+        WHERE x.objoid = con.oid AND x.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+          AND x.objsubid = 0) AS comment,
        rn.nspname AS referenced_schema,
        rt.relname AS referenced_table
 FROM pg_catalog.pg_constraint con

@@ -18,6 +18,9 @@ WITH members AS (SELECT x.classid, x.objid FROM pg_catalog.pg_depend x WHERE x.d
          WHERE (p.proleakproof OR (NOT l.lanpltrusted AND l.lanname <> 'sql' AND p.prokind <> 'a'))
            AND n.oid IN (SELECT oid FROM own_schemas)
            AND NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND m.objid = p.oid)
+           -- A range type brings its constructors along.
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                           WHERE x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND x.objid = p.oid AND x.deptype = 'i')
          UNION ALL
          SELECT 'operator class', NULL, pg_catalog.format('%I.%I', n.nspname, o.opcname)
          FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace
@@ -79,7 +82,11 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                        GROUP BY d.refobjid) s
                  JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid), '[]'::json) AS roles,
        -- Everything that belongs to the bootstrap superuser is not in pg_shdepend.
-       EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = 10 AND c.relnamespace IN (SELECT oid FROM own_schemas)) AS has_objects_of_bootstrap,
+       EXISTS (SELECT FROM pg_catalog.pg_class c
+               WHERE c.relowner = 10 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+                 AND c.relnamespace IN (SELECT oid FROM own_schemas)
+                 AND NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid))
+           AS has_objects_of_bootstrap,
        pg_catalog.pg_get_userbyid(10)::text AS bootstrap_role,
        EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public' AND n.nspowner = 10) AS bootstrap_owns_public,
        coalesce((SELECT pg_catalog.json_agg(DISTINCT t.spcname)

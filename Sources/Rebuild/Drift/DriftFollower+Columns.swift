@@ -42,24 +42,7 @@ extension DriftFollower {
             let alteration = TableAlteration(from: table, to: table, isEmpty: false)
             for statement in alteration.attributes(of: there) { try connection.execute(statement) }
         }
-        let names = Set(touched.map(\.qualifiedName))
-        let ours = checks(source.constraints, of: names)
-        let theirs = checks(try connection.query(Constraint.self, CatalogQuery.constraints), of: names)
-        for check in theirs.values where ours[check.name(on: check.tableQualifiedName)]?.definition != check.definition
-        {
-            guard check.isLocal else { continue }
-            try connection.execute(
-                "ALTER TABLE \(check.tableQualifiedName) DROP CONSTRAINT \(Identifier(check.name))"
-            )
-        }
-    }
-
-    func checks(_ constraints: [Constraint], of tables: Set<QualifiedName>) -> [ServerText: Constraint] {
-        let checks = constraints.filter { $0.kind == "c" && tables.contains($0.tableQualifiedName) }
-        return Dictionary(
-            checks.map { ($0.name(on: $0.tableQualifiedName), $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        try reconcileChecks(of: Set(touched.map(\.qualifiedName)))
     }
 
     func attach() throws {
@@ -120,10 +103,6 @@ extension DriftFollower {
             )
         }
     }
-}
-
-extension Constraint {
-    func name(on table: QualifiedName) -> ServerText { ServerText("\(table.quoted) \(Identifier(name).quoted)") }
 }
 
 extension Column {

@@ -84,11 +84,9 @@ extension DriftFollower {
                 case _ where entry.isView: return true
                 case "SEQUENCE", "SEQUENCE OWNED BY": return try !isThere(entry.qualifiedName)
                 case "COMMENT":
-                    // TABLE t, COLUMN t.c: gone with what it was about, or made under its new name.
-                    return names.contains { name in
-                        name.schema == entry.schema
-                            && (entry.subject == name.name || entry.subject.begins(with: name.name + "."))
-                    }
+                    // Gone with what it was about, or made under its new name.
+                    if let commented = entry.commentedConstraint, try isGone(commented) { return true }
+                    return entry.subject.map(names.contains) ?? false
                 default: return false
                 }
             }

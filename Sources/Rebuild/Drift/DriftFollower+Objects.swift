@@ -90,17 +90,7 @@ extension DriftFollower {
         }
         for (name, check) in checks(source.constraints, of: names).sorted(by: { $0.key < $1.key })
         where theirs[name] == nil && check.isLocal {
-            let addition: SQL = "ALTER TABLE \(check.tableQualifiedName) ADD CONSTRAINT \(Identifier(check.name))"
-            wanted.append(
-                NewObject(
-                    table: check.tableQualifiedName,
-                    stage: .rowConstraint,
-                    kind: "check constraint",
-                    name: check.name,
-                    statements: ["\(addition) \(SQL(trusted: check.definition))"],
-                    bytes: 0
-                )
-            )
+            wanted.append(.check(check))
         }
         try ledger.replaceRowConstraints(of: names, with: wanted)
     }
