@@ -52,7 +52,9 @@ extension ServerText {
     /// doubled, or up to the next blank or dot; 0 where there is none.
     var lengthOfIdentifier: Int {
         let quote = UInt8(ascii: "\"")
-        guard utf8.first == quote else { return utf8.prefix { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: ".") }.count }
+        guard utf8.first == quote else {
+            return utf8.prefix { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: ".") }.count
+        }
         let bytes = Array(utf8)
         var place = 1
         while place < bytes.count {

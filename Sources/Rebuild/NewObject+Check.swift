@@ -6,6 +6,7 @@ extension NewObject {
     /// A CHECK that is added once its table's rows are complete, with the comment it has.
     ///
     /// - Parameter check: The source's.
+    /// - Returns: What is to be built.
     static func check(_ check: Constraint) -> NewObject {
         let addition: SQL = "ALTER TABLE \(check.tableQualifiedName) ADD CONSTRAINT \(Identifier(check.name))"
         return NewObject(

@@ -94,6 +94,7 @@ package struct DatabasePair: Sendable {
     ///   - roles: Their names, with commas in between.
     ///   - member: Who becomes a member.
     ///   - database: Any of that server.
+    /// - Throws: Whatever the server says, if it is not that it has been done.
     package func grant(_ roles: String, to member: String, on database: TestDatabase) async throws {
         try await database.run(
             """
