@@ -125,6 +125,15 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "UnitTests",
+            dependencies: [
+                "TestSupport", "TidemarkCLI", "Tidemark", "Report", "Verification", "Rebuild", "Ledger", "Planning",
+                "Catalog", "Postgres",
+            ],
+            exclude: ["Golden"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "PostgresTests", dependencies: ["TestSupport", "Postgres"], swiftSettings: strict),
         .testTarget(
             name: "PlanningTests",
