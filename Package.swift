@@ -129,7 +129,7 @@ let package = Package(
             name: "UnitTests",
             dependencies: [
                 "TestSupport", "TidemarkCLI", "Tidemark", "Report", "Verification", "Rebuild", "Ledger", "Planning",
-                "Catalog", "Postgres",
+                "Catalog", "Postgres", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["Golden"],
             swiftSettings: strict
