@@ -1,4 +1,4 @@
--- One large table as applications keep them, with a key, three indexes and a foreign key. Variable: rows.
+-- One large table, as applications have it, with a key, three indexes and a foreign key. Variable: rows.
 CREATE TABLE account (id int PRIMARY KEY, name text NOT NULL);
 INSERT INTO account SELECT n, 'account ' || n FROM generate_series(1, 10000) n;
 CREATE TABLE events (

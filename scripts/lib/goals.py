@@ -1,6 +1,6 @@
 """Measures whole jobs of tidemark and of its peers, one after the other on the same data, and compares medians with the goals.
 
-Started by Benchmarks/goals, which starts the servers. Nothing but Python's own library is needed.
+Benchmarks/goals starts the servers and then this program. It needs only Python's standard library.
 """
 
 import argparse
@@ -57,7 +57,7 @@ class Bench:
     # Measuring
 
     def measure(self, name, *steps):
-        """Runs shell commands one after the other; keeps seconds, the client's CPU and memory, and the CPU of the machine."""
+        """Runs shell commands in turn and records seconds, the client's CPU and memory, and the CPU of the whole machine."""
         self.psql("target", "postgres", "CHECKPOINT")
         machine, start = machine_cpu(), time.monotonic()
         client, memory = 0.0, 0
@@ -103,7 +103,7 @@ class Bench:
         self.samples.setdefault(f"{name}: size", []).append({"seconds": size / 1e6})
 
     def raw(self):
-        """What psql can do: rows through two binary pipes, then index builds two at a time, then ANALYZE."""
+        """Copies with psql alone: rows through two binary pipes, then index builds two at a time, then ANALYZE."""
         self.fresh("raw")
         source, target, psql = self.uri("source", DATABASE), self.uri("target", "raw"), self.tool("psql")
         middle = self.psql("source", DATABASE, "SELECT max(id) / 2 FROM events")
@@ -154,7 +154,7 @@ class Bench:
         )
 
     def night(self, name, into, treatment=None, updates=True, percent=1.0, rows=None):
-        """Days ahead: base, keys, indexes, proof. Then the delta, and the night."""
+        """Measures base, keys and indexes, then the proof ahead, then a delta and the cutover."""
         self.fresh(into)
         config = self.scratch / "tidemark.yaml"
         config.write_text(f"tables:\n  public.events:\n    treatment: {treatment}\n" if treatment else "")
@@ -173,14 +173,14 @@ class Bench:
     def write_delta(self, updates, percent, rows):
         changed = int(rows * percent / 100)
         written = changed * 4 // 5 if updates else changed
-        # As events.sql makes them: smaller rows would find room in old pages.
+        # As large as in events.sql: smaller rows would fit into old pages.
         commands = [
             "INSERT INTO events (account_id, kind, payload, body, amount, created_at) "
             "SELECT 1 + n % 10000, 'new', jsonb_build_object('ip', '10.0.0.1', 'n', n, 'tags', ARRAY[n % 10, n % 100]), "
             f"repeat('lorem ipsum ', (n % 7)::int), 1, now() FROM generate_series(1, {written}) n"
         ]
         if updates:
-            # The newest rows change most: spread over a tenth of the table.
+            # Updates are spread over the newest tenth of the table, as newest rows change most.
             commands.append(
                 "UPDATE events SET body = 'updated' WHERE id IN "
                 f"(SELECT (random() * {rows} / 10)::bigint + {rows} * 9 / 10 FROM generate_series(1, {changed - written}))"
@@ -236,7 +236,7 @@ class Bench:
         self.psql("source", "postgres", f"DROP DATABASE {database}")
 
     def growth(self):
-        """A table, and the same 16 times as large, with the same delta."""
+        """Measures the cutover of a table, and of one 16 times as large, with the same delta."""
         for treatment in ["append_only", "immutable_below"]:
             for size in [1, 16]:
                 database, rows = f"growth_{size}", self.options.rows // 20 * size
@@ -268,7 +268,7 @@ class Bench:
 
     def large(self):
         rows = 20_000_000
-        print(f"making {rows} events", file=sys.stderr)
+        print(f"creating {rows} events", file=sys.stderr)
         self.psql("source", "postgres", f"CREATE DATABASE {DATABASE}")
         self.psql("source", DATABASE, variables=[f"rows={rows}"], file=HERE / "events.sql")
         for number in range(1, self.options.rounds + 1):
@@ -285,7 +285,7 @@ class Bench:
             start = time.monotonic()
             subprocess.run([self.options.tidemark, "--help"], check=True, stdout=subprocess.DEVNULL)
             self.samples.setdefault("help", []).append({"seconds": time.monotonic() - start})
-        print(f"making {self.options.rows} events", file=sys.stderr)
+        print(f"creating {self.options.rows} events", file=sys.stderr)
         self.psql("source", "postgres", f"CREATE DATABASE {DATABASE}")
         self.psql("source", DATABASE, variables=[f"rows={self.options.rows}"], file=HERE / "events.sql")
         for number in range(1, self.options.rounds + 1):
@@ -301,7 +301,7 @@ class Bench:
             if number <= 3:
                 self.many_tables()
 
-    # What came of it
+    # Results
 
     def rows_of_table(self):
         def ratio(theirs, *ours):
@@ -344,7 +344,7 @@ class Bench:
         return max(self.median(name, "memoryMB") or 0 for name in names)
 
     def with_others(self):
-        """The large case is measured by itself, and told in one table with all others."""
+        """Adds the other file's samples: the large case is measured separately and shown in one table with the other jobs."""
         other = {"goals": "large", "large": "goals"}.get(self.options.name)
         file = ROOT / "Benchmarks" / "results" / f"{other}.json"
         others = json.loads(file.read_text()) if other and file.exists() else {}
@@ -399,10 +399,10 @@ def goal(row):
 
 
 def machine_cpu():
-    """Seconds all processors have worked since the machine started."""
+    """Returns the CPU seconds of all processors since the machine started."""
     with open("/proc/stat") as stat:
         fields = [int(field) for field in stat.readline().split()[1:]]
-    # Without idle and iowait; guests are counted as user already.
+    # Without idle and iowait; user already includes guests.
     return sum(fields[:3] + fields[5:8]) / os.sysconf("SC_CLK_TCK")
 
 
@@ -411,7 +411,7 @@ def folder_bytes(folder):
 
 
 def plot(table):
-    """Bars of the ratios, a mark at each goal; on a logarithmic scale, for a night is tens of times shorter."""
+    """Draws the ratios as bars with a mark at each goal, on a logarithmic scale because their goals reach 100."""
     import math
     from html import escape
 
@@ -432,7 +432,7 @@ def plot(table):
         kind = "met" if is_met(row) else "missed"
         parts.append(f'<text class="case" x="{left - 12}" y="{y + 15}">{escape(row["case"])}</text>')
         parts.append(f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{max(1, end - start):.1f}" height="{height}"/>')
-        # Beside the goal's mark, not under it.
+        # Next to the goal's mark, not under it.
         mark = x(row["goal"]) if row["goal"] else None
         label = max(end, mark) if mark and -4 < mark - end < 40 else end
         parts.append(f'<text class="value" x="{label + 6:.1f}" y="{y + 15}">{row["value"]:.2f}</text>')

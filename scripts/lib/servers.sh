@@ -1,10 +1,10 @@
-# Throwaway PostgreSQL servers: sourced by the scripts beside it, not run by itself.
+# Throwaway PostgreSQL servers. Sourced by scripts, not run on its own.
 #
-# Everything lives in one temporary folder that is removed when the script ends, however it ends.
+# Everything is in one temporary folder, which is removed when the script ends in any way but SIGKILL.
 
 SERVERS_DIR=
 
-# pg_bin: the folder of the newest installed server, or of the one PG_BIN names.
+# pg_bin: prints the folder of the newest installed server's programs, or PG_BIN if set.
 pg_bin() {
     if [ -n "${PG_BIN:-}" ]; then
         echo "$PG_BIN"
@@ -15,8 +15,8 @@ pg_bin() {
     fi
 }
 
-# pg_with_extensions BIN FOLDER: programs like those in BIN, of a server that also has the extensions in FOLDER; nothing is
-# added to the installation. Only where it is laid out as Debian's: elsewhere it is BIN.
+# pg_with_extensions BIN FOLDER: prints a folder of programs like those in BIN, of a server that also has the extensions in
+# FOLDER. Adds nothing to the installation. If that is not laid out like Debian's, prints BIN.
 pg_with_extensions() {
     local bin=$1 folder=$2 major root file
     major=$(basename "$(dirname "$bin")")
@@ -27,7 +27,7 @@ pg_with_extensions() {
     root=$SERVERS_DIR/with-extensions
     if [ ! -d "$root" ]; then
         mkdir -p "$root/lib/postgresql/$major" "$root/share/postgresql/$major/extension"
-        # A server looks for its files from where its program really is.
+        # A server looks for its files relative to the real path of its program.
         cp -r "$bin" "$root/lib/postgresql/$major/bin"
         ln -s "/usr/lib/postgresql/$major/lib" "$root/lib/postgresql/$major/lib"
         for file in "/usr/share/postgresql/$major"/*; do
@@ -40,7 +40,7 @@ pg_with_extensions() {
     echo "$root/lib/postgresql/$major/bin"
 }
 
-# as_postgres COMMAND...: PostgreSQL refuses to run as root.
+# as_postgres COMMAND...: runs it as the user postgres if this is root, because PostgreSQL refuses to run as root.
 as_postgres() {
     if [ "$(id -u)" = 0 ]; then
         setpriv --reuid=postgres --regid=postgres --clear-groups "$@"
@@ -49,7 +49,7 @@ as_postgres() {
     fi
 }
 
-# free_port: a TCP port nobody listens on, on the loopback interface; below those that outgoing connections are given.
+# free_port: prints a free TCP port of the loopback interface, below the range of outgoing connections.
 free_port() {
     local port
     while :; do
@@ -59,11 +59,11 @@ free_port() {
     echo "$port"
 }
 
-# servers_begin: makes the folder and arranges for everything to be taken down.
+# servers_begin: creates the folder, and sets the traps that stop the servers and remove it.
 servers_begin() {
     local base=/dev/shm
     servers_sweep "$base" "${TMPDIR:-/tmp}"
-    # Memory makes tests fast; a folder on disk serves larger data, and a machine that has little to spare.
+    # Memory makes tests fast. On disk: with SERVERS_ON_DISK=1, or with less than 8 GB of available memory.
     [ "${SERVERS_ON_DISK:-}" = 1 ] || [ ! -w "$base" ] || ! memory_spares 8 && base=${TMPDIR:-/tmp}
     SERVERS_DIR=$(mktemp -d "$base/tidemark-servers-XXXXXX")
     chmod 755 "$SERVERS_DIR"
@@ -87,7 +87,7 @@ servers_remove() {
     rm -rf "$1"
 }
 
-# servers_sweep FOLDER...: removes what killed scripts have left there; in memory it would take the next ones' room.
+# servers_sweep FOLDER...: removes what killed scripts left there, which would use up memory.
 servers_sweep() {
     local base left owner
     for base in "$@"; do
@@ -99,12 +99,12 @@ servers_sweep() {
     done
 }
 
-# memory_spares GIGABYTES: whether the machine says that it has as much free.
+# memory_spares GIGABYTES: succeeds if at least that much memory is available.
 memory_spares() {
     [ "$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || echo 0)" -ge "$1" ]
 }
 
-# server_start NAME PORT [SETTING=VALUE...]: a server with the superuser postgres, reached by the loopback interface.
+# server_start NAME PORT [SETTING=VALUE...]: starts a server with the superuser postgres on the loopback interface.
 server_start() {
     local name=$1 port=$2 bin dir setting options
     shift 2
@@ -118,7 +118,7 @@ server_start() {
     if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; fi
     as_postgres "$bin/initdb" --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
         --pgdata="$dir/data" >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; return 1; }
-    # Transaction ids beyond 2^32, as on every old and busy server: code that compares 32-bit with 64-bit ids fails there.
+    # Transaction ids beyond 2^32, as on an old and busy server, to find code that compares 32-bit with 64-bit ids.
     if [ -n "${SERVER_EPOCH:-}" ]; then as_postgres "$bin/pg_resetwal" --epoch="$SERVER_EPOCH" "$dir/data" >/dev/null; fi
     if ! (cd "$dir" && as_postgres "$bin/pg_ctl" --silent --wait --timeout=60 --pgdata="$dir/data" --log="$dir/server.log" \
         --options="$options" start); then
@@ -127,7 +127,7 @@ server_start() {
     fi
 }
 
-# standby_make NAME PRIMARY_PORT: a copy of a running server that will follow it.
+# standby_make NAME PRIMARY_PORT: creates a standby of a running server.
 standby_make() {
     local dir=$SERVERS_DIR/$1
     mkdir "$dir"
@@ -136,7 +136,7 @@ standby_make() {
         --checkpoint=fast --pgdata="$dir/data"
 }
 
-# standby_start NAME PORT: limits must be no lower than the primary's.
+# standby_start NAME PORT: starts it. Its limits must not be lower than the primary's.
 standby_start() {
     local dir=$SERVERS_DIR/$1
     (cd "$dir" && as_postgres "$(pg_bin)/pg_ctl" --silent --wait --pgdata="$dir/data" --log="$dir/server.log" \

@@ -12,7 +12,7 @@ INSERT INTO accounts_book
 SELECT n, 'customer ' || n, 'c' || n || '@example.org', timestamptz '2020-01-01' + n * interval '7 minutes'
 FROM generate_series(1, 50000) n;
 
--- The huge one: grows at the end, and is changed everywhere.
+-- The largest table: grows at the end, and is changed everywhere.
 CREATE TABLE events (
     id bigserial PRIMARY KEY,
     account_id integer NOT NULL REFERENCES accounts_book,
@@ -51,7 +51,7 @@ INSERT INTO visits (at, path, took)
 SELECT timestamptz '2024-01-01' + n * interval '4 minutes', '/page/' || n % 977, random()
 FROM generate_series(1, :rows / 8) n;
 
--- A uuid key: its rows lie on disk in no order of the key.
+-- A uuid key: the rows on disk are not in the order of the key.
 CREATE TABLE orders (
     order_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     number bigint NOT NULL UNIQUE,
@@ -65,7 +65,7 @@ SELECT n, 1 + n % 50000, (enum_range(NULL::order_state))[1 + n % 4], jsonb_build
 FROM generate_series(1, :rows / 10) n;
 CREATE INDEX orders_account ON orders (account_id);
 
--- Small, and without a key.
+-- Small; the second one has no key.
 CREATE TABLE "Settings" ("key" text PRIMARY KEY, value text, CHECK ("key" <> ''));
 INSERT INTO "Settings" SELECT 'setting ' || n, md5(n::text) FROM generate_series(1, 200) n;
 CREATE TABLE deliveries_log (line text);

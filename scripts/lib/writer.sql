@@ -1,4 +1,4 @@
--- One transaction of the shop: a few events, a change and a deletion somewhere in the old range.
+-- One transaction of the shop: a few new events, and changes and a deletion among old rows.
 \set account random(1, 50000)
 \set old random(1, 1000000)
 BEGIN;
