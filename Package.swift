@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// One list for every target of ours; a target that needs less says why beside it.
+/// The settings of every target; a target that needs less gives the reason next to it.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -28,14 +28,14 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        // Without its Foundation trait: the engine hands over bytes and strings only.
+        // Without its Foundation trait: the engine passes bytes and strings only.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
-        // From here on an import only ever points to a target further up this list.
+        // From here on an import only points to a target further up this list.
         .target(name: "Postgres", dependencies: ["CLibpq"], swiftSettings: strict),
         .target(
             name: "Catalog",
@@ -102,7 +102,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        // Named apart from the library `Tidemark`: two modules that differ in case only
+        // Not called `tidemark`: two modules whose names differ only in case
         // would share a folder on a case-insensitive disk. The product is `tidemark`.
         .executableTarget(
             name: "TidemarkCLI",
@@ -115,7 +115,7 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // What tests share: two real servers, a pair of databases per test, the built command. No product has it.
+        // What tests share: two real servers, a pair of databases per test, the built command. In no product.
         .target(
             name: "TestSupport",
             dependencies: [
@@ -189,7 +189,7 @@ let package = Package(
     ]
 )
 
-// Only where they are asked for: nobody else has to fetch and build a benchmark package.
+// Only on request, so that a normal build does not fetch and build a benchmark package.
 if Context.environment["TIDEMARK_BENCHMARKS"] != nil {
     package.dependencies.append(.package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
     package.targets.append(

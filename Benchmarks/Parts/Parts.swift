@@ -4,10 +4,9 @@ import Foundation
 import Planning
 import Postgres
 
-/// The parts that decide over the client's share of the work, each by itself: per 64 MB of rows, or per 20,000 chunks.
+/// The parts of the client's work, each measured separately, per 64 MB of rows or per 20,000 chunks.
 ///
-/// COPY is relayed between two real servers, named as for the tests (`scripts/with-postgres`); without them it is left
-/// out.
+/// COPY is relayed between two real servers, named as for the tests (`scripts/with-postgres`), and skipped without them.
 let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration.metrics = [.wallClock, .cpuTotal, .instructions, .peakMemoryResident]
     Benchmark.defaultConfiguration.maxDuration = .seconds(5)

@@ -1,6 +1,6 @@
 import Postgres
 
-/// Rows from one server to the other, as a chunk's base is brought.
+/// A COPY of rows from one server to the other, as for a chunk's base.
 final class Relay {
     private let source: Connection
     private let target: Connection

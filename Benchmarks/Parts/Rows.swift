@@ -1,7 +1,7 @@
 import Archive
 import Foundation
 
-/// 64 MB of lines as COPY has them, always the same.
+/// 64 MB of lines of COPY text, the same in every run.
 struct Rows: Sendable {
     static let shared = Rows()
 
@@ -43,7 +43,7 @@ struct Rows: Sendable {
     }
 }
 
-/// A folder that goes with what was done in it.
+/// A temporary folder, removed after use.
 enum Scratch {
     static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("parts-\(UUID().uuidString)")
