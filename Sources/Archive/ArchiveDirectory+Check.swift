@@ -27,7 +27,7 @@ extension ArchiveDirectory {
             throw ArchiveError(
                 .damaged,
                 chunk.written.first.map { "\(folder)/\($0.name)" } ?? folder,
-                "the rows of \(table.qualifiedName) \(chunk.range) are not those that were read: their fingerprint is another"
+                "the rows of \(table.qualifiedName) \(chunk.range) differ from the manifest: fingerprint mismatch"
             )
         }
     }

@@ -16,7 +16,7 @@ extension ArchiveDirectory {
         let descriptor = try KnownFile.open(path)
         defer { try? descriptor.close() }
         let size = try KnownFile.size(descriptor, path)
-        guard size <= longestDocument else { throw ArchiveError(.damaged, path, "is longer than any manifest") }
+        guard size <= longestDocument else { throw ArchiveError(.damaged, path, "is too large for a manifest") }
         var bytes = Data(count: size)
         do {
             var filled = 0
@@ -32,19 +32,19 @@ extension ArchiveDirectory {
         }
         // The version first: of another one nothing else is known.
         guard let version = try? JSONDecoder().decode(Versioned.self, from: bytes) else {
-            throw ArchiveError(.damaged, path, "is no document of an archive")
+            throw ArchiveError(.damaged, path, "is not a document of an archive")
         }
         guard version.format == Manifest.formatVersion else {
             throw ArchiveError(
                 .refused,
                 path,
-                "is of format \(version.format), this tidemark knows \(Manifest.formatVersion)"
+                "has format \(version.format); this tidemark reads format \(Manifest.formatVersion)"
             )
         }
         do {
             return (try JSONDecoder().decode(Value.self, from: bytes), SHA256.hash(data: bytes).hexadecimal)
         } catch {
-            throw ArchiveError(.damaged, path, "cannot be understood: \(error)")
+            throw ArchiveError(.damaged, path, "cannot be decoded: \(error)")
         }
     }
 
@@ -98,7 +98,7 @@ extension ArchiveDirectory {
 
     static func makeFolder(_ path: String) throws {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw ArchiveError(.failed, path, "cannot be made: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, path, "cannot be created: \(Errno(rawValue: errno))")
         }
         let parent = FilePath(path).removingLastComponent()
         // Where the folder above may not be read, its owner has to see to it.

@@ -52,8 +52,8 @@ package struct ArchiveDirectory: Sendable {
             throw ArchiveError(
                 .refused,
                 path,
-                "is no archive: it has no \(headerName)",
-                hint: "tidemark dump makes one"
+                "is not an archive: \(headerName) is missing",
+                hint: "create one with tidemark dump"
             )
         }
         let header: Header = try document(file, versioned: \.format).value
@@ -76,8 +76,8 @@ package struct ArchiveDirectory: Sendable {
                     throw ArchiveError(
                         .refused,
                         path,
-                        "is not empty and no archive",
-                        hint: "give a folder that is not there yet"
+                        "is not empty and is not an archive",
+                        hint: "give a folder that does not exist yet"
                     )
                 }
                 let header = Header(format: Manifest.formatVersion, archive: UUID().uuidString, createdAt: now)
@@ -87,7 +87,7 @@ package struct ArchiveDirectory: Sendable {
         } catch let error as ArchiveError {
             throw error
         } catch {
-            throw ArchiveError(.failed, path, "cannot be looked into: \(error)")
+            throw ArchiveError(.failed, path, "cannot be listed: \(error)")
         }
     }
 
@@ -124,7 +124,12 @@ package struct ArchiveDirectory: Sendable {
             guard errno == EWOULDBLOCK else {
                 throw ArchiveError(.failed, file, "cannot be locked: \(Errno(rawValue: errno))")
             }
-            throw ArchiveError(.refused, path, "another tidemark is writing to it", hint: "wait for it, or stop it")
+            throw ArchiveError(
+                .refused,
+                path,
+                "another tidemark is writing to it",
+                hint: "wait until it ends, or stop it"
+            )
         }
         return try await body()
     }
@@ -146,8 +151,8 @@ package struct ArchiveDirectory: Sendable {
             throw ArchiveError(
                 .refused,
                 path,
-                "has no generation \(last), the last one is \(generations.count - 1)",
-                hint: "tidemark archive list \(path)"
+                "has no generation \(last); the last one is \(generations.count - 1)",
+                hint: "tidemark archive list --archive \(path)"
             )
         }
         try refuseGaps(after: generations.count, isWhole: last == nil)
@@ -170,19 +175,19 @@ package struct ArchiveDirectory: Sendable {
             throw ArchiveError(
                 .damaged,
                 file,
-                "is of archive \(manifest.archive), generation \(manifest.generation), and lies where generation \(number) of \(header.archive) belongs"
+                "belongs to archive \(manifest.archive), generation \(manifest.generation); expected archive \(header.archive), generation \(number)"
             )
         }
         guard manifest.previous == previous?.sha256 else {
             throw ArchiveError(
                 .damaged,
                 file,
-                "does not follow the manifest of generation \(number - 1): that is another one"
+                "does not follow the manifest of generation \(number - 1) that is there: its SHA-256 differs"
             )
         }
         var names: Set<String> = []
         for entry in manifest.files where !names.insert(entry.name).inserted {
-            throw ArchiveError(.damaged, file, "names \(entry.name) twice")
+            throw ArchiveError(.damaged, file, "lists \(entry.name) twice")
         }
         let before = Dictionary(
             (previous?.manifest.tables ?? []).map { ($0.qualifiedName, $0.chunks.map(\.range)) },
@@ -193,7 +198,7 @@ package struct ArchiveDirectory: Sendable {
                 throw ArchiveError(
                     .damaged,
                     file,
-                    "tells of changes to chunks of \(table.qualifiedName) that the generation before does not have"
+                    "contains changes to chunks of \(table.qualifiedName) that the previous generation does not have"
                 )
             }
         }
@@ -204,7 +209,7 @@ package struct ArchiveDirectory: Sendable {
         guard isWhole, let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return }
         for name in names.sorted() where name.utf8.starts(with: "generation-".utf8) {
             guard let number = Int(name.dropFirst("generation-".count)), number > count else { continue }
-            throw ArchiveError(.damaged, "\(path)/\(name)", "is there, and generation \(count) before it is not whole")
+            throw ArchiveError(.damaged, "\(path)/\(name)", "exists, but generation \(count) before it is incomplete")
         }
     }
 }

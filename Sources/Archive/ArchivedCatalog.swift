@@ -43,7 +43,7 @@ package struct ArchivedCatalog: Sendable, Codable {
         do {
             self = try JSONDecoder().decode(Self.self, from: document)
         } catch {
-            throw ArchiveError(.damaged, file, "cannot be understood: \(error)")
+            throw ArchiveError(.damaged, file, "cannot be decoded: \(error)")
         }
         try checkNumbers(in: file)
     }

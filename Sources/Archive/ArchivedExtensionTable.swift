@@ -45,7 +45,7 @@ package struct ArchivedExtensionTable: Sendable, Codable {
             throw ArchiveError(
                 .damaged,
                 folder,
-                "the rows of \(table.qualifiedName) are not those that were read: their fingerprint is another"
+                "the rows of \(table.qualifiedName) differ from the manifest: fingerprint mismatch"
             )
         }
     }

@@ -26,7 +26,7 @@ package struct ChunkRows {
             throw ArchiveError(
                 .damaged,
                 generations.last?.folder ?? "",
-                "nowhere holds all of \(table.qualifiedName) \(range)"
+                "no generation contains all rows of \(table.qualifiedName) \(range)"
             )
         }
         sources = chunks.indices[base...].flatMap { index in
@@ -39,7 +39,7 @@ package struct ChunkRows {
             throw ArchiveError(
                 .damaged,
                 generations.last?.folder ?? "",
-                "the key of \(table.qualifiedName) is not among its columns"
+                "the key of \(table.qualifiedName) has columns that its files do not contain"
             )
         }
     }

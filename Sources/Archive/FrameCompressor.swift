@@ -34,7 +34,7 @@ final class FrameCompressor {
         isThreaded = compression.threads > 0
         for _ in 0..<max(1, compression.threads) {
             guard let context = ZSTD_createCCtx() else {
-                throw ArchiveError(.failed, "zstd", "there is no memory for it")
+                throw ArchiveError(.failed, "zstd", "out of memory")
             }
             lanes.append(Lane(context: context))
             let parameters = [
@@ -65,7 +65,7 @@ final class FrameCompressor {
         try check(ZSTD_compressStream2(context, &none, &input, ZSTD_e_continue))
         input.size = bytes.count
         try check(ZSTD_compressStream2(context, &none, &input, ZSTD_e_end))
-        guard input.pos == input.size else { throw ArchiveError(.failed, "zstd", "zstd did not take a whole frame") }
+        guard input.pos == input.size else { throw ArchiveError(.failed, "zstd", "zstd did not accept a whole frame") }
         next = (next + 1) % lanes.count
     }
 

@@ -29,7 +29,7 @@ package final class FrameReader {
     /// - Parameter body: Takes a piece; rows may be cut.
     /// - Throws: ``ArchiveError`` if anything is not as the manifest tells, and what `body` throws.
     package func read(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        guard let context = ZSTD_createDCtx() else { throw ArchiveError(.failed, file.path, "no memory for zstd") }
+        guard let context = ZSTD_createDCtx() else { throw ArchiveError(.failed, file.path, "out of memory for zstd") }
         defer { ZSTD_freeDCtx(context) }
         _ = try check(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, Self.windowLog))
         let output = UnsafeMutableRawBufferPointer.allocate(byteCount: ZSTD_DStreamOutSize(), alignment: 64)
@@ -51,7 +51,7 @@ package final class FrameReader {
                     throw ArchiveError(
                         .damaged,
                         file.path,
-                        "holds more than the \(entry.contentBytes) bytes the manifest tells"
+                        "contains more than the \(entry.contentBytes) bytes in the manifest"
                     )
                 }
                 let content = UnsafeRawBufferPointer(rebasing: output[..<out.pos])
@@ -64,7 +64,7 @@ package final class FrameReader {
             throw ArchiveError(
                 .damaged,
                 file.path,
-                "holds \(contentBytes) bytes, \(rows) rows, \(frames) frames; the manifest tells of \(entry.contentBytes), \(entry.rows), \(entry.frames)"
+                "contains \(contentBytes) bytes, \(rows) rows, \(frames) frames; the manifest has \(entry.contentBytes), \(entry.rows), \(entry.frames)"
             )
         }
     }
@@ -134,11 +134,15 @@ package final class KnownFile {
         self.entry = entry
         path = "\(folder)/\(entry.name)"
         guard Self.isName(entry.name) else {
-            throw ArchiveError(.damaged, folder, "the manifest names a file '\(entry.name)', which no archive has")
+            throw ArchiveError(
+                .damaged,
+                folder,
+                "the manifest lists a file '\(entry.name)', which is not a name an archive uses"
+            )
         }
         descriptor = try Self.open(path)
         guard try Self.size(descriptor, path) == entry.bytes else {
-            throw ArchiveError(.damaged, path, "is not of the \(entry.bytes) bytes the manifest tells")
+            throw ArchiveError(.damaged, path, "has another size than the \(entry.bytes) bytes in the manifest")
         }
     }
 
@@ -176,7 +180,7 @@ package final class KnownFile {
             try body(piece)
         }
         guard bytes == entry.bytes, hash.finalize().hexadecimal == entry.sha256 else {
-            throw ArchiveError(.damaged, path, "is not what was written: its SHA-256 is another one")
+            throw ArchiveError(.damaged, path, "checksum mismatch: its SHA-256 differs from the manifest")
         }
     }
 
@@ -196,9 +200,9 @@ package final class KnownFile {
     static func size(_ descriptor: FileDescriptor, _ path: String) throws -> Int {
         var status = stat()
         guard fstat(descriptor.rawValue, &status) == 0 else {
-            throw ArchiveError(.failed, path, "cannot be looked at: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, path, "cannot be examined: \(Errno(rawValue: errno))")
         }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw ArchiveError(.damaged, path, "is no regular file") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw ArchiveError(.damaged, path, "is not a regular file") }
         return Int(status.st_size)
     }
 }

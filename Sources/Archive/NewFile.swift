@@ -27,7 +27,7 @@ package final class NewFile {
                 permissions: [.ownerRead, .ownerWrite]
             )
         } catch {
-            throw ArchiveError(.failed, path, "cannot be made: \(error)")
+            throw ArchiveError(.failed, path, "cannot be created: \(error)")
         }
     }
 
@@ -42,7 +42,7 @@ package final class NewFile {
                 path,
                 "cannot be written: \(error)",
                 hint: error == .noSpace
-                    ? "make room and run the same command again: it goes on from the last complete file; earlier generations are intact"
+                    ? "free space and run the same command again: it resumes after the last complete file; earlier generations are intact"
                     : nil
             )
         }

@@ -21,7 +21,7 @@ final class RowSpool {
                 permissions: [.ownerRead, .ownerWrite]
             )
         } catch {
-            throw ArchiveError(.failed, path, "cannot be made: \(error)")
+            throw ArchiveError(.failed, path, "cannot be created: \(error)")
         }
         // Nothing is left of it, however the process ends.
         unlink(path)
@@ -41,7 +41,7 @@ final class RowSpool {
                 path,
                 "cannot be written: \(error)",
                 hint:
-                    "a row of more than \(bytes) bytes waits there, uncompressed; make room and run the same command again"
+                    "a row of more than \(bytes) bytes is buffered there, uncompressed; free space and run the same command again"
             )
         }
         bytes += piece.count
@@ -59,7 +59,7 @@ final class RowSpool {
         } catch {
             throw ArchiveError(.failed, path, "cannot be read: \(error)")
         }
-        guard count > 0 else { throw ArchiveError(.failed, path, "has become shorter") }
+        guard count > 0 else { throw ArchiveError(.failed, path, "became shorter while it was read") }
         position += count
         return UnsafeRawBufferPointer(rebasing: buffer[..<count])
     }

@@ -33,7 +33,7 @@ package final class TarWriter: Sendable {
                     try output.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                     sent += count
                 }
-                guard sent == size else { throw ArchiveError(.failed, path, "changed while it was sent") }
+                guard sent == size else { throw ArchiveError(.failed, path, "changed size while it was sent") }
                 let rest = (Self.block - size % Self.block) % Self.block
                 try [UInt8](repeating: 0, count: rest).withUnsafeBytes { _ = try output.writeAll($0) }
             } catch let error as Errno {

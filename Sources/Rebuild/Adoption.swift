@@ -82,7 +82,7 @@ package struct Adoption {
         // A comment of the target's own stands in nobody's way: the proof tells of it.
         let others = present.filter { !ours.contains($0.listed) && $0.isCompared && $0.kind != "COMMENT" }
         try ledger.keep(others.map(\.ofTarget))
-        notes.append("adopted \(empty.count) empty tables and \(adopted) whose rows are to be compared")
+        notes.append("adopted \(empty.count) empty tables and \(adopted) whose rows will be compared")
         try adoptObjects(empty)
         return notes
     }
@@ -99,10 +99,10 @@ package struct Adoption {
         guard contents == .rows || filled.isEmpty else {
             throw PlanError(
                 .refused,
-                "\(filled.count) of the target's tables hold rows: "
+                "\(filled.count) tables of the target contain rows: "
                     + filled.sorted().prefix(10).map(\.description).joined(separator: ", "),
                 hint:
-                    "empty them, or use --adopt if the rows came from this source: they are compared then; nothing was written"
+                    "if the rows came from this source, use --adopt, which compares them; otherwise delete those rows; nothing was written"
             )
         }
         return empty
@@ -131,17 +131,19 @@ package struct Adoption {
         var foreign: [String] = []
         for table in source.tables where !excluded.contains(table.qualifiedName) {
             guard let theirs = target.table(table.qualifiedName) else { continue }
-            if theirs.kind != table.kind { foreign.append("\(table.qualifiedName) is another kind of table there") }
+            if theirs.kind != table.kind {
+                foreign.append("\(table.qualifiedName) is a different kind of table on the target")
+            }
             for column in theirs.columns where table.column(column.name) == nil {
-                foreign.append("\(table.qualifiedName) has a column \"\(column.name.visible)\" there")
+                foreign.append("\(table.qualifiedName) has the extra column \"\(column.name.visible)\" on the target")
             }
         }
         guard foreign.isEmpty else {
             throw PlanError(
                 .refused,
-                "the target cannot be adopted, it holds what the source does not have:\n    "
+                "the target cannot be adopted because it differs from the source:\n    "
                     + foreign.prefix(20).joined(separator: "\n    "),
-                hint: "drop it on the target if it is not needed any more; nothing was written"
+                hint: "drop these on the target (their data is lost) if they are no longer needed; nothing was written"
             )
         }
     }
@@ -166,9 +168,9 @@ package struct Adoption {
         guard strange.isEmpty else {
             throw PlanError(
                 .refused,
-                "the target has what would be in the way of the source's: "
+                "the target has publications, subscriptions or event triggers that do not come from the source: "
                     + strange.map { "\($0.kind.lowercased()) \($0.name.visible)" }.joined(separator: ", "),
-                hint: "drop it on the target; nothing was written"
+                hint: "drop them on the target; nothing was written"
             )
         }
         for object in found {
@@ -197,7 +199,7 @@ package struct Adoption {
         guard !objects.isEmpty else { return [] }
         let kinds = Dictionary(grouping: objects, by: \.kind).sorted { $0.key < $1.key }
         let told = kinds.map { "\($0.value.count) \($0.key)" }.joined(separator: ", ")
-        return ["taken off the target until the cutover makes it again: \(told)"]
+        return ["dropped on the target until the cutover recreates them: \(told)"]
     }
 
     /// Keys and indexes that are exactly the source's need not be built again.

@@ -39,8 +39,9 @@ package struct DefinitionPieces: Sendable {
         let there = Set(made.map { Made($0) })
         guard there.isSubset(of: entries.map { Made($0) }) else {
             throw ToolError(
-                "the source's definitions have changed while they were being made on the target, in several transactions",
-                hint: "begin again with an empty target: drop the database and create it anew"
+                "the source's definitions changed while they were being created on the target in several transactions",
+                hint:
+                    "start over with an empty target: drop the target database, with everything in it, and create it again"
             )
         }
         let groups = Self.groups(entries.filter { !there.contains(Made($0)) }, room: room)

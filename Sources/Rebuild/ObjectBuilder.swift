@@ -159,8 +159,9 @@ package struct ObjectBuilder {
             .statementFailed,
             orphans ?? "target: \(error.description)",
             sqlState: error.sqlState,
-            hint: "the source holds them as well, its own key was passed by: repair them on both sides and run again, "
-                + "or leave the validation with --foreign-keys later"
+            hint:
+                "the same rows exist on the source, where the foreign key was bypassed: repair both sides and run again, "
+                + "or postpone the validation with --foreign-keys later"
         )
         told.context = error.context
         return told
@@ -175,7 +176,7 @@ package struct ObjectBuilder {
             found ?? error.message,
             sqlState: error.sqlState,
             hint:
-                "the source holds them as well, its own unique index should have refused them and is damaged: look there "
+                "the source has the same duplicates, which its own unique index should have refused; it is damaged: look there "
                 + "with enable_indexscan and enable_bitmapscan off, repair the rows, and run again"
         )
         told.context = error.context

@@ -38,9 +38,9 @@ package struct PostgresTools: Sendable {
             found.append("\(version.major) in \(place ?? "PATH")")
         }
         throw ToolError(
-            "pg_dump and pg_restore \(major) are needed for the definitions and were not found"
+            "pg_dump and pg_restore \(major) are needed for the definitions but were not found"
                 + (found.isEmpty ? "" : " (found \(found.joined(separator: ", ")))"),
-            hint: "apt-get install postgresql-client-\(major), or name their folder with --pg-bin"
+            hint: "apt-get install postgresql-client-\(major), or give their folder with --pg-bin"
         )
     }
 
@@ -100,9 +100,9 @@ package struct PostgresTools: Sendable {
         // Repairing a byte would change a function's body or a name without a word.
         guard let output = String(validating: result.standardOutput, as: UTF8.self) else {
             throw ToolError(
-                "the source's definitions hold text that is not valid in its encoding",
+                "the source's definitions contain text that is not valid in its encoding",
                 hint:
-                    "look for names, defaults, comments or function bodies with stray bytes; a SQL_ASCII database allows any"
+                    "look for stray bytes in names, defaults, comments and function bodies; a SQL_ASCII database allows any"
             )
         }
         return ServerText(output)
@@ -149,7 +149,7 @@ package struct PostgresTools: Sendable {
             )
         }
         guard let version = ServerVersion(ofTool: result.standardOutput) else {
-            throw ToolError("\(tool) --version is not understood")
+            throw ToolError("the output of \(tool) --version cannot be parsed")
         }
         return version
     }

@@ -12,8 +12,8 @@ package final class PrivateFolder: Sendable {
         var template = Array((scratch + "/tidemark-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {
             throw ToolError(
-                "cannot make a folder in \(scratch): \(String(cString: strerror(errno)))",
-                hint: "name a folder for temporary files with TMPDIR"
+                "cannot create a folder in \(scratch): \(String(cString: strerror(errno)))",
+                hint: "set TMPDIR to a folder for temporary files"
             )
         }
         path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
@@ -46,7 +46,7 @@ package final class PrivateFolder: Sendable {
         do {
             try WholeFile.writePrivate(text, to: file)
         } catch {
-            throw ToolError("\(error)", hint: "make room there, or name another folder for temporary files with TMPDIR")
+            throw ToolError("\(error)", hint: "free space there, or set TMPDIR to another folder for temporary files")
         }
     }
 }

@@ -33,8 +33,8 @@ package struct SequenceSetter {
             let safe = try beyondColumns(of: sequence, position)
             if safe != position {
                 advanced.append(
-                    "sequence \(sequence.qualifiedName) goes on after \(safe.lastValue) on the target, not after "
-                        + "\(position.lastValue) as on the source: its column holds keys that were given by hand"
+                    "sequence \(sequence.qualifiedName) continues after \(safe.lastValue) on the target, not after "
+                        + "\(position.lastValue) as on the source: its column contains keys that were set by hand"
                 )
             }
             try during("setting sequence \(sequence.qualifiedName)") {

@@ -72,8 +72,8 @@ package struct ChunkDumper {
         else {
             throw PostgresError(
                 .copyFailed,
-                "\(relation.name): rows were counted and others were read in one snapshot",
-                hint: "the source answers differently for the same snapshot: check its indexes with amcheck"
+                "\(relation.name): the rows counted and the rows read in one snapshot differ",
+                hint: "the source gives different answers in the same snapshot: check its indexes with amcheck"
             )
         }
         // Not reckoned from what has come and gone: the rows as they are must be what a restore makes of the archive.
@@ -100,8 +100,8 @@ package struct ChunkDumper {
         guard values.map({ $0.rows == sum.rows }) ?? true else {
             throw PostgresError(
                 .copyFailed,
-                "\(chunk.relation.name): \(sum.rows) rows were read and \(values?.rows ?? 0) counted in one snapshot",
-                hint: "the source answers differently for the same snapshot: check its indexes with amcheck"
+                "\(chunk.relation.name): \(sum.rows) rows were read but \(values?.rows ?? 0) were counted in one snapshot",
+                hint: "the source gives different answers in the same snapshot: check its indexes with amcheck"
             )
         }
         return ArchivedChunk(
@@ -160,7 +160,7 @@ package struct ChunkDumper {
         let files = try frames.finish()
         let arrived = files.reduce(0) { $0 + $1.rows }
         guard rows == arrived else {
-            throw PostgresError(.copyFailed, "the source sent \(rows) rows, and \(arrived) arrived")
+            throw PostgresError(.copyFailed, "the source sent \(rows) rows, but \(arrived) arrived")
         }
         return files
     }

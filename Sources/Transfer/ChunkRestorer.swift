@@ -44,7 +44,7 @@ package struct ChunkRestorer {
         guard held - gone == keep.rows else {
             throw PostgresError(
                 .copyFailed,
-                "\(relation.name) \(chunk.range) holds \(held - gone) of the \(keep.rows) rows that stay: somebody wrote on the target",
+                "\(relation.name) \(chunk.range) has \(held - gone) of the \(keep.rows) rows to keep: the target was changed by others",
                 hint: "restore into an empty database"
             )
         }
@@ -69,8 +69,8 @@ package struct ChunkRestorer {
         guard held + loaded.rows == chunk.rows else {
             throw PostgresError(
                 .copyFailed,
-                "\(relation.name) \(chunk.range) would hold \(held + loaded.rows) rows, and the generation has \(chunk.rows)",
-                hint: "somebody wrote on the target; restore into an empty database"
+                "\(relation.name) \(chunk.range) would have \(held + loaded.rows) rows, but the generation has \(chunk.rows)",
+                hint: "the target was changed by others; restore into an empty database"
             )
         }
         return loaded
@@ -89,7 +89,7 @@ package struct ChunkRestorer {
         guard rows == file.rows else {
             throw PostgresError(
                 .copyFailed,
-                "\(folder)/\(file.name) has \(file.rows) rows, and the target took \(rows)",
+                "\(folder)/\(file.name) has \(file.rows) rows, but the target took \(rows)",
                 hint: "a trigger or rule on the target table swallows rows; it must not exist while data is loaded"
             )
         }

@@ -150,16 +150,16 @@ extension RelationEntry {
         guard let state, state.mark.tableOid == definition.oid, state.kind == definition.kind else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "\(name) is not the table it was a moment ago: it was dropped, swapped or renamed",
-                hint: "run the same command again: it follows the change, or says why it cannot"
+                "\(name) is no longer the same table: it was just dropped, swapped or renamed",
+                hint: "run the same command again: it follows the change, or reports why it cannot"
             )
         }
         // Rows read after a change of the columns would get a mark that hides what the change did to them.
         guard state.isLaidOut(as: definition) else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "the columns or partitions of \(name) have changed a moment ago",
-                hint: "run the same command again: it follows the change, or says why it cannot"
+                "the columns or partitions of \(name) have just changed",
+                hint: "run the same command again: it follows the change, or reports why it cannot"
             )
         }
         return state.mark

@@ -27,7 +27,7 @@ struct ChunkStep {
         guard relation.treatment.isCopiedAhead, let key = relation.key else { return try copyWhole() }
         guard let mark = chunk.mark else {
             guard chunk.isAdopted else { return try copyBase(countsFor: stage) }
-            return try reconcile(key, because: "its rows were brought by other means", stage)
+            return try reconcile(key, because: "its rows were copied by other means", stage)
         }
         if let reason = mark.voidReason(at: now) { return try reconcile(key, because: reason, stage) }
         switch stage {
@@ -125,8 +125,8 @@ struct ChunkStep {
             guard copied.rows == probe.written else {
                 throw PostgresError(
                     .copyFailed,
-                    "\(probe.written) written rows were counted and \(copied.rows) copied in one snapshot",
-                    hint: "the source answers differently for the same snapshot: check its indexes with amcheck"
+                    "\(probe.written) written rows were counted but \(copied.rows) were copied in one snapshot",
+                    hint: "the source gives different answers in the same snapshot: check its indexes with amcheck"
                 )
             }
         }
@@ -160,7 +160,7 @@ struct ChunkStep {
         return ChunkSource.Probe(written: written, untouched: chunk.rows)
     }
 
-    private var miscount: String { "the target does not hold the \(chunk.rows) rows the ledger tells of" }
+    private var miscount: String { "the target does not have the \(chunk.rows) rows recorded in the ledger" }
 
     private func shedder(_ key: Key, _ mark: Mark) -> Shedder {
         Shedder(lane: lane, chunk: source, key: key, mark: mark)

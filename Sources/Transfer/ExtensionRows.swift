@@ -32,9 +32,9 @@ package enum ExtensionRows {
                 throw PostgresError(
                     .unexpectedAnswer,
                     "extension \(wanted.table.extension.visible) has no table \(wanted.table.qualifiedName) on the target, "
-                        + "and \(wanted.rows) rows on the source",
-                    hint: "the extension has another version or schema there; "
-                        + "leave the rows out: --exclude of precopy, cutover and dump"
+                        + "but \(wanted.rows) rows in it on the source",
+                    hint: "the extension has another version or schema on the target; "
+                        + "leave the rows out with --exclude (precopy, cutover, dump)"
                 )
             }
             return (wanted, there)
@@ -61,7 +61,7 @@ package enum ExtensionRows {
             var rows = 0
             for pair in order {
                 let name = pair.wanted.table.qualifiedName
-                try during("the rows of \(name) of extension \(pair.wanted.table.extension.visible)") {
+                try during("copying the rows of \(name) of extension \(pair.wanted.table.extension.visible)") {
                     if let position = pair.wanted.position {
                         try target.execute(
                             """

@@ -59,7 +59,7 @@ struct LargeObjectCopier {
         if outcome.copied + outcome.removed > 0 {
             try ledger.record(
                 "large objects",
-                subject: "\(range): \(outcome.copied) brought, \(outcome.removed) removed",
+                subject: "\(range): \(outcome.copied) copied, \(outcome.removed) removed",
                 count: CopyCount(rows: outcome.copied, bytes: outcome.bytes)
             )
         }

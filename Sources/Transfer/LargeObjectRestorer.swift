@@ -78,7 +78,7 @@ package struct LargeObjectRestorer {
                     throw ArchiveError(
                         .damaged,
                         generation.folder,
-                        "the manifest puts large objects into \(name), which it does not list"
+                        "the manifest refers to a file of large objects, \(name), that it does not list"
                     )
                 }
                 try load(Set(objects.map { "\($0.object.oid)" }), of: file, in: generation.folder)
@@ -89,7 +89,7 @@ package struct LargeObjectRestorer {
         throw ArchiveError(
             .damaged,
             generations.last?.folder ?? "",
-            "nowhere holds the content of large object \(missing)"
+            "no generation contains the content of large object \(missing)"
         )
     }
 

@@ -59,7 +59,7 @@ package struct LargeObjectWorker {
     /// - Throws: ``PostgresError``, ``LedgerError``.
     package func work(_ queue: LargeObjectQueue) throws {
         while !stop.isRequested, let range = queue.next() {
-            let outcome = try lane.retrying(progress, stop) { try during("bringing \(range)") { try bring(range) } }
+            let outcome = try lane.retrying(progress, stop) { try during("copying \(range)") { try bring(range) } }
             progress.finishLargeObjects(brought: outcome.copied, removed: outcome.removed)
         }
         try lane.leaveSharedSnapshot()

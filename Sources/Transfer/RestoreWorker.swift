@@ -58,7 +58,7 @@ package struct RestoreContext: Sendable {
             throw ArchiveError(
                 .damaged,
                 folders[generation],
-                "has no chunk \(range) of \(relation.name), which the target knows",
+                "has no chunk \(range) of \(relation.name), which the target's ledger lists",
                 hint: "restore into an empty database"
             )
         }
@@ -69,7 +69,7 @@ package struct RestoreContext: Sendable {
     func base(of relation: RelationEntry, _ range: KeyRange) throws -> Int {
         let base = chunks.indices.last { chunks[$0][relation.name]?[range]?.isReplaced == true }
         guard let base else {
-            throw ArchiveError(.damaged, folders[last], "nowhere holds all of \(relation.name) \(range)")
+            throw ArchiveError(.damaged, folders[last], "no generation contains all rows of \(relation.name) \(range)")
         }
         return base
     }

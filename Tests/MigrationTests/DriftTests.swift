@@ -272,7 +272,7 @@ import Verification
             }()
             // Rows read after the change without the new column would get a mark that hides what they have in it.
             let error = await #expect(throws: PostgresError.self) { try await watched.precopy() }
-            #expect(error?.description.contains("have changed a moment ago") == true, "\(String(describing: error))")
+            #expect(error?.description.contains("have just changed") == true, "\(String(describing: error))")
             try await change
             _ = try await pair.migration().precopy()
             let report = try await pair.migration().cutover()

@@ -130,7 +130,7 @@ import Verification
                 let report = try await pair.migration().rebuild(concurrently: concurrently)
                 #expect(report.outcome == .differs)
                 #expect(
-                    report.warnings.contains { $0.contains("defined otherwise on the target") },
+                    report.warnings.contains { $0.contains("defined differently on the target") },
                     "\(report.warnings)"
                 )
             }

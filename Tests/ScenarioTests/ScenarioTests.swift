@@ -40,7 +40,7 @@ import Tidemark
             }
             let precopy = try await migration.precopy()
             #expect(precopy.outcome == .done)
-            #expect(precopy.warnings.contains { $0.contains("taken off the target until the cutover") })
+            #expect(precopy.warnings.contains { $0.contains("dropped on the target until the cutover") })
             #expect(!precopy.warnings.contains { $0.contains("followed a change") }, "\(precopy.warnings)")
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .done, "\(report.text)")

@@ -96,10 +96,10 @@ extension DriftFollower {
             guard columns != there else { continue }
             throw PlanError(
                 .refused,
-                "\(table.qualifiedName) could not be given the form it has on the source now: "
+                "\(table.qualifiedName) could not be changed to match the source: "
                     + "the source has (\(columns.joined(separator: ", ").visible)), "
-                    + "the target \(there.map { "(\($0.joined(separator: ", ").visible))" } ?? "no such table")",
-                hint: "make the same change on the target by hand and run again, or begin again with an empty target"
+                    + "the target has \(there.map { "(\($0.joined(separator: ", ").visible))" } ?? "no such table")",
+                hint: "make the same change on the target by hand and run again, or start over with an empty target"
             )
         }
     }

@@ -13,12 +13,14 @@ extension DriftFollower {
         for change in drift.changes {
             guard let plan = plans[change.later.qualifiedName] else {
                 try ledger.remove(change.relation)
-                outcome.notes.append("\(change.later.qualifiedName): its rows come through the root it belongs to now")
+                outcome.notes.append(
+                    "\(change.later.qualifiedName): its rows are now copied through the root of its partition tree"
+                )
                 continue
             }
             let again = change.reasonToCopyAgain
             try ledger.follow(change.relation, to: change.later, plan, isCopiedAgain: again != nil)
-            let name = change.isRenamed ? ["it was \(change.relation.name)"] : []
+            let name = change.isRenamed ? ["renamed from \(change.relation.name)"] : []
             let end = again.map { "; its rows are copied again: \($0)" } ?? ""
             let told = "\(change.later.qualifiedName): \((name + change.differences).joined(separator: "; "))\(end)"
             outcome.notes.append(told)
@@ -27,7 +29,7 @@ extension DriftFollower {
         for table in drift.added {
             guard let plan = plans[table.qualifiedName] else { continue }
             try ledger.enter(plan, table)
-            outcome.notes.append("\(table.qualifiedName) is new on the source: \(plan.treatment.rawValue)")
+            outcome.notes.append("\(table.qualifiedName) is new on the source, treatment: \(plan.treatment.rawValue)")
             try ledger.record("followed", subject: "\(table.qualifiedName) is new")
         }
         try noteDefinitions(&outcome)
@@ -42,10 +44,10 @@ extension DriftFollower {
             entries.filter { !$0.isOfTable && !left.contains($0.identity) }
         }
         let told =
-            notable(changes.added).map { "\($0.description) is new on the source: made" }
-            + notable(changes.changed.filter(\.isView)).map { "\($0.description) has changed on the source: made anew" }
+            notable(changes.added).map { "\($0.description) is new on the source: created" }
+            + notable(changes.changed.filter(\.isView)).map { "\($0.description) changed on the source: recreated" }
             + notable(changes.gone.filter { $0.isView || $0.kind == "SEQUENCE" }).map {
-                "\($0.description) is gone on the source: dropped"
+                "\($0.description) no longer exists on the source: dropped"
             }
         for note in told { try ledger.record("followed", subject: note) }
         outcome.notes += told

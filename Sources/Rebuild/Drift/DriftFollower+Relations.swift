@@ -100,7 +100,7 @@ extension DriftFollower {
         }
         for relation in drift.gone {
             try ledger.remove(relation)
-            outcome.notes.append("\(relation.name) is gone on the source: dropped")
+            outcome.notes.append("\(relation.name) no longer exists on the source: dropped")
         }
     }
 

@@ -84,15 +84,17 @@ package struct TableDrift: Sendable {
 
     private static func differences(_ earlier: Table, _ later: Table) -> [String] {
         var differences: [String] = []
-        if earlier.persistence != later.persistence { differences.append("it became logged or unlogged") }
+        if earlier.persistence != later.persistence { differences.append("it was changed between LOGGED and UNLOGGED") }
         if earlier.parentOid != later.parentOid {
             differences.append(later.parentOid == nil ? "it was detached" : "it was attached as a partition")
         } else if earlier.partitionBound != later.partitionBound {
             differences.append("its partition bound changed")
         }
-        if earlier.inheritedTables != later.inheritedTables { differences.append("it inherits from other tables") }
+        if earlier.inheritedTables != later.inheritedTables {
+            differences.append("the tables it inherits from changed")
+        }
         for column in earlier.columns where later.column(numbered: column.number) == nil {
-            differences.append("column \"\(column.name.visible)\" is gone")
+            differences.append("column \"\(column.name.visible)\" was dropped")
         }
         for column in later.columns {
             guard let before = earlier.column(numbered: column.number) else {
@@ -108,18 +110,20 @@ package struct TableDrift: Sendable {
         var differences: [String] = []
         let name = "column \"\(column.name.visible)\""
         if before.name != column.name {
-            differences.append("column \"\(before.name.visible)\" is now \"\(column.name.visible)\"")
+            differences.append("column \"\(before.name.visible)\" was renamed to \"\(column.name.visible)\"")
         }
         if before.type != column.type {
-            differences.append("\(name) was \(before.type.visible) and is \(column.type.visible)")
+            differences.append("\(name) changed its type from \(before.type.visible) to \(column.type.visible)")
         }
-        if before.collation != column.collation { differences.append("\(name) has another collation") }
+        if before.collation != column.collation { differences.append("\(name) has a different collation") }
         if before.isNotNull != column.isNotNull {
-            differences.append("\(name) \(column.isNotNull ? "became NOT NULL" : "may be NULL now")")
+            differences.append("\(name) \(column.isNotNull ? "became NOT NULL" : "is no longer NOT NULL")")
         }
-        if before.generated != column.generated { differences.append("\(name) is generated otherwise") }
-        if before.identity != column.identity { differences.append("\(name) has another identity") }
-        if before.defaultExpression != column.defaultExpression { differences.append("\(name) has another default") }
+        if before.generated != column.generated { differences.append("\(name) is generated differently") }
+        if before.identity != column.identity { differences.append("\(name) has a different identity setting") }
+        if before.defaultExpression != column.defaultExpression {
+            differences.append("\(name) has a different default")
+        }
         return differences
     }
 
@@ -127,10 +131,12 @@ package struct TableDrift: Sendable {
     private static func differences(_ relation: RelationEntry, _ plan: TablePlan) -> [String] {
         var differences: [String] = []
         if relation.hasOtherUniqueKeys != plan.hasOtherUniqueKeys {
-            differences.append(plan.hasOtherUniqueKeys ? "it has another unique key" : "it has no other unique key")
+            differences.append(
+                plan.hasOtherUniqueKeys ? "it now has another unique key" : "it no longer has another unique key"
+            )
         }
         if let before = relation.key?.indexName, let after = plan.key?.indexName, before != after {
-            differences.append("its key is held by index \"\(after.visible)\"")
+            differences.append("its key now uses index \"\(after.visible)\"")
         }
         return differences
     }
@@ -152,7 +158,7 @@ package struct TableDrift: Sendable {
         guard haveContentsChanged(relation.definition, later) else { return nil }
         // With the same file, rows written before have what the catalog says is missing in them, and nothing else.
         if fileNodes.contains(where: { $0 != later.fileNode }) {
-            return "its file was written anew since it was copied, and its columns changed"
+            return "its file was rewritten since it was copied, and its columns changed"
         }
         return missesOtherValues(later, than: relation.definition, partitions)
     }
@@ -177,7 +183,7 @@ package struct TableDrift: Sendable {
         for column in later.columns where earlier.column(numbered: column.number) == nil {
             guard column.missingValue != Self.missingValue(of: column.name, in: root, partitions) else { continue }
             return
-                "its rows have another value in the new column \"\(column.name.visible)\" than other partitions' rows"
+                "its rows have a different value in the new column \"\(column.name.visible)\" than other partitions' rows"
         }
         return nil
     }

@@ -70,7 +70,7 @@ private struct Maker {
             add(
                 index,
                 stage: .partitionedIndex,
-                reason: isOurs ? "left by an earlier rebuild" : "left by an interrupted REINDEX",
+                reason: isOurs ? "left over from an earlier rebuild" : "left over from an interrupted REINDEX",
                 [drop(index)]
             )
         }
@@ -87,15 +87,19 @@ private struct Maker {
             return add(index, stage: .index, reason: "missing", creation(of: index) + constraint(of: index))
         }
         guard there.tableQualifiedName == index.tableQualifiedName else {
-            refused.append("\(index.qualifiedName) is an index of \(there.tableQualifiedName) on the target")
+            refused.append(
+                "\(index.qualifiedName) is an index of another table, \(there.tableQualifiedName), on the target"
+            )
             return
         }
         if there.definition == index.definition, there.isUsable {
             guard !there.hasSameConstraint(as: index) else {
-                return add(index, stage: .index, reason: "without its marks", lostMarks(of: index, there))
+                return add(index, stage: .index, reason: "without some of its settings", lostMarks(of: index, there))
             }
-            guard there.constraintName == nil else { return replace(index, there, reason: "its constraint differs") }
-            return add(index, stage: .index, reason: "its constraint is missing", constraint(of: index))
+            guard there.constraintName == nil else {
+                return replace(index, there, reason: "defined with a different constraint")
+            }
+            return add(index, stage: .index, reason: "without its constraint", constraint(of: index))
         }
         if !there.isUsable {
             guard there.constraintName == nil else { return replace(index, there, reason: "invalid") }
@@ -106,7 +110,7 @@ private struct Maker {
                 [drop(there)] + creation(of: index) + constraint(of: index)
             )
         }
-        replace(index, there, reason: "defined otherwise")
+        replace(index, there, reason: "defined differently")
     }
 
     /// The old one serves and enforces until the new one does.
@@ -215,8 +219,8 @@ private struct Maker {
         if let there {
             guard there.definition == index.definition, there.constraintDefinition == index.constraintDefinition else {
                 refused.append(
-                    "\(index.qualifiedName) on \(index.tableQualifiedName) is defined otherwise on the target; "
-                        + "dropping it would drop its partitions' as well: do that by hand, then rebuild again"
+                    "\(index.qualifiedName) on \(index.tableQualifiedName) is defined differently on the target; "
+                        + "dropping it also drops its partitions' indexes: do that by hand, then run rebuild again"
                 )
                 return
             }
@@ -247,7 +251,7 @@ private struct Maker {
         add(
             index,
             stage: .partitionedIndex,
-            reason: there == nil ? "missing" : "partitions' indexes are not attached to it",
+            reason: there == nil ? "missing" : "not attached to all of its partitions' indexes",
             steps
         )
     }
@@ -307,7 +311,7 @@ private struct Maker {
         if let there = counterpart(of: constraint) {
             guard there.demand == plain else {
                 refused.append(
-                    "constraint \(name.quoted) of \(table) is defined otherwise on the target: \(there.definition.visible)"
+                    "constraint \(name.quoted) of \(table) is defined differently on the target: \(there.definition.visible)"
                 )
                 return []
             }
@@ -345,7 +349,7 @@ private struct Maker {
         let object = "\(RebuildPlan.kind(of: index)) \(index.qualifiedName) on \(index.tableQualifiedName)"
         if concurrently, let step = steps.first(where: { $0.manner == .blocking }) {
             refused.append(
-                "\(object) is \(reason), and can only be built while nobody writes: \(step.statement.text.visible)"
+                "\(object) is \(reason) and can only be built with writers blocked: \(step.statement.text.visible)"
             )
             return
         }

@@ -79,11 +79,11 @@ package struct Repairer {
                 }
             } catch var error as PostgresError where error.sqlState == "55P03" {
                 guard attempt < Self.attempts, !stop.isRequested else {
-                    error.hint = "somebody holds a lock on the table all the time: see pg_locks and pg_stat_activity"
+                    error.hint = "other sessions keep the table locked: see pg_locks and pg_stat_activity"
                     throw error
                 }
                 if attempt % Self.attemptsBetweenNotes == 2 {
-                    observer("waiting until nobody uses what is to be changed: \(statement.text.visible)")
+                    observer("waiting for the lock that this statement needs: \(statement.text.visible)")
                 }
                 usleep(UInt32(min(attempt, 10) * 100_000))
             }
@@ -101,7 +101,7 @@ package struct Repairer {
             .statementFailed,
             found.joined(separator: "\n    "),
             sqlState: error.sqlState,
-            hint: "delete or change the rows, or bring those they refer to, then rebuild again"
+            hint: "delete or change the rows, or insert the rows they refer to, then run rebuild again"
         )
         told.context = error.context
         return told
@@ -114,7 +114,7 @@ package struct Repairer {
             .statementFailed,
             found,
             sqlState: error.sqlState,
-            hint: "delete or change the rows that do not belong there (by ctid), then rebuild again"
+            hint: "delete or change the rows that do not belong there (by ctid), then run rebuild again"
         )
         told.context = error.context
         return told
