@@ -1,6 +1,6 @@
-/// Reading everything, without a server.
+/// Checks a whole generation without a server.
 extension ArchiveDirectory {
-    /// Sees that every file of a generation is what its manifest tells.
+    /// Checks every file of a generation against its manifest.
     ///
     /// - Parameter generation: The generation.
     /// - Throws: ``ArchiveError``, naming the file.

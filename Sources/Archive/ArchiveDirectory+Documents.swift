@@ -3,9 +3,9 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// Documents and folders on disk: what is read is checked first, what is written is whole or not there.
+/// Documents and folders on disk: input is checked before use, output is complete or absent.
 extension ArchiveDirectory {
-    /// Far more than the manifest of a million chunks takes.
+    /// In bytes; far more than the manifest of a million chunks needs.
     private static let longestDocument = 2 << 30
 
     private struct Versioned: Decodable { let format: Int }
@@ -30,7 +30,7 @@ extension ArchiveDirectory {
         } catch {
             throw ArchiveError(.failed, path, "cannot be read: \(error)")
         }
-        // The version first: of another one nothing else is known.
+        // The version comes first: nothing else is known about another format.
         guard let version = try? JSONDecoder().decode(Versioned.self, from: bytes) else {
             throw ArchiveError(.damaged, path, "is not a document of an archive")
         }
@@ -54,10 +54,10 @@ extension ArchiveDirectory {
         return try encoder.encode(value)
     }
 
-    /// What a document is called until it is whole.
+    /// The name of a document until it is complete.
     static func temporary(_ name: String) -> String { "\(name).new" }
 
-    /// Under its name only when it is whole, on disk, and where `before` has not failed.
+    /// Writes a document; it gets its name only once it is complete and synced, and `before` has succeeded.
     static func write(
         _ value: some Encodable,
         _ name: String,
@@ -65,7 +65,7 @@ extension ArchiveDirectory {
         before: (String) throws -> Void = { _ in }
     ) throws {
         let temporary = "\(folder)/\(Self.temporary(name))"
-        // Left by a client that was killed.
+        // A killed client may have left it.
         unlink(temporary)
         let file = try NewFile(Self.temporary(name), in: folder)
         try (try encoded(value)).withUnsafeBytes { try file.write($0) }
@@ -77,12 +77,12 @@ extension ArchiveDirectory {
         try sync(folder)
     }
 
-    /// Makes a folder of files a generation.
+    /// Writes the manifest, which turns a folder of files into a generation.
     ///
     /// - Parameters:
     ///   - manifest: What the generation holds.
     ///   - folder: Its folder.
-    ///   - before: Last chance to fail; is given the file's path.
+    ///   - before: Called with the temporary file's path before the rename; if it throws, there is no generation.
     /// - Throws: ``ArchiveError``, and what `before` throws.
     static func write(_ manifest: Manifest, in folder: String, before: (String) throws -> Void) throws {
         try write(manifest, manifestName, in: folder, before: before)
@@ -101,12 +101,12 @@ extension ArchiveDirectory {
             throw ArchiveError(.failed, path, "cannot be created: \(Errno(rawValue: errno))")
         }
         let parent = FilePath(path).removingLastComponent()
-        // Where the folder above may not be read, its owner has to see to it.
+        // A parent folder that is not readable cannot be synced; that is up to its owner.
         guard access(parent.isEmpty ? "." : parent.string, R_OK) == 0 else { return }
         try sync(parent.isEmpty ? "." : parent.string)
     }
 
-    /// Names are in folders: they are on disk only when the folder is.
+    /// Syncs a folder: a file's name is on disk only once its folder is synced.
     static func sync(_ folder: String) throws {
         let descriptor = try openFolder(folder)
         defer { Glibc.close(descriptor) }

@@ -3,21 +3,21 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// An archive on disk: its generations, each known by the hash of its manifest.
+/// An archive on disk: its generations, each identified by its manifest's hash.
 package struct ArchiveDirectory: Sendable {
-    /// Which archive it is.
+    /// The identity of an archive, from archive.json.
     package struct Header: Sendable, Codable, Hashable {
         package let format: Int
         package let archive: String
         package let createdAt: String
     }
 
-    /// A generation that is whole.
+    /// A complete generation.
     package struct Generation: Sendable {
-        /// Copies its definitions, and sees that they are what was written.
+        /// Copies its definitions and checks them against the manifest.
         ///
-        /// - Parameter file: Takes them.
-        /// - Returns: What a manifest tells of the copy.
+        /// - Parameter file: The new file.
+        /// - Returns: The copy's entry for a manifest.
         /// - Throws: ``ArchiveError``.
         @discardableResult
         package func copyDefinitions(to file: NewFile) throws -> FileEntry {
@@ -28,7 +28,7 @@ package struct ArchiveDirectory: Sendable {
 
         package let manifest: Manifest
         package let folder: String
-        /// Of the manifest's file.
+        /// SHA-256 of the manifest file.
         package let sha256: String
     }
 
@@ -43,9 +43,9 @@ package struct ArchiveDirectory: Sendable {
         self.header = header
     }
 
-    /// Opens an archive that is there.
+    /// Opens an existing archive.
     ///
-    /// - Throws: ``ArchiveError`` if the folder is none.
+    /// - Throws: ``ArchiveError`` if the folder is not an archive.
     package static func open(_ path: String) throws -> ArchiveDirectory {
         let file = "\(path)/\(headerName)"
         guard FileManager.default.fileExists(atPath: file) else {
@@ -60,8 +60,8 @@ package struct ArchiveDirectory: Sendable {
         return ArchiveDirectory(path: path, header: header)
     }
 
-    /// Opens the archive, or creates one in a folder that is empty, missing, or was left by a client that was killed
-    /// while it created one.
+    /// Opens the archive, or creates one in a folder that is missing, empty, or left by a client killed while creating
+    /// one.
     ///
     /// - Throws: ``ArchiveError``.
     package static func openOrCreate(_ path: String, now: String) throws -> ArchiveDirectory {
@@ -70,7 +70,7 @@ package struct ArchiveDirectory: Sendable {
         do {
             if !manager.fileExists(atPath: path) { try makeFolder(path) }
             return try whileCreating(in: path) {
-                // Somebody else may have created it since.
+                // Another client may have created it in the meantime.
                 if manager.fileExists(atPath: "\(path)/\(headerName)") { return try open(path) }
                 guard try manager.contentsOfDirectory(atPath: path).allSatisfy({ $0 == temporary(headerName) }) else {
                     throw ArchiveError(
@@ -91,7 +91,8 @@ package struct ArchiveDirectory: Sendable {
         }
     }
 
-    /// Two clients that begin at once must not take the half-written header of each other for a dead client's.
+    /// Holds a lock, so that of two clients that start together neither takes the other's half-written header for a
+    /// dead client's.
     private static func whileCreating<Result>(in folder: String, _ body: () throws -> Result) throws -> Result {
         let descriptor = try openFolder(folder)
         defer { Glibc.close(descriptor) }
@@ -103,7 +104,7 @@ package struct ArchiveDirectory: Sendable {
         return try body()
     }
 
-    /// Sends what tells which archive it is.
+    /// Sends archive.json.
     package func sendHeader(to stream: TarWriter) throws {
         try stream.send("\(path)/\(Self.headerName)", as: Self.headerName)
     }
@@ -113,9 +114,9 @@ package struct ArchiveDirectory: Sendable {
         return "\(path)/generation-\(String(repeating: "0", count: max(0, 6 - digits.count)))\(digits)"
     }
 
-    /// Keeps everybody else from writing to the archive as long as `body` runs.
+    /// Locks the archive against other writers while `body` runs.
     ///
-    /// - Throws: ``ArchiveError`` if somebody else does, and what `body` throws.
+    /// - Throws: ``ArchiveError`` if another client is writing, and what `body` throws.
     package func whileLocked<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
         let file = "\(path)/\(Self.headerName)"
         let descriptor = try KnownFile.open(file)
@@ -136,11 +137,11 @@ package struct ArchiveDirectory: Sendable {
 
     // MARK: Generations
 
-    /// All generations up to one, each proven to follow the one before.
+    /// Returns all generations up to one, checking that each follows the one before.
     ///
     /// - Parameter last: The last one wanted; nil: the newest.
-    /// - Returns: The generations, the base first; none if nothing was ever finished.
-    /// - Throws: ``ArchiveError`` where anything is not as docs/ARCHIVE_FORMAT.md wants it.
+    /// - Returns: The generations, base first; empty if none was ever finished.
+    /// - Throws: ``ArchiveError`` if anything violates docs/ARCHIVE_FORMAT.md.
     package func generations(upTo last: Int? = nil) throws -> [Generation] {
         var generations: [Generation] = []
         while last.map({ generations.count <= $0 }) ?? true, let next = try generation(generations.count) {
@@ -204,7 +205,7 @@ package struct ArchiveDirectory: Sendable {
         }
     }
 
-    /// A generation that has gone leaves those behind it worthless: better said than passed over.
+    /// Reports a missing generation, because the generations after it are useless without it.
     private func refuseGaps(after count: Int, isWhole: Bool) throws {
         guard isWhole, let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return }
         for name in names.sorted() where name.utf8.starts(with: "generation-".utf8) {

@@ -1,16 +1,16 @@
-/// Why an archive cannot be written or will not be read.
+/// Why an archive cannot be written or is not read.
 public struct ArchiveError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of thing is wrong.
+    /// The kind of failure.
     public enum Code: String, Sendable {
-        /// It is not what it says it is.
+        /// Its content does not match what it claims to be.
         case damaged
-        /// It is of another version, or what is wanted is not in it.
+        /// It has another version, does not contain what is wanted, or is in use.
         case refused
-        /// The disk did not take or give it.
+        /// Reading or writing failed.
         case failed
     }
 
-    /// What kind of thing is wrong.
+    /// The kind of failure.
     public let code: Code
     /// The file or folder.
     public let path: String

@@ -1,7 +1,7 @@
 package import Catalog
 import FoundationEssentials
 
-/// What the source contained when a generation was dumped: what its definitions are proven by on the target.
+/// What the source contained when a generation was dumped; the proof of definitions compares the target with it.
 package struct ArchivedCatalog: Sendable, Codable {
     package let catalog: DatabaseCatalog
     package let objects: [CatalogObject]

@@ -1,10 +1,10 @@
 package import Catalog
 
-/// A table of an extension as a generation has it: all of its rows that are the database's own.
+/// An extension's table in a generation: those of its rows that belong to the database.
 package struct ArchivedExtensionTable: Sendable, Codable {
     package let table: ExtensionTable
     package let rows: Int
-    /// Of the lines of COPY text.
+    /// Fingerprint of the lines of COPY text.
     package let fingerprint: String
     private let lastValue: Int?
     private let isCalled: Bool?
@@ -24,12 +24,12 @@ package struct ArchivedExtensionTable: Sendable, Codable {
         return ExtensionContents(table: table, rows: rows, fingerprint: fingerprint, position: position)
     }
 
-    /// Hands over its rows as lines of COPY text, in pieces.
+    /// Passes its rows to `body` as lines of COPY text, in pieces.
     ///
     /// - Parameters:
-    ///   - folder: The generation's.
-    ///   - body: Takes a piece, valid only during the call, and whether it ends its row, with the newline.
-    /// - Throws: ``ArchiveError`` where they are not those that were read, and what `body` throws.
+    ///   - folder: The generation's folder.
+    ///   - body: Takes a piece, valid only during the call, and whether it ends its row (with the newline).
+    /// - Throws: ``ArchiveError`` if the rows do not match the manifest, and what `body` throws.
     package func readPieces(
         in folder: String,
         _ body: (_ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Void

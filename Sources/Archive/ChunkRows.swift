@@ -1,6 +1,6 @@
 package import Planning
 
-/// The rows of a chunk at a generation, put together from the files of all generations up to it.
+/// The rows of a chunk at a generation, assembled from the files of all generations up to it.
 package struct ChunkRows {
     private struct Source {
         let generation: Int
@@ -14,9 +14,9 @@ package struct ChunkRows {
 
     /// - Parameters:
     ///   - generations: From the base to the one wanted.
-    ///   - table: The table, as the last of them has it.
-    ///   - range: The chunk.
-    /// - Throws: ``ArchiveError`` if no generation holds all of it.
+    ///   - table: The table's entry in the last of them.
+    ///   - range: The chunk's range.
+    /// - Throws: ``ArchiveError`` if no generation contains all of the chunk.
     package init(_ generations: [ArchiveDirectory.Generation], of table: ArchivedTable, _ range: KeyRange) throws {
         folders = generations.map(\.folder)
         let chunks = generations.map { generation in
@@ -44,9 +44,9 @@ package struct ChunkRows {
         }
     }
 
-    /// Hands over the rows, in pieces.
+    /// Passes the rows to `body`, in pieces.
     ///
-    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row, with the newline.
+    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row (with the newline).
     /// - Throws: ``ArchiveError``, and what `body` throws.
     package func readPieces(_ body: (_ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Void) throws {
         let lists = try keeps.map { keep in
@@ -54,7 +54,7 @@ package struct ChunkRows {
         }
         for source in sources {
             let folder = folders[source.generation]
-            // A row stays if every later list has its key.
+            // A row is kept if every later list contains its key.
             let later = lists.filter { $0.generation > source.generation }.map(\.keys)
             guard !later.isEmpty else {
                 try FrameReader(source.file, in: folder).readPieces(body)
@@ -66,7 +66,7 @@ package struct ChunkRows {
         }
     }
 
-    /// Hands over the rows, each with its newline and held in memory.
+    /// Passes whole rows to `body`, each with its newline and held in memory.
     ///
     /// - Parameter body: Takes a row, valid only during the call.
     /// - Throws: ``ArchiveError``, and what `body` throws.
@@ -83,7 +83,7 @@ package struct ChunkRows {
 
     private func keys(of file: FileEntry, _ generation: Int) throws -> Set<[UInt8]> {
         var keys: Set<[UInt8]> = []
-        // No more than the file can hold: every line has a newline at least.
+        // Never more than the file can contain: every line has at least a newline.
         keys.reserveCapacity(min(file.rows, file.contentBytes, 1 << 20))
         try FrameReader(file, in: folders[generation]).readRows { row in keys.insert(Array(row.dropLast())) }
         return keys

@@ -1,10 +1,10 @@
-/// How rows become files.
+/// How rows are compressed into files.
 package struct Compression: Sendable, Hashable {
-    /// zstd's, 1 to 19.
+    /// zstd level, 1 to 19.
     package var level: Int
-    /// How many threads compress beside the one that brings the rows; 0: that one compresses itself.
+    /// Compression threads besides the one that delivers the rows; 0: that one compresses.
     package var threads: Int
-    /// From this size on disk on rows go to another file; nil: never.
+    /// Size on disk, in bytes, at which rows continue in another file; nil: never.
     package var fileBytes: Int?
 
     package init(level: Int, threads: Int = 0, fileBytes: Int? = nil) {

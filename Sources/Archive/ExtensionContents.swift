@@ -1,12 +1,12 @@
 package import Catalog
 
-/// What a table of an extension's holds that is the database's own, told by its fingerprint.
+/// The database's own rows in an extension's table, as count and fingerprint.
 package struct ExtensionContents: Sendable {
     package let table: ExtensionTable
     package let rows: Int
-    /// Of the lines of COPY text (``LineSum``).
+    /// Fingerprint of the lines of COPY text (``LineSum``).
     package let fingerprint: String
-    /// Where it stands, of a sequence.
+    /// The position, for a sequence.
     package let position: SequencePosition?
 
     package init(table: ExtensionTable, rows: Int, fingerprint: String, position: SequencePosition?) {
@@ -16,7 +16,7 @@ package struct ExtensionContents: Sendable {
         self.position = position
     }
 
-    /// Whether nothing has to be done to have the one where the other is.
+    /// Whether both have the same rows and position.
     package func holdsTheSame(as other: ExtensionContents) -> Bool {
         rows == other.rows && fingerprint == other.fingerprint && position == other.position
     }

@@ -1,12 +1,11 @@
 import CZstd
 
-/// Makes zstd frames, one after the other or several at a time, and hands them over in the order in which they were
-/// given.
+/// Compresses zstd frames, one or several at a time, and delivers them in the order of their input.
 ///
-/// With threads, each frame in the making has a context of its own with one worker: a call that brings input returns at
-/// once, and the one that fetches the frame waits for it (zstd manual, `ZSTD_c_nbWorkers`).
+/// With threads, each unfinished frame has its own context with one worker: a call that passes input returns at once,
+/// and the call that fetches the frame waits for it (zstd manual, `ZSTD_c_nbWorkers`).
 final class FrameCompressor {
-    /// What a frame holds.
+    /// The content of a frame.
     struct Frame {
         let contentBytes: Int
         let rows: Int
@@ -14,20 +13,21 @@ final class FrameCompressor {
 
     private struct Lane {
         let context: OpaquePointer
-        /// What is being made.
+        /// The frame in progress.
         var frame: Frame?
     }
 
-    /// Fewer bytes zstd gives to no worker; more are several jobs, for which it wants their output taken in between.
+    /// Sizes left to a worker: zstd uses no worker for fewer bytes, and splits more bytes into several jobs, whose output
+    /// has to be fetched in between.
     private static let leftToWorker = (512 << 10) + 1...1 << 20
 
     private var lanes: [Lane] = []
     private let isThreaded: Bool
-    /// Whose turn it is: in a full ring it is also the one that was given its frame first.
+    /// The lane to use next; if all lanes are busy, it is the one with the oldest frame.
     private var next = 0
     private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: ZSTD_CStreamOutSize(), alignment: 64)
 
-    /// Takes a piece of a frame; with the last piece comes what the frame holds.
+    /// Takes a piece of a frame; the last piece comes with the frame's content.
     typealias Writing = (UnsafeRawBufferPointer, Frame?) throws -> Void
 
     init(_ compression: Compression) throws {
@@ -50,7 +50,7 @@ final class FrameCompressor {
         output.deallocate()
     }
 
-    /// Makes a frame of some rows; it may be handed over now or later.
+    /// Compresses rows into a frame, which may be delivered now or later.
     func compress(_ bytes: UnsafeRawBufferPointer, rows: Int, _ write: Writing) throws {
         let isLeftToWorker = isThreaded && Self.leftToWorker.contains(bytes.count)
         if isLeftToWorker { try fetch(next, write) } else { try finish(write) }
@@ -59,7 +59,8 @@ final class FrameCompressor {
         try check(ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count)))
         var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
         guard isLeftToWorker else { return try end(next, input, write) }
-        // Nothing is taken out yet: the worker keeps it. A first call that ended the frame would do it all by itself.
+        // No output is fetched yet; the worker keeps it. If the first call ended the frame, zstd would compress it in
+        // this thread.
         var none = ZSTD_outBuffer(dst: output.baseAddress, size: 0, pos: 0)
         input.size = bytes.count - 1
         try check(ZSTD_compressStream2(context, &none, &input, ZSTD_e_continue))
@@ -69,10 +70,10 @@ final class FrameCompressor {
         next = (next + 1) % lanes.count
     }
 
-    /// Makes a frame of one row that is longer than what is kept in memory.
+    /// Compresses one row that is too long to keep in memory into a frame.
     ///
     /// - Parameters:
-    ///   - bytes: How long it is.
+    ///   - bytes: Its length.
     ///   - nextPiece: Its pieces, one after the other, each valid until the next; nil at the end.
     ///   - write: Takes the frame.
     /// - Throws: ``ArchiveError``, and what `nextPiece` and `write` throw.
@@ -96,7 +97,7 @@ final class FrameCompressor {
         try end(next, ZSTD_inBuffer(src: nil, size: 0, pos: 0), write)
     }
 
-    /// Hands over what is still being made.
+    /// Delivers all frames that are still in progress.
     func finish(_ write: Writing) throws {
         for offset in lanes.indices { try fetch((next + offset) % lanes.count, write) }
     }

@@ -3,11 +3,11 @@ import Crypto
 import Glibc
 import SystemPackage
 
-/// Reads a file of zstd frames and sees that it is the one the manifest tells of.
+/// Reads a file of zstd frames and checks it against the manifest.
 ///
-/// Whatever it hands out before ``read(_:)`` has returned is not proven yet.
+/// The content passed on is not verified until ``read(_:)`` has returned.
 package final class FrameReader {
-    /// No frame needs a larger window (docs/ARCHIVE_FORMAT.md): a hostile one could ask for gigabytes.
+    /// No frame needs a larger window (docs/ARCHIVE_FORMAT.md); a hostile frame could demand gigabytes.
     private static let windowLog: Int32 = 24
 
     private let file: KnownFile
@@ -16,7 +16,7 @@ package final class FrameReader {
     /// Opens the file.
     ///
     /// - Parameters:
-    ///   - entry: What the manifest tells of it.
+    ///   - entry: Its entry in the manifest.
     ///   - folder: Its generation's folder.
     /// - Throws: ``ArchiveError``.
     package init(_ entry: FileEntry, in folder: String) throws {
@@ -24,10 +24,10 @@ package final class FrameReader {
         file = try KnownFile(entry, in: folder)
     }
 
-    /// Hands the content over in pieces, each valid only during the call.
+    /// Passes the content to `body` in pieces, each valid only during the call.
     ///
-    /// - Parameter body: Takes a piece; rows may be cut.
-    /// - Throws: ``ArchiveError`` if anything is not as the manifest tells, and what `body` throws.
+    /// - Parameter body: Takes a piece, which may begin or end within a row.
+    /// - Throws: ``ArchiveError`` if anything differs from the manifest, and what `body` throws.
     package func read(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         guard let context = ZSTD_createDCtx() else { throw ArchiveError(.failed, file.path, "out of memory for zstd") }
         defer { ZSTD_freeDCtx(context) }
@@ -46,7 +46,7 @@ package final class FrameReader {
                 if left == 0 { frames += 1 }
                 isFull = out.pos == out.size && isInFrame
                 contentBytes += out.pos
-                // A small file can hold terabytes.
+                // A small file can decompress to terabytes.
                 guard contentBytes <= entry.contentBytes else {
                     throw ArchiveError(
                         .damaged,
@@ -69,9 +69,9 @@ package final class FrameReader {
         }
     }
 
-    /// Hands over the rows in pieces, none of which belongs to two rows.
+    /// Passes the rows to `body` in pieces, none of which spans two rows.
     ///
-    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row, with the newline.
+    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row (with the newline).
     /// - Throws: As ``read(_:)``.
     package func readPieces(_ body: (_ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Void) throws {
         var isWithinRow = false
@@ -89,12 +89,12 @@ package final class FrameReader {
         guard !isWithinRow else { throw ArchiveError(.damaged, file.path, "ends within a row") }
     }
 
-    /// Hands over the rows one by one, each with its newline and valid only during the call.
+    /// Passes the rows to `body` one by one, each with its newline and valid only during the call.
     ///
-    /// A row is held in memory: where it may be of any length, ``readPieces(_:)`` serves.
+    /// A row is held in memory; use ``readPieces(_:)`` for rows of any length.
     ///
     /// - Parameters:
-    ///   - longest: A longer row is none of ours, in bytes.
+    ///   - longest: The longest row allowed, in bytes; a longer one is an error.
     ///   - body: Takes a row.
     /// - Throws: As ``read(_:)``.
     package func readRows(longest: Int = .max, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
@@ -119,7 +119,7 @@ package final class FrameReader {
     }
 }
 
-/// A file the manifest tells of: its size is checked at once, its hash when it has been read.
+/// A file listed in a manifest: its size is checked at once, its hash when it has been read.
 package final class KnownFile {
     private static let pieceBytes = 256 << 10
 
@@ -127,7 +127,7 @@ package final class KnownFile {
     private let entry: FileEntry
     private let descriptor: FileDescriptor
 
-    /// Opens the file if it is a plain one of the right size.
+    /// Opens the file if it is a regular file of the right size.
     ///
     /// - Throws: ``ArchiveError``.
     package init(_ entry: FileEntry, in folder: String) throws {
@@ -148,14 +148,14 @@ package final class KnownFile {
 
     deinit { try? descriptor.close() }
 
-    /// Eight digits and what kind of file it is.
+    /// Whether a name is valid: eight digits and the kind of file.
     package static func isName(_ name: String) -> Bool {
         let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map(Substring.init)
         return parts.count == 2 && parts[0].utf8.count == 8 && parts[0].utf8.allSatisfy(\.isDigit)
             && ["zst", "dump"].contains(parts[1])
     }
 
-    /// Reads it from end to end.
+    /// Reads the whole file.
     ///
     /// - Parameter body: Takes a piece, valid only during the call.
     /// - Throws: ``ArchiveError``, `CancellationError`, and what `body` throws.
@@ -165,7 +165,7 @@ package final class KnownFile {
         var hash = SHA256()
         var bytes = 0
         while true {
-            // A file may be large, and the second Ctrl-C does not wait for its end.
+            // A file may be large; the second Ctrl-C must not wait for its end.
             try Task.checkCancellation()
             let count: Int
             do {
@@ -184,7 +184,7 @@ package final class KnownFile {
         }
     }
 
-    /// Opens a regular file, not what a link points to, and without waiting for a FIFO's other end.
+    /// Opens a file without following a symbolic link and without waiting for a FIFO's other end.
     static func open(_ path: String) throws -> FileDescriptor {
         do {
             return try FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
@@ -208,7 +208,7 @@ package final class KnownFile {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Where the next newline is; nil where there is none any more.
+    /// The position of the next newline; nil if there is none.
     fileprivate func newline(from start: Int) -> Int? {
         guard start < count, let base = baseAddress,
             let found = memchr(base + start, Int32(UInt8(ascii: "\n")), count - start)
@@ -216,7 +216,7 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawPointer(found) - base
     }
 
-    /// How many newlines there are.
+    /// The number of newlines.
     fileprivate var newlines: Int {
         var (found, start) = (0, 0)
         while let end = newline(from: start) {
@@ -228,6 +228,6 @@ extension UnsafeRawBufferPointer {
 }
 
 extension UInt8 {
-    /// A digit of ASCII; to `Character` a digit with an accent lies between 0 and 9 as well.
+    /// Whether it is an ASCII digit; a `Character` with an accent could also sort between 0 and 9.
     var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
 }

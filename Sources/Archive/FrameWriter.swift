@@ -1,4 +1,4 @@
-/// Writes rows into zstd frames of about a mebibyte, none of them cut (docs/ARCHIVE_FORMAT.md, *Files of rows*).
+/// Writes rows into zstd frames of about a mebibyte without splitting a row (docs/ARCHIVE_FORMAT.md, *Files of rows*).
 package final class FrameWriter {
     private static let frameBytes = 1 << 20
 
@@ -8,9 +8,9 @@ package final class FrameWriter {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: frameBytes, alignment: 64)
     private var filled = 0
     private var bufferedRows = 0
-    /// Bytes of a row behind those that are whole.
+    /// Bytes of an incomplete row, buffered after the complete rows.
     private var begun = 0
-    /// Holds a row that is too long for the buffer.
+    /// The row that is too long for the buffer, if there is one.
     private var spool: RowSpool?
     /// nil until there is something to write.
     private var file: OpenFile?
@@ -24,8 +24,8 @@ package final class FrameWriter {
     }
 
     /// - Parameters:
-    ///   - compression: How rows become files.
-    ///   - makeFile: Makes a file that takes frames, when the first of them comes.
+    ///   - compression: How rows are compressed into files.
+    ///   - makeFile: Creates a file; called when its first frame arrives.
     /// - Throws: ``ArchiveError``.
     package init(_ compression: Compression, _ makeFile: @escaping () throws -> NewFile) throws {
         self.makeFile = makeFile
@@ -38,18 +38,18 @@ package final class FrameWriter {
     /// Adds a row, with its newline.
     package func append(_ row: UnsafeRawBufferPointer) throws { try append(row, endsRow: true) }
 
-    /// Adds a piece of a row; of a long row no more than a frame's bytes are in memory at a time.
+    /// Adds a piece of a row; at most one frame's bytes of a long row are in memory at a time.
     ///
     /// - Parameters:
     ///   - piece: The piece.
-    ///   - endsRow: Whether it is the row's last, with the newline.
+    ///   - endsRow: Whether it is the row's last piece, with the newline.
     /// - Throws: ``ArchiveError``.
     package func append(_ piece: UnsafeRawBufferPointer, endsRow: Bool) throws {
         if let spool { return try append(piece, endsRow: endsRow, to: spool) }
         if piece.count > buffer.count - filled - begun {
             try flush()
             if piece.count > buffer.count - begun {
-                // Straight out of whose memory it is.
+                // Compressed from the caller's memory, without a copy.
                 if endsRow, begun == 0 { return try compressor.compress(piece, rows: 1, write) }
                 return try append(piece, endsRow: endsRow, to: try beginSpool())
             }
@@ -63,9 +63,9 @@ package final class FrameWriter {
         bufferedRows += 1
     }
 
-    /// Ends the last frame and the file.
+    /// Finishes the last frame and the file.
     ///
-    /// - Returns: What the manifest tells of the files, which are on disk; none where no row came.
+    /// - Returns: The files' entries for the manifest, all synced to disk; empty if there were no rows.
     /// - Throws: ``ArchiveError``.
     package func finish() throws -> [FileEntry] {
         precondition(begun == 0 && spool == nil, "a row was not ended")
@@ -75,7 +75,7 @@ package final class FrameWriter {
         return finished
     }
 
-    /// Makes a frame of the rows that are whole; what has begun behind them stays, at the front.
+    /// Compresses the complete rows into a frame; an incomplete row moves to the front of the buffer.
     private func flush() throws {
         guard filled > 0 else { return }
         try compressor.compress(UnsafeRawBufferPointer(rebasing: buffer[..<filled]), rows: bufferedRows, write)
@@ -85,9 +85,9 @@ package final class FrameWriter {
 
     // MARK: Rows that are longer than a frame's bytes
 
-    /// A frame tells first how much it holds: a row whose end is not known yet waits on disk.
+    /// Spools a row to disk until its length is known, because a frame begins with its content's size.
     private func beginSpool() throws -> RowSpool {
-        // The file comes into being anyhow, and says where there is room.
+        // The file is needed anyway, and the spool goes to the same folder, which has space.
         let open = try file ?? OpenFile(file: makeFile())
         file = open
         let spool = try RowSpool(beside: open.file)
@@ -104,7 +104,7 @@ package final class FrameWriter {
         self.spool = nil
     }
 
-    /// Takes a frame, in pieces; the last of them tells what the frame holds.
+    /// Writes a piece of a frame; the last piece comes with the frame's content.
     private func write(_ piece: UnsafeRawBufferPointer, _ frame: FrameCompressor.Frame?) throws {
         var open = try file ?? OpenFile(file: makeFile())
         try open.file.write(piece)

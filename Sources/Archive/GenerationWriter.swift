@@ -4,15 +4,15 @@ package import Postgres
 import Synchronization
 import SystemPackage
 
-/// A generation while it is being written: by several workers, and perhaps by one client after another.
+/// A generation being written, by several workers and possibly by one client after another.
 package final class GenerationWriter: Sendable {
-    /// What a journal remembers of a chunk that is on disk.
+    /// A journal's line about a chunk that is on disk.
     package struct Line: Sendable, Codable {
-        /// The table, by its name and what it was.
+        /// The table, by name and oid.
         let schema: ServerText
         let name: ServerText
         let oid: UInt32
-        /// What its chunks rest on: columns, key, filter.
+        /// What its chunks are based on: columns, key, filter.
         let basis: String
         let chunk: ArchivedChunk
     }
@@ -25,25 +25,25 @@ package final class GenerationWriter: Sendable {
     fileprivate static let journalName = "journal.jsonl"
 
     package let folder: String
-    /// Chunks an earlier client has brought to disk.
+    /// Chunks that an earlier client has written to disk.
     package let done: [Line]
     private let state: Mutex<State>
-    /// Takes the files as soon as they are whole; they do not stay.
+    /// Receives each file once it is complete; the file is then removed from the folder.
     private let stream: TarWriter?
 
-    /// Begins a generation, or goes on with one that was broken off.
+    /// Begins a generation, or resumes one that was interrupted.
     ///
     /// - Parameters:
     ///   - folder: The generation's folder.
-    ///   - mayResume: Whether what is there may be used; else it goes.
-    ///   - stream: Takes the files instead of the folder; nil: they stay there.
+    ///   - mayResume: Whether existing files may be used; otherwise they are removed.
+    ///   - stream: Receives the files instead of the folder; nil: they stay there.
     /// - Throws: ``ArchiveError``.
     package init(in folder: String, mayResume: Bool, stream: TarWriter? = nil) throws {
         self.folder = folder
         self.stream = stream
         try ArchiveDirectory.makeFolder(folder)
         let journal = "\(folder)/\(Self.journalName)"
-        // A name is on disk only when its folder is: after a crash of the machine a file may be missing.
+        // A file's name is on disk only once its folder is synced: after a crash of the machine a file may be missing.
         done =
             mayResume && stream == nil ? try Self.lines(of: journal).filter { Self.isThere($0.chunk, in: folder) } : []
         let known = Set(done.flatMap(\.chunk.files).map(\.name))
@@ -52,11 +52,11 @@ package final class GenerationWriter: Sendable {
             if KnownFile.isName(name), known.contains(name) {
                 counter = max(counter, Int(name.prefix(8)) ?? 0)
             } else if !name.utf8.starts(with: Self.journalName.utf8) {
-                // Half a file, or one of a journal that is not gone on with.
+                // An incomplete file, or one of a journal that is not resumed.
                 unlink("\(folder)/\(name)")
             }
         }
-        // Anew, without a last line that was cut.
+        // Rewritten without a truncated last line.
         let anew = "\(Self.journalName).new"
         unlink("\(folder)/\(anew)")
         let file = try NewFile(anew, in: folder)
@@ -78,7 +78,7 @@ package final class GenerationWriter: Sendable {
         try ArchiveDirectory.sync(folder)
     }
 
-    /// A new file of the generation.
+    /// Creates a file of the generation; `kind` is its extension.
     package func newFile(_ kind: String) throws -> NewFile {
         let number = state.withLock { state in
             state.counter += 1
@@ -88,24 +88,24 @@ package final class GenerationWriter: Sendable {
         return try NewFile(String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".\(kind)", in: folder)
     }
 
-    /// Takes a file that another program has filled.
+    /// Adds a file that another program has written.
     ///
     /// - Parameter file: A file of ``newFile(_:)`` that was written by its path.
-    /// - Returns: What the manifest tells of it; it is on disk.
+    /// - Returns: Its entry for the manifest; it is synced to disk.
     /// - Throws: ``ArchiveError``.
     package func adopt(_ file: NewFile) throws -> FileEntry {
         let (bytes, sha256) = try file.hashed()
         return FileEntry(name: file.name, bytes: bytes, sha256: sha256, contentBytes: bytes, rows: 0, frames: 0)
     }
 
-    /// Enters that a chunk's files are on disk.
+    /// Records in the journal that a chunk's files are on disk.
     package func enter(_ chunk: ArchivedChunk, of name: QualifiedName, oid: UInt32, basis: String) throws {
         try enter(
             Line(schema: name.schema, name: name.name, oid: oid, basis: basis, chunk: chunk)
         )
     }
 
-    /// Says that files are whole and nothing more of them is to come.
+    /// Sends complete files to the stream, if there is one, and removes them from the folder.
     package func ship(_ files: [FileEntry]) throws {
         guard let stream else { return }
         for file in files {
@@ -134,19 +134,19 @@ package final class GenerationWriter: Sendable {
         }
     }
 
-    /// Makes it a generation.
+    /// Writes the manifest, which makes the folder a generation.
     package func finish(_ manifest: Manifest) throws {
         let named = Set(manifest.files.map(\.name))
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         where KnownFile.isName(name) && !named.contains(name) {
-            // Of an earlier client whose plan was another one.
+            // Written by an earlier client with another plan.
             unlink("\(folder)/\(name)")
         }
         if stream != nil {
             try ship(manifest.files.filter { access("\(folder)/\($0.name)", F_OK) == 0 })
         }
         try ArchiveDirectory.sync(folder)
-        // Kept only when it was sent: the next delta builds upon it.
+        // The manifest is kept only if it was sent: the next delta depends on it.
         try ArchiveDirectory.write(manifest, in: folder) { path in
             try stream?.send(path, as: "\(folderName)/manifest.json")
             try stream?.finish()
@@ -161,26 +161,26 @@ package final class GenerationWriter: Sendable {
 
     private static func lines(of path: String) throws -> [Line] {
         guard let bytes = FileManager.default.contents(atPath: path) else { return [] }
-        // A line that was cut has no newline, and is none.
+        // A truncated last line has no newline and is ignored.
         let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { bytes[..<$0] } ?? Data()
         let lines = whole.split(separator: UInt8(ascii: "\n")).compactMap {
             try? JSONDecoder().decode(Line.self, from: Data($0))
         }
-        // What cannot be understood or cannot be true is read once more.
+        // Chunks whose line cannot be decoded or has impossible numbers are dumped again.
         var check = NumberCheck(path)
         return lines.filter { (try? check.add($0.chunk)) != nil }
     }
 }
 
 extension ArchiveDirectory.Generation {
-    /// Removes the journal that a client left which was killed as soon as the generation was whole.
+    /// Removes the journal left by a client that was killed right after the generation was complete.
     package func removeJournal() {
         unlink("\(folder)/\(GenerationWriter.journalName)")
     }
 }
 
 extension GenerationWriter.Line {
-    /// Whether it is of this very table, as it is now.
+    /// Whether it belongs to this table in its current form.
     package func isOf(_ name: QualifiedName, oid: UInt32, basis: String) -> Bool {
         schema == name.schema && self.name == name.name && self.oid == oid && self.basis == basis
     }

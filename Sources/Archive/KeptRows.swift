@@ -1,14 +1,14 @@
 import Glibc
 
-/// The rows of a file whose key is wanted, however long the others and their columns are.
+/// The rows of a file whose key is wanted; rows and columns may be of any length.
 struct KeptRows {
-    /// So much of a row is held until its key is complete; of a row whose key comes later the file is read twice.
+    /// Bytes of a row held until its key is complete; if a key comes later in a row, the file is read twice.
     private static let heldBytes = 1 << 20
 
     private let file: FileEntry
     private let folder: String
     private let keyFields: [Int]
-    /// Whether a row with a key is wanted: the key's fields as COPY has them, with tabs in between.
+    /// Whether a row is wanted, by its key: the fields as COPY writes them, separated by tabs.
     private let isWanted: ([UInt8]) -> Bool
 
     init(_ file: FileEntry, in folder: String, keyFields: [Int], isWanted: @escaping ([UInt8]) -> Bool) {
@@ -18,9 +18,9 @@ struct KeptRows {
         self.isWanted = isWanted
     }
 
-    /// Hands over the rows, in pieces.
+    /// Passes the rows to `body`, in pieces.
     ///
-    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row, with the newline.
+    /// - Parameter body: Takes a piece, valid only during the call, and whether it ends its row (with the newline).
     /// - Throws: ``ArchiveError``, and what `body` throws.
     func readPieces(_ body: (_ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Void) throws {
         var key = RowKey(of: keyFields)
@@ -64,7 +64,7 @@ struct KeptRows {
         return decisions
     }
 
-    /// nil until the key is complete.
+    /// Whether the row is wanted; nil until the key is complete.
     private func decision(_ key: inout RowKey, _ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Bool? {
         if let found = key.add(piece, endsRow: endsRow) { return isWanted(found) }
         guard endsRow else { return nil }
@@ -72,7 +72,7 @@ struct KeptRows {
     }
 }
 
-/// Finds the key in a row of COPY text that comes in pieces.
+/// Finds the key in a row of COPY text that arrives in pieces.
 private struct RowKey {
     private let fields: [Int]
     private var found: [[UInt8]?]
@@ -116,7 +116,7 @@ private struct RowKey {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Where the first tab is.
+    /// The position of the first tab.
     fileprivate var tab: Int? {
         guard let base = baseAddress, let found = memchr(base, Int32(UInt8(ascii: "\t")), count) else { return nil }
         return UnsafeRawPointer(found) - base

@@ -1,15 +1,15 @@
-/// How many lines of COPY text there were, and the sum of their hashes: the same in whatever order they come.
+/// The number of lines of COPY text and the sum of their hashes, which does not depend on their order.
 ///
-/// Whoever reads the rows anyway makes it on the way; a server that is to make it must send them.
+/// It is computed by the client while it reads the rows; to compute it for a server, the client must read all rows.
 package struct LineSum: Sendable, Hashable {
     package private(set) var rows = 0
     private var sum: UInt128 = 0
-    /// The line that has not come to its end.
+    /// The line that has not ended yet.
     private var line: XXH64.Stream?
 
     package init() {}
 
-    /// Adds a line, which ends with its newline.
+    /// Adds a line, including its newline.
     package mutating func add(_ line: UnsafeRawBufferPointer) {
         rows += 1
         sum += UInt128(XXH64.hash(UnsafeRawBufferPointer(rebasing: line.dropLast())))
@@ -19,7 +19,7 @@ package struct LineSum: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - piece: The piece.
-    ///   - endsLine: Whether it is the last, with the newline.
+    ///   - endsLine: Whether it is the line's last piece, with the newline.
     package mutating func add(_ piece: UnsafeRawBufferPointer, endsLine: Bool) {
         guard line != nil || !endsLine else { return add(piece) }
         line = line ?? XXH64.Stream()

@@ -3,16 +3,16 @@ package import Ledger
 package import Planning
 package import Postgres
 
-/// What a generation of an archive holds (docs/ARCHIVE_FORMAT.md).
+/// The content of an archive's generation (docs/ARCHIVE_FORMAT.md).
 package struct Manifest: Sendable, Codable {
     package static let formatVersion = 1
-    /// A line with a page of a large object: two characters for each byte of a mebibyte, its oid and its number.
+    /// The longest line with a page of a large object: two characters for each byte of a mebibyte, oid and number.
     package static let longestPage = (2 << 20) + 1024
 
-    /// How the fingerprints were made.
+    /// How the fingerprints were computed.
     package struct Hash: Sendable, Codable, Hashable {
         package let method: RowHash
-        /// What the source's server makes of certain values: another one whose answers differ cannot make these
+        /// The source server's hashes of certain values: a server whose answers differ cannot reproduce these
         /// fingerprints.
         package let answers: RowHash.Answers
 
@@ -22,13 +22,13 @@ package struct Manifest: Sendable, Codable {
         }
     }
 
-    /// A large object, and where its content was written if it is new or another one.
+    /// A large object, and the file with its content if that is new or changed.
     package struct LargeObjectEntry: Sendable, Codable, Hashable {
         package let object: LargeObject
         package let bytes: Int
-        /// md5 of the md5 of its pages of a mebibyte, the last of which is shorter, perhaps empty.
+        /// md5 of the md5 sums of its pages of a mebibyte, the last of which is shorter, possibly empty.
         package let hash: String
-        /// The file of this generation that holds it.
+        /// The file of this generation that contains it; nil if it did not change.
         package let file: String?
 
         package init(object: LargeObject, bytes: Int, hash: String, file: String?) {
@@ -39,7 +39,7 @@ package struct Manifest: Sendable, Codable {
         }
     }
 
-    /// The generation that a merge has folded into a base.
+    /// The generation that a merge folded into a base.
     package struct Origin: Sendable, Codable, Hashable {
         package let archive: String
         package let generation: Int
@@ -53,7 +53,7 @@ package struct Manifest: Sendable, Codable {
         }
     }
 
-    /// Where a sequence stood.
+    /// The position of a sequence.
     package struct Sequence: Sendable, Codable, Hashable {
         package let schema: ServerText
         package let name: ServerText
@@ -87,9 +87,9 @@ package struct Manifest: Sendable, Codable {
     package let tables: [ArchivedTable]
     package let largeObjects: [LargeObjectEntry]
     package let largeObjectFiles: [FileEntry]
-    /// Rows of extensions' tables that are the database's own; nil in archives of before.
+    /// The database's own rows in extensions' tables; nil in older archives.
     package let extensionTables: [ArchivedExtensionTable]?
-    /// Of a base that a merge has made; nil: a dump has.
+    /// Where a merged base comes from; nil if a dump wrote it.
     package let mergedFrom: Origin?
 
     package init(
@@ -146,7 +146,7 @@ package struct ArchivedTable: RowMeaning, Sendable, Codable {
     package let name: ServerText
     package let oid: UInt32
     package let treatment: Treatment
-    /// In the order of the files of rows.
+    /// The columns in the files of rows, in order.
     package let columns: [ServerText]
     package let key: Key?
     package let hasOtherUniqueKeys: Bool
@@ -180,25 +180,25 @@ package struct ArchivedTable: RowMeaning, Sendable, Codable {
 package struct ArchivedChunk: Sendable, Codable {
     /// What is hashed of a row.
     package enum Hashed: String, Sendable, Codable {
-        /// Its line of COPY text, by whoever reads it (``LineSum``).
+        /// Its line of COPY text, hashed by the client (``LineSum``).
         case line
-        /// Its values, by the server: the manifest's ``Manifest/hash``.
+        /// Its values, hashed by the server with the manifest's ``Manifest/hash``.
         case values
     }
 
     package let range: KeyRange
     package let mark: Mark
     package let isImmutable: Bool
-    /// How many rows it holds now.
+    /// The number of rows it has now.
     package let rows: Int
     /// The sum of its rows' hashes.
     package let fingerprint: String
     package let fingerprintOf: Hashed
-    /// Nothing of what it was is left.
+    /// Whether all its rows are in this generation and none are kept from earlier ones.
     package let isReplaced: Bool
-    /// The keys of the rows that stay; nil: all of them do.
+    /// The keys of the rows that are kept; nil: all of them.
     package let keep: FileEntry?
-    /// The rows that come, in one file or several.
+    /// The new rows, in one file or several.
     package let written: [FileEntry]
 
     package init(
@@ -223,7 +223,7 @@ package struct ArchivedChunk: Sendable, Codable {
         self.written = written
     }
 
-    /// The same rows, all of them in one file.
+    /// The same chunk with all its rows in the given files.
     package func asBase(_ files: [FileEntry]) -> ArchivedChunk {
         ArchivedChunk(
             range: range,
@@ -238,24 +238,24 @@ package struct ArchivedChunk: Sendable, Codable {
         )
     }
 
-    /// Every file of it.
+    /// All its files.
     package var files: [FileEntry] { (keep.map { [$0] } ?? []) + written }
     package var writtenRows: Int { written.reduce(0) { $0 + $1.rows } }
     package var writtenBytes: Int { written.reduce(0) { $0 + $1.contentBytes } }
-    /// Whether anything came or went.
+    /// Whether any row was added or removed.
     package var isChanged: Bool { isReplaced || !files.isEmpty }
 }
 
 /// A file of a generation.
 package struct FileEntry: Sendable, Codable, Hashable {
     package let name: String
-    /// On disk.
+    /// Size on disk.
     package let bytes: Int
-    /// Of the file as it is on disk, in hexadecimal.
+    /// SHA-256 of the file on disk, in hexadecimal.
     package let sha256: String
-    /// Decompressed.
+    /// Size when decompressed.
     package let contentBytes: Int
-    /// Lines.
+    /// Number of lines.
     package let rows: Int
     package let frames: Int
 

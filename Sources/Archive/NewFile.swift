@@ -2,7 +2,7 @@ import Crypto
 import Glibc
 import SystemPackage
 
-/// A file on its way to disk.
+/// A file being written.
 package final class NewFile {
     package let name: String
     package let path: String
@@ -10,11 +10,11 @@ package final class NewFile {
     private var hash = SHA256()
     package private(set) var bytes = 0
 
-    /// Makes the file; whatever has its name already is left alone.
+    /// Creates the file; an existing one of that name is an error and stays untouched.
     ///
     /// - Parameters:
     ///   - name: Its name in the folder.
-    ///   - folder: Where it is made.
+    ///   - folder: The folder to create it in.
     /// - Throws: ``ArchiveError``.
     package init(_ name: String, in folder: String) throws {
         self.name = name
@@ -50,7 +50,7 @@ package final class NewFile {
         self.bytes += bytes.count
     }
 
-    /// Brings to disk what another program has written into it.
+    /// Hashes and syncs what another program has written into it.
     func hashed() throws -> (bytes: Int, sha256: String) {
         let reading = try KnownFile.open(path)
         defer { try? reading.close() }
@@ -67,7 +67,7 @@ package final class NewFile {
         return try close()
     }
 
-    /// Brings it to disk.
+    /// Syncs the file and returns its size and hash.
     package func close() throws -> (bytes: Int, sha256: String) {
         guard fsync(descriptor.rawValue) == 0 else {
             throw ArchiveError(.failed, path, "cannot be synced: \(Errno(rawValue: errno))")

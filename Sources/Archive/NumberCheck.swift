@@ -1,9 +1,9 @@
 import Catalog
 
-/// Sees that numbers which somebody else has written down can be what they are said to be, each and all together: whoever
-/// adds them up later need not fear an overflow.
+/// Checks that numbers read from a file are possible, each alone and all together, so that adding them up later cannot
+/// overflow.
 struct NumberCheck {
-    /// Far more than any database holds of anything; a thousand times as many can be added up.
+    /// Far more than any database has of anything; a thousand times as many can be added without overflow.
     static let most = 1 << 50
 
     private let file: String
@@ -18,7 +18,7 @@ struct NumberCheck {
     ///
     /// - Parameters:
     ///   - number: The number.
-    ///   - what: What it counts, in the plural.
+    ///   - what: What it counts, in the plural, for the error.
     /// - Throws: ``ArchiveError``, naming the file.
     mutating func add(_ number: Int, _ what: String) throws {
         let total = totals[what, default: 0]
@@ -40,7 +40,7 @@ struct NumberCheck {
         for entry in chunk.files { try add(entry) }
     }
 
-    /// Refuses a number that does not count anything and is out of its range.
+    /// Refuses a number outside its range; for numbers that are not counts.
     ///
     /// - Throws: ``ArchiveError``, naming the file.
     func refuse(_ number: Int, outside range: ClosedRange<Int>, _ what: String) throws {
@@ -50,9 +50,9 @@ struct NumberCheck {
 }
 
 extension Manifest {
-    /// Sees that its numbers can be true.
+    /// Checks that its numbers are possible.
     ///
-    /// - Parameter file: Where it was read.
+    /// - Parameter file: The file it was read from.
     /// - Throws: ``ArchiveError``, naming the file.
     func checkNumbers(in file: String) throws {
         var check = NumberCheck(file)
@@ -72,9 +72,9 @@ extension Manifest {
 }
 
 extension ArchivedCatalog {
-    /// Sees that its numbers can be true; bounds of sequences may be any.
+    /// Checks that its numbers are possible; bounds of sequences may have any value.
     ///
-    /// - Parameter file: Where it was read.
+    /// - Parameter file: The file it was read from.
     /// - Throws: ``ArchiveError``, naming the file.
     func checkNumbers(in file: String) throws {
         var check = NumberCheck(file)

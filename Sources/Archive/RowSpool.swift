@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// A row on disk until its length is known; it goes with the value.
+/// A row kept on disk until its length is known; it is removed with the value.
 final class RowSpool {
     private let path: String
     private let descriptor: FileDescriptor
@@ -9,7 +9,7 @@ final class RowSpool {
     private var position = 0
     private(set) var bytes = 0
 
-    /// - Parameter file: A file in the folder that takes it: there is room for the row, compressed at least.
+    /// - Parameter file: The file the row goes to; its folder has space for the row, at least in compressed form.
     /// - Throws: ``ArchiveError``.
     init(beside file: NewFile) throws {
         path = "\(file.path).row"
@@ -23,7 +23,7 @@ final class RowSpool {
         } catch {
             throw ArchiveError(.failed, path, "cannot be created: \(error)")
         }
-        // Nothing is left of it, however the process ends.
+        // Unlinked at once, so that nothing is left however the process ends.
         unlink(path)
     }
 
@@ -47,9 +47,9 @@ final class RowSpool {
         bytes += piece.count
     }
 
-    /// The row from its beginning, piece by piece, each valid until the next.
+    /// Returns the next piece of the row, from its beginning; it is valid until the next call.
     ///
-    /// - Returns: nil at the end.
+    /// - Returns: The piece; nil at the end.
     /// - Throws: ``ArchiveError``.
     func nextPiece() throws -> UnsafeRawBufferPointer? {
         guard position < bytes else { return nil }

@@ -1,21 +1,21 @@
 import Glibc
 import SystemPackage
 
-/// Makes an archive's folder of the stream that ``TarWriter`` has sent.
+/// Unpacks the stream that ``TarWriter`` has sent into an archive's folder.
 package struct TarReader {
     private static let block = 512
 
     private let input: FileDescriptor
 
-    /// - Parameter descriptor: Gives the stream.
+    /// - Parameter descriptor: The descriptor to read the stream from.
     package init(_ descriptor: Int32) {
         input = FileDescriptor(rawValue: descriptor)
     }
 
-    /// Writes the files; what is in them is for whoever reads the archive to judge.
+    /// Writes the files; their content is checked when the archive is read.
     ///
     /// - Parameter folder: An empty folder.
-    /// - Throws: ``ArchiveError`` for any name an archive does not have, and for a stream that ends too early.
+    /// - Throws: ``ArchiveError`` for a name that an archive does not use, and for a truncated stream.
     package func unpack(into folder: String) throws {
         while let (name, size) = try next() {
             let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
@@ -41,11 +41,11 @@ package struct TarReader {
             && (parts[1] == "manifest.json" || KnownFile.isName(parts[1]))
     }
 
-    /// nil at the end.
+    /// Reads the next file's header; nil at the end.
     private func next() throws -> (name: String, size: Int)? {
         let header = try bytes(Self.block)
         if header.allSatisfy({ $0 == 0 }) {
-            // The second block of the end, and whatever fills up a tape.
+            // Skip the second end block and any padding after it.
             while try !piece(Self.block * 16).isEmpty {}
             return nil
         }
@@ -108,7 +108,7 @@ package struct TarReader {
         }
     }
 
-    /// Whoever sends may be slow or gone, and nobody could cancel a read.
+    /// Waits for input in short steps: the sender may be slow or gone, and a blocking read cannot be cancelled.
     private func waitForInput() throws {
         var ready = pollfd(fd: input.rawValue, events: Int16(POLLIN), revents: 0)
         repeat { try Task.checkCancellation() } while poll(&ready, 1, 200) == 0

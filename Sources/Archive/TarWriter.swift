@@ -2,18 +2,18 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// Sends files one after the other as a tape archive (POSIX ustar): `tar x` makes an archive's folder of it again.
+/// Sends files one after the other as a tar archive (POSIX ustar): `tar x` turns it back into an archive's folder.
 package final class TarWriter: Sendable {
     private static let block = 512
 
     private let output: Mutex<FileDescriptor>
 
-    /// - Parameter descriptor: Takes the stream; it stays open.
+    /// - Parameter descriptor: The descriptor to write the stream to; it stays open.
     package init(_ descriptor: Int32) {
         output = Mutex(FileDescriptor(rawValue: descriptor))
     }
 
-    /// Sends a file whole, under another name.
+    /// Sends a whole file under another name.
     ///
     /// - Parameters:
     ///   - path: The file.
@@ -69,7 +69,7 @@ package final class TarWriter: Sendable {
         if size < 1 << 33 {
             put(octal(size, 11), at: 124)
         } else {
-            // Eleven octal digits end at 8 GiB; every tar knows this form.
+            // Eleven octal digits reach only 8 GiB; every tar reads this form.
             header[124] = 0x80
             for index in 0..<8 { header[135 - index] = UInt8(truncatingIfNeeded: size >> (8 * index)) }
         }

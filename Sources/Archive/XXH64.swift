@@ -1,4 +1,4 @@
-/// The 64-bit hash of xxHash, fast and well mixed, not cryptographic
+/// The 64-bit hash of xxHash: fast and well mixed, but not cryptographic
 /// (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md; zstd's content checksums are its lower half).
 package enum XXH64 {
     private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
@@ -7,7 +7,7 @@ package enum XXH64 {
     private static let prime4: UInt64 = 0x85EB_CA77_C2B2_AE63
     private static let prime5: UInt64 = 0x27D4_EB2F_1656_67C5
 
-    /// The four sums that stripes of 32 bytes go into.
+    /// The four sums that take stripes of 32 bytes.
     private struct Lanes: Hashable {
         private var first = prime1 &+ prime2
         private var second = prime2
@@ -29,11 +29,11 @@ package enum XXH64 {
         }
     }
 
-    /// The hash of bytes that come in pieces.
+    /// The hash of bytes that arrive in pieces.
     struct Stream: Hashable {
         private var lanes = Lanes()
         private var count: UInt64 = 0
-        /// What is left of the last stripe, fewer than 32 bytes.
+        /// The incomplete last stripe, fewer than 32 bytes.
         private var rest: [UInt8] = []
 
         mutating func add(_ bytes: UnsafeRawBufferPointer) {
@@ -53,7 +53,7 @@ package enum XXH64 {
             rest.append(contentsOf: bytes[position...])
         }
 
-        /// The hash of all of them.
+        /// The hash of all bytes added.
         var hash: UInt64 {
             rest.withUnsafeBytes { finish(count >= 32 ? lanes.sum : prime5, count: count, rest: $0, from: 0) }
         }
