@@ -17,8 +17,8 @@ final class FrameCompressor {
         var frame: Frame?
     }
 
-    /// Sizes left to a worker: zstd uses no worker for fewer bytes, and splits more bytes into several jobs, whose output
-    /// has to be fetched in between.
+    /// Sizes left to a worker: zstd uses no worker for fewer bytes, and splits more bytes into several jobs, whose
+    /// output has to be fetched in between.
     private static let leftToWorker = (512 << 10) + 1...1 << 20
 
     private var lanes: [Lane] = []

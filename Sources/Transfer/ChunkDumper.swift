@@ -4,7 +4,7 @@ package import Ledger
 package import Planning
 package import Postgres
 
-/// Brings chunks of the source into a generation of an archive.
+/// Writes chunks of the source into a generation of an archive.
 package struct ChunkDumper {
     private let source: Connection
     private let writer: GenerationWriter
@@ -15,9 +15,9 @@ package struct ChunkDumper {
     /// - Parameters:
     ///   - source: A connection to the source.
     ///   - writer: The generation.
-    ///   - identity: Which database the source is.
-    ///   - hash: How rows become fingerprints.
-    ///   - compression: How rows become files.
+    ///   - identity: The identity of the source database.
+    ///   - hash: How rows are hashed for fingerprints.
+    ///   - compression: How rows are compressed into files.
     package init(
         _ source: Connection,
         to writer: GenerationWriter,
@@ -32,14 +32,14 @@ package struct ChunkDumper {
         self.compression = compression
     }
 
-    /// Writes what has changed in a chunk, in the transaction that is open.
+    /// Writes what has changed in a chunk, in the open transaction.
     ///
     /// - Parameters:
     ///   - relation: The chunk's table.
-    ///   - range: The chunk.
-    ///   - isImmutable: Whether it was declared to change no more.
-    ///   - previous: What it was in the generation before; nil: all of it is written.
-    /// - Returns: The chunk as the manifest tells it; its files are on disk.
+    ///   - range: The chunk's range.
+    ///   - isImmutable: Whether the operator declared that it no longer changes.
+    ///   - previous: The chunk in the previous generation; nil: all of it is written.
+    /// - Returns: The chunk's entry for the manifest; its files are on disk.
     /// - Throws: ``PostgresError``, ``ArchiveError``.
     package func dump(
         _ relation: RelationEntry,
@@ -51,15 +51,15 @@ package struct ChunkDumper {
         let mark = try relation.takeMark(on: source, identity)
         guard let previous else { return try replace(chunk, mark, isImmutable) }
         guard relation.treatment.isCopiedAhead, let key = relation.key else {
-            // Nothing identifies its rows, or it is small: all of it is written, unless it is what it was.
+            // Nothing identifies its rows, or it is small: all of it is written unless it is unchanged.
             return try isSame(chunk, as: previous)
                 ? Self.unchanged(previous, at: mark) : try replace(chunk, mark, isImmutable)
         }
         guard previous.mark.voidReason(at: mark) == nil else { return try replace(chunk, mark, isImmutable) }
         if isImmutable { return Self.unchanged(previous, at: previous.mark) }
         let probe = try chunk.probe(since: previous.mark)
-        // More untouched rows than there were: nobody knows what happened, so nothing of it is built upon.
-        // Nor where none is left of them.
+        // More untouched rows than the chunk had: the reason is unknown, so the chunk is written whole. It is also
+        // written whole when no untouched row is left.
         guard probe.untouched <= previous.rows, probe.untouched > 0 || previous.rows == 0 else {
             return try replace(chunk, mark, isImmutable)
         }
@@ -76,7 +76,8 @@ package struct ChunkDumper {
                 hint: "the source gives different answers in the same snapshot: check its indexes with amcheck"
             )
         }
-        // Not reckoned from what has come and gone: the rows as they are must be what a restore makes of the archive.
+        // Computed from the rows themselves, not from what came and went: a restore of the archive must produce
+        // exactly these rows.
         let fingerprint = try chunk.fingerprint(hash)
         return ArchivedChunk(
             range: range,
@@ -94,7 +95,7 @@ package struct ChunkDumper {
     private func replace(_ chunk: ChunkSource, _ mark: Mark, _ isImmutable: Bool) throws -> ArchivedChunk {
         var sum = LineSum()
         let written = try write(chunk.allRows) { sum.add($0) }
-        // What is generated and stored is not copied, and to be proven all the same.
+        // Stored generated columns are not copied but have to be proven as well.
         let isCopiedWhole = chunk.relation.definition.copiedColumns.count == chunk.relation.definition.heldColumns.count
         let values = isCopiedWhole ? nil : try chunk.fingerprint(hash)
         guard values.map({ $0.rows == sum.rows }) ?? true else {
@@ -142,7 +143,7 @@ package struct ChunkDumper {
         }
     }
 
-    /// Where there is no row there is no file either.
+    /// Writes the rows of a COPY into files; no rows, no file.
     private func write(
         _ copyOut: SQL,
         isSplit: Bool = true,

@@ -3,7 +3,7 @@ import Ledger
 import Postgres
 
 extension ChunkOutcome {
-    /// What became of a chunk that was dumped.
+    /// The outcome of a dumped chunk.
     package init(_ chunk: ArchivedChunk) {
         let written = CopyCount(rows: chunk.writtenRows, bytes: chunk.writtenBytes)
         let kind: Kind = chunk.isReplaced ? .base : chunk.isChanged ? .delta : .unchanged

@@ -3,10 +3,9 @@ package import Ledger
 import Planning
 package import Postgres
 
-/// Brings a chunk on the target from one generation of an archive to the next, in the transaction that is open.
+/// Advances a chunk on the target from one generation of an archive to the next, in the open transaction.
 ///
-/// Rows are sent as they are read; it is the transaction's end that waits until a file has proven to be what was
-/// written.
+/// Rows are sent as they are read; the transaction commits only after their file has been verified.
 package struct ChunkRestorer {
     private let target: Connection
     private let relation: RelationEntry
@@ -16,7 +15,7 @@ package struct ChunkRestorer {
     /// - Parameters:
     ///   - target: A connection to the target, with an open transaction.
     ///   - relation: The table.
-    ///   - columns: What the files of rows hold, in order.
+    ///   - columns: The columns in the files of rows, in order.
     ///   - folder: The generation's folder.
     package init(_ target: Connection, _ relation: RelationEntry, columns: [ServerText], folder: String) {
         self.target = target
@@ -25,12 +24,12 @@ package struct ChunkRestorer {
         self.folder = folder
     }
 
-    /// Takes out of the target what the generation has no more of a chunk.
+    /// Deletes the rows of a chunk that the generation no longer has.
     ///
     /// - Parameters:
-    ///   - chunk: The chunk as the generation has it.
-    ///   - held: How many rows of it the target holds.
-    /// - Returns: How many it holds now.
+    ///   - chunk: The chunk's entry in the generation.
+    ///   - held: The number of its rows on the target.
+    /// - Returns: The number of its rows on the target afterwards.
     /// - Throws: ``PostgresError``, ``ArchiveError``.
     package func shed(_ chunk: ArchivedChunk, held: Int) throws -> Int {
         if chunk.isReplaced {
@@ -51,12 +50,12 @@ package struct ChunkRestorer {
         return keep.rows
     }
 
-    /// Loads what the generation has more.
+    /// Loads the rows that the generation adds.
     ///
     /// - Parameters:
-    ///   - chunk: The chunk as the generation has it.
-    ///   - held: How many rows of it the target holds.
-    ///   - progress: Told the bytes of each piece.
+    ///   - chunk: The chunk's entry in the generation.
+    ///   - held: The number of its rows on the target.
+    ///   - progress: Called with the bytes of each piece.
     /// - Returns: What was loaded.
     /// - Throws: ``PostgresError``, ``ArchiveError``.
     package func load(_ chunk: ArchivedChunk, held: Int, progress: (Int) -> Void) throws -> CopyCount {

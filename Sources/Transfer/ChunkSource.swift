@@ -4,7 +4,7 @@ import Ledger
 import Planning
 import Postgres
 
-/// One chunk as the source has it, in the transaction that is open there.
+/// One chunk on the source, read in the transaction that is open there.
 struct ChunkSource {
     let connection: Connection
     let relation: RelationEntry
@@ -16,7 +16,7 @@ struct ChunkSource {
         self.range = range
     }
 
-    /// How many rows of the chunk were written since a mark, and how many were not.
+    /// The number of the chunk's rows written since a mark, and of those that were not.
     struct Probe {
         let written: Int
         let untouched: Int
@@ -37,7 +37,7 @@ struct ChunkSource {
     var allRows: SQL {
         let columns = relation.columns.commaSeparated
         if range == .everything, relation.rowFilter == nil, !relation.definition.isPartitioned {
-            // The plain form refuses anything but a table, and does not descend into children.
+            // The plain form accepts only a table and does not include its children.
             let list: SQL = relation.columns.isEmpty ? "" : " (\(columns))"
             return "COPY \(relation.name)\(list) TO STDOUT \(relation.format.clause)"
         }
@@ -64,7 +64,7 @@ struct ChunkSource {
         return (try row.integer("rows"), try row.word("sum"))
     }
 
-    /// Count and sum of the hashes of the lines that ``allRows`` has.
+    /// Count and sum of the hashes of the lines that ``allRows`` returns.
     func lineSum() throws -> LineSum {
         var sum = LineSum()
         try connection.beginCopyOut(allRows)
@@ -73,7 +73,7 @@ struct ChunkSource {
         return sum
     }
 
-    /// COPY of the keys of the rows written since a mark, or of those that were not.
+    /// COPY of the keys of the rows written since a mark, or of the keys of all others.
     func keys(_ key: Key, written: Bool, since mark: Mark) -> SQL {
         let isWanted = written ? Self.isWritten(since: mark) : "NOT (\(Self.isWritten(since: mark)))"
         return """
@@ -82,7 +82,7 @@ struct ChunkSource {
             """
     }
 
-    /// How many rows the chunk has now; an index alone may answer it.
+    /// The number of rows the chunk has now; the server may count them in an index alone.
     func count() throws -> Int {
         try connection.queryOne("SELECT count(*) AS rows FROM \(relation.rows) WHERE \(inRange)").integer("rows")
     }
@@ -95,8 +95,8 @@ struct ChunkSource {
 
     /// The rule of the delta: a superset of the rows inserted or updated since the mark, never fewer.
     ///
-    /// A row's `xmin` is the (sub)transaction that wrote it. One that the mark's snapshot did not see has an id at or
-    /// above the snapshot's xmin: it was in flight then or began later, and a subtransaction's id is above its
+    /// A row's `xmin` is the (sub)transaction that wrote it. A transaction that the mark's snapshot did not see has an
+    /// id at or above the snapshot's xmin: it was in flight then or began later, and a subtransaction's id is above its
     /// parent's. `age()` compares ids on their 32-bit circle, so no epoch matters within 2^31 transactions. Comparing
     /// ids as numbers, `id > max(id)`, timestamps and `pg_visible_in_snapshot()` all lose rows.
     static func isWritten(since mark: Mark) -> SQL {
@@ -108,26 +108,26 @@ struct ChunkSource {
 extension RelationEntry {
     /// Locks the table against changes of its definition, then takes the mark.
     ///
-    /// In this order, else a change could slip in between. Checks that the name still means the table the ledger
-    /// knows.
+    /// The lock comes first, so that no change can happen in between. Checks that the name still refers to the table in
+    /// the ledger.
     ///
     /// - Parameters:
     ///   - source: A connection to the source, in a transaction.
-    ///   - identity: Which database that is.
-    /// - Returns: The mark a chunk read in this transaction gets.
+    ///   - identity: The identity of that database.
+    /// - Returns: The mark for chunks read in this transaction.
     /// - Throws: ``PostgresError``.
     func takeMark(on source: Connection, _ identity: MarkIdentity) throws -> Mark {
         try Self.lockAgainstChanges([self], on: source)
         return try checked(TableState(of: name, on: source, identity))
     }
 
-    /// The same for several tables in two statements.
+    /// Locks several tables and takes their marks, in two statements.
     ///
     /// - Parameters:
     ///   - relations: The tables.
-    ///   - source: As before.
-    ///   - identity: As before.
-    /// - Returns: Their marks, by the numbers the ledger has for them.
+    ///   - source: A connection to the source, in a transaction.
+    ///   - identity: The identity of that database.
+    /// - Returns: Their marks, by the tables' ids in the ledger.
     /// - Throws: ``PostgresError``.
     static func takeMarks(of relations: [RelationEntry], on source: Connection, _ identity: MarkIdentity) throws
         -> [Int: Mark]
@@ -154,7 +154,7 @@ extension RelationEntry {
                 hint: "run the same command again: it follows the change, or reports why it cannot"
             )
         }
-        // Rows read after a change of the columns would get a mark that hides what the change did to them.
+        // A mark taken now would hide what a change of the columns did to the rows.
         guard state.isLaidOut(as: definition) else {
             throw PostgresError(
                 .unexpectedAnswer,

@@ -2,7 +2,7 @@ import Ledger
 import Planning
 import Postgres
 
-/// One chunk's way to a newer mark, inside the two open transactions.
+/// Advances one chunk to a newer mark, inside the two open transactions.
 struct ChunkStep {
     let lane: Lane
     let ledger: Ledger
@@ -12,10 +12,10 @@ struct ChunkStep {
     let now: Mark
     let context: PassContext
     let progress: TransferProgress
-    /// Whether the target's table is known to hold nothing.
+    /// Whether the target's table is known to be empty.
     let isEmpty: Bool
 
-    /// What was done, and what the ledger is to tell of it in the same transaction; nil: it tells already.
+    /// What was done, and what the ledger records about it in the same transaction; nil if that is already recorded.
     struct Result {
         let outcome: ChunkOutcome
         let completion: Ledger.Completion?
@@ -40,7 +40,7 @@ struct ChunkStep {
 
     private func copyBase(countsFor stage: ChunkStage) throws -> Result {
         let copied = try copy(source.allRows)
-        // A table with other unique keys is complete only when all its chunks stand in one snapshot.
+        // A table with other unique keys is complete only when all its chunks are from one snapshot.
         let isSettled = !relation.hasOtherUniqueKeys || context.snapshot != nil
         return Result(
             outcome: ChunkOutcome(kind: .base, copied: copied, removed: 0),
@@ -53,7 +53,7 @@ struct ChunkStep {
     }
 
     private func copyWhole() throws -> Result {
-        // Emptying a table takes longer than filling one that is small.
+        // For a small table, TRUNCATE takes longer than loading the rows.
         if try chunk.mark != nil || relation.tableBytes > Ledger.smallBytes || holdsRows() {
             try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
         }
@@ -68,7 +68,7 @@ struct ChunkStep {
         try !isEmpty && lane.target.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows)) AS f").boolean("f")
     }
 
-    /// Never wrong, whatever the target holds in the range: it is compared, and what differs is copied again.
+    /// Compares the range on both sides and copies what differs; correct whatever the target contains.
     private func reconcile(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> Result {
         let hash = try lane.commonHash()
         guard case .shed(_, let snapshot, _) = stage else {
@@ -79,7 +79,7 @@ struct ChunkStep {
                 completion: completion(rows: outcome.rows, copied: outcome.copied, pass: context.pass)
             )
         }
-        // Where there are other unique keys, all chunks must shed before any loads.
+        // With other unique keys, all chunks must shed before any of them loads.
         if !chunk.isAdopted { tell(reason) }
         let outcome = try Reconciler(lane: lane, hash: hash, copy: nil).reconcile(source, key)
         if outcome.isEqual {
@@ -131,7 +131,7 @@ struct ChunkStep {
             }
         }
         let removed = chunk.rows - probe.untouched
-        // Where only rows were counted nothing was read: the old mark stays, and a later probe still sees everything.
+        // If rows were only counted, none was read: the old mark stays, so that a later probe still sees every change.
         let rows = probe.untouched + copied.rows
         let isUnchanged = removed == 0 && copied.rows == 0
         return Result(
@@ -146,13 +146,13 @@ struct ChunkStep {
         )
     }
 
-    /// For a table whose rows are declared to be only ever added: as many as before means none was.
+    /// For a table declared append-only: the same number of rows as before means that none was added.
     private func countedProbe() throws -> ChunkSource.Probe? {
         guard relation.treatment == .appendOnly, try source.count() == chunk.rows else { return nil }
         return ChunkSource.Probe(written: 0, untouched: chunk.rows)
     }
 
-    /// What shedding found out in the very same snapshot.
+    /// The result of shedding, if it ran in the same snapshot.
     private func knownProbe() -> ChunkSource.Probe? {
         guard let written = chunk.writtenRows, chunk.shedSnapshot == now.snapshot.description,
             context.snapshot?.snapshot == now.snapshot
@@ -181,7 +181,7 @@ struct ChunkStep {
         }
     }
 
-    /// Each trigger is what it was when the transaction ends; foreign keys are enforced meanwhile.
+    /// Disables the triggers while `body` runs and then restores each one's state; foreign keys stay enforced.
     private func withoutTriggers<Result>(_ body: () throws -> Result) throws -> Result {
         guard context.keepsTriggersOff else { return try body() }
         let triggers = try lane.target.query(

@@ -4,17 +4,17 @@ package import Ledger
 import Planning
 package import Postgres
 
-/// What a worker needs to know about the pass it works in.
+/// What a worker needs to know about its pass.
 package struct PassContext: Sendable {
     package let pass: Int
     package let epoch: Int
     package let relations: [Int: RelationEntry]
     package let identity: MarkIdentity
-    /// The one snapshot everything is read in; nil: each chunk in one of its own.
+    /// The snapshot that everything is read in; nil: each chunk is read in its own.
     package let snapshot: SharedSnapshot?
-    /// Whether the tables have their triggers already, which must not fire for rows that are brought.
+    /// Whether the tables already have their triggers, which must not fire for copied rows.
     let keepsTriggersOff: Bool
-    /// Tables that are left for later by all workers.
+    /// Locked tables that all workers leave for later.
     let postponed = Postponed()
 
     package init(
@@ -34,10 +34,10 @@ package struct PassContext: Sendable {
     }
 }
 
-/// Brings chunks to a newer mark, one after the other, until none is due or somebody asks it to stop.
+/// Advances chunks to a newer mark, one after the other, until none is due or a stop is requested.
 ///
-/// Each chunk is one transaction on either side, or a few dozen of small tables are. The target's commits last and
-/// holds the rows together with their line in the ledger: after a crash at any moment both are there or neither.
+/// Each chunk, or a few dozen chunks of small tables, is one transaction on each side. The target's transaction commits
+/// last and contains the rows together with their line in the ledger: after a crash either both are there or neither.
 package struct ChunkWorker {
     private let lane: Lane
     private let context: PassContext
@@ -53,20 +53,20 @@ package struct ChunkWorker {
         self.stop = stop
     }
 
-    /// Works on chunks of a stage until none is left to take.
+    /// Works on a stage's chunks until none is left.
     ///
-    /// A table that somebody else has locked is come back to until it is free.
+    /// A table locked by another session is retried until it is free.
     ///
     /// - Parameters:
     ///   - stage: What is done to the chunks.
     ///   - isOver: Ends the work between two chunks.
-    /// - Throws: ``PostgresError``, ``LedgerError``. Errors that a fresh connection may heal are tried again first.
+    /// - Throws: ``PostgresError``, ``LedgerError``; transient errors are retried first.
     package func work(_ stage: ChunkStage, until isOver: () -> Bool = { false }) throws {
         var isSingly = false
         while !stop.isRequested, !isOver() {
             do {
                 if try lane.retrying(progress, stop, { try workOnNext(stage, isSingly) }) { continue }
-                // A chunk of it is nobody's as long as it is locked.
+                // Chunks of locked tables are not claimed; look again until they are free.
                 if context.postponed.isEmpty { break }
                 usleep(Self.microsecondsBetweenLooks)
             } catch let locked as LockedTable {
@@ -107,15 +107,15 @@ package struct ChunkWorker {
         return !outcomes.isEmpty
     }
 
-    /// What is known of several tables before the first of them is copied.
+    /// What is known about several tables before the first of them is copied.
     private struct Ahead {
-        /// By the tables' numbers; in one snapshot they all have the same right to their marks.
+        /// By the tables' ids; marks taken in one snapshot are valid for all of them.
         var marks: [Int: Mark] = [:]
-        /// Those of which the target has not a single page.
+        /// Tables that have no page on the target.
         var empty: Set<Int> = []
     }
 
-    /// Looks at several tables at once; at none where each chunk is read in a snapshot of its own.
+    /// Looks at several tables at once; at none if each chunk is read in its own snapshot.
     private func lookAhead(at relations: [RelationEntry]) throws -> Ahead {
         guard let snapshot = context.snapshot, relations.count > 1 else { return Ahead() }
         return try lane.reading(in: snapshot) {
@@ -126,7 +126,7 @@ package struct ChunkWorker {
         }
     }
 
-    /// What has no page has no row; of a partitioned table that is not asked.
+    /// Returns the tables without a page, which have no rows; partitioned tables are not checked.
     private func emptyTables(of relations: [RelationEntry]) throws -> Set<Int> {
         let sizes = relations.filter { !$0.definition.isPartitioned }.map { relation -> SQL in
             "(\(relation.relationId), pg_catalog.pg_relation_size(\(literal: relation.name.quoted)))"
@@ -183,11 +183,11 @@ package struct ChunkWorker {
     }
 }
 
-/// What became of one chunk.
+/// The outcome of one chunk.
 package struct ChunkOutcome: Sendable {
     package enum Kind: String, Sendable {
         case base, delta, shed, unchanged, whole
-        /// No mark told what the target holds: both sides were compared.
+        /// No valid mark existed, so both sides were compared.
         case reconciled
     }
 

@@ -3,11 +3,11 @@ package import Catalog
 package import Postgres
 
 extension ExtensionContents {
-    /// Reads what a table holds.
+    /// Reads an extension's table.
     ///
     /// - Parameters:
     ///   - table: The table.
-    ///   - connection: Its database.
+    ///   - connection: A connection to its database.
     /// - Throws: ``PostgresError``.
     package init(_ table: ExtensionTable, on connection: Connection) throws {
         guard !table.isSequence else {

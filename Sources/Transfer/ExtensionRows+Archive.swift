@@ -7,10 +7,10 @@ extension ExtensionRows {
     ///
     /// - Parameters:
     ///   - table: The table.
-    ///   - source: Its database, with an open snapshot.
+    ///   - source: A connection to its database, with an open snapshot.
     ///   - writer: The generation.
-    ///   - compression: How files are made.
-    /// - Returns: Its entry in the manifest.
+    ///   - compression: How rows are compressed into files.
+    /// - Returns: Its entry for the manifest.
     /// - Throws: ``PostgresError``, ``ArchiveError``.
     package static func dump(
         _ table: ExtensionTable,

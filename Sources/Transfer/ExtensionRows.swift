@@ -3,18 +3,20 @@ package import Catalog
 import Ledger
 package import Postgres
 
-/// Puts the rows of extensions' tables that are the database's own in place of others.
+/// Replaces the database's own rows in extensions' tables.
 package enum ExtensionRows {
-    /// Makes the target hold what is wanted, in one transaction with the ledger: tables refer to one another.
+    /// Makes the target's tables equal to the wanted contents.
     ///
-    /// A table that holds it already is not touched: a role that may only read it will do.
+    /// It does so in one transaction with the ledger, because tables refer to one another.
+    ///
+    /// A table that is already equal is not touched, so a role that may only read it is enough.
     ///
     /// - Parameters:
-    ///   - wanted: What the tables are to hold.
+    ///   - wanted: The wanted contents of the tables.
     ///   - target: A connection to the target without an open transaction.
-    ///   - epoch: The run's.
-    ///   - load: Loads a table's rows by the statement it is given; returns how many.
-    /// - Returns: How many rows were loaded.
+    ///   - epoch: The run's epoch.
+    ///   - load: Loads a table's rows with the given COPY; returns their number.
+    /// - Returns: The number of rows loaded.
     /// - Throws: ``PostgresError``, ``LedgerError``, and what `load` throws.
     package static func replace(
         _ wanted: [ExtensionContents],
@@ -45,7 +47,7 @@ package enum ExtensionRows {
             )
         )
         guard !differing.isEmpty else { return 0 }
-        // Rows that refer to what goes have to go first.
+        // Tables that refer to a replaced table are emptied before it and loaded again.
         while let referring = pairs.first(where: { pair in
             !differing.contains(pair.there.qualifiedName) && !differing.isDisjoint(with: pair.there.referenced)
         }) {
@@ -79,7 +81,7 @@ package enum ExtensionRows {
         }
     }
 
-    /// Each after those it refers to; where they refer to each other in a circle, as the extension tells them.
+    /// Sorts each table after those it refers to; tables in a circle of references stay in the extension's order.
     private static func inOrder(
         _ pairs: [(wanted: ExtensionContents, there: ExtensionTable)]
     ) -> [(wanted: ExtensionContents, there: ExtensionTable)] {

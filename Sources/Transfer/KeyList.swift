@@ -2,21 +2,21 @@ import Ledger
 import Planning
 import Postgres
 
-/// Keys of a chunk's rows in a temporary table of the target, to remove rows by; it goes with the open transaction.
+/// Keys of a chunk's rows in a temporary table of the target, used to delete rows; dropped with the open transaction.
 struct KeyList {
     private let target: Connection
     private let relation: RelationEntry
     private let key: Key
     private let name: Identifier
 
-    /// Makes the list.
+    /// Creates and fills the list.
     ///
     /// - Parameters:
-    ///   - name: What the temporary table is called.
-    ///   - relation: The table whose rows' keys it holds.
-    ///   - key: The key.
-    ///   - target: The target, with an open transaction.
-    ///   - fill: Loads the keys by the COPY it is given.
+    ///   - name: The name of the temporary table.
+    ///   - relation: The table whose keys it contains.
+    ///   - key: The key that identifies the table's rows.
+    ///   - target: A connection to the target, with an open transaction.
+    ///   - fill: Loads the keys with the given COPY.
     /// - Throws: ``PostgresError``, and what `fill` throws.
     init(
         _ name: Identifier,
@@ -37,22 +37,22 @@ struct KeyList {
             """
         )
         try fill("COPY pg_temp.\(name) (\(columns)) FROM STDIN \(CopyFormat.text.clause)")
-        // Without statistics the planner takes the list for a thousand rows and may nest loops over it.
+        // Without statistics the planner assumes a thousand rows and may choose a nested loop.
         try target.execute("ANALYZE pg_temp.\(name)")
     }
 
-    /// Removes the rows whose keys are in the list.
+    /// Deletes the rows whose keys are in the list.
     ///
-    /// - Returns: How many there were.
+    /// - Returns: The number of rows deleted.
     /// - Throws: ``PostgresError``.
     func deleteListed() throws -> Int {
         try target.execute("DELETE FROM \(relation.rows) AS t USING pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))")
     }
 
-    /// Removes the rows of a range whose keys are not in the list.
+    /// Deletes the rows of a range whose keys are not in the list.
     ///
-    /// - Parameter inRange: The condition on the range.
-    /// - Returns: How many there were.
+    /// - Parameter inRange: The condition that selects the range.
+    /// - Returns: The number of rows deleted.
     /// - Throws: ``PostgresError``.
     func deleteOthers(where inRange: SQL) throws -> Int {
         try target.execute(

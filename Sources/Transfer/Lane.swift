@@ -3,22 +3,22 @@ import Glibc
 import Ledger
 package import Postgres
 
-/// A worker's two connections, used by one thread so that a relay between them never waits for a scheduler.
+/// A worker's two connections, used by one thread, so that copying between them never waits for a scheduler.
 package final class Lane {
     package let source: Connection
     package let target: Connection
     private static let attempts = 6
 
     private var knownHash: RowHash?
-    /// The exported snapshot this lane's open source transaction reads, if there is one.
+    /// The exported snapshot that the open source transaction reads, if there is one.
     private var openSnapshot: SharedSnapshot?
 
     /// Opens both connections.
     ///
     /// - Parameters:
-    ///   - source: The source.
-    ///   - target: The target.
-    ///   - purpose: What `pg_stat_activity` shows on both sides.
+    ///   - source: The source's endpoint.
+    ///   - target: The target's endpoint.
+    ///   - purpose: Shown in `pg_stat_activity` on both sides.
     ///   - interrupter: Cancels both.
     /// - Throws: ``PostgresError``.
     package init(source: Endpoint, target: Endpoint, purpose: String, interrupter: Interrupter) throws {
@@ -26,7 +26,7 @@ package final class Lane {
         self.target = try Connection(to: target, purpose: purpose, interrupter: interrupter)
     }
 
-    /// The hash both servers agree on; found out once.
+    /// The hash that both servers compute alike; determined once.
     func commonHash() throws -> RowHash {
         if let knownHash { return knownHash }
         let hash = try RowHash.common(to: source, and: target)
@@ -34,7 +34,7 @@ package final class Lane {
         return hash
     }
 
-    /// Does it again where a passing failure ended it, on fresh connections if need be.
+    /// Repeats `body` after a transient failure, on new connections if necessary.
     func retrying<Result>(_ progress: TransferProgress, _ stop: StopRequest, _ body: () throws -> Result) throws
         -> Result
     {
@@ -50,7 +50,7 @@ package final class Lane {
         preconditionFailure("the last attempt returns or throws")
     }
 
-    /// Replaces what broke, and forgets every open transaction.
+    /// Rolls back open transactions and reconnects broken connections.
     package func recover() throws {
         source.rollBack()
         target.rollBack()
@@ -59,8 +59,8 @@ package final class Lane {
         if target.isBroken { try target.reconnect() }
     }
 
-    /// Runs `body` in a source transaction: in the shared snapshot, which stays open for the next call, or else in a
-    /// snapshot of its own that ends with `body`.
+    /// Runs `body` in a source transaction: in the shared snapshot, which stays open for the next call, or in its own
+    /// snapshot, which ends with `body`.
     package func reading<Result>(in shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
         guard let shared else {
             try leaveSharedSnapshot()

@@ -1,9 +1,9 @@
 import Catalog
 import Postgres
 
-/// Large objects of a range as a server has them: what is said about each, its size, and a hash of its content.
+/// A server's large objects in a range: their attributes, size, and a hash of the content.
 enum LargeObjectContents {
-    /// What is read, sent and written at once, in bytes.
+    /// The page size for reading, sending and writing, in bytes.
     static let pageSize = 1 << 20
 
     struct Content: Decodable, Hashable {
@@ -17,7 +17,7 @@ enum LargeObjectContents {
         let content: Content
     }
 
-    /// Page after page until one is not full: there is no function that tells an object's size.
+    /// Reads page after page until one is not full, because no function returns an object's size.
     static func read(_ range: LargeObjectRange, on connection: Connection) throws -> [UInt32: Found] {
         let objects = try connection.query(LargeObject.self, LargeObject.query(range))
         guard !objects.isEmpty else { return [:] }
@@ -51,7 +51,7 @@ enum LargeObjectContents {
 }
 
 extension LargeObjectAttributes {
-    /// Whether the target's is the same as the source's in what is brought over beside the content.
+    /// Whether two large objects have the same comment and the same copied attributes.
     func areEqual(_ ours: LargeObject, _ theirs: LargeObject) -> Bool {
         ours.comment == theirs.comment && (!contains(.owner) || ours.owner == theirs.owner)
             && (!contains(.grants) || ours.givesSameRights(as: theirs))
@@ -59,7 +59,7 @@ extension LargeObjectAttributes {
 }
 
 extension Connection {
-    /// Rights before the owner: once it belongs to somebody else they could not be given any more.
+    /// Sets comment, rights and owner; the owner comes last, because the role could not grant rights after that.
     func dress(_ object: LargeObject, _ attributes: LargeObjectAttributes) throws {
         let name: SQL = "LARGE OBJECT \(object.oid)"
         if let comment = object.comment {

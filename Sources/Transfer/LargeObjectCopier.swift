@@ -2,17 +2,17 @@ import Catalog
 import Ledger
 import Postgres
 
-/// Brings a range of large objects to what they are on the source.
+/// Makes a range of the target's large objects equal to the source's.
 ///
-/// What was written since cannot be told: the transaction ids are in `pg_largeobject`, which only a superuser may read.
-/// So both sides are asked for a hash of each object, and those that differ are made anew, whole.
+/// Changes since a mark cannot be found: the transaction ids are in `pg_largeobject`, which only a superuser may read.
+/// So both sides compute a hash of each object, and objects that differ are recreated whole.
 struct LargeObjectCopier {
     private static let pageSize = LargeObjectContents.pageSize
-    /// Pages that are on the target's side in a temporary table before they are put where they belong.
+    /// The number of pages staged in a temporary table on the target before they are written to their objects.
     private static let pagesAtOnce = 64
     private static let staging: SQL = "pg_temp.large_object_page"
 
-    /// What became of a range.
+    /// The outcome of a range.
     struct Outcome: Sendable {
         var copied = 0
         var removed = 0
@@ -28,10 +28,10 @@ struct LargeObjectCopier {
     private typealias Content = LargeObjectContents.Content
 
     /// - Parameters:
-    ///   - lane: The connections; the target's is in a transaction, the source's in the snapshot that is read.
+    ///   - lane: The connections; the target's is in a transaction, the source's in the snapshot to read.
     ///   - ledger: The ledger on the same connection.
-    ///   - attributes: What is brought over beside the content.
-    ///   - addBytes: Told the bytes of each batch.
+    ///   - attributes: What is copied besides content and comment.
+    ///   - addBytes: Called with the bytes of each batch.
     init(lane: Lane, ledger: Ledger, attributes: LargeObjectAttributes, addBytes: @escaping (Int) -> Void) {
         self.lane = lane
         self.ledger = ledger

@@ -2,7 +2,7 @@ package import Archive
 package import Catalog
 package import Postgres
 
-/// Brings large objects into a generation of an archive: those that are new or hold something else.
+/// Writes large objects that are new or have changed into a generation of an archive.
 package struct LargeObjectDumper {
     private let source: Connection
     private let writer: GenerationWriter
@@ -11,19 +11,19 @@ package struct LargeObjectDumper {
     /// - Parameters:
     ///   - source: A connection to the source.
     ///   - writer: The generation.
-    ///   - level: zstd's.
+    ///   - level: The zstd level.
     package init(_ source: Connection, to writer: GenerationWriter, level: Int) {
         self.source = source
         self.writer = writer
         self.level = level
     }
 
-    /// Writes a range, in the transaction that is open.
+    /// Writes a range, in the open transaction.
     ///
     /// - Parameters:
     ///   - range: The range.
-    ///   - previous: What they were in the generation before, by oid.
-    /// - Returns: All large objects of the range, and the file that holds what is new of them.
+    ///   - previous: Their entries in the previous generation, by oid.
+    /// - Returns: All large objects of the range, and the file with the content of new and changed ones.
     /// - Throws: ``PostgresError``, ``ArchiveError``.
     package func dump(
         _ range: LargeObjectRange,
@@ -53,7 +53,7 @@ package struct LargeObjectDumper {
         return (objects, file)
     }
 
-    /// Each page with its object and number; an empty one makes an object without content known.
+    /// COPY of the pages, each with its object and number; an empty page represents an object without content.
     private static func pages(of content: LargeObjectContents.Content) -> SQL {
         let (page, last) = (LargeObjectContents.pageSize, content.bytes / LargeObjectContents.pageSize)
         return """

@@ -3,9 +3,9 @@ package import Catalog
 import Ledger
 package import Postgres
 
-/// Makes the target's large objects those of a generation, range by range, each in one transaction.
+/// Makes the target's large objects equal to a generation's, range by range, each in one transaction.
 ///
-/// It needs no line in the ledger: what is there already is found by its hash.
+/// It needs no line in the ledger: objects that are already right are recognized by their hash.
 package struct LargeObjectRestorer {
     private static let staging: SQL = "pg_temp.large_object_page"
 
@@ -16,8 +16,8 @@ package struct LargeObjectRestorer {
 
     /// - Parameters:
     ///   - target: A connection to the target.
-    ///   - epoch: What this client holds.
-    ///   - attributes: What is brought over beside the content.
+    ///   - epoch: This client's epoch.
+    ///   - attributes: What is restored besides content and comment.
     ///   - generations: From the base to the one wanted.
     package init(
         _ target: Connection,
@@ -31,10 +31,10 @@ package struct LargeObjectRestorer {
         self.generations = generations
     }
 
-    /// Brings a range.
+    /// Restores a range.
     ///
     /// - Parameter range: The range.
-    /// - Returns: How many were brought, and how many removed.
+    /// - Returns: The number of objects restored and removed.
     /// - Throws: ``PostgresError``, ``ArchiveError``.
     package func restore(_ range: LargeObjectRange) throws -> (brought: Int, removed: Int) {
         let wanted = (generations.last?.manifest.largeObjects ?? []).filter { range.contains($0.object.oid) }
@@ -59,7 +59,7 @@ package struct LargeObjectRestorer {
         }
     }
 
-    /// The content of some, each from the last generation that wrote it.
+    /// Loads the content of some objects, each from the last generation that wrote it.
     private func load(_ oids: Set<UInt32>) throws {
         guard !oids.isEmpty else { return }
         try target.execute(

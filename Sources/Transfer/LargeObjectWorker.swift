@@ -14,7 +14,7 @@ package final class LargeObjectQueue: Sendable {
     package func next() -> LargeObjectRange? { ranges.withLock { $0.popLast() } }
 }
 
-/// What is compared and brought over beside a large object's content and comment.
+/// What is compared and copied besides a large object's content and comment.
 package struct LargeObjectAttributes: OptionSet, Sendable {
     package let rawValue: Int
     package static let owner = LargeObjectAttributes(rawValue: 1)
@@ -25,7 +25,7 @@ package struct LargeObjectAttributes: OptionSet, Sendable {
     }
 }
 
-/// Brings large objects, range by range, each in one transaction of the target.
+/// Copies large objects, range by range, each in one transaction of the target.
 package struct LargeObjectWorker {
     private let lane: Lane
     private let context: PassContext
@@ -35,8 +35,8 @@ package struct LargeObjectWorker {
 
     /// - Parameters:
     ///   - lane: The connections.
-    ///   - context: The pass; its snapshot is read, or else one per range.
-    ///   - attributes: What is brought over beside the content.
+    ///   - context: The pass; its snapshot is read, or one per range if it has none.
+    ///   - attributes: What is copied besides content and comment.
     ///   - progress: Counts what is done.
     ///   - stop: Ends the work between two ranges.
     package init(

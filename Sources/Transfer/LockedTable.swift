@@ -1,19 +1,20 @@
 import Postgres
 
-/// Somebody else has a table's lock, or waits for ours.
+/// Another session has locked a table, or waits for the lock this one holds.
 struct LockedTable: Error {
-    /// How long a chunk waits for a lock: longer than a server takes to send its own autovacuum away (deadlock_timeout).
+    /// How long a chunk waits for a lock: longer than a server takes to cancel its own autovacuum (deadlock_timeout).
     static let patience: SQL = "'2s'"
 
-    /// Nil: one of several.
+    /// The table; nil: one of several.
     let table: QualifiedName?
     let reason: String
 
-    /// Runs what works on a table; a lock it did not get makes it one to come back to.
+    /// Runs work on a table; throws ``LockedTable`` if a lock is not available, so that the table is retried later.
     ///
     /// - Parameters:
     ///   - table: The table; nil: one of several.
-    ///   - context: In a snapshot that others hold, what gives way takes the snapshot with it: that is for whoever has taken it.
+    ///   - context: The pass. A session that gives way in a shared snapshot loses the snapshot; the code that exported
+    ///     it handles that error.
     ///   - body: The work.
     /// - Returns: What `body` returns.
     /// - Throws: ``LockedTable``, and what else `body` throws.

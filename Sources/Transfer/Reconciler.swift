@@ -3,24 +3,24 @@ import Ledger
 import Planning
 import Postgres
 
-/// Makes a range of the target equal to the source's without trusting any mark: compares fingerprints, descends into
-/// what differs, and copies only that.
+/// Makes a range of the target equal to the source's without a mark: compares fingerprints, splits what differs, and
+/// copies only that.
 ///
-/// It costs a hash of every row on either side, and nothing over the wire but the differences. It is what remains when
-/// a mark is void, because the source was failed over or restored since.
+/// It hashes every row on both sides and transfers only the differences. It is used when a mark is void, for example
+/// because the source failed over or was restored since, and for adopted rows.
 struct Reconciler {
-    /// A differing range of so few rows is copied instead of being cut any further.
+    /// A differing range of at most this many rows is copied instead of being split further.
     private static let smallRange = 1000
     private static let parts = 10
 
     let lane: Lane
     let hash: RowHash
-    /// Copies a range of the source into the target, which holds nothing of it; nil: what differs is only taken out.
+    /// Copies a range of the source into the target, which has no rows of it; nil: differing rows are only deleted.
     let copy: ((ChunkSource) throws -> CopyCount)?
 
-    /// What came of it.
+    /// The outcome.
     struct Outcome {
-        /// How many rows the target holds now.
+        /// The number of rows on the target now.
         var rows = 0
         var copied = CopyCount.zero
         var removed = 0

@@ -3,7 +3,7 @@ package import Ledger
 import Planning
 package import Postgres
 
-/// What workers need to know of the archive they restore.
+/// What workers need to know about the archive they restore.
 package struct RestoreContext: Sendable {
     let epoch: Int
     let relations: [Int: RelationEntry]
@@ -17,7 +17,7 @@ package struct RestoreContext: Sendable {
     /// - Parameters:
     ///   - generations: From the base to the one wanted.
     ///   - relations: The ledger's tables.
-    ///   - epoch: What this client holds.
+    ///   - epoch: This client's epoch.
     package init(_ generations: [ArchiveDirectory.Generation], relations: [RelationEntry], epoch: Int) {
         self.epoch = epoch
         self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })
@@ -45,7 +45,7 @@ package struct RestoreContext: Sendable {
         relations.values.filter { $0.hasOtherUniqueKeys && $0.treatment.isCopiedAhead }.map(\.relationId)
     }
 
-    /// Whether a generation after the given one takes rows out of chunks by their keys.
+    /// Whether a generation after the given one deletes rows from chunks by their keys.
     package func hasKeepLists(after generation: Int) -> Bool {
         generation < last
             && chunks[(generation + 1)...].contains { tables in
@@ -65,7 +65,7 @@ package struct RestoreContext: Sendable {
         return chunk
     }
 
-    /// The generation that a chunk is restored from: the last one that holds all of it.
+    /// The generation that a chunk is restored from: the last one that contains all of it.
     func base(of relation: RelationEntry, _ range: KeyRange) throws -> Int {
         let base = chunks.indices.last { chunks[$0][relation.name]?[range]?.isReplaced == true }
         guard let base else {
@@ -84,7 +84,7 @@ package struct RestoreContext: Sendable {
     }
 }
 
-/// Brings chunks from generation to generation, each step in one transaction with its line in the ledger.
+/// Advances chunks from generation to generation, each step in one transaction with its line in the ledger.
 package struct RestoreWorker {
     private let target: Connection
     private let context: RestoreContext
@@ -107,20 +107,20 @@ package struct RestoreWorker {
         }
     }
 
-    /// Brings all chunks of tables without other unique keys to the generation wanted.
+    /// Advances all chunks of tables without other unique keys to the generation wanted.
     package func restoreDeltas() throws {
         try repeating { ledger in
             guard let chunk = try ledger.claimForRestore(before: context.last, except: context.settled) else {
                 return nil
             }
             let relation = try chunk.relation(among: context.relations)
-            // What is replaced later need not be what it was in between.
+            // If a later generation replaces the whole chunk, the ones before it are skipped.
             return (chunk, relation, max(chunk.pass, try context.base(of: relation, chunk.range)))
         }
     }
 
-    /// Brings a table with other unique keys to the generation wanted: all its chunks in one transaction, since rows of
-    /// different chunks may have swapped a value.
+    /// Advances a table with other unique keys to the generation wanted, all its chunks in one transaction, because rows
+    /// of different chunks may have swapped a value.
     package func restoreSettled(_ id: Int) throws {
         guard let relation = context.relations[id] else { return }
         let finished = try target.transaction(.readWrite) { () -> [ChunkOutcome] in

@@ -2,10 +2,10 @@ import Ledger
 import Planning
 import Postgres
 
-/// Takes out of a chunk on the target every row the source no longer has as it was: the updated and the deleted ones.
+/// Deletes from a chunk on the target every row that was updated or deleted on the source since the mark.
 ///
-/// What remains are exactly the untouched rows. The source's untouched rows are a subset of what the target holds, so
-/// equal counts mean equal sets; that is what makes the cheap way a proof.
+/// Exactly the untouched rows remain. The source's untouched rows are a subset of the target's rows, so equal counts
+/// mean equal sets: counting is enough as a proof.
 struct Shedder {
     let lane: Lane
     let chunk: ChunkSource
@@ -13,15 +13,15 @@ struct Shedder {
     let mark: Mark
 
     /// - Parameters:
-    ///   - held: How many rows of the chunk the target holds.
-    ///   - probe: What the source has.
-    /// - Returns: False when the target does not hold what the ledger says, so that only replacing the chunk is right.
+    ///   - held: The number of the chunk's rows on the target.
+    ///   - probe: The counts on the source.
+    /// - Returns: False if the target's rows do not match the ledger, so that the chunk has to be compared.
     /// - Throws: ``PostgresError``.
     func shed(held: Int, probe: ChunkSource.Probe) throws -> Bool {
         guard held > probe.untouched else { return held == probe.untouched }
         var held = held
         if probe.written > 0 {
-            // Updated rows keep their keys most of the time: the written keys are the cheaper list.
+            // Updated rows usually keep their keys, so the list of written keys is the cheaper one.
             held -= try list("tidemark_written", chunk.keys(key, written: true, since: mark)).deleteListed()
         }
         if held > probe.untouched {

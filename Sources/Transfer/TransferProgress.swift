@@ -1,7 +1,7 @@
 import Postgres
 import Synchronization
 
-/// What has been moved so far, counted by all workers, read by whoever shows it.
+/// What has been moved so far: counted by all workers, read by the progress display.
 package final class TransferProgress: Sendable {
     /// The counts at one moment.
     package struct Counts: Sendable {
@@ -19,7 +19,7 @@ package final class TransferProgress: Sendable {
     private let state = Mutex(Counts())
     private let say: @Sendable (String) -> Void
 
-    /// - Parameter say: Told what an operator should hear of.
+    /// - Parameter say: Called with messages for the operator.
     package init(say: @escaping @Sendable (String) -> Void) {
         self.say = say
     }
@@ -52,7 +52,7 @@ package final class TransferProgress: Sendable {
         say("trying again: \(error)")
     }
 
-    /// Counts that the work began again.
+    /// Counts a restart of the work.
     package func countRetry() {
         state.withLock { $0.retries += 1 }
     }
