@@ -80,7 +80,7 @@ extension ArchiveDirectory {
     /// Writes the manifest, which turns a folder of files into a generation.
     ///
     /// - Parameters:
-    ///   - manifest: What the generation holds.
+    ///   - manifest: The manifest of the generation.
     ///   - folder: Its folder.
     ///   - before: Called with the temporary file's path before the rename; if it throws, there is no generation.
     /// - Throws: ``ArchiveError``, and what `before` throws.

@@ -9,7 +9,7 @@ struct NumberCheck {
     private let file: String
     private var totals: [String: Int] = [:]
 
-    /// - Parameter file: The file that holds the numbers.
+    /// - Parameter file: The file that contains the numbers.
     init(_ file: String) {
         self.file = file
     }

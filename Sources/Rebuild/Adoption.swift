@@ -3,12 +3,12 @@ package import Ledger
 package import Planning
 package import Postgres
 
-/// Makes a target ours that was filled by other means: last week's dump, a storage snapshot.
+/// Adopts a target that was filled by other means: last week's dump, a storage snapshot.
 ///
-/// Nothing in it is trusted: its tables enter the ledger as they are, with chunks that will be
-/// compared with the source before they get a mark. Keys and indexes that are exactly the source's count as built;
-/// others of their names go. What would act on rows that are brought (foreign keys, triggers, rules) goes as well: the
-/// cutover makes it from the source's definitions.
+/// Nothing in it is trusted: its tables enter the ledger as they are, with chunks that are compared with the source
+/// before they get a mark. Keys and indexes that are exactly the source's count as built; others of the same names are
+/// dropped. What would act on copied rows (foreign keys, triggers, rules) is dropped as well; the cutover recreates it
+/// from the source's definitions.
 package struct Adoption {
     private let connection: Connection
     private let ledger: Ledger
@@ -18,11 +18,11 @@ package struct Adoption {
     private let keepsIndexes: Bool
 
     /// - Parameters:
-    ///   - connection: The target, in a transaction.
+    ///   - connection: A connection to the target, in a transaction.
     ///   - ledger: The ledger on the same connection.
     ///   - source: What the source contains.
-    ///   - plan: How its tables are treated, cut into chunks.
-    ///   - contents: What the target holds: tables alone, or rows as well.
+    ///   - plan: How its tables are treated and cut into chunks.
+    ///   - contents: Whether the target may contain rows or only tables.
     ///   - keepsIndexes: Whether empty tables keep their indexes while they are filled.
     package init(
         _ connection: Connection,
@@ -40,14 +40,14 @@ package struct Adoption {
         self.plan = plan
     }
 
-    /// Enters what the target has; what it lacks is followed afterwards like any change on the source.
+    /// Records what the target has; what it lacks is followed afterwards like any change on the source.
     ///
     /// - Parameters:
     ///   - definitions: The source's definitions.
-    ///   - present: The target's, told by the same tool: what they tell otherwise is a change to be followed or named.
+    ///   - present: The target's definitions, from the same tool: a difference is a change to be followed or reported.
     ///   - ofDatabase: The source's publications, subscriptions and event triggers.
-    /// - Returns: What was done, for people.
-    /// - Throws: ``PlanError`` where the target is not what the source could become; ``PostgresError``.
+    /// - Returns: Notes on what was done, for the operator.
+    /// - Throws: ``PlanError`` if the target cannot be adopted; ``PostgresError``.
     package func adopt(
         _ definitions: [DefinitionEntry],
         present: [DefinitionEntry],
@@ -67,8 +67,7 @@ package struct Adoption {
             if isAdopted { adopted += 1 }
         }
         let there = Dictionary(present.map { ($0.listed, $0) }, uniquingKeysWith: { first, _ in first })
-        // Major versions tell the same view or type in words of their own: whether it is the same, the proof finds out
-        // by its attributes.
+        // Major versions print the same view or type differently; the proof compares their attributes instead.
         let speaksAlike = source.identity.serverVersion.major == target.identity.serverVersion.major
         try ledger.keep(
             definitions.compactMap { entry in
@@ -79,7 +78,7 @@ package struct Adoption {
             }
         )
         let ours = Set(definitions.map(\.listed))
-        // A comment of the target's own stands in nobody's way: the proof tells of it.
+        // A comment that only the target has does no harm; the proof reports it.
         let others = present.filter { !ours.contains($0.listed) && $0.isCompared && $0.kind != "COMMENT" }
         try ledger.keep(others.map(\.ofTarget))
         notes.append("adopted \(empty.count) empty tables and \(adopted) whose rows will be compared")
@@ -87,7 +86,7 @@ package struct Adoption {
         return notes
     }
 
-    /// Tables without rows: nothing in them has to be compared.
+    /// Returns the tables without rows, in which nothing has to be compared.
     private func emptyTables(of target: DatabaseCatalog) throws -> Set<QualifiedName> {
         var empty: Set<QualifiedName> = []
         var filled: [QualifiedName] = []
@@ -110,7 +109,7 @@ package struct Adoption {
 
     // MARK: Tables
 
-    /// The target's table, told as if the source had had it: what differs is then a change on the source.
+    /// Describes the target's table as an earlier state of the source's, so that differences become changes to follow.
     private static func definition(
         of theirs: Table,
         on target: DatabaseCatalog,
@@ -148,7 +147,8 @@ package struct Adoption {
         }
     }
 
-    /// They belong to the database and come after the rows: the source's go until then, others are in the way.
+    /// Drops the target's publications, subscriptions and event triggers that the source also has, because they come
+    /// after the rows; refuses any others.
     private func dropObjectsOfDatabase(_ ofSource: Set<ServerText>) throws {
         let found = try connection.query(
             """
@@ -163,7 +163,7 @@ package struct Adoption {
                                 AND x.objid = e.oid AND x.deptype = 'e')
             """
         ).map { (kind: try $0.word("kind"), name: try $0.text("name")) }
-        // A list tells a name on one line, whatever is in it.
+        // `pg_restore --list` prints a name on one line, whatever it contains.
         let strange = found.filter { !ofSource.contains($0.name.listed(as: $0.kind)) }
         guard strange.isEmpty else {
             throw PlanError(
@@ -176,7 +176,7 @@ package struct Adoption {
         for object in found {
             let subject: SQL = "\(SQL(trusted: object.kind)) \(Identifier(object.name))"
             if object.kind == "SUBSCRIPTION" {
-                // Without its slot, which may be somebody else's by now, nothing is asked of its publisher.
+                // Its slot may belong to another subscription by now; without it, DROP does not contact the publisher.
                 try connection.execute("ALTER \(subject) DISABLE")
                 try connection.execute("ALTER \(subject) SET (slot_name = NONE)")
             }
@@ -185,7 +185,7 @@ package struct Adoption {
         }
     }
 
-    // MARK: What hangs on them
+    // MARK: Objects on tables
 
     private func dropObjects() throws -> [String] {
         let excluded = plan.excluded
@@ -202,17 +202,17 @@ package struct Adoption {
         return ["dropped on the target until the cutover recreates them: \(told)"]
     }
 
-    /// Keys and indexes that are exactly the source's need not be built again.
+    /// Records keys and indexes that are exactly the source's as built; drops those of the same names that differ.
     ///
-    /// Where a table has no rows they are dropped all the same, unless they are to be kept: loading first and building
-    /// then is faster. What is dropped is in the ledger by the same transaction.
+    /// On a table without rows they are dropped anyway, unless they are to be kept, because building after loading is
+    /// faster. The same transaction records each drop in the ledger.
     private func adoptObjects(_ empty: Set<QualifiedName>) throws {
         let keys = Dictionary(
             uniqueKeysWithValues: plan.tables.compactMap { table in table.key.map { (table.name, $0.indexName) } }
         )
         let objects = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: keys)
         try ledger.enter(objects)
-        // Those of partitioned tables first: dropping one takes its partitions' along.
+        // Indexes of partitioned tables first: dropping one also drops its partitions' indexes.
         for isPartitioned in [true, false] {
             let target = try DatabaseCatalog(inTransactionOf: connection)
             let present = Dictionary(
@@ -225,7 +225,7 @@ package struct Adoption {
                         $0.table == index.tableQualifiedName && $0.name == index.name && $0.stage.isOfIndex
                     })
                 else { continue }
-                // One whose parent was dropped a moment ago has gone with it.
+                // It may just have been dropped together with its parent.
                 guard try connection.isThere(there.qualifiedName) else { continue }
                 guard Self.isSame(index, there), hasAllPartitions(index, there, target) else {
                     try connection.execute(there.removal)
@@ -238,7 +238,7 @@ package struct Adoption {
         }
     }
 
-    /// Drops it, unless something depends on it: a view that groups by the key.
+    /// Drops an index unless something depends on it, such as a view that groups by the key.
     private func isDropped(_ index: Index) throws -> Bool {
         try connection.execute("SAVEPOINT removal")
         do {
@@ -255,11 +255,12 @@ package struct Adoption {
     private static func isSame(_ ours: Index, _ theirs: Index) -> Bool {
         ours.tableQualifiedName == theirs.tableQualifiedName && ours.definition == theirs.definition && theirs.isUsable
             && ours.hasSameConstraint(as: theirs)
-            // One that is not attached yet will be.
+            // An index that is not attached yet will be attached later.
             && !(ours.parentOid == nil && theirs.parentOid != nil)
     }
 
-    /// An index of a partitioned table is valid as well when some partitions are not there.
+    /// Whether all partitions' indexes are attached; an index of a partitioned table is also valid when the target
+    /// lacks some partitions.
     private func hasAllPartitions(_ ours: Index, _ theirs: Index, _ target: DatabaseCatalog) -> Bool {
         let attached = Set(target.indexes.filter { $0.parentOid == theirs.oid }.map(\.qualifiedName))
         return source.indexes.allSatisfy { $0.parentOid != ours.oid || attached.contains($0.qualifiedName) }
@@ -267,14 +268,14 @@ package struct Adoption {
 }
 
 extension ServerText {
-    /// A name as `pg_restore --list` has it: on one line, whatever is in it (`sanitize_line` of pg_dump).
+    /// A name as `pg_restore --list` prints it: on one line (`sanitize_line` of pg_dump).
     fileprivate func listed(as kind: String) -> ServerText {
         ServerText("\(kind) ") + replacingAll("\n", with: " ").replacingAll("\r", with: " ")
     }
 }
 
 extension Index {
-    /// The statement that takes it off.
+    /// The statement that drops the index or its constraint.
     var removal: SQL {
         guard let constraintName else { return "DROP INDEX \(qualifiedName)" }
         return "ALTER TABLE \(tableQualifiedName) DROP CONSTRAINT \(Identifier(constraintName))"

@@ -1,27 +1,27 @@
 import Glibc
 import Postgres
 
-/// How much memory, and how many parallel workers, index builds may take together.
+/// How much memory and how many parallel workers all index builds may use together.
 package struct BuildBudget: Sendable {
-    /// What a server takes at least (1 MB).
+    /// The least `maintenance_work_mem` that every server accepts, in bytes (1 MB).
     private static let leastMemory = 1 << 20
 
     private let memoryBytes: Int
     private let jobs: Int
 
     /// - Parameters:
-    ///   - memoryBytes: For all builds together.
-    ///   - jobs: Builds at the same time.
+    ///   - memoryBytes: Memory for all builds together.
+    ///   - jobs: The number of concurrent builds.
     package init(memoryBytes: Int, jobs: Int) {
         self.memoryBytes = memoryBytes
         self.jobs = max(1, jobs)
     }
 
-    /// What one of the builds at the same time may take.
+    /// Returns what one of the concurrent builds may use.
     ///
-    /// Each gets the workers the server's `max_parallel_maintenance_workers` allows, as long as they are not more than
-    /// its memory feeds, than its part of all the server allows, and, where that is known, of all its cores: workers
-    /// that share a core with another build make both slower.
+    /// Each gets the workers that the server's `max_parallel_maintenance_workers` allows, limited by its memory, by its
+    /// share of `max_parallel_workers`, and, if known, by its share of the server's cores: workers that share a core
+    /// with another build make both slower.
     func share(on connection: Connection) throws -> BuildShare {
         let memory = max(Self.leastMemory, memoryBytes / jobs)
         let server = try connection.queryOne(
@@ -31,9 +31,9 @@ package struct BuildBudget: Sendable {
                    pg_catalog.inet_client_addr() IS NOT DISTINCT FROM pg_catalog.inet_server_addr() AS is_here
             """
         )
-        // Of a server elsewhere nobody tells the cores.
+        // The number of cores of a remote server is unknown.
         let cores = try server.boolean("is_here") ? sysconf(Int32(_SC_NPROCESSORS_ONLN)) : Int.max
-        // One of the memory's parts, and one of the cores, is the builder's own.
+        // One share of the memory, and one core, is for the builder itself.
         let workers = min(
             try server.integer("of_one"),
             try server.integer("in_all") / jobs,

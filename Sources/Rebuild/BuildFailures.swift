@@ -2,10 +2,10 @@ import Ledger
 import Postgres
 import Synchronization
 
-/// Objects that could not be built for what the rows hold, while the others go on: whoever has to repair rows at night
-/// wants to know all of them at once.
+/// Objects that could not be built because of their rows; the other builds continue, so that the operator sees all
+/// failures at once.
 package final class BuildFailures: Sendable {
-    /// Tables whose objects are come back to.
+    /// Locked tables whose objects are retried.
     let postponed = Postponed()
     private let errors = Mutex<[Int: PostgresError]>([:])
 
@@ -17,7 +17,7 @@ package final class BuildFailures: Sendable {
         errors.withLock { $0[object] = error }
     }
 
-    /// Throws what was collected, if anything was.
+    /// Throws the collected errors, if there are any.
     ///
     /// - Throws: ``PostgresError``.
     package func throwIfAny() throws {

@@ -1,43 +1,43 @@
 import Glibc
 import Postgres
 
-/// What one build may take.
+/// What one build may use.
 ///
-/// `maintenance_work_mem` is for one build with all its workers (PostgreSQL manual, CREATE INDEX).
+/// `maintenance_work_mem` covers one build with all its workers (PostgreSQL manual, CREATE INDEX).
 package struct BuildShare: Sendable {
-    /// What each process must have, or the server starts fewer workers (`plan_create_index_workers`).
+    /// Bytes that each process needs; with less the server starts fewer workers (`plan_create_index_workers`).
     package static let leastMemoryOfProcess = 32 << 20
-    /// What a sort's merge wants for each run: a buffer to read ahead, and the tape's own (`tuplesort.c`).
+    /// Bytes that a sort's merge needs for each run: a read-ahead buffer and the tape's own buffer (`tuplesort.c`).
     private static let memoryOfRun = 264 << 10
 
     let memoryBytes: Int
     let workers: Int
 
     /// - Parameters:
-    ///   - memoryBytes: What it may take with all its workers.
-    ///   - workers: Beside the builder itself.
+    ///   - memoryBytes: Memory for the build with all its workers.
+    ///   - workers: Parallel workers besides the builder itself.
     package init(memoryBytes: Int, workers: Int) {
         self.memoryBytes = memoryBytes
         self.workers = workers
     }
 
-    /// Sets what the statement that follows may take.
+    /// Sets what the next statement may use.
     ///
-    /// A sort is the faster the better its memory fits the processor's caches, as long as all its runs are merged at
-    /// once: with memory `m` a sort of `s` bytes has `s / m` runs, of which `m / memoryOfRun` can be. Other kinds of
-    /// indexes (GIN) gather in memory whatever they are given, and are the faster the more it is.
+    /// A sort is faster if its memory fits the processor's caches, as long as all its runs are merged at once:
+    /// with memory `m` a sort of `s` bytes has `s / m` runs, and `m / memoryOfRun` can be merged at once. Other kinds
+    /// of indexes (GIN) use all the memory they get, and more makes them faster.
     ///
     /// - Parameters:
-    ///   - connection: The session that is going to build.
+    ///   - connection: The session that builds.
     ///   - statement: The build.
-    ///   - bytes: How large it is going to be.
+    ///   - bytes: The expected size of the index.
     /// - Throws: ``PostgresError``.
     func apply(to connection: Connection, for statement: SQL, bytes: Int) throws {
         let memory = statement.text.contains(" USING btree ") ? memory(forSorting: bytes) : memoryBytes
         try apply(to: connection, memory: memory)
     }
 
-    /// Sets what all statements that follow may take.
+    /// Sets what all following statements may use.
     func apply(to connection: Connection) throws {
         try apply(to: connection, memory: memoryBytes)
     }
@@ -51,7 +51,7 @@ package struct BuildShare: Sendable {
         )
     }
 
-    /// - Parameter bytes: How large the index is going to be.
+    /// - Parameter bytes: The expected size of the index.
     /// - Returns: Bytes for all processes together.
     package func memory(forSorting bytes: Int) -> Int {
         let processes = workers + 1

@@ -14,10 +14,10 @@ package struct BuiltObjects: Sendable {
         )
     }
 
-    /// Whether an entry of `pg_dump` is one of them; told by the object's id, not by what kind it is called.
+    /// Whether an entry of `pg_dump` is one of them, by the object's oid, not by the name of its kind.
     ///
     /// - Parameter entry: The entry.
-    /// - Returns: True for what need not be made by its own statement.
+    /// - Returns: True if its own statement need not run.
     func contains(_ entry: ListedEntry) -> Bool {
         identities.contains(entry.object) || entry.isOf(["INDEX ATTACH"])
     }

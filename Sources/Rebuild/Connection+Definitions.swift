@@ -2,13 +2,13 @@ package import Catalog
 package import Postgres
 
 extension Connection {
-    /// Whether an object of an entry's kind and name is there; false for kinds that have no lookup.
+    /// Whether an object of an entry's kind and name exists; false for kinds that have no lookup.
     package func has(_ entry: DefinitionEntry) throws -> Bool {
         guard let lookup = Self.lookup(of: entry) else { return false }
         return try queryOne("SELECT \(lookup) AS is_there").boolean("is_there")
     }
 
-    /// Whether a table, view, index or sequence of that name is there.
+    /// Whether a table, view, index or sequence of that name exists.
     func isThere(_ name: QualifiedName) throws -> Bool {
         try queryOne("SELECT pg_catalog.to_regclass(\(value: name.quoted)) IS NOT NULL AS is_there").boolean("is_there")
     }

@@ -2,17 +2,17 @@ package import Catalog
 package import Planning
 package import Postgres
 
-/// The statements that give the target database what the source database carries itself.
+/// The statements that copy the source database's own settings, comment and rights to the target database.
 ///
 /// Pure.
 package struct DatabaseSettingsPlan {
     package let statements: [SQL]
 
     /// - Parameters:
-    ///   - source: What the source's carries.
-    ///   - target: What the target's carries.
-    ///   - name: What the target's is called.
-    ///   - omissions: What is not brought over.
+    ///   - source: The source database's settings.
+    ///   - target: The target database's settings.
+    ///   - name: The target database's name.
+    ///   - omissions: What is not copied.
     package init(source: DatabaseSettings, target: DatabaseSettings, name: ServerText, omissions: Set<Omission>) {
         guard !omissions.contains(.databaseSettings) else {
             statements = []
@@ -20,7 +20,7 @@ package struct DatabaseSettingsPlan {
         }
         let database: SQL = "DATABASE \(Identifier(name))"
         var statements: [SQL] = []
-        // What closes the source for the night stays behind.
+        // Settings that close the source during the cutover are not copied.
         let closing = Set(source.closing)
         if source.connectionLimit != target.connectionLimit, !source.admitsNobody {
             statements.append("ALTER \(database) CONNECTION LIMIT \(source.connectionLimit)")
@@ -46,7 +46,7 @@ package struct DatabaseSettingsPlan {
 }
 
 extension DatabaseSettings.Setting {
-    /// A name with a dot has two parts, each a name of its own.
+    /// The parameter's name; if it has a dot, each part is an identifier.
     fileprivate var parameter: SQL {
         name.pieces(between: ".", omittingEmptySubsequences: false).map { "\(Identifier($0))" as SQL }.joined(
             separator: "."

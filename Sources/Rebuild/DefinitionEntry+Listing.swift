@@ -2,16 +2,16 @@ package import Catalog
 package import Postgres
 
 extension DefinitionEntry {
-    /// Joins the two forms in which `pg_restore` tells the same entries.
+    /// Joins the two forms in which `pg_restore` prints the same entries.
     ///
-    /// A header of the script is `-- Name: name; Type: KIND; Schema: schema; Owner: -`. A function's body may hold a
-    /// line that looks like a header: only one that fits an entry of the list still to come is taken for one. Rights and event triggers
-    /// come last in the script, wherever they stand in the list.
+    /// A header of the script is `-- Name: name; Type: KIND; Schema: schema; Owner: -`. A function's body may contain a
+    /// line that looks like a header, so a line counts only if it matches an entry later in the list. Rights and event
+    /// triggers come last in the script, wherever they are in the list.
     ///
     /// - Parameters:
     ///   - listed: What `pg_restore --list` printed.
     ///   - script: What `pg_restore --file=-` printed.
-    ///   - withOwners: Whether the statements say whose it is; that may have been left out on purpose.
+    ///   - withOwners: Whether to keep the statements that set owners.
     /// - Returns: The entries that have statements.
     package static func entries(
         _ listed: [ListedEntry],
@@ -52,10 +52,10 @@ extension DefinitionEntry {
         return entries
     }
 
-    /// Without the next entry's frame.
+    /// Removes blank lines, comments and the frame of the next entry from a statement's lines.
     private static func statements(_ body: [ServerText], _ withOwners: Bool) -> [ServerText] {
         var body = body[...]
-        // What stands before a header sets where the next table is made; it belongs to no entry.
+        // A SET before a header decides where the next table is created; it does not belong to this entry.
         while let last = body.last, last.isEmpty || last == "--" || last.begins(with: "SET default_table") {
             body.removeLast()
         }
@@ -87,7 +87,7 @@ extension DefinitionEntry {
 
         func fits(_ entry: ListedEntry) -> Bool { entry.isOf(kind, schema, name) }
 
-        /// Entries that are no objects have no id: they are known by what they are called.
+        /// Entries that are not objects have no oid; they are identified by kind, schema and name.
         func identity(in entry: ListedEntry) -> ServerText {
             entry.object.ends(with: " 0") ? ServerText("\(kind) \(schema.string) \(name.string)") : entry.object
         }

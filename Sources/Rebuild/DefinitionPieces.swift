@@ -1,34 +1,34 @@
 package import Catalog
 package import Postgres
 
-/// The source's definitions in pieces whose locks the target's server has room for.
+/// The source's definitions in pieces whose locks fit the target's lock table.
 ///
-/// What a transaction makes it locks until it ends, in a table of fixed size that all sessions share (PostgreSQL manual
-/// 20.12, `max_locks_per_transaction`). Mostly one piece is all: then they are there or not. With thousands of tables
-/// there are several, and the ledger keeps what has been made, so that a run which was killed in between goes on after
-/// it.
+/// A transaction locks what it creates until it ends, in a table of fixed size that all sessions share (PostgreSQL
+/// manual 20.12, `max_locks_per_transaction`). Usually there is one piece, which is created completely or not at all.
+/// With thousands of tables there are several; the ledger records what has been created, so that a killed run resumes
+/// after that.
 package struct DefinitionPieces: Sendable {
-    /// A piece, to be run in one transaction and kept with it.
+    /// A piece, to be run and recorded in one transaction.
     package struct Piece: Sendable {
         package let script: SQL
         package let entries: [DefinitionEntry]
     }
 
-    /// All but the last, each a transaction of its own.
+    /// All pieces but the last, each to be run in its own transaction.
     package let first: [Piece]
-    /// To be run together with what the ledger is told of all.
+    /// The last piece, to be run in the transaction that records the rest in the ledger.
     package let last: Piece
-    /// Everything, in the order in which it is made.
+    /// All entries, in the order in which they are created.
     package let entries: [DefinitionEntry]
 
     /// Divides definitions.
     ///
     /// - Parameters:
-    ///   - definitions: The source's.
-    ///   - room: How many locks one transaction may take.
-    ///   - made: What an earlier client has made already.
-    ///   - standing: What is on the target anyhow, and taken as it is.
-    /// - Throws: ``ToolError`` also where the source's definitions have changed since.
+    ///   - definitions: The source's definitions.
+    ///   - room: The number of locks one transaction may take.
+    ///   - made: The entries that an earlier client has already created.
+    ///   - standing: Objects that the target already has and that are used as they are.
+    /// - Throws: ``ToolError``, also if the source's definitions have changed since.
     package init(
         of definitions: Definitions,
         room: Int,
@@ -73,7 +73,7 @@ package struct DefinitionPieces: Sendable {
         var groups: [[DefinitionEntry]] = []
         var left = 0
         for entry in entries {
-            // A table has a TOAST table with an index, and perhaps a sequence; it locks what it refers to.
+            // A table may have a TOAST table with an index and a sequence, and locks what it refers to.
             let locks = DefinitionTrial.locks(of: entry)
             if locks > left || groups.isEmpty {
                 groups.append([])
@@ -85,10 +85,10 @@ package struct DefinitionPieces: Sendable {
         return groups
     }
 
-    /// How many locks one transaction may take on a server: half of all there are.
+    /// Returns how many locks one transaction may take on a server: half of its lock table.
     ///
-    /// - Parameter connection: A connection to it.
-    /// - Returns: The number.
+    /// - Parameter connection: A connection to the server.
+    /// - Returns: The number of locks.
     /// - Throws: ``PostgresError``.
     package static func room(on connection: Connection) throws -> Int {
         try connection.queryOne(

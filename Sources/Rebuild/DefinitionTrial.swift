@@ -1,9 +1,9 @@
 package import Catalog
 package import Postgres
 
-/// Definitions that are made on the target and taken back at once, to hear days ahead what its server refuses.
+/// Creates definitions on the target and rolls them back at once, to find out days ahead what its server refuses.
 ///
-/// What `pg_dump` wrote is the truth about what must arrive; whether it can is the server's to say.
+/// `pg_dump` defines what has to be created; only the server can say whether it can be.
 package struct DefinitionTrial {
     /// A definition the server refused.
     package struct Refusal: Sendable {
@@ -11,17 +11,17 @@ package struct DefinitionTrial {
         package let error: PostgresError
     }
 
-    /// What the server said.
+    /// The server's answers.
     package struct Outcome: Sendable {
         package fileprivate(set) var refusals: [Refusal] = []
-        /// What was not tried, or refused because something else had been.
+        /// Entries that were not tried, or were refused because of an earlier refusal.
         package fileprivate(set) var undecided: [DefinitionEntry] = []
 
-        /// Nothing was refused.
+        /// An outcome without refusals.
         package init() {}
     }
 
-    /// Something is not there, which is often because it was refused before.
+    /// SQLSTATEs for a missing object, which was often refused before.
     private static let absences: Set = ["42P01", "42704", "42883", "42703", "3F000", "42P17"]
     private static let savepoint: SQL = "tidemark_trial"
 
@@ -30,9 +30,9 @@ package struct DefinitionTrial {
     private let isEarly: (PostgresError) -> Bool
 
     /// - Parameters:
-    ///   - connection: The target, without an open transaction.
-    ///   - settings: What the database is to carry itself.
-    ///   - isEarly: Whether an error says nothing yet, because keys or tables are still to come.
+    ///   - connection: A connection to the target, without an open transaction.
+    ///   - settings: Statements for the database's own settings.
+    ///   - isEarly: Whether an error proves nothing yet, because keys or tables are still to come.
     package init(
         _ connection: Connection,
         settings: [SQL] = [],
@@ -43,16 +43,16 @@ package struct DefinitionTrial {
         self.isEarly = isEarly
     }
 
-    /// Makes entries one after the other, and takes all of them back.
+    /// Creates entries one after the other, and rolls all of them back.
     ///
     /// - Parameters:
-    ///   - entries: What is made, in order.
-    ///   - room: How many locks the transaction may take; what needs more is not tried.
+    ///   - entries: What to create, in order.
+    ///   - room: The number of locks the transaction may take; entries beyond it are not tried.
     ///   - views: Materialized views to fill, in order.
-    ///   - patience: After which filling one counts as possible, in milliseconds.
-    ///   - inspect: Looks at what was made, before it is taken back.
+    ///   - patience: Milliseconds after which filling a view is stopped and counts as possible.
+    ///   - inspect: Examines what was created before it is rolled back.
     /// - Returns: What was refused.
-    /// - Throws: ``PostgresError`` where the connection is lost.
+    /// - Throws: ``PostgresError`` if the connection is lost.
     package func run(
         of entries: [DefinitionEntry],
         room: Int,
@@ -111,7 +111,7 @@ package struct DefinitionTrial {
         return outcome
     }
 
-    /// What the server says against a statement; nil: nothing.
+    /// Returns the server's error for a statement; nil if it succeeds.
     private func refusal(of statement: SQL) throws -> PostgresError? {
         try connection.execute("SAVEPOINT \(Self.savepoint)")
         do {
@@ -120,17 +120,17 @@ package struct DefinitionTrial {
             return nil
         } catch let error as PostgresError where error.sqlState != nil && !connection.isBroken {
             try connection.execute("ROLLBACK TO SAVEPOINT \(Self.savepoint); RELEASE SAVEPOINT \(Self.savepoint)")
-            // It takes longer than anybody wants to wait for now.
+            // 57014: it ran into the statement timeout and counts as possible.
             return error.sqlState == "57014" ? nil : error
         }
     }
 
-    /// As many as ``DefinitionPieces`` reckons with.
+    /// The number of locks an entry takes, as ``DefinitionPieces`` counts them.
     static func locks(of entry: DefinitionEntry) -> Int { entry.kind == "TABLE" ? 4 : 1 }
 }
 
 extension DefinitionEntry {
-    /// Something that is done once all definitions are made.
+    /// Creates an entry for what is done after all definitions are created.
     fileprivate init(kind: String, schema: ServerText, name: ServerText, statement: ServerText) {
         self.init(
             identity: ServerText(kind) + " " + name,

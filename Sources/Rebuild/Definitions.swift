@@ -2,9 +2,9 @@ package import Catalog
 import Glibc
 package import Postgres
 
-/// The source's definitions, carried by PostgreSQL's own tools, in a file that lives as long as the value.
+/// The source's definitions, dumped and printed by PostgreSQL's own tools.
 package struct Definitions: Sendable {
-    /// How much of the definitions' ownership and rights is brought over.
+    /// Which owners, rights, tablespaces and kinds of objects are left out.
     package struct Options: Sendable {
         package var skipsOwners: Bool
         package var skipsPrivileges: Bool
@@ -23,10 +23,10 @@ package struct Definitions: Sendable {
     /// How the child processes reach a database.
     package struct Access: Sendable {
         let conninfo: String
-        /// What must be in no argument and no environment: other processes of the same user can read both in /proc.
+        /// Must not be in arguments or the environment: other processes of the same user can read both in /proc.
         let secrets: [String: String]
 
-        /// Takes over what an open connection uses, the settings it is pinned to included.
+        /// Uses the parameters of an open connection, including the settings it is pinned to.
         ///
         /// - Throws: ``PostgresError``.
         package init(_ connection: Connection) throws {
@@ -35,21 +35,21 @@ package struct Definitions: Sendable {
     }
 
     private let tools: PostgresTools
-    /// For what is made on the way.
+    /// For temporary files.
     private let folder: PrivateFolder
     /// The file, in `pg_dump`'s custom format.
     private let archive: String
     private let options: Options
 
-    /// Dumps the source's definitions into a file that goes with the value.
+    /// Dumps the source's definitions into a file that is removed with the value.
     ///
     /// - Parameters:
     ///   - source: How to reach the source.
-    ///   - tools: Tools of the newer major of the two servers.
-    ///   - scratch: The folder in which a private one is made.
+    ///   - tools: Tools of the newer major version of the two servers.
+    ///   - scratch: The folder in which a private one is created.
     ///   - excluded: Tables whose definitions are left out.
     ///   - purpose: Becomes `application_name`.
-    ///   - options: Ownership and rights.
+    ///   - options: What is left out.
     /// - Throws: ``ToolError``.
     package init(
         of source: Access,
@@ -71,15 +71,15 @@ package struct Definitions: Sendable {
         self.options = options
     }
 
-    /// Dumps the source's definitions into a file that stays.
+    /// Dumps the source's definitions into a file that is kept.
     ///
     /// - Parameters:
     ///   - source: How to reach the source.
-    ///   - path: The file, which may be there.
-    ///   - tools: Tools of the source's major or a newer one.
-    ///   - scratch: The folder in which a private one is made.
+    ///   - path: The file, which may already exist.
+    ///   - tools: Tools of the source's major version or a newer one.
+    ///   - scratch: The folder in which a private one is created.
     ///   - excluded: Tables whose definitions are left out.
-    ///   - snapshot: An exported snapshot to read; nil: one of its own.
+    ///   - snapshot: An exported snapshot to read; nil: `pg_dump` takes its own.
     ///   - purpose: Becomes `application_name`.
     /// - Throws: ``ToolError``.
     package static func write(
@@ -91,19 +91,19 @@ package struct Definitions: Sendable {
         snapshot: String?,
         purpose: String
     ) async throws {
-        // What is left out is decided by who restores.
+        // Whoever restores decides what is left out.
         let all = Options(skipsOwners: false, skipsPrivileges: false, skipsTablespaces: false, skippedKinds: [])
         try await Definitions(tools: tools, folder: PrivateFolder(in: scratch), archive: path, options: all)
             .dump(source, excluding: excluded, snapshot: snapshot, purpose: purpose)
     }
 
-    /// Takes definitions that were written earlier.
+    /// Uses definitions that were written earlier.
     ///
     /// - Parameters:
-    ///   - tools: Tools of the target's major.
-    ///   - scratch: The folder in which a private one is made.
-    ///   - options: Ownership and rights.
-    ///   - copy: Writes the file, under the name and in the folder it is given: nobody else can change it there.
+    ///   - tools: Tools of the target's major version.
+    ///   - scratch: The folder in which a private one is created.
+    ///   - options: What is left out.
+    ///   - copy: Writes the file under the given name into the given folder, where no other user can change it.
     /// - Throws: ``ToolError``, and what `copy` throws.
     package init(
         tools: PostgresTools,
@@ -117,25 +117,25 @@ package struct Definitions: Sendable {
         self.init(tools: tools, folder: folder, archive: folder.file(name), options: options)
     }
 
-    /// The SQL that makes schemas, types, functions, tables and views; rights come last (``PostData``).
+    /// Returns the SQL that creates schemas, types, functions, tables and views; rights come last (``PostData``).
     ///
-    /// - Returns: Statements to be run in one transaction, together with the ledger's line that says so.
+    /// - Returns: Statements to be run in one transaction, together with the ledger's line that records them.
     /// - Throws: ``ToolError``.
     package func preData() async throws -> SQL {
         try await script(["--section=pre-data", "--no-privileges"])
     }
 
-    /// The same, entry by entry, to find out what has changed.
+    /// Returns the same entry by entry, to find out what has changed.
     ///
-    /// - Returns: The entries, each after those it is made of.
+    /// - Returns: The entries, each after those it depends on.
     /// - Throws: ``ToolError``.
     package func preDataEntries() async throws -> [DefinitionEntry] {
         try await DefinitionEntry.entries(listed("pre-data"), script: preData().text)
     }
 
-    /// Publications, subscriptions and event triggers: they belong to no schema and come after the rows.
+    /// Returns the publications, subscriptions and event triggers, which are in no schema and come after the rows.
     ///
-    /// - Returns: Kind and name of each that is brought over, as `pg_restore --list` tells them.
+    /// - Returns: Kind and name of each one that is copied, as `pg_restore --list` prints them.
     /// - Throws: ``ToolError``.
     package func objectsOfDatabase() async throws -> Set<ServerText> {
         let kinds = ["PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER"]
@@ -146,34 +146,34 @@ package struct Definitions: Sendable {
         )
     }
 
-    /// The SQL that makes some entries only.
+    /// Returns the SQL that creates only some entries.
     ///
-    /// - Parameter entries: Entries of this very file.
+    /// - Parameter entries: Entries of this file.
     /// - Returns: Statements to be run in one transaction.
     /// - Throws: ``ToolError``.
     package func script(of entries: [DefinitionEntry]) async throws -> SQL {
         try await script(selecting: entries.compactMap { ListedEntry($0.line) })
     }
 
-    /// What comes after the rows and is not built by the engine itself, each part to be run in one transaction,
-    /// together with the ledger's line that says so.
+    /// What comes after the rows and is not built by the engine itself; each part is run in one transaction, together
+    /// with the ledger's line that records it.
     package struct PostData: Sendable {
-        /// What depends on a key (a view that groups by one, a function whose body does) and would otherwise come
-        /// before the rows.
+        /// Objects that depend on a key (a view that groups by one, a function whose body does) and would otherwise
+        /// come before the rows.
         package let late: [DefinitionEntry]
         /// Triggers, rules, policies, publications, comments and the like.
         package let rest: [DefinitionEntry]
-        /// Who may do what.
+        /// GRANTs and default privileges.
         ///
-        /// An owner may have given up INSERT or SELECT, which bringing the rows takes.
+        /// They come last: an owner may have revoked its own INSERT or SELECT, which copying the rows needs.
         package let rights: [DefinitionEntry]
     }
 
-    /// The SQL that makes what comes after the rows.
+    /// Returns the definitions that come after the rows.
     ///
-    /// - Parameter built: What the engine builds itself. Whatever else `pg_dump` tells is made by its own statement,
-    ///   also what it calls by the same name in a version to come.
-    /// - Returns: Both parts of it.
+    /// - Parameter built: What the engine builds itself. All other entries of `pg_dump` are created from its own
+    ///   statements, including those that a later version gives the same kind.
+    /// - Returns: All parts of it.
     /// - Throws: ``ToolError``.
     package func postData(without built: BuiltObjects) async throws -> PostData {
         let entries = try await listed("post-data").filter { !built.contains($0) && !$0.isOfRights }
@@ -185,7 +185,7 @@ package struct Definitions: Sendable {
         )
     }
 
-    /// Everything there is to make, in order, keys and indexes among it, with what says whose it is.
+    /// Returns all entries in order, including keys and indexes, with the statements that set owners.
     ///
     /// - Returns: The entries; rights come last.
     /// - Throws: ``ToolError``.
@@ -194,15 +194,15 @@ package struct Definitions: Sendable {
         return try await made(all.filter { !$0.isOfRights } + all.filter(\.isOfRights), withOwners: true)
     }
 
-    /// Entries with their statements.
+    /// Returns entries with their statements.
     private func made(_ listed: [ListedEntry], withOwners: Bool = false) async throws -> [DefinitionEntry] {
         DefinitionEntry.entries(listed, script: try await script(selecting: listed).text, withOwners: withOwners)
     }
 
-    /// The script without what psql alone understands.
+    /// Returns a script without psql's own commands.
     ///
-    /// Newer minor versions frame a script with `\restrict key` and `\unrestrict key`. Anything else that is no SQL
-    /// is an error of the server's, not a command to anybody.
+    /// Newer minor versions frame a script with `\restrict key` and `\unrestrict key`. Anything else that is not SQL is
+    /// left in; the server reports it as an error, and nothing executes it.
     package static func withoutFrame(_ script: ServerText) -> ServerText {
         var lines = script.pieces(between: "\n", omittingEmptySubsequences: false)
         if let first = lines.firstIndex(where: { $0.begins(with: "\\restrict ") }),
@@ -228,11 +228,11 @@ package struct Definitions: Sendable {
         if options.skipsPrivileges { arguments.append("--no-privileges") }
         if options.skipsTablespaces { arguments.append("--no-tablespaces") }
         let script = try await tools.run("pg_restore", arguments + ["--file=-", archive])
-        // The source's own words are in it, and the target's server must parse them.
+        // The source's server printed parts of it, and the target's server has to parse them.
         return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)).quotedForAllServers)
     }
 
-    /// What a section of the file has, or all of it, without what is left out.
+    /// Lists a section of the file, or all of it, without the entries that are left out.
     private func listed(_ section: String?) async throws -> [ListedEntry] {
         let selection = section.map { ["--section=\($0)"] } ?? []
         let listing = try await tools.run("pg_restore", ["--list"] + selection + [archive])
@@ -251,7 +251,7 @@ package struct Definitions: Sendable {
             "--format=custom", "--schema-only", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=30000",
             "--no-sync", "--exclude-schema=tidemark", "--file=\(archive)",
         ]
-        // Within double quotes a pattern's characters stand for themselves.
+        // Within double quotes a pattern's characters are literal.
         arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
         if let snapshot { arguments.append("--snapshot=\(snapshot)") }
         var conninfo = "\(source.conninfo) application_name=\(Escaping.connectionValue(purpose))"

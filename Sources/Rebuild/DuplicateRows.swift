@@ -1,16 +1,16 @@
 import Postgres
 
-/// Rows that stand in the way of a key.
+/// Duplicate rows that prevent a key from being built.
 struct DuplicateRows {
     private static let listed = 10
 
-    /// Finds some of them, outside a transaction.
+    /// Describes some of them.
     ///
     /// - Parameters:
-    ///   - columns: What was to be unique.
+    ///   - columns: The columns that should be unique.
     ///   - table: The table.
     ///   - connection: A connection outside a transaction.
-    /// - Returns: For people; nil where none are found.
+    /// - Returns: A text for the operator; nil if none are found.
     static func description(of columns: [Identifier], in table: QualifiedName, _ connection: Connection) -> String? {
         guard !columns.isEmpty else { return nil }
         let groups = try? connection.query(

@@ -1,16 +1,16 @@
 import Postgres
 
-/// Rows that refer to rows which are not there.
+/// Rows that refer to missing rows.
 struct ForeignKeyOrphans {
     private static let listed = 10
 
-    /// Finds some of them and counts all.
+    /// Describes some of them and counts all.
     ///
     /// - Parameters:
-    ///   - constraint: A foreign key of the target, by its name.
+    ///   - constraint: The name of a foreign key on the target.
     ///   - table: The table that has it.
     ///   - connection: A connection outside a transaction.
-    /// - Returns: For people; nil where they cannot be looked for.
+    /// - Returns: A text for the operator; nil if none are found or the search fails.
     static func description(of constraint: ServerText, on table: QualifiedName, _ connection: Connection) -> String? {
         try? connection.transaction(.snapshot) { try find(constraint, table, connection) }
     }

@@ -1,19 +1,19 @@
 package import Postgres
 
-/// Rights as roles other than the owner have granted them on, without being a superuser.
+/// Restores rights that roles other than the owner granted, without being a superuser.
 ///
-/// `pg_dump` writes `SET SESSION AUTHORIZATION`, which only a superuser may (PostgreSQL manual). `SET ROLE`, which every
-/// member of the role may, makes it the grantor just as well.
+/// `pg_dump` writes `SET SESSION AUTHORIZATION`, which needs a superuser (PostgreSQL manual). `SET ROLE`, which every
+/// member of the role may use, makes it the grantor just as well.
 package enum GrantorScript {
     private static let take: ServerText = "SET SESSION AUTHORIZATION"
     private static let giveBack: ServerText = "RESET SESSION AUTHORIZATION"
 
-    /// The same rights.
+    /// Returns the same script with SET ROLE.
     ///
     /// - Parameters:
     ///   - rights: What `pg_restore` printed.
-    ///   - role: The role the session has taken on.
-    /// - Returns: Statements that end as the role they began as.
+    ///   - role: The role that the session has set; nil: none.
+    /// - Returns: Statements that end with the role they began with.
     package static func byRoles(_ rights: SQL, as role: String?) -> SQL {
         let text = rights.text
         guard text.contains(take) else { return rights }

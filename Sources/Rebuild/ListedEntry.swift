@@ -2,16 +2,16 @@ package import Postgres
 
 /// One line of `pg_restore --list`: `id; class-oid oid KIND schema name owner`.
 ///
-/// Kinds, schemas and names may all have blanks: where one ends is not seen, only whether the line goes on as expected.
+/// Kinds, schemas and names may contain blanks, so a line cannot be split, only compared with expected values.
 package struct ListedEntry: Sendable, Hashable {
-    /// The line, good for one file only.
+    /// The line; valid for one file only.
     let line: ServerText
-    /// Catalog and object id; the latter is 0 for what is no object.
+    /// The oids of the catalog and the object; the latter is 0 if it is not an object.
     let object: ServerText
     /// Kind, schema, name and owner.
     private let words: ServerText
 
-    /// - Parameter line: nil comes of what is no such line.
+    /// - Parameter line: The line; the result is nil if it has another form.
     init?(_ line: ServerText) {
         let fields = line.pieces(between: " ", maxSplits: 3)
         guard fields.count == 4, fields[0].ends(with: ";"), !line.begins(with: ";") else { return nil }
@@ -26,20 +26,20 @@ package struct ListedEntry: Sendable, Hashable {
         listing.pieces(between: "\n").compactMap(ListedEntry.init)
     }
 
-    /// Whether it is of one of the kinds, or of one that begins like it: PUBLICATION takes PUBLICATION TABLE along.
+    /// Whether its kind is, or begins with, one of the kinds: PUBLICATION includes PUBLICATION TABLE.
     func isOf(_ kinds: [String]) -> Bool { kinds.contains { words.begins(with: ServerText($0 + " ")) } }
 
-    /// Whether it is of this kind, schema and name.
+    /// Whether it has this kind, schema and name.
     func isOf(_ kind: String, _ schema: ServerText, _ name: ServerText) -> Bool {
         words.begins(with: ServerText("\(kind) \(schema.string) \(name.string) "))
     }
 
-    /// Whether it says who may do what.
+    /// Whether it is a GRANT or a default privilege.
     var isOfRights: Bool { isOf(["ACL", "DEFAULT ACL"]) }
 
-    /// Of a kind that `pg_dump` puts after the rows only where it depends on a key, directly or by others.
+    /// Whether `pg_dump` puts its kind after the rows only if it depends on a key, directly or through others.
     var isLate: Bool {
-        // The rule that makes a view of what had been a stand-in for it.
+        // This rule turns a placeholder into the view.
         isOf(["MATERIALIZED VIEW", "VIEW", "FUNCTION", "PROCEDURE", "AGGREGATE"])
             || isOf(["RULE"]) && words.contains(" _RETURN ")
     }

@@ -3,10 +3,10 @@ import Ledger
 import Postgres
 
 extension NewObject {
-    /// A CHECK that is added once its table's rows are complete, with the comment it has.
+    /// A CHECK, with its comment, that is added once its table's rows are complete.
     ///
-    /// - Parameter check: The source's.
-    /// - Returns: What is to be built.
+    /// - Parameter check: The source's constraint.
+    /// - Returns: The object to build.
     static func check(_ check: Constraint) -> NewObject {
         let addition: SQL = "ALTER TABLE \(check.tableQualifiedName) ADD CONSTRAINT \(Identifier(check.name))"
         return NewObject(
@@ -21,7 +21,7 @@ extension NewObject {
 }
 
 extension Constraint {
-    /// Gives the target's constraint of the same name the comment this one has; nil where it has none.
+    /// The statement that gives the target's constraint of this name this comment; nil if it has none.
     var commentStatement: SQL? {
         comment.map { "COMMENT ON CONSTRAINT \(Identifier(name)) ON \(tableQualifiedName) IS \(literal: $0)" }
     }

@@ -5,11 +5,11 @@ import Synchronization
 
 /// Builds keys, indexes and constraints, one statement after the other, until none is left.
 ///
-/// Each statement is committed together with its line in the ledger: a build that was killed is neither half there nor
-/// done twice.
+/// Each statement is committed together with its line in the ledger, so a killed build is neither half done nor done
+/// twice.
 package struct ObjectBuilder {
     private static let attempts = 6
-    /// How long a build waits for its table's lock; longer than a server takes to send its own autovacuum away.
+    /// How long a build waits for its table's lock: longer than a server takes to cancel its own autovacuum.
     private static let lockTimeout: SQL = "'5s'"
 
     private let connection: Connection
@@ -23,11 +23,11 @@ package struct ObjectBuilder {
     /// - Parameters:
     ///   - connection: A connection to the target.
     ///   - epoch: The epoch of this client.
-    ///   - budget: Memory and workers, of which the connection takes its share.
+    ///   - budget: The memory and workers that the connection gets its share of.
     ///   - stop: Ends the work between two statements.
-    ///   - failures: Takes foreign keys that the rows do not fulfil, while others are validated.
-    ///   - uniqueColumns: By index, the columns whose duplicates are listed where they stand in the way.
-    ///   - built: Told each statement that is committed: the object as it was before it, and how long it took.
+    ///   - failures: Collects foreign keys that the rows violate, while others are validated.
+    ///   - uniqueColumns: For each index, the columns whose duplicates are listed if they prevent the build.
+    ///   - built: Called after each commit with the object as it was before the statement, and the duration.
     /// - Throws: ``PostgresError``.
     package init(
         _ connection: Connection,
@@ -47,12 +47,12 @@ package struct ObjectBuilder {
         share = try budget.share(on: connection)
     }
 
-    /// Builds what may be built.
+    /// Builds the objects of some stages.
     ///
     /// - Parameters:
     ///   - stages: The stages that may be built now.
     ///   - pass: See ``Ledger/claimObject(_:settledIn:passingOver:)``.
-    ///   - mayMoreCome: While true, an empty list is looked at again: copying goes on beside this and completes tables.
+    ///   - mayMoreCome: While true, an empty list is checked again, because copying continues and completes tables.
     /// - Throws: ``PostgresError``, ``LedgerError``.
     package func build(_ stages: [RebuildStage], settledIn pass: Int?, while mayMoreCome: () -> Bool = { false }) throws
     {
@@ -67,15 +67,15 @@ package struct ObjectBuilder {
         }
     }
 
-    /// A table that somebody else has locked is come back to.
+    /// Postpones the objects of a table that another session has locked; rethrows any other error.
     private func postponing(_ object: ObjectEntry?, _ error: PostgresError) throws -> Bool {
         guard error.sqlState == "55P03", let object else { throw error }
         failures.postponed.postpone(object.table)
         return true
     }
 
-    /// Builds everything of some small tables in one transaction: with thousands of them the transactions would cost
-    /// most.
+    /// Builds all objects of some small tables in one transaction: with thousands of tables, separate transactions
+    /// would take most of the time.
     private func buildSmall(_ stages: [RebuildStage]) throws -> Bool {
         let clock = ContinuousClock()
         var current: ObjectEntry?
@@ -86,7 +86,7 @@ package struct ObjectBuilder {
                 let objects = try ledger.claimObjectsOfSmallTables(stages, passingOver: failures.postponed.now)
                 guard !objects.isEmpty else { return }
                 try connection.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
-                // Memory is taken as a build needs it: none of these comes near its share.
+                // A build allocates memory as it needs it; none of these comes near its share.
                 try share.apply(to: connection)
                 for object in objects {
                     current = object

@@ -3,11 +3,11 @@ package import Postgres
 import Subprocess
 import SystemPackage
 
-/// Why PostgreSQL's own tools could not do their part.
+/// Why `pg_dump` or `pg_restore` failed or cannot be used.
 public struct ToolError: Error, Sendable, CustomStringConvertible {
     /// What is wrong, where, and what to do.
     public let description: String
-    /// Whether a tool lost its server, or did not find it.
+    /// Whether a tool lost its connection or could not connect.
     package var isLossOfServer = false
 
     init(_ message: String, hint: String? = nil) {
@@ -20,15 +20,15 @@ package struct PostgresTools: Sendable {
     package let directory: String?
     package let version: ServerVersion
 
-    /// Finds the tools that fit: of the target's major, which is the newer one of the two.
+    /// Finds the tools of the target's major version, which is the newer one of the two.
     ///
     /// - Parameters:
     ///   - major: The target's major version.
-    ///   - directory: Where to look instead of the distributions' folders and PATH.
+    ///   - directory: The folder to search instead of the distributions' folders and PATH.
     /// - Returns: The tools.
-    /// - Throws: ``ToolError`` when there are none; `CancellationError`.
+    /// - Throws: ``ToolError`` if there are none; `CancellationError`.
     package static func find(major: Int, in directory: String?) async throws -> PostgresTools {
-        // What Debian has in PATH is a Perl program that looks for the tools, each time, by rules of its own.
+        // On Debian, PATH has a Perl wrapper that chooses the version by its own rules on each call.
         let places: [String?] =
             directory.map { [$0] } ?? ["/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin", nil]
         var found: [String] = []
@@ -44,34 +44,34 @@ package struct PostgresTools: Sendable {
         )
     }
 
-    /// nil where the two tools are not, or are not of one version.
+    /// Returns the tools' version; nil if one is missing or their versions differ.
     private static func version(in directory: String?) async throws -> ServerVersion? {
         do {
             let version = try await version(of: "pg_dump", in: directory)
             return try await Self.version(of: "pg_restore", in: directory) == version ? version : nil
         } catch {
-            // A tool that was ended with us says nothing about what is installed.
+            // A tool killed by our cancellation does not mean that it is not installed.
             try Task.checkCancellation()
             return nil
         }
     }
 
-    /// Whether the server has a newer minor version of the tools' major: what that changed they do not know.
+    /// Whether the server has a newer minor version than the tools, with changes they do not know.
     ///
     /// - Parameter server: A server's version.
-    /// - Returns: False for a server of another major version, whose minor versions are counted by themselves.
+    /// - Returns: False for a server of another major version, whose minor versions cannot be compared.
     package func areOlder(than server: ServerVersion) -> Bool {
         server.major == version.major && version < server
     }
 
-    /// Runs a tool; what it prints to standard error becomes the error's text.
+    /// Runs a tool; if it fails, its standard error becomes the error's text.
     ///
     /// - Parameters:
     ///   - tool: `pg_dump` or `pg_restore`.
-    ///   - arguments: Without any password.
-    ///   - files: Environment variables that name the private files in which the secrets are.
-    /// - Returns: What it printed.
-    /// - Throws: ``ToolError``; `CancellationError` where the task was cancelled, whatever the tool said of that.
+    ///   - arguments: Its arguments, without any password.
+    ///   - files: Environment variables that name the private files with the secrets.
+    /// - Returns: Its standard output.
+    /// - Throws: ``ToolError``; `CancellationError` if the task was cancelled, whatever the tool reported.
     package func run(_ tool: String, _ arguments: [String], environment files: [String: String] = [:]) async throws
         -> ServerText
     {
@@ -91,13 +91,13 @@ package struct PostgresTools: Sendable {
             let lines = ServerText(result.standardError).pieces(between: "\n").prefix(12).map(\.visible)
                 .joined(separator: "\n    ")
             var error = ToolError("\(tool) failed:\n    \(lines)")
-            // libpq's own words, in English because LC_ALL says so; a server's come in its language.
+            // Messages of libpq, in English because of LC_ALL; a server's messages are in its own language.
             let message = ServerText(result.standardError)
             error.isLossOfServer = ["connection to server", "server closed the connection", "terminating connection"]
                 .contains { message.contains($0) }
             throw error
         }
-        // Repairing a byte would change a function's body or a name without a word.
+        // Replacing invalid bytes would silently change a function's body or a name.
         guard let output = String(validating: result.standardOutput, as: UTF8.self) else {
             throw ToolError(
                 "the source's definitions contain text that is not valid in its encoding",
@@ -108,20 +108,20 @@ package struct PostgresTools: Sendable {
         return ServerText(output)
     }
 
-    /// What a child process must not see: other processes of the same user can read its environment.
+    /// Removes what a child process must not see: other processes of the same user can read its environment.
     private static let withoutSecrets: [Environment.Key: String?] = [
         "TIDEMARK_SOURCE": nil, "TIDEMARK_TARGET": nil, "PGPASSWORD": nil, "PGOPTIONS": nil, "PGSERVICE": nil,
         "PGPASSFILE": nil, "LC_ALL": "C",
     ]
 
-    /// A terminal sends Ctrl-C to the whole group: it is for us to say what it ends.
+    /// Runs a child in its own process group: a terminal sends Ctrl-C to the whole group, and we decide what it ends.
     private static var inGroupOfItsOwn: PlatformOptions {
         var options = PlatformOptions()
         options.processGroupID = 0
         return options
     }
 
-    /// Runs `body`; what a child that was killed with the task seems to have done wrong is not its own fault.
+    /// Runs `body`; if the task was cancelled, the error of the killed child is replaced by `CancellationError`.
     private static func uncancelled<Result>(_ tool: String, _ body: () async throws -> Result) async throws -> Result {
         do {
             let result = try await body()
@@ -156,14 +156,14 @@ package struct PostgresTools: Sendable {
 }
 
 extension ServerVersion {
-    /// What a tool says of itself: `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `pg_dump (PostgreSQL) 18beta1`.
+    /// Parses a tool's version: `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `pg_dump (PostgreSQL) 18beta1`.
     init?(ofTool line: String) {
-        // Our own words and PostgreSQL's, in ASCII.
+        // The output is ASCII.
         let numbers = line.utf8.split(separator: UInt8(ascii: ")")).dropFirst().first?.drop { $0 == UInt8(ascii: " ") }
             .prefix { !SQLStatements.isSpace($0) }.split { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             .compactMap { Int(String($0) ?? "") }
         guard let numbers, let major = numbers.first else { return nil }
-        // A beta has no minor version; its number is not one.
+        // A beta has no minor version; the number after "beta" is not one.
         let isReleased = line.utf8.contains(UInt8(ascii: "."))
         self.init(number: major * 10_000 + (isReleased ? numbers.dropFirst().first ?? 0 : 0))
     }

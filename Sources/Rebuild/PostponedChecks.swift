@@ -2,9 +2,9 @@ package import Catalog
 package import Ledger
 package import Postgres
 
-/// CHECK constraints whose functions may read tables: they come after all rows.
+/// CHECK constraints whose functions may read tables; they are added after all rows.
 ///
-/// While rows come the other tables are incomplete, and the constraint would refuse what the source has.
+/// While rows are copied, other tables are incomplete, and the constraint would refuse rows that the source has.
 package struct PostponedChecks {
     private let checks: [Constraint]
 
@@ -12,7 +12,7 @@ package struct PostponedChecks {
     ///   - source: What the source contains.
     ///   - excluded: Tables that are left out.
     package init(of source: DatabaseCatalog, excluding excluded: Set<QualifiedName>) {
-        // What partitions and children inherit goes and comes with their parent's.
+        // Constraints that partitions and children inherit are dropped and added with their parent's.
         checks = source.constraints.filter { constraint in
             constraint.mayReadTables == true && constraint.isValidated && constraint.isLocal
                 && constraint.parentOid == nil
@@ -20,9 +20,9 @@ package struct PostponedChecks {
         }
     }
 
-    /// Takes them off the target's empty tables and enters them as what is to be built once the rows are complete.
+    /// Drops them from the target's empty tables and enters them in the ledger, to be built once the rows are complete.
     ///
-    /// - Parameter ledger: The ledger, in the transaction that makes the tables.
+    /// - Parameter ledger: The ledger, in the transaction that creates the tables.
     /// - Throws: ``PostgresError``.
     package func postpone(_ ledger: Ledger) throws {
         for check in checks {

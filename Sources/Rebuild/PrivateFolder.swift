@@ -2,11 +2,11 @@ import FoundationEssentials
 import Glibc
 import Postgres
 
-/// A folder that nobody else may look into, and that goes with the last who knows of it.
+/// A folder that no other user can read; it is removed with the last reference to it.
 package final class PrivateFolder: Sendable {
     package let path: String
 
-    /// - Parameter scratch: The folder in which it is made.
+    /// - Parameter scratch: The folder in which it is created.
     /// - Throws: ``ToolError``.
     package init(in scratch: String) throws {
         var template = Array((scratch + "/tidemark-XXXXXX").utf8CString)
@@ -19,13 +19,13 @@ package final class PrivateFolder: Sendable {
         path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
     }
 
-    /// Makes one for as long as something is done in it.
+    /// Creates one that exists while `body` runs.
     ///
     /// - Parameters:
-    ///   - scratch: The folder in which it is made.
-    ///   - body: What is done, with the private folder's path.
-    /// - Returns: What the body returns.
-    /// - Throws: ``ToolError``, and what the body throws.
+    ///   - scratch: The folder in which it is created.
+    ///   - body: Takes the private folder's path.
+    /// - Returns: What `body` returns.
+    /// - Throws: ``ToolError``, and what `body` throws.
     package static func with<Result>(
         in scratch: String,
         _ body: (String) async throws -> Result
@@ -39,7 +39,7 @@ package final class PrivateFolder: Sendable {
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// Writes a file of the folder.
+    /// Writes a file in the folder.
     ///
     /// - Throws: ``ToolError``.
     func write(_ text: String, to file: String) throws {

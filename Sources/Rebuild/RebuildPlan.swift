@@ -6,8 +6,8 @@ package import Postgres
 ///
 /// Pure.
 ///
-/// Statements name objects in full and never say IF NOT EXISTS: an index of that name that is invalid, of another
-/// definition, or no index at all must be an error, not a success.
+/// Statements qualify all names and never use IF NOT EXISTS: if an invalid index, a different index or another kind of
+/// relation already has the name, that must be an error, not a success.
 package struct RebuildPlan {
     /// An index tuple's header, its line pointer and eight bytes of key (manual 73.6).
     private static let leastBytesOfEntry = 20
@@ -18,18 +18,18 @@ package struct RebuildPlan {
 
     /// - Parameters:
     ///   - source: What the source contains.
-    ///   - excluded: Tables that are not brought over.
+    ///   - excluded: Tables that are not copied.
     package init(source: DatabaseCatalog, excluding excluded: Set<QualifiedName>) {
         self.source = source
         tables = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         self.excluded = excluded
     }
 
-    /// Everything to be built; `keys` names the index of each table that identifies its rows.
+    /// Returns everything to build; `keys` names, for each table, the index that identifies its rows.
     package func objects(keys: [QualifiedName: ServerText]) -> [NewObject] {
         let indexes = source.indexes.filter { !excluded.contains($0.tableQualifiedName) }
-        // An index that is invalid on the source enforces nothing there; only a partitioned one may be so for good
-        // reason.
+        // An index that is invalid on the source enforces nothing there; only a partitioned index may be invalid for a
+        // good reason.
         let plain = indexes.filter { !$0.isPartitioned && $0.isUsable }
         let partitioned = indexes.filter(\.isPartitioned)
         return plain.map { object(for: $0, isKey: keys[$0.tableQualifiedName] == $0.name) }
@@ -50,10 +50,10 @@ package struct RebuildPlan {
         )
     }
 
-    /// How much there is to sort, so that the longest build is begun first, not last and alone.
+    /// Estimates the bytes to sort, so that the longest build starts first, not last and alone.
     ///
-    /// Of a B-tree whose entries share their keys (manual 67.4.3) all have to be sorted, not only what is left of them;
-    /// and rows that lie in another order than the index's take twice as long as rows that lie in its own.
+    /// A B-tree may be deduplicated (manual 67.4.3), but all its entries have to be sorted; and rows in another order
+    /// than the index's take twice as long as rows in its order.
     private func bytesToSort(for index: Index) -> Int {
         guard index.accessMethod == "btree", let table = tables[index.tableQualifiedName] else { return index.bytes }
         let entries = index.isPartial ? 0 : table.estimatedRows * Self.leastBytesOfEntry
@@ -62,9 +62,9 @@ package struct RebuildPlan {
         return Int(Double(max(index.bytes, entries)) * (1 + disorder))
     }
 
-    /// A primary key or unique constraint takes over an index built before it.
+    /// Returns the statements for an index; a primary key or unique constraint takes over an index built before it.
     ///
-    /// Building allows other builds on the same table, the take-over is a moment. An exclusion constraint can only be
+    /// The build allows other builds on the same table, and the take-over is short. An exclusion constraint can only be
     /// built in one step.
     private func creation(of index: Index) -> [SQL] {
         let creation: SQL = "\(place(of: index))\(SQL(trusted: index.definition))"
@@ -80,9 +80,9 @@ package struct RebuildPlan {
         ]
     }
 
-    /// The index of a partitioned table is made for the parent alone, then the partitions' own are attached to it.
+    /// Creates the index of a partitioned table on the parent only, then attaches the partitions' indexes to it.
     ///
-    /// Only when all are does it become valid. Until then its constraint is in the catalog and enforces nothing.
+    /// It becomes valid once all are attached. Until then its constraint is in the catalog but enforces nothing.
     private func object(forPartitioned index: Index, among indexes: [Index]) -> NewObject {
         var statements: [SQL]
         if let name = index.constraintName, let definition = index.constraintDefinition {
@@ -103,12 +103,12 @@ package struct RebuildPlan {
             kind: Self.kind(of: index),
             name: index.name,
             statements: statements + Self.properties(of: index),
-            // Larger objects come first; so do the deeper ones, to which nothing can be attached before they exist.
+            // Objects with more bytes come first; so deeper indexes exist before their parents attach them.
             bytes: depth(of: index, among: indexes)
         )
     }
 
-    /// The server does not tell the tablespace with an index's definition.
+    /// Sets the tablespace, because the server does not print it in an index's definition.
     private func place(of index: Index) -> SQL {
         index.tablespace.map { "SET LOCAL default_tablespace = \(Identifier($0)); " } ?? ""
     }
@@ -155,11 +155,10 @@ package struct RebuildPlan {
 
     // MARK: Foreign keys
 
-    /// Added without looking at the rows, then validated: the look holds no lock that stops reads or writes.
+    /// Adds a foreign key as NOT VALID, then validates it; validation takes no lock that blocks reads or writes.
     ///
-    /// A partitioned table takes no foreign key that is not validated; so its partitions get theirs first, each by
-    /// itself, and the parent's takes them over without another look (PostgreSQL manual, ALTER TABLE, ATTACH
-    /// PARTITION).
+    /// A partitioned table does not accept a foreign key that is NOT VALID. So its partitions get theirs first, and the
+    /// parent's takes them over without reading the rows again (PostgreSQL manual, ALTER TABLE, ATTACH PARTITION).
     private func objects(forForeignKey constraint: Constraint) -> [NewObject] {
         guard constraint.kind == "f", !isOfReferencedPartition(constraint),
             !excluded.contains(constraint.tableQualifiedName), let referenced = constraint.referenced,
@@ -168,7 +167,7 @@ package struct RebuildPlan {
         let table = constraint.tableQualifiedName
         let isPartitioned = constraint.tableKind == "p"
         let definition = SQL(trusted: constraint.definition)
-        // Its definition already says NOT VALID if it was so.
+        // The definition of an unvalidated constraint already says NOT VALID.
         let suffix: SQL = isPartitioned || !constraint.isValidated ? "" : " NOT VALID"
         let addition = NewObject(
             table: table,
@@ -176,7 +175,7 @@ package struct RebuildPlan {
             kind: "foreign key",
             name: constraint.name,
             statements: ["ALTER TABLE \(table) ADD CONSTRAINT \(Identifier(constraint.name)) \(definition)\(suffix)"],
-            // Larger objects come first; so do the deeper ones, which their parents take over.
+            // Objects with more bytes come first; so deeper foreign keys exist before their parents take them over.
             bytes: isPartitioned ? depth(of: constraint) : 0
         )
         guard constraint.isValidated, !isPartitioned else { return [addition] }
@@ -191,8 +190,8 @@ package struct RebuildPlan {
         return [addition, validation]
     }
 
-    /// One foreign key to a partitioned table has a line in the catalog for each partition of that table as well; those
-    /// come and go with it.
+    /// Whether it is the catalog's extra row for a partition of the referenced table; such rows come and go with the
+    /// foreign key itself.
     private func isOfReferencedPartition(_ constraint: Constraint) -> Bool {
         guard let parent = parent(of: constraint) else { return false }
         return parent.tableOid == constraint.tableOid

@@ -1,10 +1,10 @@
 package import Catalog
 package import Postgres
 
-/// Brings the target's sequences to where the source's are.
+/// Sets the target's sequences to the source's positions.
 ///
-/// Sequences follow no snapshot (even an old one shows today's value), so they are read last, when nobody writes. The
-/// target's next value must be at or beyond the source's, and beyond every value its columns hold.
+/// Sequences ignore snapshots (even an old snapshot shows the current value), so they are read last, when there are no
+/// writers. The target's next value must be at or beyond the source's, and beyond every value in its columns.
 package struct SequenceSetter {
     private static let batch = 200
 
@@ -18,10 +18,10 @@ package struct SequenceSetter {
     /// Sets every sequence.
     ///
     /// - Parameters:
-    ///   - sequences: The source's.
-    ///   - positions: Where they stand there.
-    /// - Returns: What the operator should know: sequences that are further than the source's, since a column of theirs
-    ///   holds keys that were given by hand.
+    ///   - sequences: The source's sequences.
+    ///   - positions: Their positions on the source.
+    /// - Returns: Notes for the operator on sequences set beyond the source's position, because their column contains
+    ///   keys that were set by hand.
     /// - Throws: ``PostgresError``.
     package func set(
         _ sequences: [SequenceDefinition],
@@ -49,17 +49,17 @@ package struct SequenceSetter {
         return advanced
     }
 
-    /// One that came into being after the definitions were brought is for the verification to name.
+    /// Whether a sequence exists on the target; the verification reports one created after the definitions were copied.
     private func isOnTarget(_ name: QualifiedName) throws -> Bool {
         try target.queryOne("SELECT pg_catalog.to_regclass(\(value: name.quoted)) IS NOT NULL AS is_there")
             .boolean("is_there")
     }
 
-    /// Where sequences stand.
+    /// Reads the positions of sequences.
     ///
     /// - Parameters:
     ///   - names: The sequences.
-    ///   - connection: Where to look.
+    ///   - connection: A connection to their database.
     /// - Returns: Their positions.
     /// - Throws: ``PostgresError``.
     package static func positions(

@@ -1,6 +1,6 @@
 import Postgres
 
-/// Column options that servers keep for themselves, which only a `pg_dump` that is too old to know them writes.
+/// Internal column options of the server, written only by a `pg_dump` that is too old to know them.
 ///
 /// PostgreSQL's minor releases of November 2026 give new columns an option `pg_attver`. Their own `pg_dump` leaves it
 /// out; an older one writes it, and an older server refuses it. No option that a user can set begins with `pg_`.
@@ -10,10 +10,10 @@ enum ServerBookkeeping {
     private static let action = Array(" SET (".utf8)
     private static let separator = Array(", ".utf8)
 
-    /// Takes such options out of a script.
+    /// Removes such options from a script.
     ///
     /// - Parameter script: What `pg_restore` printed.
-    /// - Returns: The script; a statement that set nothing else is gone.
+    /// - Returns: The script, without statements that set nothing else.
     static func removed(from script: ServerText) -> ServerText {
         guard script.contains(" SET (pg_") || script.contains(", pg_") else { return script }
         let bytes = Array(script.utf8)
@@ -26,7 +26,7 @@ enum ServerBookkeeping {
         return ServerText(bytes: kept)
     }
 
-    /// The statement as it is, without some options, or nothing at all.
+    /// Returns the statement unchanged, without some options, or empty.
     private static func without(_ statement: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let start = statement.firstIndex { !SQLStatements.isSpace($0) } ?? statement.endIndex
         let text = statement[start...]

@@ -3,9 +3,9 @@ package import Ledger
 package import Postgres
 import Synchronization
 
-/// Statements that may run in any order, taken by several connections until none is left.
+/// Statements that may run in any order, run by several connections until none is left.
 package final class StatementQueue: Sendable {
-    /// One statement, and what it does for people.
+    /// One statement, and a description of it for the operator.
     package struct Item: Sendable {
         let activity: String
         let sql: SQL
@@ -23,10 +23,10 @@ package final class StatementQueue: Sendable {
         self.items = Mutex(Deque(items))
     }
 
-    /// Runs statements until none is left or somebody asks to stop.
+    /// Runs statements until none is left or a stop is requested.
     ///
     /// - Parameters:
-    ///   - connection: Where they run, each by itself.
+    ///   - connection: The connection they run on, each in its own transaction.
     ///   - stop: Ends the work between two statements.
     /// - Throws: ``PostgresError``, with the statement's activity.
     package func drain(on connection: Connection, stop: StopRequest) throws {

@@ -7,9 +7,8 @@ package import Postgres
 package enum ExtensionRows {
     /// Makes the target's tables equal to the wanted contents.
     ///
-    /// It does so in one transaction with the ledger, because tables refer to one another.
-    ///
-    /// A table that is already equal is not touched, so a role that may only read it is enough.
+    /// It does so in one transaction with the ledger, because tables refer to one another. A table that is
+    /// already equal is not touched, so a role that may only read it is enough.
     ///
     /// - Parameters:
     ///   - wanted: The wanted contents of the tables.

@@ -119,8 +119,8 @@ package struct RestoreWorker {
         }
     }
 
-    /// Advances a table with other unique keys to the generation wanted, all its chunks in one transaction, because rows
-    /// of different chunks may have swapped a value.
+    /// Advances a table with other unique keys to the generation wanted: all its chunks in one transaction, because
+    /// rows of different chunks may have swapped a value.
     package func restoreSettled(_ id: Int) throws {
         guard let relation = context.relations[id] else { return }
         let finished = try target.transaction(.readWrite) { () -> [ChunkOutcome] in

@@ -2,11 +2,11 @@ import Catalog
 import Ledger
 import Postgres
 
-/// CHECK constraints of tables that are otherwise than they were, and the comments on them.
+/// CHECK constraints of changed tables, and the comments on them.
 ///
-/// A check that is new waits for the rows; its comment waits with it.
+/// A new check is added after the rows, with its comment.
 extension DriftFollower {
-    /// Drops and renames what the source has no more under that name, and sets comments on what is there.
+    /// Drops or renames checks that the source no longer has under that name, and sets comments on the others.
     func reconcileChecks(of tables: Set<QualifiedName>) throws {
         let ours = checks(source.constraints, of: tables)
         let theirs = checks(try connection.query(Constraint.self, CatalogQuery.constraints), of: tables)
@@ -34,15 +34,15 @@ extension DriftFollower {
         }
     }
 
-    /// Whether the target would print the source's check as it prints its own: servers print alike what they have parsed
-    /// themselves.
+    /// Whether both checks are the same once the target has parsed and printed the source's: one server prints the same
+    /// expression the same way.
     private func isSame(_ ours: Constraint, _ theirs: Constraint) throws -> Bool {
         if ours.definition == theirs.definition { return true }
         let name = Identifier("tidemark_reparsed")
         try connection.execute("SAVEPOINT reparsed")
         defer { _ = try? connection.execute("ROLLBACK TO SAVEPOINT reparsed; RELEASE SAVEPOINT reparsed") }
         do {
-            // NOT VALID: no row is looked at.
+            // NOT VALID: no row is read.
             try connection.execute(
                 "ALTER TABLE \(theirs.tableQualifiedName) ADD CONSTRAINT \(name) \(SQL(trusted: ours.demand)) NOT VALID"
             )
@@ -63,7 +63,7 @@ extension DriftFollower {
         )
     }
 
-    /// Whether a comment is on a constraint that the target's table has no more.
+    /// Whether a comment is on a constraint that the target's table no longer has.
     func isGone(_ commented: DefinitionEntry.CommentedConstraint) throws -> Bool {
         try connection.queryOne(
             """

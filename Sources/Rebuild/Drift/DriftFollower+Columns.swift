@@ -3,14 +3,14 @@ import Ledger
 import Planning
 import Postgres
 
-/// Columns, their attributes, checks, and where partitions are attached.
+/// Columns, their attributes and checks, and the attachment of partitions.
 extension DriftFollower {
     // MARK: Columns and attributes
 
     func alter(_ oid: UInt32) throws {
         guard let change = followed.first(where: { $0.later.oid == oid }),
             let actual = try tables()[change.later.qualifiedName],
-            // A partition's columns come down from the table it belongs to.
+            // A partition gets its columns from its parent.
             actual.parentOid == nil
         else { return }
         let alteration = TableAlteration(
@@ -25,7 +25,7 @@ extension DriftFollower {
         for statement in statements { try connection.execute(statement) }
     }
 
-    /// Tables that are new or otherwise than they were, as they are now.
+    /// New and changed tables, in their current form.
     var touched: [Table] {
         let excluded = plan.excluded
         return (followed.filter(\.isAlteration).map(\.later) + drift.added).filter {
@@ -57,8 +57,8 @@ extension DriftFollower {
             let attachment: SQL =
                 "ALTER TABLE \(parent.qualifiedName) ATTACH PARTITION \(table.qualifiedName) \(SQL(trusted: bound))"
             try during("attaching \(table.qualifiedName) to \(parent.qualifiedName)") {
-                // A row that was changed, or moved out of the default partition, before it was attached on the source:
-                // the copy still has it as it was.
+                // The source may have changed rows, or moved them out of the default partition, before it attached
+                // this partition; the copy still has the old rows.
                 let suspects = [table] + defaultPartitions(beside: table)
                 for suspect in suspects {
                     do {
@@ -85,7 +85,8 @@ extension DriftFollower {
         try ledger.forgetChunks(of: relation)
     }
 
-    /// Binary rows say nothing about their types: the columns must be the same before the next row is sent.
+    /// Refuses columns that differ from the source's: binary rows do not contain their types, so the columns must match
+    /// before the next row is sent.
     func refuseOtherColumns() throws {
         let touched = touched
         guard !touched.isEmpty else { return }
@@ -106,6 +107,6 @@ extension DriftFollower {
 }
 
 extension Column {
-    /// What a binary COPY takes for granted.
+    /// What a binary COPY assumes to be the same on both sides.
     fileprivate var shape: ServerText { ServerText("\(name.string) \(type.string) \(generated)") }
 }

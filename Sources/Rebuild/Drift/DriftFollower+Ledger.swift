@@ -3,7 +3,7 @@ import Ledger
 import Planning
 import Postgres
 
-/// What the ledger notes of it, in the same transaction.
+/// What the ledger records, in the same transaction.
 extension DriftFollower {
     // MARK: The ledger
 
@@ -33,11 +33,11 @@ extension DriftFollower {
             try ledger.record("followed", subject: "\(table.qualifiedName) is new")
         }
         try noteDefinitions(&outcome)
-        // They were entered before their tables were.
+        // The objects were entered before their tables.
         try ledger.linkObjects()
     }
 
-    /// What is no table: made, made anew or dropped.
+    /// Notes what was created, recreated or dropped, apart from tables.
     private func noteDefinitions(_ outcome: inout Outcome) throws {
         let left = Set(outcome.left.map(\.identity))
         func notable(_ entries: [DefinitionEntry]) -> [DefinitionEntry] {
@@ -66,11 +66,11 @@ extension DriftFollower {
                     && earlier.settings == entry.settings
             case _ where entry.isView: return true
             case "SEQUENCE": return earlier.qualifiedName != entry.qualifiedName
-            // Compared with the columns.
+            // Followed with the columns.
             case "DEFAULT": return true
-            // The table it serves has another name.
+            // Its table has another name.
             case "SEQUENCE OWNED BY": return true
-            // Compared with the tables.
+            // Followed with the tables.
             case "TABLE ATTACH": return true
             case "TYPE": return source.enumerations.contains { $0.qualifiedName == entry.qualifiedName }
             default: return false
@@ -86,7 +86,7 @@ extension DriftFollower {
                 case _ where entry.isView: return true
                 case "SEQUENCE", "SEQUENCE OWNED BY": return try !isThere(entry.qualifiedName)
                 case "COMMENT":
-                    // Gone with what it was about, or made under its new name.
+                    // Dropped with its object, or created under the object's new name.
                     if let commented = entry.commentedConstraint, try isGone(commented) { return true }
                     return entry.subject.map(names.contains) ?? false
                 default: return false

@@ -3,9 +3,9 @@ import Ledger
 import Planning
 import Postgres
 
-/// Keys, indexes and constraints that are built, or wait for their tables' rows.
+/// Keys, indexes and constraints that are built, or are built after their tables' rows.
 extension DriftFollower {
-    // MARK: What is built
+    // MARK: Built objects
 
     func reconcileObjects() throws {
         let names = Dictionary(
@@ -55,14 +55,14 @@ extension DriftFollower {
 
     func empty() throws {
         let planned = Set(plan.tables.map(\.name))
-        // Where the plan has no place for a table, its rows come through the root it now belongs to.
+        // If a table is not in the plan, its rows are copied through the root of its partition tree.
         let swallowed = followed.filter { !planned.contains($0.later.qualifiedName) }
         for change in emptied + swallowed where try isThere(change.later.qualifiedName) {
             try connection.execute("TRUNCATE TABLE \(change.later.rows)")
         }
     }
 
-    /// What only complete rows fulfil is built after them.
+    /// Enters NOT NULL and CHECK constraints, which only complete rows satisfy, to be built after the rows.
     func enterRowConstraints() throws {
         let touched = touched
         guard !touched.isEmpty else { return }
@@ -97,7 +97,7 @@ extension DriftFollower {
 }
 
 extension TableDrift.Change {
-    /// Whether a column kept its number and has another name.
+    /// Whether a column has its old number and a new name.
     var hasRenamedColumns: Bool {
         later.columns.contains { column in
             relation.definition.column(numbered: column.number).map { $0.name != column.name } ?? false

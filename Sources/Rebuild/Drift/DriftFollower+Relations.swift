@@ -3,13 +3,13 @@ import Ledger
 import Planning
 import Postgres
 
-/// Views, partitions, tables and sequences that go or have other names.
+/// Views, partitions, tables and sequences that are dropped or renamed.
 extension DriftFollower {
-    // MARK: What goes
+    // MARK: Drops
 
-    /// Views are made of columns: those that go or change must make room first.
+    /// Drops views that were dropped or changed on the source, because they depend on columns.
     ///
-    /// - Returns: False where something that did not change hangs on them: then they stay, and the proof tells.
+    /// - Returns: False if something unchanged depends on them: then they stay, and the proof reports them.
     func dropViews(_ outcome: inout Outcome) throws -> Bool {
         let views = (changes.gone + changes.changed.compactMap(changes.earlier)).filter(\.isView)
         guard !views.isEmpty else { return true }
@@ -56,9 +56,9 @@ extension DriftFollower {
         try detachUnlisted(before, byOid)
     }
 
-    /// Partitions of a table that is copied through its root are not in the ledger: they are known by their names.
+    /// Detaches partitions of a table that is copied through its root; the ledger does not list them, so names decide.
     ///
-    /// The whole tree is copied again when they change, so nothing is lost with one that goes.
+    /// The whole tree is copied again when they change, so dropping one loses nothing.
     private func detachUnlisted(_ before: [QualifiedName: Table], _ byOid: [UInt32: Table]) throws {
         let listed = Set(relations.map(\.name))
         let names = Dictionary(
@@ -76,7 +76,7 @@ extension DriftFollower {
                 } ?? false
             guard !isSame else { continue }
             try connection.execute("ALTER TABLE \(parent.qualifiedName) DETACH PARTITION \(there.qualifiedName)")
-            // What is still there as a table of its own comes as a new one.
+            // One that still exists on the source, as a separate table, is copied like a new table.
             let end: SQL = ours == nil ? "DROP TABLE" : "TRUNCATE TABLE"
             try connection.execute("\(end) \(there.qualifiedName)")
         }
@@ -89,8 +89,8 @@ extension DriftFollower {
             try connection.execute("DROP TABLE \(names)")
         }
         for entry in changes.gone where entry.kind == "SEQUENCE" {
-            // Its table or column has taken it along, or it goes alone; whatever draws from it keeps it, and is told
-            // of.
+            // It was dropped with its table or column, or is dropped here; if something still uses it, it stays and is
+            // reported.
             guard try isThere(entry.qualifiedName) else { continue }
             do {
                 try attempt { try connection.execute("DROP SEQUENCE \(entry.qualifiedName)") }
@@ -104,7 +104,7 @@ extension DriftFollower {
         }
     }
 
-    // MARK: What has another name
+    // MARK: Renames
 
     func renameTables(_ before: [QualifiedName: Table]) throws {
         let renamed = followed.filter { $0.isRenamed && before[$0.relation.name] != nil }

@@ -3,29 +3,30 @@ package import Ledger
 package import Planning
 package import Postgres
 
-/// Gives the target the form the source has now, inside one open transaction that also writes the ledger.
+/// Applies the source's definition changes to the target, inside one open transaction that also writes the ledger.
 ///
-/// A change that cannot be followed leaves everything as it was: the transaction is rolled back and the reason told.
+/// A change that cannot be followed leaves everything as it was: the transaction is rolled back and the reason
+/// reported.
 package struct DriftFollower {
-    /// One step of the source's definitions, in their own order: each comes after those it is made of.
+    /// One step, in the order of the source's definitions: each comes after those it depends on.
     package enum Step: Sendable {
-        /// Makes new schemas; first of all, for tables may have moved there.
+        /// Creates new schemas; always the first step, because tables may have moved there.
         case schemas(SQL)
-        /// Makes what is new.
+        /// Creates new objects.
         case make(SQL)
-        /// Alters the columns of the known table with this object id.
+        /// Alters the columns of the known table with this oid.
         case alter(UInt32)
-        /// Makes views anew that have changed; only if they could be dropped.
+        /// Recreates changed views, if they could be dropped.
         case remake(SQL, [DefinitionEntry])
-        /// Dropped and made anew on the source, while the target still has the old one.
+        /// Leaves an object that was recreated on the source while the target still has the old one.
         case leave(DefinitionEntry)
     }
 
-    /// What came of it.
+    /// The outcome.
     package struct Outcome: Sendable {
-        /// What was done, for people.
+        /// Notes on what was done, for the operator.
         package var notes: [String] = []
-        /// Entries that could not be followed: the target differs from the source in them.
+        /// Entries that could not be followed; in these the target differs from the source.
         package var left: [DefinitionEntry] = []
     }
 
@@ -38,13 +39,13 @@ package struct DriftFollower {
     let relations: [RelationEntry]
 
     /// - Parameters:
-    ///   - connection: The target, in a transaction.
+    ///   - connection: A connection to the target, in a transaction.
     ///   - ledger: The ledger on the same connection.
     ///   - source: What the source contains.
-    ///   - drift: What has become of its tables.
-    ///   - changes: What has become of its definitions.
-    ///   - plan: How its tables are treated from now on, cut into chunks where they are new or copied again.
-    ///   - relations: The tables as the ledger knows them.
+    ///   - drift: The changes of its tables.
+    ///   - changes: The changes of its definitions.
+    ///   - plan: How its tables are treated from now on; new tables and those copied again are cut into chunks.
+    ///   - relations: The tables in the ledger.
     package init(
         _ connection: Connection,
         ledger: Ledger,
@@ -70,12 +71,12 @@ package struct DriftFollower {
 
     /// Follows everything that can be followed.
     ///
-    /// - Parameter steps: The definitions that are new or otherwise, in their order.
+    /// - Parameter steps: The new and changed definitions, in order.
     /// - Returns: What was done and what was left.
-    /// - Throws: ``PostgresError`` with what stands in the way.
+    /// - Throws: ``PostgresError`` with the obstacle.
     package func follow(_ steps: [Step]) throws -> Outcome {
         var outcome = Outcome()
-        // With thousands of tables a look at them takes its time, and most of the times nothing has changed.
+        // Reading thousands of tables takes time, and usually nothing has changed.
         let before = try drift.isEmpty && changes.isEmpty ? [:] : tables()
         if case .schemas(let script)? = steps.first { try connection.execute(definitions: script) }
         let dropped = try dropViews(&outcome)

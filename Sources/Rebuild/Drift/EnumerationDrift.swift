@@ -1,24 +1,24 @@
 package import Catalog
 package import Postgres
 
-/// The statements that give an enum of the target the labels the source's has now.
+/// The statements that give an enum on the target the source's current labels.
 ///
 /// Pure.
 ///
-/// Labels can be added and renamed, never removed or moved (PostgreSQL manual, ALTER TYPE). Which was renamed the
-/// object ids tell that were kept, and without them the labels' places.
+/// Labels can be added and renamed, never removed or moved (PostgreSQL manual, ALTER TYPE). Renamed labels are found by
+/// their recorded oids, or without them by their positions.
 package struct EnumerationDrift {
     package let statements: [SQL]
-    /// Labels and what they are called now.
+    /// Old and new names of renamed labels.
     package let renames: [ServerText: ServerText]
-    /// Whether the labels are the source's afterwards, in its order; they are not where labels have swapped their
-    /// names.
+    /// Whether the labels then equal the source's, in its order; false, for example, if labels without recorded oids
+    /// have swapped names.
     package let isComplete: Bool
 
     /// - Parameters:
     ///   - target: The enum on the target.
     ///   - source: The enum of the same name on the source.
-    ///   - earlier: The same when the target was last made like it; nil where that is not known.
+    ///   - earlier: The source's enum when the target last followed it; nil if that is unknown.
     package init(from target: Enumeration, to source: Enumeration, since earlier: Enumeration? = nil) {
         let wanted = source.labels ?? []
         var present = target.labels ?? []
@@ -27,7 +27,7 @@ package struct EnumerationDrift {
         var renames: [ServerText: ServerText] = [:]
         let told = earlier.map(source.renames) ?? [:]
         if present != wanted { Self.rename(told, in: &present, type, &statements, &renames) }
-        // Where a label is unknown to the source and the source has another one in its place, it was renamed.
+        // If the source does not know a label and has a new one in its position, it was renamed.
         for (index, label) in present.enumerated() where !wanted.contains(label) && wanted.count == present.count {
             guard !present.contains(wanted[index]) else { continue }
             statements.append("\(type) RENAME VALUE \(literal: label) TO \(literal: wanted[index])")
@@ -50,8 +50,7 @@ package struct EnumerationDrift {
         isComplete = present == wanted
     }
 
-    /// One after the other, each when its new name is free; where labels have swapped their names, by way of another
-    /// one.
+    /// Renames labels one after the other, each when its new name is free; swapped names go through a temporary one.
     private static func rename(
         _ told: [ServerText: ServerText],
         in present: inout [ServerText],
@@ -63,7 +62,7 @@ package struct EnumerationDrift {
             statements.append("\(type) RENAME VALUE \(literal: label) TO \(literal: name)")
             present = present.map { $0 == label ? name : $0 }
         }
-        // A label the target does not have any more somebody has renamed there by hand.
+        // A label that the target no longer has was renamed there by hand.
         var open = told.filter { present.contains($0.key) }
         renames = open
         while let next = open.keys.sorted().first(where: { !present.contains(open[$0] ?? "") }) ?? open.keys.min() {
@@ -75,7 +74,7 @@ package struct EnumerationDrift {
                 rename(next, to: interim)
                 open[interim] = name
             } else {
-                // Somebody has made half of it by hand: it cannot be told which label is which.
+                // Half of the renames were done by hand: which label is which is unknown.
                 renames[next] = nil
             }
         }

@@ -2,30 +2,30 @@ package import Catalog
 package import Ledger
 package import Postgres
 
-/// Brings the ledger's objects in line with what the source has now.
+/// Reconciles the ledger's objects with the source's current ones.
 ///
 /// Pure.
 ///
-/// An index that was dropped, or made anew otherwise, on the source since it was built on the target must go there too;
-/// one whose table or columns were only renamed stays as it is.
+/// An index that was dropped or redefined on the source since it was built on the target is dropped there too; one
+/// whose table or columns were only renamed stays as it is.
 package struct ObjectReconciliation {
-    /// What has to be done with one object of the ledger.
+    /// What to do with one object of the ledger.
     package enum Step: Sendable {
-        /// It is not built as the source has it: dropped where it is there, and built later if there is a definition.
+        /// It differs from the source's: drop it if it exists, and build it later if there is a definition.
         case reset(ObjectEntry, to: NewObject?)
         /// Only names have changed.
         case rename(ObjectEntry, to: NewObject)
-        /// What is done stays; what is left is otherwise.
+        /// The statements done remain valid; the remaining ones change.
         case extend(ObjectEntry, to: NewObject)
     }
 
     package let steps: [Step]
 
     /// - Parameters:
-    ///   - objects: What the ledger has, by the tables' names as they were.
-    ///   - wanted: What is to be built now.
-    ///   - names: For tables that were renamed, or have renamed columns: their names then and now.
-    ///   - emptied: Tables, by their names now, whose objects are better built after the rows have come again.
+    ///   - objects: The ledger's objects, with the tables' old names.
+    ///   - wanted: The objects to build now.
+    ///   - names: Old and new names of tables that were renamed or have renamed columns.
+    ///   - emptied: The new names of tables whose objects are better built after their rows are copied again.
     package init(
         objects: [ObjectEntry],
         wanted: [NewObject],
@@ -69,7 +69,8 @@ package struct ObjectReconciliation {
 }
 
 extension ObjectEntry {
-    /// The statement that takes it off the target; nil where it is not there, or went with a column.
+    /// The statement that drops it on the target; nil if it does not exist there, for example because it was dropped
+    /// with a column.
     package func removal(from target: DatabaseCatalog, table: QualifiedName) -> SQL? {
         let index = target.indexes.first { $0.schema == table.schema && $0.name == objectName }
         guard let index, index.tableQualifiedName == table else { return nil }

@@ -1,21 +1,22 @@
 package import Catalog
 package import Postgres
 
-/// The statements that give a table of the target the form the source's has now.
+/// The statements that give a table on the target the source's current form.
 ///
 /// Pure.
 ///
-/// Every statement is found by comparing with the target's own catalog: what was made there by hand, or came down from
-/// a parent, is not made twice. Nothing says IF EXISTS or CASCADE: what hangs on a column that goes must be an error.
+/// Each statement results from a comparison with the target's catalog, so a change made there by hand, or inherited
+/// from a parent, is not made twice. No statement uses IF EXISTS or CASCADE: an object that depends on a dropped column
+/// must be an error.
 package struct TableAlteration {
     private let earlier: Table
     private let later: Table
     private let isEmpty: Bool
 
     /// - Parameters:
-    ///   - earlier: The source's table as the ledger knows it.
-    ///   - later: The source's table as it is.
-    ///   - isEmpty: Whether the target's table holds no rows, so that types may change in any way.
+    ///   - earlier: The source's table as recorded in the ledger.
+    ///   - later: The source's current table.
+    ///   - isEmpty: Whether the target's table has no rows, so that types may change in any way.
     package init(from earlier: Table, to later: Table, isEmpty: Bool) {
         self.earlier = earlier
         self.later = later
@@ -28,7 +29,7 @@ package struct TableAlteration {
     ///
     /// - Parameters:
     ///   - actual: The target's table.
-    ///   - missingValue: What rows that are there have in a new column.
+    ///   - missingValue: The value of existing rows in a new column.
     /// - Returns: The statements, in order.
     package func columns(of actual: Table, missingValue: (Column) -> ServerText?) -> [SQL] {
         var present = Set(actual.columns.map(\.name))
@@ -49,7 +50,7 @@ package struct TableAlteration {
         return statements
     }
 
-    /// By way of names nobody has: two columns may have swapped theirs.
+    /// Renames columns through temporary names, because two columns may have swapped names.
     private func renames(_ present: inout Set<ServerText>) -> [SQL] {
         let renamed = later.columns.compactMap { column -> (before: Column, after: Column)? in
             guard let before = earlier.column(numbered: column.number), before.name != column.name,
@@ -78,7 +79,7 @@ package struct TableAlteration {
             let kind: SQL = column.generated == "s" ? "STORED" : "VIRTUAL"
             definition = "\(definition) GENERATED ALWAYS AS (\(SQL(trusted: expression))) \(kind)"
         } else if !column.identity.isEmpty {
-            // It must be NOT NULL before it can become an identity column.
+            // A column must be NOT NULL before it can become an identity column.
             definition = "\(definition) NOT NULL"
         } else if let missingValue {
             definition = "\(definition) DEFAULT \(literal: missingValue)::\(SQL(trusted: column.type))"
@@ -103,7 +104,7 @@ package struct TableAlteration {
         }
         guard actual.type != column.type || actual.collation != column.collation else { return [] }
         let retype: SQL = "\(alter) ALTER COLUMN \(column.identifier) TYPE \(type(of: column))"
-        // A default that cannot be cast stands in the way; the right one comes with the attributes.
+        // A default that cannot be cast would prevent this; the right one is set with the attributes.
         let free: [SQL] =
             actual.defaultExpression != nil && actual.generated.isEmpty
             ? ["\(alter) ALTER COLUMN \(column.identifier) DROP DEFAULT"] : []
@@ -115,9 +116,9 @@ package struct TableAlteration {
         before.defaultExpression != column.defaultExpression
     }
 
-    /// Defaults, identity, NULL allowed again, logging: what a row that comes must not stumble over.
+    /// Returns changes of defaults, identity, logging, inheritance, and dropped NOT NULLs, needed before rows arrive.
     ///
-    /// - Parameter actual: The target's table, its columns already right.
+    /// - Parameter actual: The target's table, whose columns already match.
     /// - Returns: The statements, in order.
     package func attributes(of actual: Table) -> [SQL] {
         var statements: [SQL] = []
@@ -148,7 +149,7 @@ package struct TableAlteration {
         return statements
     }
 
-    /// The columns that must become NOT NULL, which they can when all rows are there.
+    /// Returns the columns that must become NOT NULL, which is possible once all rows are copied.
     package func missingNotNull(in actual: Table) -> [Column] {
         later.columns.filter { column in
             column.isNotNull && column.identity.isEmpty && actual.column(column.name)?.isNotNull == false

@@ -3,44 +3,44 @@ package import Ledger
 package import Planning
 package import Postgres
 
-/// What has become of the source's tables since the ledger was written.
+/// The changes of the source's tables since the ledger was written.
 ///
 /// Pure.
 ///
-/// A table is known by its object id, a column by its number: names may be swapped. What leaves no trace in `xmin` is
-/// found here: a column with a constant default, a type changed without a rewrite, a partition attached with old rows,
-/// two tables or two columns renamed into each other.
+/// A table is identified by its oid and a column by its number, because names may be swapped. This finds changes that
+/// leave no trace in `xmin`: a new column with a constant default, a type changed without a rewrite, a partition
+/// attached with old rows, tables or columns that swapped names.
 package struct TableDrift: Sendable {
-    /// A known table that is otherwise than it was.
+    /// A known table that has changed.
     package struct Change: Sendable {
         package let relation: RelationEntry
         package let later: Table
-        /// What is otherwise, for people.
+        /// What has changed, for the operator.
         package let differences: [String]
-        /// Why no row of it that the target has can be trusted; nil where all can.
+        /// Why the target's rows of it cannot be trusted; nil if they can.
         package let reasonToCopyAgain: String?
 
         package var isRenamed: Bool { relation.name != later.qualifiedName }
         package var isAlteration: Bool { !differences.isEmpty }
     }
 
-    /// Tables the source has no more.
+    /// Tables that the source no longer has.
     package let gone: [RelationEntry]
     package let changes: [Change]
-    /// Tables the ledger does not know.
+    /// Tables that are not in the ledger.
     package let added: [Table]
 
     package var isEmpty: Bool { gone.isEmpty && changes.isEmpty && added.isEmpty }
 
-    /// Compares.
+    /// Compares the ledger's tables with the source's.
     ///
     /// - Parameters:
-    ///   - relations: The tables as the ledger knows them.
+    ///   - relations: The tables in the ledger.
     ///   - source: What the source contains now.
     ///   - plan: How the source's tables would be treated if the run began now.
     ///   - fileNodes: For each relation, the file nodes its chunks were read from.
-    ///   - altered: Object ids of tables whose definitions `pg_dump` tells otherwise than before.
-    ///   - copiedAgain: Why all rows of a table are brought anew whatever has become of it, by its object id.
+    ///   - altered: Oids of tables for which `pg_dump` prints another definition than before.
+    ///   - copiedAgain: By oid, why all rows of a table are copied again in any case.
     package init(
         relations: [RelationEntry],
         source: DatabaseCatalog,
@@ -80,7 +80,7 @@ package struct TableDrift: Sendable {
         }
     }
 
-    // MARK: What is otherwise
+    // MARK: Differences
 
     private static func differences(_ earlier: Table, _ later: Table) -> [String] {
         var differences: [String] = []
@@ -127,7 +127,7 @@ package struct TableDrift: Sendable {
         return differences
     }
 
-    /// What decides over how its delta is brought.
+    /// Differences that decide how its delta is applied.
     private static func differences(_ relation: RelationEntry, _ plan: TablePlan) -> [String] {
         var differences: [String] = []
         if relation.hasOtherUniqueKeys != plan.hasOtherUniqueKeys {
@@ -151,12 +151,12 @@ package struct TableDrift: Sendable {
         _ partitions: PartitionTree
     ) -> String? {
         if let reason = changedKey(relation, later, plan) { return reason }
-        // It has no file of its own to tell, and an attached partition brings rows that were written long ago.
+        // It has no file of its own to compare, and an attached partition adds rows that were written long ago.
         if later.isPartitioned, !relation.definition.isLaidOut(as: later) {
             return "it is copied through its root, and its columns or partitions changed"
         }
         guard haveContentsChanged(relation.definition, later) else { return nil }
-        // With the same file, rows written before have what the catalog says is missing in them, and nothing else.
+        // With the same file, older rows have exactly the catalog's missing value in the new columns.
         if fileNodes.contains(where: { $0 != later.fileNode }) {
             return "its file was rewritten since it was copied, and its columns changed"
         }
@@ -177,7 +177,8 @@ package struct TableDrift: Sendable {
         }
     }
 
-    /// A column added to a partitioned table is added on the target with one value for all partitions.
+    /// Returns a reason if a new column has different values in existing rows of different partitions, because the
+    /// target adds the column with one value for all of them.
     private static func missesOtherValues(_ later: Table, than earlier: Table, _ partitions: PartitionTree) -> String? {
         guard let root = partitions.ancestors(of: later).last else { return nil }
         for column in later.columns where earlier.column(numbered: column.number) == nil {
@@ -188,7 +189,7 @@ package struct TableDrift: Sendable {
         return nil
     }
 
-    /// What rows of any partition have in a new column; a partitioned table keeps none itself.
+    /// Returns the value of existing rows in a new column; for a partitioned table, the value in its partitions.
     package static func missingValue(of column: ServerText, in root: Table, _ partitions: PartitionTree) -> ServerText?
     {
         guard root.isPartitioned else { return root.column(column)?.missingValue }

@@ -1,16 +1,16 @@
 package import Ledger
 package import Postgres
 
-/// What has to be done on the target for one key, index or constraint that is missing there, not enforced or different.
+/// The steps on the target for one key, index or constraint that is missing, not enforced or different there.
 package struct Repair: Sendable {
     /// One statement, and how it behaves on a target that is in use.
     package struct Step: Sendable {
         package let statement: SQL
         package let manner: Manner
-        /// Where it is made; nil: wherever the target's default is.
+        /// The tablespace for it; nil: the target's default.
         package var tablespace: ServerText?
 
-        /// The statements, for people.
+        /// The statements as a script for the operator.
         package var script: [ServerText] {
             guard let tablespace else { return [statement.text] }
             let place: SQL = "SET default_tablespace = \(Identifier(tablespace))"
@@ -18,16 +18,16 @@ package struct Repair: Sendable {
         }
     }
 
-    /// What a statement does to those who use the table meanwhile.
+    /// How a statement affects other sessions that use the table.
     package enum Manner: Sendable {
-        /// Lets readers and writers go on, and must run outside a transaction (PostgreSQL manual, CREATE INDEX,
+        /// Does not block readers or writers, and must run outside a transaction (PostgreSQL manual, CREATE INDEX,
         /// *Building Indexes Concurrently*).
         case concurrent
-        /// Needs a strong lock for a moment: asked for with patience so short that nobody queues up behind it.
+        /// Needs a strong lock for a moment; waits for it only briefly, so that no queue forms behind it.
         case brief
-        /// Reads the whole table and lets readers and writers go on.
+        /// Reads the whole table without blocking readers or writers.
         case scan
-        /// Keeps writers out until it is done.
+        /// Blocks writers until it is done.
         case blocking
     }
 
@@ -39,21 +39,22 @@ package struct Repair: Sendable {
 
     package let stage: RebuildStage
     package let table: QualifiedName
-    /// The object, for people: `primary key public.t_pkey on public.t`.
+    /// The object's description: `primary key public.t_pkey on public.t`.
     package let object: String
-    /// What is wrong with it, for people.
+    /// What is wrong with it, as a predicate: *missing*, *not validated*.
     package let reason: String
     package private(set) var steps: [Step]
-    /// The size of the source's index, for the order.
+    /// The size of the source's index in bytes, which decides the order.
     package let bytes: Int
-    /// Foreign keys that are validated on the way.
+    /// Foreign keys that are validated as part of it.
     package var constraints: [Constrained] = []
-    /// Columns that must be unique, where duplicates may stand in the way.
+    /// Columns that must be unique; their duplicates are listed if the build fails.
     package let uniqueColumns: [ServerText]
 
-    /// The same in two parts: up to its last build that keeps writers out, and what is a moment's work after it.
+    /// The same in two parts: up to its last build that blocks writers, and the short steps after it.
     ///
-    /// All builds first: a take-over of a finished index would wait for the others of its table, and they for it.
+    /// All builds come first: the take-over of a finished index would wait for the other builds on its table, and they
+    /// for it.
     package var parts: (build: Repair?, rest: Repair?) {
         let end = steps.lastIndex { $0.manner == .blocking }.map { $0 + 1 } ?? 0
         func part(_ range: Range<Int>) -> Repair? {

@@ -2,24 +2,23 @@ package import Catalog
 import Ledger
 package import Postgres
 
-/// What has to be built, dropped and validated on the target so that its keys, indexes and constraints are the
-/// source's.
+/// What to build, drop and validate on the target so that its keys, indexes and constraints match the source's.
 ///
 /// Pure.
 ///
-/// The target may be in use. Nothing is taken for granted by its name: an index of the right name that is invalid or
-/// defined otherwise is dropped and built, one that only lacks its constraint gets it.
+/// The target may be in use. A name alone proves nothing: an index of the right name that is invalid or defined
+/// differently is dropped and rebuilt; one that only lacks its constraint gets it.
 package struct RepairPlan {
-    /// In the order in which it can be done.
+    /// The repairs, in the order in which they can be done.
     package let repairs: [Repair]
-    /// What is wrong and cannot be repaired in this manner, with the reason.
+    /// What is wrong but cannot be repaired this way, with the reason.
     package let refused: [String]
 
     /// - Parameters:
     ///   - source: What the source contains.
     ///   - target: What the target contains.
-    ///   - excluded: Tables that were not to be brought over.
-    ///   - concurrently: Whether writers must go on all the time.
+    ///   - excluded: Tables that are not copied.
+    ///   - concurrently: Whether writers must never be blocked.
     package init(
         source: DatabaseCatalog,
         target: DatabaseCatalog,
@@ -36,7 +35,7 @@ package struct RepairPlan {
     }
 }
 
-/// Puts the plan together, object by object.
+/// Builds the plan, object by object.
 private struct Maker {
     let source: DatabaseCatalog
     let target: DatabaseCatalog
@@ -45,7 +44,7 @@ private struct Maker {
     var repairs: [Repair] = []
     var refused: [String] = []
     private let present: [QualifiedName: Index]
-    /// Whatever an index or a constraint may be on: materialized views have indexes as well.
+    /// All relations with indexes or constraints; materialized views have indexes as well.
     private let relations: Set<QualifiedName>
 
     init(source: DatabaseCatalog, target: DatabaseCatalog, excluded: Set<QualifiedName>, concurrently: Bool) {
@@ -59,14 +58,14 @@ private struct Maker {
 
     // MARK: Leftovers
 
-    /// What an interrupted REINDEX or an earlier rebuild has left: invalid, or put aside under a name of ours.
+    /// Drops what an interrupted REINDEX left invalid, and what an earlier rebuild left under one of our names.
     mutating func leftovers() {
         let known = Set(source.indexes.map(\.qualifiedName))
         for index in target.indexes where !known.contains(index.qualifiedName) && !index.isPartitioned {
             let isOurs = index.name.begins(with: Self.aside)
             let isOfReindex = !index.isUsable && (index.name.contains("_ccnew") || index.name.contains("_ccold"))
             guard isOurs || isOfReindex, index.constraintName == nil else { continue }
-            // After the indexes' own stage: until its successor is there, one that was put aside still serves.
+            // After the stage of the indexes: an index put aside is still used until its successor exists.
             add(
                 index,
                 stage: .partitionedIndex,
@@ -83,7 +82,7 @@ private struct Maker {
     mutating func index(_ index: Index) {
         guard concerns(index.tableQualifiedName) else { return }
         guard let there = present[index.qualifiedName] else {
-            // Its name may be taken by something that is no index.
+            // If a relation other than an index has the name, the build fails.
             return add(index, stage: .index, reason: "missing", creation(of: index) + constraint(of: index))
         }
         guard there.tableQualifiedName == index.tableQualifiedName else {
@@ -113,7 +112,7 @@ private struct Maker {
         replace(index, there, reason: "defined differently")
     }
 
-    /// The old one serves and enforces until the new one does.
+    /// Replaces an index; the old one is used and enforced until the new one is.
     private mutating func replace(_ index: Index, _ there: Index, reason: String) {
         let aside = Identifier(Self.aside + ServerText(String(there.oid)))
         let old = QualifiedName(schema: there.schema, name: aside.name)
@@ -143,7 +142,7 @@ private struct Maker {
         guard concurrently else {
             return [.init(statement: SQL(trusted: index.definition), manner: .blocking, tablespace: index.tablespace)]
         }
-        // The server prints its own definitions in one way only.
+        // The server prints definitions in a fixed form.
         let unique: ServerText = "CREATE UNIQUE INDEX "
         let isUnique = index.definition.begins(with: unique)
         let beginning = isUnique ? unique : "CREATE INDEX "
@@ -152,7 +151,8 @@ private struct Maker {
         return [.init(statement: creation, manner: .concurrent, tablespace: index.tablespace)]
     }
 
-    /// CLUSTER ON, REPLICA IDENTITY, statistics targets that the target's has not.
+    /// Returns the steps for settings that the target's index lacks: CLUSTER ON, REPLICA IDENTITY, statistics targets,
+    /// DEPENDS ON EXTENSION.
     private func lostMarks(of index: Index, _ there: Index) -> [Repair.Step] {
         let has = Set(RebuildPlan.properties(of: there).map(\.text))
         return RebuildPlan.properties(of: index).filter { !has.contains($0.text) }.map {
@@ -167,7 +167,7 @@ private struct Maker {
         guard let name = index.constraintName, let definition = index.constraintDefinition else {
             return (drop.map { [.init(statement: "\(alter) \($0)", manner: .brief)] } ?? []) + marks
         }
-        // Dropped and added in one statement: at no moment is there no constraint.
+        // Dropped and added in one statement, so that there is always a constraint.
         let addition: SQL = "\(alter) \(drop.map { "\($0), " } ?? "")ADD CONSTRAINT \(Identifier(name))"
         if index.isExclusion {
             let statement: SQL = "\(addition) \(SQL(trusted: definition))"
@@ -185,8 +185,10 @@ private struct Maker {
             ] + marks
     }
 
-    /// A primary key over a column that may be NULL would read the whole table under the strongest lock; a validated
-    /// check saves that (PostgreSQL manual, ALTER TABLE, SET NOT NULL).
+    /// Returns steps that set a primary key's columns NOT NULL.
+    ///
+    /// Otherwise adding the key would read the whole table under the strongest lock; a validated check avoids that
+    /// (PostgreSQL manual, ALTER TABLE, SET NOT NULL).
     private func notNull(for index: Index) -> [Repair.Step] {
         guard index.isPrimary, let table = target.table(index.tableQualifiedName) else { return [] }
         return (index.keyColumns ?? []).compactMap { $0.flatMap(table.column) }.filter { !$0.isNotNull }.flatMap {
@@ -211,7 +213,7 @@ private struct Maker {
             : .init(statement: "DROP INDEX \(index.qualifiedName)", manner: .brief)
     }
 
-    /// Made for the parent alone, which is a moment; the partitions' own, built before, are attached to it.
+    /// Creates the index on the parent only, which is quick, and attaches the partitions' indexes built before.
     mutating func partitionedIndex(_ index: Index) {
         guard concerns(index.tableQualifiedName) else { return }
         let there = present[index.qualifiedName]
@@ -281,7 +283,7 @@ private struct Maker {
         )
     }
 
-    /// A foreign key with those of its table's partitions.
+    /// Returns a foreign key together with those of its table's partitions.
     private func family(of constraint: Constraint) -> [Constraint] {
         guard constraint.kind == "f" else { return [] }
         let children = source.constraints.filter {
@@ -297,10 +299,10 @@ private struct Maker {
         }
     }
 
-    /// NOT VALID first, then validated.
+    /// Returns the steps that add a constraint as NOT VALID and then validate it.
     ///
-    /// A partitioned table takes no foreign key that is not: its partitions get theirs
-    /// first, and the parent's takes them over without another look at the rows.
+    /// A partitioned table does not accept a foreign key that is NOT VALID: its partitions get theirs first, and the
+    /// parent's takes them over without reading the rows again.
     private mutating func steps(for constraint: Constraint) -> [Repair.Step] {
         let table = constraint.tableQualifiedName
         let alter: SQL = "ALTER TABLE \(table)"
@@ -323,7 +325,7 @@ private struct Maker {
                 where child.parentOid == constraint.oid && child.tableOid != constraint.tableOid {
                     steps += self.steps(for: child)
                 }
-                // Beside a partition's that is defined otherwise the parent's would make a second one.
+                // If a partition's is defined differently, the parent's would create a second one next to it.
                 guard refused.count == refusedBefore else { return [] }
             }
             let suffix: SQL = isPartitioned ? "" : " NOT VALID"

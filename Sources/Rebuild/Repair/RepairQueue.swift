@@ -2,16 +2,16 @@ import DequeModule
 import Postgres
 import Synchronization
 
-/// Repairs taken by several connections.
+/// Repairs that several connections take from.
 package final class RepairQueue: Sendable {
     private let groups: Mutex<Deque<[Repair]>>
-    /// How many can be taken.
+    /// The number of groups that can be taken.
     package let count: Int
 
     /// - Parameters:
     ///   - repairs: Repairs whose order matters within a table only.
-    ///   - byTable: Whether a table's are all taken by the same connection: builds that are concurrent to writers, and
-    ///     statements that need a strong lock, would only wait for each other on one table. Plain builds do not.
+    ///   - byTable: Whether one connection takes all repairs of a table: concurrent builds, and statements that need a
+    ///     strong lock, would only wait for each other on one table. Plain builds do not.
     package init(_ repairs: [Repair], byTable: Bool) {
         let groups = byTable ? Array(Dictionary(grouping: repairs, by: \.table).values) : repairs.map { [$0] }
         let largestFirst = groups.sorted { one, other in
@@ -21,6 +21,6 @@ package final class RepairQueue: Sendable {
         self.groups = Mutex(Deque(largestFirst))
     }
 
-    /// Takes the next, the largest first.
+    /// Takes the next group, the largest first.
     package func next() -> [Repair]? { groups.withLock { $0.popFirst() } }
 }

@@ -5,9 +5,9 @@ import Synchronization
 
 /// Carries out repairs on a target that may be in use.
 package struct Repairer {
-    /// How long a strong lock is waited for: whoever comes meanwhile waits as long behind it.
+    /// How long to wait for a strong lock; sessions that arrive meanwhile wait behind it.
     private static let patience: SQL = "'250ms'"
-    /// After so many attempts somebody holds the table for good.
+    /// Attempts after which the table counts as permanently locked.
     private static let attempts = 600
     private static let attemptsBetweenNotes = 10
 
@@ -18,9 +18,9 @@ package struct Repairer {
 
     /// - Parameters:
     ///   - connection: A connection to the target.
-    ///   - budget: Memory and workers, of which the connection takes its share.
+    ///   - budget: The memory and workers that the connection gets its share of.
     ///   - stop: Ends the work between two statements.
-    ///   - observer: Told each statement that is done.
+    ///   - observer: Called with each statement that is done, and with waits.
     /// - Throws: ``PostgresError``.
     package init(
         _ connection: Connection,
@@ -34,10 +34,10 @@ package struct Repairer {
         share = try budget.share(on: connection)
     }
 
-    /// Carries one out.
+    /// Carries out one repair.
     ///
-    /// - Parameter repair: What to do.
-    /// - Throws: ``PostgresError``; for duplicates that stand in the way of a key, with the rows that have them.
+    /// - Parameter repair: The repair.
+    /// - Throws: ``PostgresError``; if duplicates or orphans prevent it, with the rows.
     package func carryOut(_ repair: Repair) throws {
         for step in repair.steps where !stop.isRequested {
             let clock = ContinuousClock()
@@ -69,7 +69,7 @@ package struct Repairer {
         if step.tablespace != nil { try connection.execute("SET default_tablespace = ''") }
     }
 
-    /// Asks for the lock again and again instead of waiting for it.
+    /// Tries for the lock repeatedly instead of waiting for it.
     private func briefly(_ statement: SQL) throws {
         for attempt in 1... {
             do {
