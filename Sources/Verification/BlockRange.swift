@@ -1,37 +1,37 @@
 import Catalog
 package import Postgres
 
-/// A part of a table by where its rows lie, not by what they hold: blocks of its file, read one after the other.
+/// A part of a table given by position, not by key: consecutive blocks of its file.
 ///
-/// The server goes to the first of them at once since version 14 (TID Range Scan); before, it would read all others as
-/// well.
+/// Since version 14 the server starts reading at the first of these blocks (TID Range Scan). Older versions would read
+/// the whole table for each part.
 package struct BlockRange: Sendable, Hashable {
-    /// Large enough that starting a statement is nothing beside reading it, small enough that two connections end
-    /// together.
+    /// Large enough that the cost of starting a statement does not matter, small enough that two connections finish at
+    /// about the same time.
     private static let blocksOfPart = 16_384
     private static let blockBytes = 8192
     private static let firstMajor = 14
 
     private let lower: Int
-    /// Nil: to the end, wherever that is by now.
+    /// Nil: to the end of the table, even if it has grown.
     private let upper: Int?
 
-    /// The parts of a table; only the last is open, so none of its rows is left out.
+    /// Returns the parts of a table; the last one has no upper bound, so no row is left out.
     ///
     /// - Parameters:
-    ///   - table: The table.
-    ///   - server: Where it is.
+    ///   - table: The table to divide.
+    ///   - server: The database that holds the table.
     /// - Returns: At least one part.
     static func all(of table: Table, on server: DatabaseIdentity) -> [BlockRange] {
         canCut(table, on: server) ? all(of: table.heapBytes / blockBytes, inEach: blocksOfPart) : all(of: 0, inEach: 1)
     }
 
-    /// The parts of a file.
+    /// Returns the parts of a file.
     ///
     /// - Parameters:
-    ///   - blocks: How many blocks it has, or had a moment ago.
-    ///   - size: How many there are in a part, at least.
-    /// - Returns: As before.
+    ///   - blocks: The number of blocks in the file; it may have grown since.
+    ///   - size: The minimum number of blocks in a part.
+    /// - Returns: At least one part.
     package static func all(of blocks: Int, inEach size: Int) -> [BlockRange] {
         let count = max(1, blocks / size)
         return (0..<count).map { part in
@@ -39,12 +39,12 @@ package struct BlockRange: Sendable, Hashable {
         }
     }
 
-    /// Whether the server reads a part without reading all others as well.
+    /// Whether the server can read one part without reading the others.
     static func canCut(_ table: Table, on server: DatabaseIdentity) -> Bool {
         !table.isPartitioned && server.serverVersion.major >= firstMajor
     }
 
-    /// What a row of the part fulfils.
+    /// The WHERE condition for rows of this part.
     package var condition: SQL {
         switch (lower, upper) {
         case (0, nil): "true"

@@ -3,46 +3,46 @@ package import Ledger
 package import Planning
 package import Postgres
 
-/// A part of a table whose rows are compared: a range of its key, or all of it.
+/// A part of a table whose rows are compared: a range of its key, or the whole table.
 package struct ComparedRange: Sendable {
-    /// Of the same name on both sides.
+    /// The same name on both sides.
     let table: QualifiedName
-    /// As FROM takes it.
+    /// The table as written in a FROM clause.
     let rows: SQL
-    /// All columns that rows hold on both sides, stored generated ones included; named the same there.
+    /// All columns stored in rows on both sides, including stored generated ones; the names are the same.
     let columns: [Column]
-    /// Columns that are of another type on the target.
+    /// Columns that have a different type on the target.
     let ofOtherType: Set<ServerText>
-    /// What the ranges are cut by; nil where there is only one.
+    /// The key that divides the table into ranges; nil if there is only one range.
     let key: Key?
-    /// What tells one row from another, in a table that is not cut as well.
+    /// The key that identifies a row, also in a table that is not divided.
     let identity: Key?
     let range: KeyRange
-    /// What rows of the source fulfil to be on the target; nil: all of them are.
+    /// The condition that selects the source's rows for the target; nil: all rows.
     let filter: String?
-    /// How much there is to read, roughly.
+    /// Roughly how much there is to read.
     let bytes: Int
-    /// Whether the whole table is small, on either side; a partitioned one is not, whatever its partitions are.
+    /// Whether the whole table is small on both sides; a partitioned table never counts as small.
     let isSmall: Bool
-    /// That its rows were the same before; nil: nobody has compared them.
+    /// The proof that its rows were equal earlier; nil: they have not been compared yet.
     let proof: ChunkProof?
-    /// Of the whole table, without indexes.
+    /// The size of the whole table without indexes.
     let tableBytes: (source: Int, target: Int)
-    /// The whole table, in the parts it is counted by.
+    /// The parts in which the whole table is counted.
     let blocks: (source: [BlockRange], target: [BlockRange])
-    /// Whether these parts are small enough to be hashed whole.
+    /// Whether both servers can read one part of the table without reading the others.
     let isCutInBlocks: Bool
 
-    /// The ranges of all tables that both sides have with the same columns.
+    /// Returns the ranges of all tables that exist on both sides with the same columns.
     ///
-    /// What is missing or otherwise is found by the comparison of the definitions.
+    /// The comparison of definitions finds tables and columns that are missing or differ.
     ///
     /// - Parameters:
-    ///   - plan: Which tables, and how they are cut.
-    ///   - source: What the source has.
-    ///   - target: What the target has.
-    ///   - proofs: What was proven ahead.
-    /// - Returns: The ranges; those of one table leave nothing out.
+    ///   - plan: The tables and how they are divided.
+    ///   - source: The source's catalog.
+    ///   - target: The target's catalog.
+    ///   - proofs: The chunks proven ahead.
+    /// - Returns: The ranges; the ranges of a table cover it completely.
     package static func all(
         of plan: Plan,
         source: DatabaseCatalog,
@@ -69,7 +69,7 @@ package struct ComparedRange: Sendable {
             let isSmall =
                 !here.isPartitioned
                 && max(table.tableBytes, here.tableBytes, there.tableBytes) <= Ledger.smallBytes
-            // What was proven of such values says nothing of what they print as now.
+            // Such values print a name, which may have changed since they were proven.
             let mayStand = !here.columns.contains { $0.isPrintedByName == true }
             return table.ranges.map { range in
                 ComparedRange(
@@ -92,7 +92,7 @@ package struct ComparedRange: Sendable {
         }
     }
 
-    /// Whether it is of a table that is small on either side, and nobody has compared it yet.
+    /// Whether its table is small on both sides and it has not been compared yet.
     var isSmallAndNew: Bool { isSmall && proof == nil }
 
     func condition(_ side: Endpoint.Side) -> SQL {
@@ -100,18 +100,18 @@ package struct ComparedRange: Sendable {
         return "\(inRange) AND \(filterCondition(side))"
     }
 
-    /// The target holds what the filter let through and nothing else: there every row counts.
+    /// The target holds only rows that passed the filter, so every row counts there.
     private func filterCondition(_ side: Endpoint.Side) -> SQL {
         guard side == .source, let filter else { return "true" }
         return "(\(SQL(trusted: filter)))"
     }
 
-    /// How many rows a part of the table has, or should have.
+    /// Counts the rows of a part of the table; on the source, only those that pass the filter.
     func count(of part: BlockRange, _ side: Endpoint.Side) -> SQL {
         "SELECT count(*) AS rows FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))"
     }
 
-    /// The same, and how many of them were written since a mark.
+    /// Counts the rows of a part of the table, and how many of them were written since a mark.
     func count(of part: BlockRange, writtenSince mark: Mark, _ side: Endpoint.Side) -> SQL {
         """
         SELECT count(*) AS rows, \(Self.written(since: mark)) AS written
@@ -119,10 +119,10 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// How many rows there are, count and sum of hashes of those written since a mark, and the sum of the hashes of all
-    /// others' keys where these have to be told from one another.
+    /// Reads the number of rows, the count and sum of hashes of rows written since a mark, and (with `tellingKeys`) the
+    /// sum of the key hashes of all other rows.
     ///
-    /// The rule of the delta again, in words of its own: what the copier overlooks must not be overlooked here.
+    /// It applies the delta's rule, but is written separately: an error in the copier must not be repeated here.
     func rowsWritten(since mark: Mark, tellingKeys: Bool, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         let isWritten = Self.isWritten(since: mark)
         let keys: SQL = tellingKeys ? "coalesce(sum(\(keyHash(hash))) FILTER (WHERE NOT (\(isWritten))), 0)" : "0"
@@ -133,15 +133,15 @@ package struct ComparedRange: Sendable {
             """
     }
 
-    /// The hash of what tells a row from all others.
+    /// The hash of the key that identifies a row.
     private func keyHash(_ hash: RowHash) -> SQL {
         let names = Set(identity?.parts.map(\.name) ?? [])
         return hash.expression(columns.filter { names.contains($0.name) }, ofOtherType: ofOtherType)
     }
 
-    /// How many rows a part of the table has, how many of them fulfil a condition, count and sum of hashes of those of
-    /// these that were written since a mark, and count and sum of the hashes of the keys of others that fulfil another
-    /// condition.
+    /// Reads from a part of the table: the number of rows; how many satisfy `condition`; of these, the count and sum of
+    /// hashes of rows written since a mark; and of the rest that also satisfy `other`, the count and the sum of key
+    /// hashes.
     func rowsWritten(
         since mark: Mark,
         in part: BlockRange,
@@ -163,7 +163,7 @@ package struct ComparedRange: Sendable {
             """
     }
 
-    /// How many rows there are, how many of them were written since a mark, and the sum of all hashes.
+    /// Reads the number of rows, how many of them were written since a mark, and the sum of all hashes.
     func fingerprint(_ hash: RowHash, writtenSince mark: Mark, _ side: Endpoint.Side) -> SQL {
         """
         SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
@@ -172,7 +172,7 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// The sum of the hashes of all rows, or of those that fulfil a condition.
+    /// The sum of the hashes of all rows, or of those that satisfy a condition.
     private func sum(_ hash: RowHash, where condition: SQL? = nil) -> SQL {
         let filter: SQL = condition.map { " FILTER (WHERE \($0))" } ?? ""
         return "coalesce(sum(\(hash.expression(columns, ofOtherType: ofOtherType)))\(filter), 0)::text"
@@ -182,14 +182,14 @@ package struct ComparedRange: Sendable {
         "count(*) FILTER (WHERE \(isWritten(since: mark)))"
     }
 
-    /// Rows of transactions that the mark's snapshot may not have seen: those at or beyond its oldest open one on the
-    /// circle of 32-bit ids (PostgreSQL manual 25.1.5).
+    /// Selects rows of transactions that the mark's snapshot may not have seen: those at or after its oldest open one
+    /// on the circle of 32-bit ids (PostgreSQL manual 25.1.5).
     private static func isWritten(since mark: Mark) -> SQL {
         let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
         return "NOT pg_catalog.age(xmin) > pg_catalog.age('\(Int(oldest))'::pg_catalog.xid)"
     }
 
-    /// Count and sum of hashes.
+    /// Reads the count and the sum of hashes.
     func fingerprint(_ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
         SELECT count(*) AS rows, \(sum(hash)) AS fingerprint
@@ -197,7 +197,7 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// The same for a part of the whole table.
+    /// Reads the count and the sum of hashes of a part of the whole table.
     func fingerprint(of part: BlockRange, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
         SELECT count(*) AS rows, \(sum(hash)) AS fingerprint
@@ -205,12 +205,12 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// The rows as an archive's files have them.
+    /// Reads the rows in the form they have in an archive's files.
     func lines(_ columns: [ServerText], _ side: Endpoint.Side) -> SQL {
         "COPY (SELECT \(columns.map { Identifier($0) as Identifier }.commaSeparated) FROM \(rows) WHERE \(condition(side))) TO STDOUT"
     }
 
-    /// Every key with the hash of its row, in an order that depends on no collation.
+    /// Reads every key with the hash of its row, in an order that does not depend on a collation.
     func keysAndHashes(_ key: Key, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
         COPY (SELECT q.k, q.h
@@ -220,14 +220,14 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// A row's key as text, in hexadecimal: sorts by its bytes, and needs no escapes.
+    /// A row's key as text, in hexadecimal: it sorts by its bytes and needs no escapes.
     func hexKey(_ key: Key) -> SQL {
         let text: SQL = "ROW(\(key.columns.commaSeparated))::text"
         return "pg_catalog.encode(pg_catalog.convert_to(\(text), 'UTF8'), 'hex')"
     }
 }
 
-/// Count and sum of row hashes of a range.
+/// The count and the sum of row hashes of a range.
 struct Fingerprint: Hashable {
     let rows: Int
     let sum: String

@@ -1,4 +1,4 @@
-/// Tables that are counted from end to end, several parts of each at a time.
+/// Tables to count in full, several parts of each at a time.
 package struct CountQueue<Table: Hashable & Sendable>: Sendable {
     /// One part of one table.
     package struct Part: Sendable {
@@ -10,27 +10,27 @@ package struct CountQueue<Table: Hashable & Sendable>: Sendable {
     private var left: [Table: Int]
     private var counts: [Table: TableCount] = [:]
 
-    /// - Parameter tables: Each with its parts, what is to be counted first in front.
+    /// - Parameter tables: Each table with its parts, in the order in which they are counted.
     package init(_ tables: [(table: Table, blocks: [BlockRange])]) {
         open = tables.flatMap { entry in entry.blocks.map { Part(table: entry.table, blocks: $0) } }.reversed()
         left = Dictionary(uniqueKeysWithValues: tables.map { ($0.table, $0.blocks.count) })
     }
 
-    /// The tables of which not all parts were counted.
+    /// The tables with parts that were not counted.
     package var tables: some Collection<Table> { left.keys }
 
-    /// Takes the next part that nobody has taken.
+    /// Takes the next part that has not been taken.
     package mutating func next() -> Part? { open.popLast() }
 
-    /// Leaves a table out.
+    /// Removes a table from the queue.
     mutating func remove(_ table: Table) {
         open.removeAll { $0.table == table }
         left[table] = nil
     }
 
-    /// Takes down what a part holds.
+    /// Records the count of a part.
     ///
-    /// - Returns: What the whole table holds, if this was the last of its parts.
+    /// - Returns: The count of the whole table, if this was its last part.
     package mutating func add(_ count: TableCount, of part: Part) -> TableCount? {
         let sum = (counts[part.table] ?? TableCount()) + count
         counts[part.table] = sum

@@ -3,10 +3,10 @@ import Postgres
 import Synchronization
 
 extension DataComparison {
-    /// Does a part of a table's proof; what a server refuses counts against this table alone.
+    /// Runs a step of a table's proof; if a server refuses it, only this table is left unproven.
     ///
-    /// - Returns: Whether it was done; else both transactions are new.
-    /// - Throws: ``PostgresError``, where a connection fails.
+    /// - Returns: Whether it was done; if not, both connections are in new transactions.
+    /// - Throws: ``PostgresError`` if a connection fails.
     @discardableResult
     func examining(_ table: QualifiedName, _ pair: VerificationPair, _ body: () throws -> Void) throws -> Bool {
         do {
@@ -21,7 +21,7 @@ extension DataComparison {
 }
 
 extension DataComparison.State {
-    /// Leaves out what is left to do of a table.
+    /// Removes the remaining work of a table and records why.
     fileprivate mutating func setAside(_ table: QualifiedName, _ error: PostgresError) {
         unexamined.add(table, error)
         open.removeAll { $0.table == table }

@@ -3,20 +3,20 @@ import Ledger
 import Postgres
 import Synchronization
 
-/// Large tables, each read once from end to end without any index: due before ranges are compared one by one.
+/// Large tables, each read once in full without any index, before ranges are compared one by one.
 ///
-/// Each side is cut by where its rows lie, which says nothing about the other's parts; only the sums are compared.
+/// Each side is divided by block position, so its parts do not correspond to the other side's: only the sums of the
+/// whole table are compared.
 extension DataComparison {
     /// Whether there are such tables.
     package var hasWhole: Bool { state.withLock { !$0.wholes.tables.isEmpty } }
 
-    /// Reads such tables, all connections at once: what was proven ahead of them is looked at, of the others all rows
-    /// are hashed.
+    /// Reads such tables, with all connections at once.
     ///
-    /// Ranges that stand or are equal are done with; those of tables that differ are due for ``compare(with:)``, which
-    /// tells where.
+    /// Proofs made ahead are checked; tables without them are hashed in full. Ranges whose proof remains valid or that
+    /// are equal need no more work. The others are left for ``compare(with:)``, which finds where they differ.
     ///
-    /// - Parameter pair: The connections to ask.
+    /// - Parameter pair: The connections to use.
     /// - Throws: ``PostgresError``.
     package func compareWhole(with pair: VerificationPair) throws {
         try readWithoutIndexes(pair, next: { $0.wholes.next() }) { part in
@@ -69,11 +69,11 @@ extension DataComparison {
         }
     }
 
-    /// Takes down that a table's ranges stand, if they do.
+    /// Records that the proofs of a table's ranges remain valid, if they do.
     ///
-    /// Rows not written since any of the marks are among those that were proven, on either side. Where none has gone
-    /// their number tells that they are all there; where some have, their keys tell that the same have gone on both
-    /// sides, for of proven rows the same key means the same row.
+    /// On both sides, rows not written since the oldest mark are among the proven ones. In ranges from which no row was
+    /// removed, an unchanged number shows that all of them are still there. In the others, equal key sums show that the
+    /// same rows were removed on both sides: for proven rows, the same key means the same row.
     private func conclude(
         _ table: StandingTable,
         _ source: TableCount,
@@ -101,10 +101,10 @@ extension DataComparison {
 }
 
 extension Row {
-    /// A sum of hashes, which no integer of the server's holds.
+    /// Reads a sum of hashes, which is too large for the server's integers.
     fileprivate func sum(_ column: String) throws -> Int128 {
         guard let sum = Int128(try word(column)) else {
-            throw PostgresError(.unexpectedAnswer, "\(column) is no number: \(try word(column).visible)")
+            throw PostgresError(.unexpectedAnswer, "\(column) is not a number: \(try word(column).visible)")
         }
         return sum
     }

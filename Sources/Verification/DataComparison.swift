@@ -5,19 +5,19 @@ import Synchronization
 
 /// Compares the rows of both sides, range by range, with any number of pairs of connections.
 ///
-/// It asks through queries of its own, over all columns, and counts each table once more without any index: a damaged
-/// index on the source could hide the same rows from the copy and from a comparison that used it.
+/// It has its own queries over all columns, and counts each table again without any index: a damaged index on the
+/// source could hide the same rows from the copy and from a comparison that used it.
 package final class DataComparison: Sendable {
     struct Tally {
         var ranges = 0
-        /// Those of them that were proven before and in which nothing was written since.
+        /// Ranges whose earlier proof remains valid.
         var standing = 0
         var differing = 0
         var sourceRows = 0
         var targetRows = 0
     }
 
-    /// Those of a large table are counted at the same time.
+    /// One side of a table; the two sides of a large table are counted at the same time.
     struct CountedSide: Hashable {
         let table: QualifiedName
         let side: Endpoint.Side
@@ -25,19 +25,19 @@ package final class DataComparison: Sendable {
 
     struct State {
         var open: [ComparedRange]
-        /// Tables that are read as a whole first.
+        /// Tables that are read in full first.
         var wholes: CountQueue<CountedSide>
-        /// All others of several ranges, that are counted in the end.
+        /// All other tables with several ranges; they are counted at the end.
         var counts: CountQueue<CountedSide>
         var counted: [CountedSide: TableCount] = [:]
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
         var unexamined = UnexaminedTables()
-        /// Why rows that differ could not be named.
+        /// Why differing rows could not be listed.
         var unnamed: [String] = []
         var described: [QualifiedName: Int] = [:]
 
-        /// The largest range that is left; of small ones that nobody has compared yet several.
+        /// Takes the largest remaining range, or several if they are small and have not been compared yet.
         mutating func next() -> [ComparedRange] {
             var ranges: [ComparedRange] = []
             while let range = open.last,
@@ -50,28 +50,27 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// Of how many small tables both sides are asked at once: with thousands of them each question costs more than its
-    /// answer.
+    /// How many small tables one query covers: with thousands of them, the round trip costs more than the work.
     private static let smallTogether = 25
 
-    /// How many keys of a table are named.
+    /// The maximum number of keys listed per table.
     private static let namedKeys = 100
 
     let hash: RowHash
     private let showsValues: Bool
-    /// A range of each.
+    /// One range of each table.
     let tables: [QualifiedName: ComparedRange]
-    /// Tables of which most was proven ahead.
+    /// Tables that were mostly proven ahead.
     let standing: [QualifiedName: StandingTable]
     let rangeCounts: [QualifiedName: Int]
     let state: Mutex<State>
     let isStopped: @Sendable () -> Bool
 
     /// - Parameters:
-    ///   - ranges: What is to be compared; the ranges of one table leave nothing out.
-    ///   - hash: How rows become numbers.
-    ///   - showsValues: Whether findings may tell what rows hold; else only where they differ.
-    ///   - isStopped: Ends the work between two ranges.
+    ///   - ranges: The ranges to compare; the ranges of a table cover it completely.
+    ///   - hash: How rows are hashed.
+    ///   - showsValues: Whether findings may include the values of rows; otherwise only the differing columns.
+    ///   - isStopped: Asked between two ranges; true ends the work.
     package init(
         _ ranges: [ComparedRange],
         hash: RowHash,
@@ -83,7 +82,7 @@ package final class DataComparison: Sendable {
         self.isStopped = isStopped
         let byTable = Dictionary(grouping: ranges, by: \.table)
         tables = byTable.compactMapValues(\.first)
-        // One range without bounds is read from end to end anyway.
+        // A table with a single, unbounded range is read in full anyway.
         let cut = byTable.values.filter { $0.count > 1 }.compactMap(\.first)
             .sorted { $0.tableBytes.source > $1.tableBytes.source }
         let standing = byTable.compactMapValues(StandingTable.init)
@@ -118,7 +117,7 @@ package final class DataComparison: Sendable {
 
     /// Compares ranges until none is left.
     ///
-    /// - Parameter pair: The connections to ask.
+    /// - Parameter pair: The connections to use.
     /// - Throws: ``PostgresError``.
     package func compare(with pair: VerificationPair) throws {
         while !isStopped() {
@@ -131,9 +130,9 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// Counts tables by reading them from end to end; due when all ranges are compared.
+    /// Counts tables by reading them in full, after all ranges are compared.
     ///
-    /// - Parameter pair: The connections to ask.
+    /// - Parameter pair: The connections to use.
     /// - Throws: ``PostgresError``.
     package func count(with pair: VerificationPair) throws {
         try readWithoutIndexes(pair, next: { $0.counts.next() }) { part in
@@ -146,7 +145,7 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// Goes through parts of tables, whose indexes are left alone.
+    /// Reads parts of tables without using indexes.
     func readWithoutIndexes(
         _ pair: VerificationPair,
         next: (inout State) -> CountQueue<CountedSide>.Part?,
@@ -164,7 +163,7 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// Where the ranges of a table, found by its key, do not hold as many rows as the table has.
+    /// Finds tables whose ranges, read by key, hold another number of rows than the table.
     private func hidden(_ state: State) -> [Finding] {
         let counted = state.counted.sorted {
             ($0.key.table, $0.key.side.rawValue) < ($1.key.table, $1.key.side.rawValue)
@@ -176,7 +175,7 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// That an index and its table do not hold the same rows.
+    /// Returns the finding that an index and its table do not hold the same rows.
     static func hidden(
         _ table: QualifiedName,
         _ side: Endpoint.Side,
@@ -188,12 +187,12 @@ package final class DataComparison: Sendable {
             table.description,
             "hidden-by-index",
             .stops,
-            "the \(side.rawValue) has \(rows) rows, but its key's ranges hold \(compared): "
-                + "an index is damaged or sorts otherwise"
+            "the \(side.rawValue) has \(rows) rows, but reading them by key ranges finds \(compared): "
+                + "an index is damaged or sorts differently"
         )
     }
 
-    /// What came of it, when all is compared and counted.
+    /// Returns the result, once everything is compared and counted.
     package func result() -> VerificationResult {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
@@ -246,8 +245,10 @@ package final class DataComparison: Sendable {
         try enter(source, target, of: range, pair)
     }
 
-    /// - Returns: False where the server refused: each by itself tells which of them it is.
-    /// - Throws: ``PostgresError``, of any other kind.
+    /// Compares several small ranges with one query per side.
+    ///
+    /// - Returns: False if a server refused the query: comparing them one by one finds the range it refuses.
+    /// - Throws: ``PostgresError`` for any other failure.
     private func compareTogether(_ ranges: [ComparedRange], _ pair: VerificationPair) throws -> Bool {
         func fingerprints(_ side: Endpoint.Side) throws -> [Int: Fingerprint] {
             let each = ranges.enumerated().map { number, range -> SQL in
@@ -265,14 +266,14 @@ package final class DataComparison: Sendable {
         }
         for (number, range) in ranges.enumerated() {
             guard let ours = source[number], let theirs = target[number] else {
-                throw PostgresError(.unexpectedAnswer, "the server did not answer for \(range.table)")
+                throw PostgresError(.unexpectedAnswer, "the server returned no fingerprint for \(range.table)")
             }
             try enter(ours, theirs, of: range, pair)
         }
         return true
     }
 
-    /// Enters what came of a range, and finds the rows that differ.
+    /// Records the result for a range and finds the rows that differ.
     private func enter(
         _ source: Fingerprint,
         _ target: Fingerprint,
@@ -302,14 +303,14 @@ package final class DataComparison: Sendable {
             do {
                 (named, rest) = try differences.findings(pair)
             } catch let error as PostgresError where error.isRefusal {
-                // That they differ is known all the same.
+                // It is still known that the range differs.
                 try pair.beginAnew()
-                let reason = "the rows of \(range.table) that differ in \(range.range) could not be named: \(error)"
+                let reason = "the differing rows of \(range.table) in \(range.range) could not be listed: \(error)"
                 state.withLock { $0.unnamed.append(reason) }
             }
         }
         state.withLock { state in
-            // Others may have named rows of the same table meanwhile.
+            // Other workers may have listed rows of the same table meanwhile.
             let kept = named.prefix(Self.namedKeys - (state.described[range.table] ?? 0))
             rest += named.count - kept.count
             state.described[range.table, default: 0] += kept.count
@@ -333,12 +334,12 @@ package final class DataComparison: Sendable {
         }
     }
 
-    /// How many rows the range has, if those that were proven and were not written since are the same on both sides and
-    /// so are all others.
+    /// Returns the number of rows in the range if its proof remains valid and the rows written since are equal on both
+    /// sides; otherwise nil.
     ///
-    /// The untouched rows are a subset of those that were there then: as many as then means all of them, and where rows
-    /// have gone since their keys tell which are left. All others were written since, on either side; of these alone
-    /// the hashes are compared.
+    /// The untouched rows are a subset of the proven ones. If their number is unchanged, they are all there; if rows
+    /// were removed since, their keys show which are left. All other rows were written since, and only their hashes
+    /// are compared.
     private func rowsStanding(_ proof: ChunkProof, of range: ComparedRange, _ pair: VerificationPair) throws -> Int? {
         let now = try pair.states(of: range.table)
         let isReduced = proof.isReduced == true

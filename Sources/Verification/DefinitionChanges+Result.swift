@@ -3,9 +3,9 @@ package import Planning
 import Postgres
 
 extension DefinitionChanges {
-    /// As findings of a verification: the target does not have them.
+    /// Returns the changes as findings, because the target does not have them.
     ///
-    /// - Parameter isWanted: Which entries count.
+    /// - Parameter isWanted: Selects the entries to report.
     /// - Returns: The findings.
     package func result(where isWanted: (DefinitionEntry) -> Bool = { _ in true }) -> VerificationResult {
         var result = VerificationResult(method: "pg_dump")
@@ -18,9 +18,9 @@ extension DefinitionChanges {
                 entry.description,
                 .missing,
                 .stops,
-                "it is new on the source since the run began",
+                "it was added on the source after the run began",
                 source: entry.statement,
-                // The report ends a repair with a semicolon of its own.
+                // The report adds the final semicolon to a repair.
                 repair: entry.statement.ends(with: ";") ? entry.statement.dropLast(1) : nil
             )
         }
@@ -30,7 +30,7 @@ extension DefinitionChanges {
                 entry.description,
                 "changed",
                 .stops,
-                "it has changed on the source since the run began",
+                "it changed on the source after the run began",
                 source: entry.statement,
                 target: earlier(entry)?.statement
             )
@@ -41,7 +41,7 @@ extension DefinitionChanges {
                 entry.description,
                 .extra,
                 .hurts,
-                "the source has it no more since the run began",
+                "it no longer exists on the source; it did when the run began",
                 target: entry.statement
             )
         }

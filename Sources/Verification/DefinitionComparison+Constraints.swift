@@ -2,7 +2,7 @@ import Catalog
 import Planning
 import Postgres
 
-/// Foreign keys and checks; keys are compared with their indexes.
+/// Compares foreign keys and check constraints; keys are compared with their indexes.
 extension DefinitionComparison {
     private struct ConstraintName: Hashable, Comparable {
         let table: QualifiedName
@@ -12,7 +12,7 @@ extension DefinitionComparison {
     }
 
     func compareConstraints(_ result: inout VerificationResult) {
-        // Keys are compared with their indexes; what a partition inherits comes and goes with the parent's.
+        // Keys are compared with their indexes; a partition's inherited constraints exist exactly when the parent's do.
         func relevant(_ constraints: [Constraint]) -> [ConstraintName: Constraint] {
             let kept = constraints.filter { constraint in
                 ["f", "c"].contains(constraint.kind) && constraint.parentOid == nil
@@ -92,7 +92,7 @@ extension DefinitionComparison {
             add(
                 "validated",
                 isLeft
-                    ? "it is not validated yet, as asked: tidemark rebuild --concurrently does it"
+                    ? "it is not validated yet, as requested: validate it with tidemark rebuild --concurrently"
                     : "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
                 String(ours.isValidated),
                 String(theirs.isValidated),
@@ -107,7 +107,7 @@ extension DefinitionComparison {
         for (what, mine, its) in flags where mine != its {
             add(
                 .attribute(ServerText(what)),
-                "it \(mine ? "should be" : "should not be") \(what)",
+                "on the target, it is \(mine ? "not " : "")\(what)",
                 String(mine),
                 String(its)
             )

@@ -1,10 +1,10 @@
 import Catalog
 import Postgres
 
-/// Indexes, with the keys they enforce.
+/// Compares indexes, with the keys they enforce.
 extension DefinitionComparison {
     func compareIndexes(_ result: inout VerificationResult) {
-        // What is invalid on the source enforces nothing there and is not brought over.
+        // An index that is invalid on the source enforces nothing there and is not copied.
         let ours = byName(
             source.indexes.filter { !excluded.contains($0.tableQualifiedName) && ($0.isUsable || $0.isPartitioned) },
             \.qualifiedName
@@ -59,11 +59,11 @@ extension DefinitionComparison {
                 Finding(kind(ours), describe(ours), problem, severity, message, source: source, target: target)
             )
         }
-        // A partitioned index on the source may wait for its partitions for good reason.
+        // A partitioned index on the source may be invalid because partitions lack theirs; that is no fault.
         if ours.isUsable, !theirs.isUsable {
             add(
                 "not-enforced",
-                "it is in the catalog and not enforced (invalid, not ready or not live)",
+                "it is in the catalog but not enforced (invalid, not ready or not live)",
                 "valid",
                 "invalid"
             )
@@ -90,12 +90,12 @@ extension DefinitionComparison {
         for (what, mine, its) in flags where mine != its {
             add(
                 .attribute(ServerText(what)),
-                "it \(mine ? "should be" : "should not be") \(what)",
+                "on the target, it is \(mine ? "not " : "")\(what)",
                 String(mine),
                 String(its)
             )
         }
-        // These decide over no row and no INSERT.
+        // These affect neither rows nor INSERTs.
         let marks: [(String, Bool, Bool, String)] = [
             (
                 "clustered on", ours.isClustered, theirs.isClustered,
@@ -114,7 +114,7 @@ extension DefinitionComparison {
                     describe(ours),
                     "tablespace",
                     .note,
-                    "it lies in another tablespace",
+                    "it is in another tablespace",
                     source: ours.tablespace ?? "the database's",
                     target: theirs.tablespace ?? "the database's"
                 )
@@ -127,7 +127,7 @@ extension DefinitionComparison {
                     describe(ours),
                     .attribute(ServerText(what)),
                     .hurts,
-                    "it \(mine ? "should be" : "should not be") \(what)",
+                    "on the target, it is \(mine ? "not " : "")\(what)",
                     source: String(mine),
                     target: String(its),
                     repair: mine ? repair : nil
@@ -136,7 +136,7 @@ extension DefinitionComparison {
         }
     }
 
-    /// What statements of their own give an index; they decide over no row and no INSERT either.
+    /// Compares what separate statements set on an index; these affect neither rows nor INSERTs either.
     private func compareSettings(_ ours: Index, _ theirs: Index, _ result: inout VerificationResult) {
         func targets(_ index: Index) -> String {
             (index.statisticsTargets ?? []).map { "column \($0.column): \($0.target)" }.joined(separator: ", ")
@@ -166,7 +166,7 @@ extension DefinitionComparison {
                     describe(ours),
                     .attribute(ServerText(setting.what)),
                     .hurts,
-                    "its \(setting.what) differ",
+                    "it differs in \(setting.what)",
                     source: setting.mine.isEmpty ? "none" : setting.mine,
                     target: setting.its.isEmpty ? "none" : setting.its,
                     repair: setting.repair.isEmpty ? nil : setting.repair.joined(separator: "; ")

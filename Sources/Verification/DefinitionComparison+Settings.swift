@@ -2,7 +2,7 @@ import Catalog
 import Planning
 import Postgres
 
-/// What the databases carry themselves.
+/// Compares the settings of the databases themselves.
 extension DefinitionComparison {
     func compareSettings(_ result: inout VerificationResult) {
         guard !omissions.contains(.databaseSettings) else { return }
@@ -22,7 +22,7 @@ extension DefinitionComparison {
         }
         let closing = Set(ours.closing + theirs.closing)
         for setting in ours.closing where !theirs.settings.contains(setting) {
-            add("left-behind", .note, setting.subject, "it closes the source, and stays behind", setting.value, nil)
+            add("left-behind", .note, setting.subject, "it closes the source and is not copied", setting.value, nil)
         }
         for setting in ours.settings where !theirs.settings.contains(setting) && !closing.contains(setting) {
             let there = theirs.settings.first { $0.role == setting.role && $0.name == setting.name }
@@ -31,12 +31,12 @@ extension DefinitionComparison {
                     "unknown",
                     .note,
                     setting.subject,
-                    "the target's server does not know the parameter",
+                    "the target's server does not know this parameter",
                     setting.value,
                     nil
                 )
             } else if let there {
-                add("value", .hurts, setting.subject, "it is set otherwise", setting.value, there.value)
+                add("value", .hurts, setting.subject, "its value differs", setting.value, there.value)
             } else {
                 add(.missing, .hurts, setting.subject, "it is not set on the target", setting.value, nil)
             }
@@ -45,18 +45,18 @@ extension DefinitionComparison {
         where !closing.contains(setting)
             && !ours.settings.contains(where: { $0.role == setting.role && $0.name == setting.name })
         {
-            add(.extra, .note, setting.subject, "the source does not set it", nil, setting.value)
+            add(.extra, .note, setting.subject, "it is not set on the source", nil, setting.value)
         }
         if let comment = ours.comment, comment != theirs.comment {
             add("comment", .note, "comment", "the database's comment differs", comment, theirs.comment)
         }
         if ours.admitsNobody, !theirs.admitsNobody {
-            add("left-behind", .note, "connection limit", "it closes the source, and stays behind", "0", nil)
+            add("left-behind", .note, "connection limit", "it closes the source and is not copied", "0", nil)
         } else if ours.connectionLimit != theirs.connectionLimit, !theirs.admitsNobody {
             let told = (String(ours.connectionLimit), String(theirs.connectionLimit))
             add("connection-limit", .hurts, "connection limit", "it differs", told.0, told.1)
         }
-        // Who owns the target's has every right on it, granted or not.
+        // The owner of the target database has every right on it, granted or not.
         func isOfOwner(_ grant: DatabaseSettings.Grant) -> Bool { grant.role != nil && grant.role == theirs.owner }
         guard !omissions.contains(.privileges), let grants = ours.grants else { return }
         for grant in grants where !(theirs.grants ?? []).contains(grant) && !isOfOwner(grant) {
@@ -65,7 +65,7 @@ extension DefinitionComparison {
                 "privileges",
                 .hurts,
                 "\(grant.privilege) for \(role.visible)",
-                "the right on the database is missing",
+                "this privilege on the database is missing on the target",
                 "granted",
                 nil
             )
@@ -74,6 +74,6 @@ extension DefinitionComparison {
 }
 
 extension DatabaseSettings.Setting {
-    /// For people.
+    /// The setting's name as reports show it.
     var subject: String { role.map { "\(name.visible) for role \($0.visible)" } ?? name.visible }
 }

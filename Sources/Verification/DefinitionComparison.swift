@@ -6,8 +6,8 @@ package import Postgres
 ///
 /// Pure.
 ///
-/// Presence proves nothing: a primary key may be in the catalog and not be enforced. What is compared is the definition
-/// together with every flag that decides over enforcement.
+/// A primary key may be in the catalog and not be enforced. So the comparison covers the definition and every flag that
+/// affects enforcement.
 package struct DefinitionComparison {
     let source: DatabaseCatalog
     let target: DatabaseCatalog
@@ -15,10 +15,10 @@ package struct DefinitionComparison {
     let omissions: Set<Omission>
 
     /// - Parameters:
-    ///   - source: What the source contains.
-    ///   - target: What the target contains.
-    ///   - excluded: Tables that were not to be brought over.
-    ///   - omissions: What else was not.
+    ///   - source: The source's catalog.
+    ///   - target: The target's catalog.
+    ///   - excluded: Tables excluded from the copy.
+    ///   - omissions: What else was left out.
     package init(
         source: DatabaseCatalog,
         target: DatabaseCatalog,
@@ -31,7 +31,7 @@ package struct DefinitionComparison {
         self.excluded = excluded
     }
 
-    /// All classes, each with the numbers examined.
+    /// Compares all classes of objects and counts what was examined.
     package func result() -> VerificationResult {
         var result = VerificationResult(method: "catalog")
         compareIndexes(&result)

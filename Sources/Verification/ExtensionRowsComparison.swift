@@ -2,14 +2,14 @@ package import Archive
 import Catalog
 import Postgres
 
-/// Compares the rows of extensions' tables that are the database's own.
+/// Compares the rows that the database itself added to extensions' tables.
 ///
 /// Pure.
 package struct ExtensionRowsComparison {
     /// - Parameters:
-    ///   - source: What the source's tables hold.
-    ///   - target: What the target's do.
-    /// - Returns: What was compared, and what differs.
+    ///   - source: The contents of the source's tables.
+    ///   - target: The contents of the target's tables.
+    /// - Returns: What was compared and what differs.
     package static func result(source: [ExtensionContents], target: [ExtensionContents]) -> VerificationResult {
         var result = VerificationResult(method: "lines of COPY text")
         let there = Dictionary(target.map { ($0.table.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
@@ -35,7 +35,7 @@ package struct ExtensionRowsComparison {
                     ours.table.qualifiedName.description,
                     "differ",
                     .stops,
-                    "its rows besides those that CREATE EXTENSION makes differ",
+                    "its rows differ, not counting those that CREATE EXTENSION adds",
                     source: told(ours),
                     target: told(theirs)
                 )

@@ -1,39 +1,39 @@
 package import Postgres
 
-/// One thing that is not as it should be.
+/// One problem that was found.
 public struct Finding: Sendable, Hashable, Codable {
-    /// How bad it is.
+    /// How serious a finding is.
     public enum Severity: String, Sendable, Codable, Comparable, CaseIterable {
-        /// Worth knowing; the databases are equal all the same.
+        /// Worth knowing; the databases still count as equal.
         case note
-        /// The business goes on, slower or with a trap ahead.
+        /// The application works, but slower or with a problem ahead.
         case hurts
         /// Statements fail, or rows are lost or wrong.
         case stops
 
-        /// Milder before worse.
+        /// Sorts from mild to serious.
         public static func < (left: Self, right: Self) -> Bool {
             (allCases.firstIndex(of: left) ?? 0) < (allCases.firstIndex(of: right) ?? 0)
         }
     }
 
-    /// What is wrong, as one word behind the class of object: `index.missing`.
+    /// The class of object and the problem: `index.missing`.
     ///
-    /// All of them are explained in docs/FINDINGS.md, and stay what they are from version to version.
+    /// All codes are explained in docs/FINDINGS.md and do not change between versions.
     public let code: String
     /// The class of object: table, column, rows, index, primary key, foreign key, sequence and so on.
     public let kind: String
-    /// The object, by its full name.
+    /// The object's full name.
     public let object: String
-    /// How bad it is.
+    /// How serious it is.
     public let severity: Severity
     /// What is wrong.
     public let message: String
-    /// What the source has, where that tells more.
+    /// What the source has, if that adds information.
     public let source: String?
-    /// What the target has, where that tells more.
+    /// What the target has, if that adds information.
     public let target: String?
-    /// The SQL that repairs it on the target, where there is one.
+    /// The SQL that repairs it on the target, if there is any.
     public let repair: String?
 
     package init(
@@ -56,12 +56,12 @@ public struct Finding: Sendable, Hashable, Codable {
         self.repair = repair?.string
     }
 
-    /// Whether all of it is the same, byte by byte: two objects may have names that only look the same.
+    /// Compares byte by byte, because two names may only look the same.
     public static func == (left: Self, right: Self) -> Bool {
         left.code == right.code && left.severity == right.severity && left.texts == right.texts
     }
 
-    /// Feeds the bytes.
+    /// Hashes the bytes.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(code)
         hasher.combine(texts)
@@ -71,7 +71,7 @@ public struct Finding: Sendable, Hashable, Codable {
         [kind, object, message, source, target, repair].map { $0.map { ServerText($0) } }
     }
 
-    /// What can be wrong with an object of any class.
+    /// The problem, as the second part of a code.
     package struct Problem: Sendable, Hashable, ExpressibleByStringLiteral {
         /// The target does not have it.
         package static let missing: Problem = "missing"
@@ -84,7 +84,7 @@ public struct Finding: Sendable, Hashable, Codable {
             self.word = word
         }
 
-        /// An attribute of it differs.
+        /// Returns the problem that an attribute differs.
         package static func attribute(_ name: ServerText) -> Problem {
             Problem(stringLiteral: Finding.word(name.string))
         }
@@ -95,12 +95,12 @@ public struct Finding: Sendable, Hashable, Codable {
     }
 }
 
-/// How a verification ended.
+/// The overall result of a verification.
 public enum Verdict: String, Sendable, Codable {
     /// Everything was examined and is equal.
     case proven
     /// Something differs.
     case differs
-    /// Nothing differs, but something could not be examined: never a pass.
+    /// No difference was found, but something could not be examined; this does not count as proven.
     case notProven
 }

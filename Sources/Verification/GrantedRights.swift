@@ -1,37 +1,37 @@
 import Catalog
 import Postgres
 
-/// What is granted on an object that both sides have, whoever owns it there.
+/// Compares what is granted on an object that both sides have, even if its owners differ.
 ///
-/// An owner needs no grant, and a grant to a role is none to the owner any more once that role owns the object. So where
-/// the two sides' owners differ, as with `--no-owner`, the target's owner must have at least what the source's owner has
-/// and what the source grants the target's owner; all other roles must have exactly the same.
+/// An owner needs no grant, and a grant to a role has no separate effect once that role owns the object. So where the
+/// owners differ, as with `--no-owner`, the target's owner must have at least the rights of the source's owner and the
+/// rights that the source grants to that same role. All other roles must have exactly the same rights.
 struct GrantedRights {
-    /// What one role has too little or too much, under the name of the attribute that tells it.
+    /// Rights that one role lacks or has in excess, with the attribute that lists them.
     struct Difference {
         let attribute: ServerText
-        /// Whether `pg_dump` would write nothing of it: the target had it before.
+        /// Whether `pg_dump` would not write it: the target had this difference before the copy.
         let isLeftToServer: Bool
         let repair: ServerText?
     }
 
-    /// As the attributes call the owner, whoever that is.
+    /// The attributes' name for the owner.
     private static let owner: ServerText = "the owner"
     private static let place: ServerText = " on column "
-    /// Under which the statements tell what GRANT calls the object: `TABLE public.t`.
+    /// The statements' key for the object as GRANT names it: `TABLE public.t`.
     private static let object: ServerText = "the object"
 
     private let source: CatalogObject
     private let target: CatalogObject
     private let owners: (source: ServerText, target: ServerText)?
-    /// What a server gives by itself, of which `pg_dump` writes only what differs; nil: all of it is compared.
+    /// The server's default rights, if `pg_dump` writes only differences from them; nil: all rights are compared.
     private let initial: [ServerText: Set<ServerText>]?
 
     /// - Parameters:
     ///   - source: The source's object, of the kind `privileges`.
-    ///   - target: The target's.
-    ///   - owners: Who owns it on either side, as the servers quote it; nil where that is not known.
-    ///   - initial: What a server gives by itself, where only what differs from that is written by `pg_dump`.
+    ///   - target: The target's object.
+    ///   - owners: The owner on each side, as the servers quote it; nil if not known.
+    ///   - initial: The rights a server grants by default, if `pg_dump` writes only differences from them.
     init(
         _ source: CatalogObject,
         _ target: CatalogObject,
@@ -44,25 +44,25 @@ struct GrantedRights {
         self.initial = initial
     }
 
-    /// Role by role, and column by column.
+    /// Compares role by role and column by column.
     func differences() -> [Difference] {
         let (ours, theirs) = (Self.privileges(source), Self.privileges(target))
         return Set(ours.keys).union(theirs.keys).sorted().compactMap { attribute in
             var mine = ours[attribute] ?? []
             var its = theirs[attribute] ?? []
             if let owners, owners.source != owners.target {
-                // It got there by a grant to the source's owner, who is one role among others now.
+                // On the target, the source's owner is an ordinary role, with grants restored from the source.
                 if isOf(owners.source, attribute) { return nil }
                 if isOf(Self.owner, attribute) || isOf(owners.target, attribute) {
                     let column = Self.column(of: attribute).map { Self.owner + Self.place + $0 }
                     let owned = (theirs[Self.owner] ?? []).union(column.flatMap { theirs[$0] } ?? [])
-                    // An owner may hand on all that is the owner's.
+                    // An owner can grant any of its rights, with or without a grant option.
                     mine = Set(mine.map { $0.withoutSuffix("*") })
                     its = owned.intersection(mine)
                 }
             }
             guard mine != its else { return nil }
-            // What the server gave is neither granted nor revoked; what was on the target before stays.
+            // pg_dump neither grants nor revokes the server's default rights, so the target keeps its own.
             let given = initial.map { $0[attribute] ?? [] }
             let written = given.map { mine.symmetricDifference($0) } ?? mine.union(its)
             return Difference(
@@ -92,7 +92,7 @@ struct GrantedRights {
 
     // MARK: Repairs
 
-    /// GRANT and REVOKE for what differs; nil where nothing says how the object is called.
+    /// Returns GRANT and REVOKE statements for the difference; nil if GRANT's name for the object is not known.
     private func repair(
         _ attribute: ServerText,
         from before: Set<ServerText>,

@@ -2,17 +2,17 @@ package import Catalog
 import Planning
 package import Postgres
 
-/// Tries the next INSERT of every table, and takes it back.
+/// Tries the next INSERT on every table and rolls it back.
 ///
-/// A row that is there is inserted once more, with the next value of the sequences its columns draw from. That must
-/// succeed; where no column draws from a sequence the key must refuse it. Nothing is left but a dead row: no sequence
-/// moves, and tables whose triggers or rules would run the application's code are passed over.
+/// An existing row is inserted again, with the next values of the sequences that its columns use. That must succeed;
+/// if no column uses a sequence, the key must reject it. Only a dead row is left. No sequence advances, and tables
+/// whose triggers or rules would run the application's code are skipped.
 package struct InsertProbe: Sendable {
-    /// In which a table is tried, or passed over: the target may be in use.
+    /// Time limits for each table, because the target may be in use; a table that exceeds them is skipped.
     private static let limits: SQL = "SET lock_timeout = '1s'; SET statement_timeout = '10s'"
 
     private let tables: [Table]
-    /// Tables an INSERT into which runs the application's code.
+    /// Tables where an INSERT runs the application's code.
     private let passedOver: Set<UInt32>
     /// Sequences by table and column.
     private let sequences: [QualifiedName: [ServerText: SequenceDefinition]]
@@ -20,12 +20,12 @@ package struct InsertProbe: Sendable {
     private let primaryKeys: [UInt32: Index]
 
     /// - Parameters:
-    ///   - catalog: What the target contains.
-    ///   - facts: Which tables run code on INSERT.
-    ///   - excluded: Tables that were not brought over.
+    ///   - catalog: The target's catalog.
+    ///   - facts: They name the tables that run code on INSERT.
+    ///   - excluded: Tables excluded from the copy.
     package init(catalog: DatabaseCatalog, facts: ReadinessFacts, excluding excluded: Set<QualifiedName>) {
         tables = catalog.tables.filter { $0.parentOid == nil && !excluded.contains($0.qualifiedName) }
-        // A row that goes in through a partitioned table meets what its partition runs.
+        // A row inserted through a partitioned table also runs the code of its partition.
         let running = catalog.tables.filter { facts.withInsertCode.contains($0.oid) }
         let partitions = catalog.partitions
         passedOver = facts.withInsertCode.union(running.flatMap { partitions.ancestors(of: $0).map(\.oid) })
@@ -39,17 +39,17 @@ package struct InsertProbe: Sendable {
         primaryKeys = Dictionary(usable.map { ($0.tableOid, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// What came of some tables.
+    /// The results for a share of the tables.
     package struct Attempts: Sendable {
         fileprivate var tried = 0
         fileprivate var findings: [Finding] = []
     }
 
-    /// What became of one table's INSERT.
+    /// The result of one table's INSERT.
     private enum Outcome {
-        /// It worked, or the key refused it as it must.
+        /// It succeeded, or the key rejected it as it must.
         case right
-        /// Nothing can be said.
+        /// It shows nothing about the table.
         case notTried
         case wrong(Finding)
     }
@@ -57,11 +57,11 @@ package struct InsertProbe: Sendable {
     /// Tries a share of the tables.
     ///
     /// - Parameters:
-    ///   - share: Which one, from 0 on.
-    ///   - count: How many there are.
-    ///   - target: A connection of its own, without an open transaction.
-    ///   - isStopped: Ends the work between two tables.
-    /// - Returns: What came of them.
+    ///   - share: The number of the share, from 0.
+    ///   - count: The number of shares.
+    ///   - target: A connection used for nothing else, without an open transaction.
+    ///   - isStopped: Asked between two tables; true ends the work.
+    /// - Returns: The results.
     /// - Throws: ``PostgresError``.
     package func attempt(_ share: Int, of count: Int, on target: Connection, isStopped: () -> Bool) throws -> Attempts {
         var attempts = Attempts()
@@ -78,7 +78,7 @@ package struct InsertProbe: Sendable {
         return attempts
     }
 
-    /// How many tables there are, how many were tried, and which fail.
+    /// Returns how many tables there are, how many were tried, and which failed.
     package func result(_ attempts: [Attempts]) -> VerificationResult {
         var result = VerificationResult(method: "INSERT")
         result.findings = attempts.flatMap(\.findings).sorted { $0.object < $1.object }
@@ -101,7 +101,7 @@ package struct InsertProbe: Sendable {
                 next[column.name].map { "\(literal: String($0))::\(SQL(trusted: column.type))" }
                     ?? "\(column.identifier)"
             }
-            // One journey for each table: there may be thousands.
+            // One round trip per table: there may be thousands of tables.
             let inserted = try target.execute(
                 """
                 BEGIN;
@@ -117,7 +117,7 @@ package struct InsertProbe: Sendable {
                 finding(
                     table,
                     "duplicate-accepted",
-                    "its primary key \(key.name.visible) let in a row that was there: the index is damaged",
+                    "its primary key \(key.name.visible) accepted a row that already exists: the index is damaged",
                     repair: "REINDEX INDEX CONCURRENTLY \(key.qualifiedName.quoted)"
                 )
             )
@@ -129,7 +129,7 @@ package struct InsertProbe: Sendable {
     private func judge(_ error: PostgresError, _ table: Table, _ drawing: [ServerText: SequenceDefinition]) -> Outcome {
         switch error.sqlState {
         case "23505", "23P01":
-            // Of the table, or of a partition of it.
+            // The constraint belongs to the table or to one of its partitions.
             let name = error.constraintName.map { QualifiedName(schema: table.schema, name: $0) }
             let index = name.flatMap { indexes[$0] }
             let columns = (index?.keyColumns ?? []).compactMap(\.self)
@@ -140,13 +140,13 @@ package struct InsertProbe: Sendable {
                 finding(
                     table,
                     "key-taken",
-                    "the next value of sequence \(sequence.qualifiedName) is taken in column \(Identifier(column))",
+                    "the next value of sequence \(sequence.qualifiedName) is already in column \(Identifier(column))",
                     repair: Self.advance(sequence, beyond: column, of: table)
                 )
             )
-        // A virtual column that cannot be computed for the row, which a constraint asks for: not a fault of the INSERT.
+        // A constraint uses a virtual column that cannot be computed for this row: not a fault of the INSERT.
         case let state? where state.prefix(2) == "22" && table.columns.contains(where: { !$0.isHeld }): return .notTried
-        // The row that is there would not be let in today: its constraint is not validated, or its partition is gone.
+        // The existing row would be rejected today: a constraint is not validated, or its partition no longer exists.
         case let state? where ["23", "55", "57"].contains(state.prefix(2)): return .notTried
         default: return .wrong(finding(table, "fails", "the next INSERT fails: \(error.message)"))
         }
@@ -165,7 +165,7 @@ package struct InsertProbe: Sendable {
         Finding("INSERT", table.qualifiedName.description, problem, .stops, message, repair: repair)
     }
 
-    /// nil where the sequence has come to its end.
+    /// Returns the next value; nil if the sequence has reached its end.
     private func nextValue(of sequence: SequenceDefinition, on target: Connection) throws -> Int? {
         let row = try target.queryOne("SELECT last_value, is_called FROM \(sequence.qualifiedName)")
         let position = SequencePosition(

@@ -2,18 +2,18 @@ package import Catalog
 package import Planning
 import Postgres
 
-/// What will go wrong with a migration, before it does.
+/// Finds what would go wrong with a migration before it starts.
 ///
-/// Pure: both sides have been asked. What stops is what the server would refuse, days ahead or in the night.
+/// Pure: both sides were queried before. A finding `stops` if the server would refuse something, in precopy or cutover.
 package struct Inspection {
     package let findings: [Finding]
 
     /// - Parameters:
-    ///   - source: What the source contains.
-    ///   - requirements: What its definitions need.
-    ///   - target: Which database is to be filled.
-    ///   - provisions: What its server offers.
-    ///   - omissions: What is not to be brought over.
+    ///   - source: The source's catalog.
+    ///   - requirements: What the source's definitions need.
+    ///   - target: The catalog of the database to fill.
+    ///   - provisions: What the target's server offers.
+    ///   - omissions: What is left out of the copy.
     package init(
         source: DatabaseCatalog,
         requirements: Requirements,
@@ -56,7 +56,7 @@ private struct Inspector {
         findings.append(Finding(kind, object, problem, severity, message, repair: repair))
     }
 
-    // MARK: What the server has
+    // MARK: The target's server
 
     mutating func inspectServer() {
         let available = Dictionary(grouping: provisions.extensions, by: \.name)
@@ -72,7 +72,8 @@ private struct Inspector {
                     wanted.name,
                     "schema",
                     .stops,
-                    "it is in schema \(schema.visible) on the target, in \(wanted.schema.visible) on the source",
+                    "it is in schema \(schema.visible) on the target but in \(wanted.schema.visible) on the source; "
+                        + "DROP EXTENSION also drops its tables",
                     repair: "DROP EXTENSION \(Identifier(wanted.name).quoted)"
                 )
             } else if offer.installedIn == nil, offer.needsSuperuser, !provisions.isSuperuser {
@@ -81,7 +82,7 @@ private struct Inspector {
                     wanted.name,
                     "needs-superuser",
                     .stops,
-                    "only a superuser may make it on the target",
+                    "creating it on the target requires a superuser",
                     repair:
                         "CREATE EXTENSION \(Identifier(wanted.name).quoted) SCHEMA \(Identifier(wanted.schema).quoted)"
                 )
@@ -102,7 +103,7 @@ private struct Inspector {
                 language,
                 "unavailable",
                 .hurts,
-                "it is not on the target yet; it comes with its extension, if at all"
+                "it does not exist on the target yet; it is created with its extension, if at all"
             )
         }
         for collation in requirements.collations where !provisions.collations.contains(collation) {
@@ -115,7 +116,7 @@ private struct Inspector {
                 tablespace,
                 "unavailable",
                 .stops,
-                "it is not on the target; \(Omission.tablespaces.flag) does without"
+                "it does not exist on the target (not needed with \(Omission.tablespaces.flag))"
             )
         }
     }
@@ -130,7 +131,7 @@ private struct Inspector {
         for role in wanted {
             let isWanted = role.isOwner && !omissions.contains(.owners) || !omissions.contains(.privileges)
             guard isWanted else { continue }
-            // What belongs to nobody else is left to whoever makes it.
+            // No grants to the bootstrap role are needed: its objects go to the role that creates them.
             let isNeededForRights = role.name != requirements.bootstrapRole && !omissions.contains(.privileges)
             guard let ofTarget = there[role.name] else {
                 guard isNeededForRights || !omissions.contains(.owners) else { continue }
@@ -139,7 +140,8 @@ private struct Inspector {
                     role.name,
                     .missing,
                     .stops,
-                    "it is not on the target; \(Omission.owners.flag) \(Omission.privileges.flag) do without",
+                    "it does not exist on the target (not needed with "
+                        + "\(Omission.owners.flag) \(Omission.privileges.flag))",
                     repair: "CREATE ROLE \(Identifier(role.name).quoted)"
                 )
                 continue
@@ -151,8 +153,8 @@ private struct Inspector {
                     role.name,
                     "may-not-create",
                     .stops,
-                    "it owns tables in the schema public, where it may not create on the target; "
-                        + "\(Omission.owners.flag) does without",
+                    "it owns tables in schema public, but may not create tables there on the target "
+                        + "(not needed with \(Omission.owners.flag))",
                     repair: "GRANT CREATE ON SCHEMA public TO \(Identifier(role.name).quoted)"
                 )
             }
@@ -162,9 +164,9 @@ private struct Inspector {
                     role.name,
                     "not-a-member",
                     .stops,
-                    "it owns objects, and \(target.identity.roleName.visible) is no member of it on the target; "
-                        + "\(Omission.owners.flag) does without",
-                    // A member of a superuser is one.
+                    "it owns objects, and \(target.identity.roleName.visible) is not a member of it on the target "
+                        + "(not needed with \(Omission.owners.flag))",
+                    // Membership in a superuser role gives superuser power.
                     repair: ofTarget.isSuperuser
                         ? nil
                         : "GRANT \(Identifier(role.name).quoted) TO \(Identifier(target.identity.roleName).quoted)"
@@ -173,7 +175,7 @@ private struct Inspector {
         }
     }
 
-    // MARK: What only a superuser may do
+    // MARK: What requires a superuser
 
     mutating func inspectSuperuserObjects() {
         if !provisions.isSuperuser {
@@ -185,7 +187,7 @@ private struct Inspector {
                     object.name,
                     "needs-superuser",
                     .stops,
-                    "only a superuser may make it on the target"
+                    "creating it on the target requires a superuser"
                         + (omission.map { "; \($0.flag) leaves it out" } ?? "")
                 )
             }
@@ -199,7 +201,7 @@ private struct Inspector {
                     subscription,
                     "unreadable",
                     .stops,
-                    "only a superuser may read it on the source; \(leave)"
+                    "reading it on the source requires a superuser; \(leave)"
                 )
             } else if !provisions.isSuperuser, !provisions.mayCreateSubscriptions {
                 add(
@@ -207,7 +209,7 @@ private struct Inspector {
                     subscription,
                     "needs-superuser",
                     .stops,
-                    "only a superuser may make it on the target; \(leave)"
+                    "creating it on the target requires a superuser; \(leave)"
                 )
             } else {
                 add(
@@ -215,7 +217,7 @@ private struct Inspector {
                     subscription,
                     "arrives-disabled",
                     .note,
-                    "it arrives disabled and without touching its slot",
+                    "it is created disabled and its slot is not touched",
                     repair: "ALTER SUBSCRIPTION \(Identifier(subscription).quoted) ENABLE"
                 )
             }
@@ -233,7 +235,7 @@ private struct Inspector {
                 "all",
                 "needs-owner",
                 .stops,
-                "only the target database's owner may make them; \(leave)"
+                "only the owner of the target database may set them; \(leave)"
             )
         }
         for setting in settings.settings {
@@ -244,7 +246,7 @@ private struct Inspector {
                     subject,
                     "unknown",
                     .note,
-                    "the target's server does not know it: it is left out"
+                    "the target's server does not know this parameter: it is left out"
                 )
             } else if !provisions.isSuperuser, provisions.superuserParameters.contains(setting.name) {
                 add(
@@ -252,25 +254,25 @@ private struct Inspector {
                     subject,
                     "needs-superuser",
                     .stops,
-                    "only a superuser may set it on the target; \(leave)"
+                    "setting it on the target requires a superuser; \(leave)"
                 )
             }
             guard let role = setting.role else { continue }
             if !provisions.roles.contains(where: { $0.name == role }) {
-                add("database setting", subject, "role-missing", .stops, "the role is not on the target; \(leave)")
+                add("database setting", subject, "role-missing", .stops, "the role is missing on the target; \(leave)")
             } else if !provisions.isSuperuser, !provisions.mayCreateRoles, role != target.identity.roleName {
                 add(
                     "database setting",
                     subject,
                     "needs-createrole",
                     .stops,
-                    "another role's settings need CREATEROLE; \(leave)"
+                    "setting it for another role requires CREATEROLE; \(leave)"
                 )
             }
         }
     }
 
-    // MARK: What is wrong with the source
+    // MARK: The source
 
     mutating func inspectSource() {
         for index in source.indexes where !index.isUsable && !index.isPartitioned {
@@ -279,7 +281,7 @@ private struct Inspector {
                 index.qualifiedName.description,
                 "invalid-on-source",
                 index.isUnique ? .hurts : .note,
-                "it is INVALID on the source and is not brought over (\(index.bytes) bytes)",
+                "it is INVALID on the source and is not copied (\(index.bytes) bytes)",
                 repair: "REINDEX INDEX CONCURRENTLY \(index.qualifiedName.quoted) -- on the source, or drop it there"
             )
         }
@@ -289,7 +291,7 @@ private struct Inspector {
                 check,
                 "calls-function",
                 .note,
-                "the function may read other tables: the constraint is added after all rows, and checks them once more"
+                "its function may read other tables: the constraint is added after all rows and checks them again"
             )
         }
         if requirements.unreadableLargeObjects > 0, !omissions.contains(.largeObjects) {
@@ -307,7 +309,7 @@ private struct Inspector {
                 "\(requirements.hiddenUserMappings) of them",
                 "unreadable",
                 .hurts,
-                "\(source.identity.roleName.visible) may not see their options, passwords among them: they arrive without"
+                "\(source.identity.roleName.visible) may not read their options (passwords included): they are created without"
             )
         }
         if requirements.replicationSlots > 0 {
@@ -316,7 +318,7 @@ private struct Inspector {
                 "\(requirements.replicationSlots) of them",
                 "left-behind",
                 .hurts,
-                "slots stay behind: whoever reads them needs a new one, and a new first copy, on the target"
+                "slots are not copied: each consumer needs a new slot and a new initial copy on the target"
             )
         }
         if source.identity.preparedTransactions > 0 {
@@ -325,7 +327,7 @@ private struct Inspector {
                 "\(source.identity.preparedTransactions) of them",
                 "left-behind",
                 .hurts,
-                "COMMIT PREPARED or ROLLBACK PREPARED them before the night: nothing carries them over"
+                "they are not copied: run COMMIT PREPARED or ROLLBACK PREPARED before the cutover"
             )
         }
     }

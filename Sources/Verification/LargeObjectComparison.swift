@@ -3,9 +3,9 @@ package import Planning
 import Postgres
 import Synchronization
 
-/// Compares large objects: which there are, what they hold, whose they are.
+/// Compares large objects: which exist, their content, owners, privileges and comments.
 ///
-/// It reads their content in another way than the copier does.
+/// It reads their content in a different way than the copier.
 package final class LargeObjectComparison: Sendable {
     private static let pageSize = 256 << 10
     /// `INV_READ` (PostgreSQL manual, Large Objects, Client Interfaces).
@@ -34,9 +34,9 @@ package final class LargeObjectComparison: Sendable {
     private let isStopped: @Sendable () -> Bool
 
     /// - Parameters:
-    ///   - ranges: What is to be compared.
-    ///   - omissions: What was not to be brought over.
-    ///   - isStopped: Ends the work between two ranges.
+    ///   - ranges: The ranges of oids to compare.
+    ///   - omissions: What was left out of the copy.
+    ///   - isStopped: Asked between two ranges; true ends the work.
     package init(_ ranges: [LargeObjectRange], omissions: Set<Omission>, isStopped: @escaping @Sendable () -> Bool) {
         state = Mutex(State(open: ranges, result: VerificationResult(method: "sha256 of large objects")))
         self.omissions = omissions
@@ -45,7 +45,7 @@ package final class LargeObjectComparison: Sendable {
 
     /// Compares ranges until none is left.
     ///
-    /// - Parameter pair: The connections to ask.
+    /// - Parameter pair: The connections to use.
     /// - Throws: ``PostgresError``.
     package func compare(with pair: VerificationPair) throws {
         while !isStopped(), let range = state.withLock({ $0.open.popLast() }) {
@@ -58,7 +58,7 @@ package final class LargeObjectComparison: Sendable {
         }
     }
 
-    /// What came of it, when all ranges are compared.
+    /// Returns the result, once all ranges are compared.
     package func result() -> VerificationResult {
         state.withLock { state in
             var result = state.result
@@ -91,10 +91,10 @@ package final class LargeObjectComparison: Sendable {
                 add("content", .stops, "its content differs", "\(mine.bytes) bytes", "\(its.bytes) bytes")
             }
             if !omissions.contains(.owners), object.owner != there.owner {
-                add("owner", .hurts, "it belongs to somebody else", object.owner, there.owner)
+                add("owner", .hurts, "it belongs to another role", object.owner, there.owner)
             }
             if !omissions.contains(.privileges), !object.givesSameRights(as: there) {
-                add("privileges", .hurts, "others may use it", object.told, there.told)
+                add("privileges", .hurts, "its privileges differ", object.told, there.told)
             }
             if object.comment != there.comment {
                 add("comment", .note, "its comment differs", object.comment, there.comment)
@@ -111,7 +111,7 @@ package final class LargeObjectComparison: Sendable {
         }
     }
 
-    /// nil where the server refuses to read them: then nothing is proven.
+    /// Reads a range; nil if the server refuses, in which case its large objects stay unproven.
     private func read(_ range: LargeObjectRange, on connection: Connection) throws -> Side? {
         let objects = try connection.query(LargeObject.self, LargeObject.query(range))
         try connection.execute("SAVEPOINT large_objects")
@@ -143,7 +143,7 @@ package final class LargeObjectComparison: Sendable {
 }
 
 extension LargeObject {
-    /// Its rights, for people.
+    /// Its privileges as reports show them.
     fileprivate var told: String {
         guard let grants else { return "the owner's default" }
         return grants.map { grant in

@@ -2,14 +2,16 @@ import Catalog
 package import Postgres
 
 extension ObjectComparison {
-    /// Two texts of one attribute that differ though both may mean the same: a server prints what it has parsed, in words
-    /// of its major version, and not always the words it parses (`IN ('a', 'b')` over varchar).
+    /// Two texts of one attribute that differ but may mean the same.
+    ///
+    /// A server prints what it has parsed. The text depends on its major version, and parsing it again may change it
+    /// (`IN ('a', 'b')` over varchar).
     package struct Doubt: Sendable, Hashable {
         package let kind: String
         package let object: ServerText
         package let attribute: ServerText
         package let table: QualifiedName?
-        /// What has to be known beside to parse them: a domain's type, a function's result.
+        /// What else is needed to parse them: a domain's type, a function's result.
         package let context: ServerText?
         package let source: ServerText
         package let target: ServerText

@@ -4,7 +4,7 @@ package import Postgres
 
 /// Compares all objects of two databases attribute by attribute, in both directions.
 ///
-/// Pure. Keys, indexes and constraints have a comparison of their own, ``DefinitionComparison``.
+/// Pure. ``DefinitionComparison`` compares keys, indexes and constraints.
 package struct ObjectComparison {
     private struct Name: Hashable, Comparable {
         let kind: Int
@@ -24,11 +24,11 @@ package struct ObjectComparison {
     private let rules: ObjectRules
 
     /// - Parameters:
-    ///   - source: What the source contains.
-    ///   - target: What the target contains.
-    ///   - versions: Of the two servers.
-    ///   - excluded: Tables that were not to be brought over.
-    ///   - omissions: What else was not.
+    ///   - source: The source's objects.
+    ///   - target: The target's objects.
+    ///   - versions: The versions of the two servers.
+    ///   - excluded: Tables excluded from the copy.
+    ///   - omissions: What else was left out.
     package init(
         source: [CatalogObject],
         target: [CatalogObject],
@@ -57,7 +57,7 @@ package struct ObjectComparison {
         self.target = named(target)
     }
 
-    /// What has to be asked of a server before ``result(agreeing:)``.
+    /// Differences that a server must check before ``result(agreeing:)``: the two texts may mean the same.
     package var doubts: [Doubt] {
         source.keys.sorted().flatMap { name -> [Doubt] in
             guard let ours = source[name], let theirs = target[name], ours.attributes != theirs.attributes else {
@@ -72,9 +72,9 @@ package struct ObjectComparison {
         }
     }
 
-    /// All kinds, each with the numbers examined.
+    /// Compares objects of all kinds and counts what was examined.
     ///
-    /// - Parameter agreeing: Those ``doubts`` that are none.
+    /// - Parameter agreeing: Those ``doubts`` whose texts mean the same.
     /// - Returns: What differs.
     package func result(agreeing: Set<Doubt> = []) -> VerificationResult {
         var result = VerificationResult(method: "catalog")
@@ -103,7 +103,7 @@ package struct ObjectComparison {
         return result
     }
 
-    /// With a table or view everything of it is missing: one finding says so.
+    /// Whether an object belongs to one of these tables or views: if those are missing, one finding covers all parts.
     private func isPart(_ object: CatalogObject, ofOneOf tables: Set<QualifiedName>) -> Bool {
         !Self.relations.contains(object.kind) && (object.table.map(tables.contains) ?? false)
     }
@@ -127,7 +127,7 @@ package struct ObjectComparison {
 
     private func extra(_ object: CatalogObject) -> [Finding] {
         guard let severity = rules.severity(ofExtra: object.kind) else { return [] }
-        // Nobody should lose rows by running what a report prints.
+        // Running a repair from a report must not destroy rows.
         let holdsData = rules.holdsData(object.kind)
         return [
             Finding(
@@ -136,14 +136,14 @@ package struct ObjectComparison {
                 .extra,
                 severity,
                 "the source has no such \(object.kind)"
-                    + (holdsData ? "; dropping it would destroy what it holds, so there is no repair here" : ""),
+                    + (holdsData ? "; no repair is given, because dropping it would destroy its data" : ""),
                 target: object.attributes["definition"],
                 repair: holdsData ? nil : object.removal?.quotedForAllServers
             )
         ]
     }
 
-    /// Who owns what the two sides both have.
+    /// Returns the two owners of an object that exists on both sides.
     private func owners(of object: ServerText) -> (source: ServerText, target: ServerText)? {
         let name = Name(kind: Self.order["owner"] ?? 0, object: object.quotedForAllServers)
         guard let here = source[name]?.attributes["role"], let there = target[name]?.attributes["role"] else {
@@ -199,7 +199,7 @@ package struct ObjectComparison {
         }
     }
 
-    /// Some attributes are named by roles, which servers quote by rules of their own.
+    /// Returns texts by attribute; some attributes are role names, which server versions quote differently.
     private static func byName(_ texts: NamedTexts) -> [ServerText: ServerText] {
         Dictionary(
             texts.all.map { ($0.key.quotedForAllServers, $0.value) },

@@ -2,12 +2,12 @@ import Catalog
 import Planning
 import Postgres
 
-/// How bad a difference is, kind by kind and attribute by attribute.
+/// Decides how serious a difference is, by kind and attribute.
 struct ObjectRules {
     let omissions: Set<Omission>
     let versions: (source: ServerVersion, target: ServerVersion)
 
-    /// Whether a kind was to be brought over at all.
+    /// Whether a kind was to be copied at all.
     func compares(_ kind: String) -> Bool {
         switch kind {
         case "owner": !omissions.contains(.owners)
@@ -19,7 +19,8 @@ struct ObjectRules {
         }
     }
 
-    /// Attributes that the server prints from what it has parsed: others print them otherwise, and so may it itself.
+    /// Attributes that a server prints from what it has parsed; another server, or the same one later, may print them
+    /// differently.
     func printed(_ kind: String) -> [ServerText] {
         switch kind {
         case "view", "materialized view", "rule", "trigger", "statistics object": ["definition"]
@@ -34,13 +35,13 @@ struct ObjectRules {
         }
     }
 
-    /// Attributes that are what somebody typed, whatever is in quotes there.
+    /// Attributes stored as they were typed; quotes in them are part of the text.
     private static let typed: Set<ServerText> = [
         "text", "label", "settings", "library", "options", "TOAST options", "foreign options", "version",
         "initial value", "moving initial value",
     ]
 
-    /// Whether two texts of an attribute differ in nothing but in what the two servers put in quotes.
+    /// Whether two texts of an attribute differ at most in which names the two servers quote.
     func isSame(_ ours: ServerText, _ theirs: ServerText, _ attribute: ServerText, of kind: String) -> Bool {
         if ours == theirs { return true }
         let isTyped =
@@ -48,9 +49,9 @@ struct ObjectRules {
         return !isTyped && ours.quotedForAllServers == theirs.quotedForAllServers
     }
 
-    /// The object without what only one of the servers can know.
+    /// Returns the object without what only one of the servers supports.
     func comparable(_ object: CatalogObject) -> CatalogObject {
-        // Whoever may do everything with a table may also maintain it, since PostgreSQL 17.
+        // Since PostgreSQL 17, all privileges on a table include MAINTAIN.
         let isMaintained = (versions.source.major >= 17, versions.target.major >= 17)
         guard isMaintained.0 != isMaintained.1, ["privileges", "default privileges"].contains(object.kind) else {
             return object
@@ -71,23 +72,23 @@ struct ObjectRules {
         )
     }
 
-    /// Whether rows, or where a sequence stands, are lost with it.
+    /// Whether dropping it loses rows or a sequence's position.
     func holdsData(_ kind: String) -> Bool { ["table", "column", "sequence", "extension"].contains(kind) }
 
     // MARK: The schema public
 
     private static let publicSchema: ServerText = "schema public"
 
-    /// Whether it is the server's own choice on the source, of which `pg_dump` writes nothing: then the target's stays.
+    /// Whether the owner is the source server's default, which `pg_dump` does not write: then the target keeps its own.
     ///
-    /// From PostgreSQL 15 on the schema `public` belongs to `pg_database_owner`; what an older `pg_dump` found it to belong
-    /// to, it never wrote.
+    /// Since PostgreSQL 15, schema `public` belongs to `pg_database_owner`. Older versions of `pg_dump` never wrote its
+    /// owner.
     func isLeftToServer(_ object: CatalogObject) -> Bool {
         object.kind == "owner" && object.object == Self.publicSchema
             && (versions.target.major < 15 || object.attributes["role"] == "pg_database_owner")
     }
 
-    /// What everybody has in a new database, and `pg_dump` writes nothing of.
+    /// Returns the default rights in a new database, which `pg_dump` does not write.
     func initialRights(of object: ServerText) -> [ServerText: Set<ServerText>]? {
         guard object == Self.publicSchema else { return nil }
         return [
@@ -97,10 +98,10 @@ struct ObjectRules {
 
     // MARK: Severities
 
-    /// nil: it is told with something else.
+    /// Returns the severity; nil if another finding covers it.
     func severity(ofMissing kind: String) -> Finding.Severity? {
         switch kind {
-        // With the object itself.
+        // Reported with the object itself.
         case "owner", "privileges": nil
         case "comment", "security label", "statistics object", "default privileges", "event trigger", "publication",
             "published table", "subscription":
@@ -109,18 +110,19 @@ struct ObjectRules {
         }
     }
 
-    /// What the target has beside the source's stands in nobody's way, but nobody asked for it either.
+    /// Returns the severity of an object that only the target has: it does not stop the application, but was not asked
+    /// for.
     func severity(ofExtra kind: String) -> Finding.Severity? {
         switch kind {
         case "owner", "privileges": nil
-        // What a host puts into every database of its own.
+        // Hosting providers add such objects to every database.
         case "extension", "schema", "comment", "security label", "language", "event trigger", "default privileges":
             .note
         default: .hurts
         }
     }
 
-    /// nil: it may differ.
+    /// Returns the severity; nil if the attribute may differ.
     func severity(of attribute: ServerText, of kind: String) -> Finding.Severity? {
         switch (kind, attribute) {
         case (_, "tablespace"): omissions.contains(.tablespaces) ? nil : .note
@@ -129,7 +131,7 @@ struct ObjectRules {
         case ("comment", _), ("security label", _), ("owner", _), ("default privileges", _), ("statistics object", _),
             ("event trigger", _), ("publication", _), ("published table", _), ("subscription", _):
             .hurts
-        // Whoever names columns, as the tool does itself, notices nothing.
+        // Statements that name their columns, like those of this tool, are not affected.
         case ("collation", "order"), ("table", "order of columns"): .note
         case ("column", "storage"), ("column", "compression"), ("column", "statistics target"), ("column", "options"):
             .hurts
@@ -143,7 +145,7 @@ struct ObjectRules {
         }
     }
 
-    /// The attributes of some kinds are names of roles, and of some there is only one.
+    /// Returns the problem: "differs" for kinds whose attributes are role names or that have only one attribute.
     func problem(_ attribute: ServerText, of kind: String) -> Finding.Problem {
         switch kind {
         case "privileges", "default privileges", "owner", "comment", "security label": "differs"

@@ -3,10 +3,10 @@ package import Ledger
 import Planning
 package import Postgres
 
-/// Compares chunks with the source days ahead and enters in the ledger which are proven.
+/// Compares chunks with the source days ahead and records in the ledger which are proven.
 ///
-/// Only what will stand is entered: a chunk in which nothing was written since its mark, on either side, by any
-/// transaction that may still be open.
+/// Only proofs that will remain valid are recorded. So on both sides, no row of the chunk may have been written since
+/// its mark or by a transaction that may still be open.
 package final class RangeProver {
     /// One chunk, as the ledger names it.
     package struct ChunkName: Hashable, Sendable {
@@ -14,7 +14,7 @@ package final class RangeProver {
         let range: KeyRange
     }
 
-    /// What the workers need to know, and what they tell.
+    /// What the workers share.
     package struct Context: Sendable {
         let pass: Int
         let epoch: Int
@@ -28,14 +28,15 @@ package final class RangeProver {
 
         /// - Parameters:
         ///   - pass: The pass whose chunks are proven.
-        ///   - epoch: What this client holds.
-        ///   - relations: The ledger's tables.
-        ///   - ranges: How the chunks are compared; what is not among them is not proven.
-        ///   - source: Which database the source is.
-        ///   - target: Which database the target is.
-        ///   - hash: How rows become numbers.
-        ///   - isStopped: Ends the work between two chunks.
-        ///   - tell: Told of chunks that differ although nothing was written to them on the source.
+        ///   - epoch: The epoch this client holds.
+        ///   - relations: The tables in the ledger.
+        ///   - ranges: How the chunks are compared; chunks without a range are not proven.
+        ///   - source: The identity of the source.
+        ///   - target: The identity of the target.
+        ///   - hash: How rows are hashed.
+        ///   - isStopped: Asked between two chunks; true ends the work.
+        ///   - tell: Called with messages about chunks that differ although the source did not change, and about tables
+        ///     that cannot be compared.
         package init(
             pass: Int,
             epoch: Int,
@@ -62,16 +63,16 @@ package final class RangeProver {
         }
     }
 
-    /// Somebody on the source keeps a table to himself.
+    /// Another session on the source holds an exclusive lock on a table.
     private struct LockedOut: Error {}
 
-    /// Waiting in a lock's queue makes everybody behind us wait as well.
+    /// The limit for lock waits on the source, because sessions that queue behind this one wait as well.
     private static let lockTimeout: SQL = "'5s'"
 
     private let source: Connection
     private let target: Connection
     private let context: Context
-    /// Tables, by the ledger's numbers, that are left to the night.
+    /// Tables, by their ids in the ledger, whose chunks this worker skips.
     private var lockedOut: Set<Int> = []
 
     /// Opens both connections.
@@ -79,9 +80,9 @@ package final class RangeProver {
     /// - Parameters:
     ///   - source: The source.
     ///   - target: The target.
-    ///   - purpose: What `pg_stat_activity` shows.
-    ///   - interrupter: Cancels both.
-    ///   - context: What is to be proven.
+    ///   - purpose: The text that `pg_stat_activity` shows.
+    ///   - interrupter: Cancels both connections.
+    ///   - context: What to prove, shared by all workers.
     /// - Throws: ``PostgresError``.
     package init(
         source: Endpoint,
@@ -97,7 +98,7 @@ package final class RangeProver {
 
     /// Proves chunks until none is left to take.
     ///
-    /// - Throws: ``PostgresError``, ``LedgerError``. What was proven stays.
+    /// - Throws: ``PostgresError``, ``LedgerError``. Chunks proven before the error stay proven.
     package func work() throws {
         while !context.isStopped(), try proveNext() {}
     }
@@ -112,7 +113,6 @@ package final class RangeProver {
                 let range = context.ranges[ChunkName(table: relation.name, range: chunk.range)]
             else { return true }
             try target.execute("SAVEPOINT proof")
-            // A proof ahead only saves time: the next pass tries again, or the night compares the rows.
             do {
                 try during("proving \(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
                     try refusing(relation.name) {
@@ -122,24 +122,24 @@ package final class RangeProver {
             } catch let error where Self.isLockedOut(error) {
                 lockedOut.insert(chunk.relationId)
                 if source.isBroken { try source.reconnect() }
-                // A proof ahead only saves time: the next pass tries again, or the night compares the rows.
+                // A proof ahead only saves time: the next pass tries again, or cutover compares the rows.
             }
             return true
         }
     }
 
-    /// Somebody has the source's table, or waited for it behind us.
+    /// Whether another session holds the source's table, or this one gave way to a session waiting for it.
     private static func isLockedOut(_ error: any Error) -> Bool {
         error is LockedOut || (error as? PostgresError)?.code == .gaveWay
     }
 
-    /// Where a server refuses to read the rows, says so and leaves the chunk unproven.
+    /// Runs the body; if a server refuses to read the rows, reports it and leaves the chunk unproven.
     private func refusing(_ table: QualifiedName, _ body: () throws -> Void) throws {
         do {
             try body()
         } catch let error as PostgresError where error.isRefusal {
             try target.execute("ROLLBACK TO SAVEPOINT proof")
-            context.tell("the rows of \(table) cannot be compared, the cutover will not prove them: \(error)")
+            context.tell("the rows of \(table) cannot be compared, so cutover will not prove them: \(error)")
         }
     }
 
@@ -157,19 +157,19 @@ package final class RangeProver {
             throw LockedOut()
         }
         let here = try TableState(of: relation.name, on: source, context.source)
-        // What was copied had the columns the ledger knows; whatever has changed since, the next pass follows.
+        // The copied rows had the columns recorded in the ledger; the next pass follows any later change.
         guard here.mark.tableOid == relation.definition.oid, here.isLaidOut(as: relation.definition),
             mark.voidReason(at: here.mark) == nil
         else { return }
-        // The state first, the rows after it: what is written in between counts as written since.
+        // The state is read before the rows, so that a row written in between counts as written since.
         let there = try TableState(of: relation.name, on: target, context.target)
         let ours = try Look(source.queryOne(range.fingerprint(context.hash, writtenSince: mark, .source)))
         guard ours.written == 0, ours.fingerprint.rows == chunk.rows else { return }
         let theirs = try Look(target.queryOne(range.fingerprint(context.hash, writtenSince: there.mark, .target)))
         guard ours.fingerprint == theirs.fingerprint else {
             context.tell(
-                "\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range) is not what was copied: somebody writes on the "
-                    + "target. It is compared and copied again by the next pass"
+                "\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range) differs from what was copied: another "
+                    + "session writes on the target. The next pass compares and copies the chunk again"
             )
             try ledger.distrust(chunk, pass: context.pass)
             try ledger.record(
@@ -180,7 +180,7 @@ package final class RangeProver {
             )
             return
         }
-        // A transaction as old as these rows is still open somewhere: they would count as written since.
+        // A transaction as old as these rows is still open, so they would count as written since.
         guard theirs.written == 0 else { return }
         try ledger.prove(
             chunk,

@@ -2,11 +2,11 @@ package import Catalog
 package import Planning
 package import Postgres
 
-/// Whether the target is ready to be opened: what neither rows nor definitions tell.
+/// Checks what rows and definitions cannot show: whether the target is ready to be opened.
 ///
 /// Pure.
 package struct Readiness {
-    /// What of one side has to be known.
+    /// What must be known about one side.
     package struct Side {
         let catalog: DatabaseCatalog
         let objects: [CatalogObject]
@@ -19,24 +19,24 @@ package struct Readiness {
         }
     }
 
-    /// What a setting must not be, unless the source has it so as well, and how bad it is.
+    /// Dangerous values of settings; they are reported unless the source has the same value.
     private static let dangers: [(name: String, value: String, severity: Finding.Severity, why: String)] = [
-        ("fsync", "off", .stops, "a crash of the machine destroys the database"),
-        ("full_page_writes", "off", .stops, "a crash of the machine may destroy pages"),
+        ("fsync", "off", .stops, "a crash of the machine can destroy the database"),
+        ("full_page_writes", "off", .stops, "a crash of the machine can destroy pages"),
         (
             "autovacuum", "off", .hurts,
-            "nobody removes dead rows, gathers statistics, or keeps ids from wrapping around"
+            "dead rows stay, statistics get old, and rows are frozen only when transaction ids are about to wrap around"
         ),
-        ("track_counts", "off", .hurts, "autovacuum does not know where it is needed"),
-        ("synchronous_commit", "off", .hurts, "a crash loses what was committed last"),
-        ("session_replication_role", "replica", .stops, "neither triggers nor foreign keys are checked"),
+        ("track_counts", "off", .hurts, "autovacuum does not know which tables need it"),
+        ("synchronous_commit", "off", .hurts, "a crash loses the last commits"),
+        ("session_replication_role", "replica", .stops, "triggers do not fire and foreign keys are not checked"),
         ("default_transaction_read_only", "on", .stops, "every write fails"),
-        ("zero_damaged_pages", "on", .stops, "damaged pages are emptied in silence"),
-        ("ignore_checksum_failure", "on", .stops, "damaged pages are read as if they were whole"),
-        ("ignore_system_indexes", "on", .hurts, "every look into the catalogs reads whole tables"),
+        ("zero_damaged_pages", "on", .stops, "damaged pages are silently emptied"),
+        ("ignore_checksum_failure", "on", .stops, "damaged pages are read as if they were intact"),
+        ("ignore_system_indexes", "on", .hurts, "every catalog lookup reads whole tables"),
     ]
 
-    /// The source may have it for this very night.
+    /// The setting that the source may have only because it is closed for the cutover.
     private static let fence = "default_transaction_read_only"
 
     private let source: Side
@@ -51,7 +51,7 @@ package struct Readiness {
         self.omissions = omissions
     }
 
-    /// What is in the way of opening.
+    /// Returns what must be fixed before the target is opened.
     package func result() -> VerificationResult {
         var result = VerificationResult(method: "catalog")
         judgeTables(&result)
@@ -68,7 +68,7 @@ package struct Readiness {
         let tables = target.catalog.tables.filter { !excluded.contains($0.qualifiedName) && !$0.isPartitioned }
         let ours = source.catalog.tables.count { !excluded.contains($0.qualifiedName) && !$0.isPartitioned }
         result.examined.append(.init(kind: "statistics", source: ours, target: tables.count))
-        // A source that has none is no reason to open without.
+        // Statistics are required even if the source has none.
         for table in target.facts.withoutStatistics where !excluded.contains(table) {
             result.findings.append(
                 Finding(
@@ -76,7 +76,7 @@ package struct Readiness {
                     table.description,
                     .missing,
                     .hurts,
-                    "the planner knows nothing of its rows: every query on it may be slow",
+                    "the planner knows nothing about its rows: every query on it may be slow",
                     repair: "ANALYZE \(table.quoted)"
                 )
             )
@@ -85,7 +85,7 @@ package struct Readiness {
             target.facts.notVacuumed,
             "not-vacuumed",
             .note,
-            "index-only scans read the table as well, until it is vacuumed",
+            "index-only scans also read the table until it is vacuumed",
             repair: "VACUUM (ANALYZE)",
             &result
         )
@@ -93,7 +93,7 @@ package struct Readiness {
             target.facts.nearWraparound,
             "near-wraparound",
             .hurts,
-            "its rows must be frozen soon: autovacuum will read all of it, at a moment of its own choosing",
+            "its rows must be frozen soon: autovacuum will read the whole table, and you do not choose when",
             repair: "VACUUM (FREEZE)",
             &result
         )
@@ -138,7 +138,7 @@ package struct Readiness {
         }
     }
 
-    /// Who could work with the source must be able to connect to the target.
+    /// Checks that every role that uses the source can connect to the target.
     private func judgeRoles(_ result: inout VerificationResult) {
         guard !omissions.contains(.owners) || !omissions.contains(.privileges) else { return }
         let there = Dictionary(target.facts.roles.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -149,7 +149,7 @@ package struct Readiness {
         for role in wanted {
             guard let ofTarget = there[role.name] else {
                 result.findings.append(
-                    Finding("role", role.name, .missing, .hurts, "it works with the source and is not on the target")
+                    Finding("role", role.name, .missing, .hurts, "it uses the source but does not exist on the target")
                 )
                 continue
             }
@@ -160,14 +160,14 @@ package struct Readiness {
                     role.name,
                     "cannot-connect",
                     .stops,
-                    "it works with the source and cannot log in to the target: NOLOGIN, expired, no connections allowed, or no CONNECT on the database",
+                    "it uses the source but cannot log in to the target: NOLOGIN, expired, no connections allowed, or no CONNECT on the database",
                     repair: "ALTER ROLE \(Identifier(role.name).quoted) LOGIN"
                 )
             )
         }
     }
 
-    /// Roles that may connect and own something, have rights on something, or are members of such roles.
+    /// Returns roles that may connect and that own something, have rights on something, or are members of such roles.
     private func usersOfSource() -> [ReadinessFacts.Role] {
         let byName = Dictionary(source.facts.roles.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var concerned: Set<ServerText> = []
@@ -189,11 +189,11 @@ package struct Readiness {
 
     // MARK: Whether it is closed
 
-    /// What a new session gets, whatever the sessions of this tool are pinned to.
+    /// Checks the settings of new sessions; this tool's own sessions override them.
     private func judgeClosing(_ result: inout VerificationResult) {
         let database = Identifier(target.catalog.identity.databaseName).quoted
         let closing = target.catalog.settings.closing.filter { setting in
-            // A timeout may be the target's own where its settings are left to it.
+            // With database settings left out, a timeout may be the target's own.
             setting.role == nil && (setting.isFence || !omissions.contains(.databaseSettings))
         }
         for setting in closing {
@@ -203,7 +203,7 @@ package struct Readiness {
                     setting.subject,
                     "closes",
                     .stops,
-                    "new sessions get it: the application can write nothing, or do nothing that takes a second",
+                    "it applies to new sessions: the application cannot write, or cannot run what takes a second",
                     target: setting.value,
                     repair: "ALTER DATABASE \(database) RESET \(Identifier(setting.name).quoted)"
                 )
@@ -216,7 +216,7 @@ package struct Readiness {
                     "connection limit",
                     "closes",
                     .stops,
-                    "nobody but a superuser may connect",
+                    "only superusers may connect",
                     target: "0",
                     repair: "ALTER DATABASE \(database) CONNECTION LIMIT -1"
                 )
@@ -230,13 +230,13 @@ package struct Readiness {
                     "CONNECT",
                     "closes",
                     .stops,
-                    "no role that may log in and write to tables may connect: "
+                    "none of the roles that may log in and write to tables may connect: "
                         + writers.prefix(5).map(\.name.visible).joined(separator: ", "),
                     repair: "GRANT CONNECT ON DATABASE \(database) TO \(Identifier(writers[0].name).quoted)"
                 )
             )
         }
-        // What closes a role of the source in its own database alone is the night's fence as well.
+        // A read-only setting of a source role in that database alone is also part of the fence for the cutover.
         let fenced = Set(source.catalog.settings.closing.compactMap(\.role))
         let closed = Set(source.facts.closedRoles ?? []).subtracting(fenced)
         for role in target.facts.closedRoles ?? [] where !closed.contains(role) {
@@ -246,7 +246,7 @@ package struct Readiness {
                     role,
                     "read-only",
                     .stops,
-                    "it may write to tables, and its new sessions are read-only (default_transaction_read_only)",
+                    "it may write to tables, but its new sessions are read-only (default_transaction_read_only)",
                     repair: "ALTER ROLE \(Identifier(role).quoted) RESET default_transaction_read_only"
                 )
             )
@@ -255,7 +255,7 @@ package struct Readiness {
 
     // MARK: Indexes
 
-    /// The one line that would have spared a company seven hours.
+    /// Lists the source's most used indexes and whether the target has them.
     private func judgeIndexes(_ result: inout VerificationResult) {
         let there = Set(target.catalog.indexes.filter(\.isUsable).map(\.qualifiedName))
         result.mostUsedIndexes = source.facts.mostUsedIndexes.map { index in

@@ -5,21 +5,21 @@ import Synchronization
 
 /// The larger part of the work, done while the server still validates constraints and samples tables for statistics.
 ///
-/// The ranges of a table are looked at once its rows are in, each in a snapshot of its own. In the end the table is
-/// read without any index, as it is anyway: as many rows as the ranges held, and none written since, are the rows that
-/// were compared.
+/// The ranges of a table are compared once its rows are loaded, each in its own snapshot. At the end the table is read
+/// without any index, which is needed anyway. If it has as many rows as the ranges held, and none written since, these
+/// are the rows that were compared.
 extension RecordedComparison {
-    /// A range that was compared, and what its table was then.
+    /// A range that was compared, and the state of its table at that time.
     struct EarlyLook: Sendable {
         let item: Item
         let table: TableState
     }
 
-    /// Compares the ranges of tables that are cut into several: reading the others in the end is all the work there is.
+    /// Compares the ranges of tables that have several; for other tables the read at the end is all the work.
     ///
     /// - Parameters:
     ///   - target: A connection without a transaction.
-    ///   - identity: Which database that is.
+    ///   - identity: The identity of the target.
     /// - Throws: ``PostgresError``.
     package func compareAhead(on target: Connection, _ identity: MarkIdentity) throws {
         while !isStopped(), let item = takeOfCutTable() {
@@ -28,19 +28,19 @@ extension RecordedComparison {
                     try target.transaction(.snapshot) { try look(item, target, identity) }
                 }
             } catch is TransactionFailed {
-                // The next range has one of its own.
+                // The next range has its own transaction.
             }
         }
     }
 
     private func look(_ item: Item, _ target: Connection, _ identity: MarkIdentity) throws {
-        // The state first: what is written afterwards counts as written since.
+        // The state is read first, so that a row written afterwards counts as written since.
         let table = try TableState(of: item.range.table, on: target, identity)
         try compare(item, on: target)
         state.withLock { $0.early[item.range.table, default: []].append(EarlyLook(item: item, table: table)) }
     }
 
-    /// The largest range left, none of it if its table has no other.
+    /// Takes the largest remaining range of a table that has several.
     private func takeOfCutTable() -> Item? {
         state.withLock { state in
             guard let index = state.open.lastIndex(where: { cutTables.contains($0.range.table) }) else { return nil }
@@ -48,16 +48,16 @@ extension RecordedComparison {
         }
     }
 
-    /// Looks whether what was compared ahead stands; tables of which it does not are due for ``compare(on:)`` again.
+    /// Checks whether the results of ``compareAhead(on:_:)`` remain valid; if not, ``compare(on:)`` must run again.
     ///
     /// - Parameters:
-    ///   - target: A connection in the snapshot the target is judged by.
-    ///   - identity: Which database that is.
+    ///   - target: A connection in the snapshot in which the target is verified.
+    ///   - identity: The identity of the target.
     /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func settle(on target: Connection, _ identity: MarkIdentity) throws {
         try target.doWithoutIndexes()
         while !isStopped(), let (part, looks) = takeOfEarlyCounts(), let first = looks.first {
-            // Of all that was seen ahead the oldest mark: what came after any look came after it.
+            // The oldest mark of all looks: whatever was written after any look was written after this mark.
             let mark = looks.map(\.table.mark).min { $0.snapshot.xmin < $1.snapshot.xmin } ?? first.table.mark
             try examining(part.table) {
                 let row = try during("counting \(part.table)") {

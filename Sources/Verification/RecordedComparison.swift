@@ -4,12 +4,12 @@ import Planning
 package import Postgres
 import Synchronization
 
-/// Compares the target's rows with the fingerprints an archive has recorded: the source may be gone.
+/// Compares the target's rows with the fingerprints recorded in an archive; the source is not needed.
 package final class RecordedComparison: Sendable {
     struct Item: Sendable {
         let range: ComparedRange
         let chunk: ArchivedChunk
-        /// In the order of the files of rows.
+        /// In the order of the files with rows.
         let columns: [ServerText]
     }
 
@@ -23,7 +23,7 @@ package final class RecordedComparison: Sendable {
     struct State {
         var open: [Item]
         var counts: CountQueue<QualifiedName>
-        /// What was compared before the target was finished; nobody has looked yet whether it stands.
+        /// Ranges compared before the target was finished; not yet checked whether the results remain valid.
         var early: [QualifiedName: [EarlyLook]] = [:]
         var earlyCounts: CountQueue<QualifiedName>?
         var tallies: [QualifiedName: Tally] = [:]
@@ -31,26 +31,27 @@ package final class RecordedComparison: Sendable {
         var unexamined = UnexaminedTables()
     }
 
-    /// The server refused a part of one table's proof, which is taken down: the rest is to be done in another
-    /// transaction.
+    /// The server refused a step of one table's proof.
+    ///
+    /// The refusal is recorded; the remaining work needs a new transaction.
     package struct TransactionFailed: Error {}
 
     private let hash: RowHash
-    /// A range of each.
+    /// One range of each table.
     let tables: [QualifiedName: ComparedRange]
-    /// Those with more than one range.
+    /// The tables with more than one range.
     let cutTables: Set<QualifiedName>
-    /// How many ranges have fingerprints this server cannot make.
+    /// The number of ranges whose fingerprints this server cannot compute.
     private let impossible: Int
     let state: Mutex<State>
     let isStopped: @Sendable () -> Bool
 
     /// - Parameters:
-    ///   - manifest: What the generation holds.
-    ///   - source: What the source contained then.
-    ///   - target: What the target contains.
-    ///   - answers: What the target's server makes of certain values.
-    ///   - isStopped: Ends the work between two ranges.
+    ///   - manifest: The manifest of the generation.
+    ///   - source: The source's catalog at that time.
+    ///   - target: The target's catalog.
+    ///   - answers: The hashes that the target's server computes for test values.
+    ///   - isStopped: Asked between two ranges; true ends the work.
     package init(
         _ manifest: Manifest,
         source: DatabaseCatalog,
@@ -63,7 +64,7 @@ package final class RecordedComparison: Sendable {
         let ours = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         let theirs = Dictionary(target.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
         let items = manifest.tables.flatMap { table -> [Item] in
-            // What is missing or otherwise the comparison of the definitions finds.
+            // The comparison of definitions finds what is missing or differs.
             guard let here = ours[table.qualifiedName], let there = theirs[table.qualifiedName],
                 Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
             else { return [] }
@@ -96,12 +97,12 @@ package final class RecordedComparison: Sendable {
         cutTables = Set(cut.map(\.table))
         let possible = items.filter { $0.chunk.fingerprintOf == .line || Self.canBeMade(manifest.hash, by: answers) }
         impossible = items.count - possible.count
-        // What only some ranges hold says nothing about the whole.
+        // If some ranges cannot be compared, the sum of the others cannot be checked against the whole table.
         let counts = CountQueue(impossible == 0 ? cut.map { ($0.table, $0.blocks.target) } : [])
         state = Mutex(State(open: possible.sorted { $0.range.bytes < $1.range.bytes }, counts: counts))
     }
 
-    /// Whether a server makes the fingerprints of values that the manifest has.
+    /// Whether the target's server computes the same hashes as the manifest's source.
     private static func canBeMade(_ hash: Manifest.Hash, by answers: RowHash.Answers) -> Bool {
         switch hash.method {
         case .md5OfUTF8: true
@@ -120,14 +121,14 @@ package final class RecordedComparison: Sendable {
         return Fingerprint(rows: sum.rows, sum: sum.fingerprint)
     }
 
-    /// Whether ranges of rows are still to be compared or tables to be counted.
+    /// Whether all ranges are compared and all tables counted.
     package var isDone: Bool {
         state.withLock { $0.open.isEmpty && $0.early.isEmpty && $0.counts.tables.isEmpty }
     }
 
     /// Compares ranges until none is left.
     ///
-    /// - Parameter target: A connection in the snapshot the target is judged by.
+    /// - Parameter target: A connection in the snapshot in which the target is verified.
     /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func compare(on target: Connection) throws {
         while !isStopped(), let item = state.withLock({ $0.open.popLast() }) {
@@ -135,7 +136,7 @@ package final class RecordedComparison: Sendable {
         }
     }
 
-    /// Does a part of a table's proof; what the server refuses counts against this table alone.
+    /// Runs a step of a table's proof; if the server refuses it, only this table is left unproven.
     func examining(_ table: QualifiedName, _ body: () throws -> Void) throws {
         do {
             try body()
@@ -178,9 +179,9 @@ package final class RecordedComparison: Sendable {
         }
     }
 
-    /// Counts tables without any index; due when all ranges are compared.
+    /// Counts tables without any index, after all ranges are compared.
     ///
-    /// - Parameter target: As before.
+    /// - Parameter target: A connection in the snapshot in which the target is verified.
     /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func count(on target: Connection) throws {
         try target.doWithoutIndexes()
@@ -201,14 +202,14 @@ package final class RecordedComparison: Sendable {
         }
     }
 
-    /// What came of it.
+    /// Returns the result.
     package func result() -> VerificationResult {
         var result = VerificationResult(
             method: "xxh64 of rows' lines, or \(hash.rawValue), as the archive recorded them"
         )
         if impossible > 0 {
             result.notProven.append(
-                "\(impossible) ranges of rows: the target's server hashes otherwise than the source's, their fingerprints say nothing"
+                "\(impossible) ranges of rows: the target's server hashes differently than the source's, so their fingerprints cannot be compared"
             )
         }
         state.withLock { state in

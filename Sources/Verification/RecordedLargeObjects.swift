@@ -3,9 +3,9 @@ import Catalog
 package import Planning
 package import Postgres
 
-/// Compares the target's large objects with what an archive has recorded of the source's.
+/// Compares the target's large objects with what an archive recorded of the source's.
 package struct RecordedLargeObjects {
-    /// As the manifest's hashes are made (docs/ARCHIVE_FORMAT.md).
+    /// The page size of the manifest's hashes (docs/ARCHIVE_FORMAT.md).
     private static let pageSize = 1 << 20
     /// `INV_READ` (PostgreSQL manual, Large Objects, Client Interfaces).
     private static let toRead = 262_144
@@ -24,9 +24,9 @@ package struct RecordedLargeObjects {
         self.omissions = omissions
     }
 
-    /// Compares them.
+    /// Compares the large objects.
     ///
-    /// - Parameter target: A connection in the snapshot the target is judged by.
+    /// - Parameter target: A connection in the snapshot in which the target is verified.
     /// - Returns: What differs.
     /// - Throws: ``PostgresError``.
     package func compare(on target: Connection) throws -> VerificationResult {
@@ -63,10 +63,10 @@ package struct RecordedLargeObjects {
             add("content", .stops, "its content differs")
         }
         if !omissions.contains(.owners), there.owner != entry.object.owner {
-            add("owner", .hurts, "it belongs to somebody else")
+            add("owner", .hurts, "it belongs to another role")
         }
         if !omissions.contains(.privileges), !entry.object.givesSameRights(as: there) {
-            add("privileges", .hurts, "others may use it")
+            add("privileges", .hurts, "its privileges differ")
         }
         if there.comment != entry.object.comment { add("comment", .note, "its comment differs") }
     }

@@ -1,8 +1,8 @@
 import Postgres
 
-/// What hangs on a table.
+/// Objects that belong to a table.
 extension Reparsing {
-    /// What hangs on a table is made on an empty copy of it that has its name.
+    /// Creates an object on an empty copy of its table with the same name, and returns it as the server prints it.
     func print(
         _ text: ServerText,
         _ trusted: SQL,
@@ -70,7 +70,7 @@ extension Reparsing {
         )
     }
 
-    /// A statistics object of the same contents, in the schema for what is temporary.
+    /// Returns the statement that creates the statistics object in the temporary schema.
     private static func renamed(_ text: ServerText) -> SQL? {
         let beginning: ServerText = "CREATE STATISTICS "
         guard text.begins(with: beginning) else { return nil }
@@ -79,14 +79,14 @@ extension Reparsing {
         return SQL(trusted: beginning + "pg_temp.tidemark_reparsed" + named.dropFirst(end.lowerBound))
     }
 
-    /// The statement, made for the copy.
+    /// Returns the statement with the copy in place of the table.
     private func moved(_ text: ServerText, _ word: ServerText, _ table: QualifiedName) -> SQL? {
-        // As the server quotes it, which is only where it must.
+        // The server may print a name quoted or not.
         let names = [Identifier(table.schema), Identifier(table.name)].map { [ServerText($0.quoted), $0.name] }
         for schema in names[0] {
             for name in names[1] {
                 let place = word + schema + "." + name + " "
-                // The trigger's own name may hold the same words: in quotes they say nothing.
+                // The trigger's own name may contain the same words; quoted text is skipped.
                 guard let found = SQLStatements.firstUnquotedRange(of: place, in: text) else { continue }
                 let copy = word + ServerText("pg_temp.\(Identifier(table.name).quoted) ")
                 return SQL(trusted: text[0..<found.lowerBound] + copy + text.dropFirst(found.upperBound))

@@ -1,10 +1,10 @@
 package import Postgres
 
-/// Finds out whether two texts mean the same to a server: it parses both and prints them again.
+/// Finds out whether two texts mean the same to a server, which parses both and prints them again.
 ///
-/// Major versions print the same view in different words, and what one has printed it may print otherwise when it reads it
-/// again (`IN ('a', 'b')` over varchar, whose array is cast first as a whole and then label by label). The server that
-/// the target runs has the last word on what was meant.
+/// Major versions print the same view differently, and a server may print its own text differently after parsing it
+/// again (`IN ('a', 'b')` over varchar, whose array is cast first as a whole and then label by label). The target's
+/// server decides whether two texts are the same.
 /// Each text is parsed in a transaction that is rolled back, on temporary objects: nothing is left, and no table is
 /// locked.
 package struct Reparsing {
@@ -15,10 +15,10 @@ package struct Reparsing {
         self.connection = connection
     }
 
-    /// Which of the doubts are none.
+    /// Returns the doubts whose two texts mean the same.
     ///
-    /// - Parameter doubts: What differs in words.
-    /// - Returns: Those whose both texts the server prints alike.
+    /// - Parameter doubts: Attributes whose texts differ.
+    /// - Returns: Those whose two texts the server prints alike.
     /// - Throws: ``PostgresError`` if the connection is lost; a text the server cannot parse is a difference, not an
     ///   error.
     package func agreeing(_ doubts: [ObjectComparison.Doubt]) throws -> Set<ObjectComparison.Doubt> {
@@ -55,7 +55,7 @@ package struct Reparsing {
         case ("domain", _): return try printChecks(text, doubt)
         case ("function", "arguments"), ("procedure", "arguments"): return try printArguments(trusted, doubt)
         case ("function", _), ("procedure", _):
-            // Those with a body that is no text: it is replaced by itself, in a transaction nobody sees.
+            // A function with an SQL-standard body is replaced by itself, in a transaction that is rolled back.
             guard text.begins(with: "CREATE OR REPLACE ") else { return nil }
             try connection.execute(trusted)
             return try value(
@@ -68,7 +68,7 @@ package struct Reparsing {
         }
     }
 
-    /// A domain's checks, told as `name CHECK (…); name CHECK (…)`, are made on a domain over the same type.
+    /// Creates a domain's checks, given as `name CHECK (…); name CHECK (…)`, on a temporary domain over the same type.
     private func printChecks(_ text: ServerText, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
         guard let type = doubt.context?.typeQuotedForAllServers else { return nil }
         var statements = SQLStatements(Array(text.utf8))
@@ -88,7 +88,7 @@ package struct Reparsing {
         )
     }
 
-    /// A function's arguments with their defaults are given to a function without a body, which nobody checks.
+    /// Creates a temporary function with an empty body that has these arguments and defaults.
     private func printArguments(_ arguments: SQL, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
         let kind: SQL = doubt.kind == "procedure" ? "PROCEDURE" : "FUNCTION"
         let result = doubt.context.map { " RETURNS \(SQL(trusted: $0.quotedForAllServers))" as SQL } ?? ""

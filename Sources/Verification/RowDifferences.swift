@@ -2,7 +2,7 @@ import Catalog
 import Planning
 import Postgres
 
-/// Finds the rows by which a range differs: both sides' keys and hashes, merged.
+/// Finds the differing rows of a range by merging both sides' keys and hashes.
 struct RowDifferences {
     let range: ComparedRange
     let key: Key
@@ -11,12 +11,14 @@ struct RowDifferences {
     let showsValues: Bool
 
     private struct Entry {
-        /// The key's text, in hexadecimal: sorts like its bytes.
+        /// The key's text in hexadecimal, which sorts like its bytes.
         let key: String
         let hash: String
     }
 
-    /// - Returns: A finding for each of the first rows, and how many more differ.
+    /// Compares the rows of the range.
+    ///
+    /// - Returns: A finding for each of the first differing rows, and how many more differ.
     func findings(_ pair: VerificationPair) throws -> (named: [Finding], rest: Int) {
         var differing: [String] = []
         var findings: [Finding] = []
@@ -52,7 +54,7 @@ struct RowDifferences {
         return (findings + (try changed(differing, pair)), rest)
     }
 
-    /// Which columns of the rows differ.
+    /// Finds the columns in which rows differ.
     private func changed(_ keys: [String], _ pair: VerificationPair) throws -> [Finding] {
         guard !keys.isEmpty else { return [] }
         let ours = try RowValues(range: range, key: key, showsValues: showsValues).read(keys, .source, pair.source)
@@ -64,7 +66,7 @@ struct RowDifferences {
             let columns = range.columns.map(\.name).indices.filter { here.digests[$0] != there.digests[$0] }
             guard !columns.isEmpty else { return finding(hexKey, "differ", "the row differs") }
             let names = columns.map { range.columns[$0].identifier.description }.joined(separator: ", ")
-            // That nothing may be shown is no news; that there is nothing may be.
+            // Without `showsValues`, a value is still shown if one side is NULL.
             let tells = showsValues || columns.contains { here.shown[$0] == nil || there.shown[$0] == nil }
             func told(_ row: RowValues.Told) -> String? {
                 guard tells else { return nil }
@@ -105,7 +107,7 @@ struct RowDifferences {
             )
         }
         guard length != nil else { return nil }
-        guard let entry else { throw PostgresError(.unexpectedAnswer, "a line of keys and hashes is not understood") }
+        guard let entry else { throw PostgresError(.unexpectedAnswer, "cannot parse a line of keys and hashes") }
         return entry
     }
 

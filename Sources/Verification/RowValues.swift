@@ -2,9 +2,9 @@ import Catalog
 import Planning
 import Postgres
 
-/// Reads certain rows column by column, to find out in which of them two sides differ.
+/// Reads given rows column by column, to find out in which columns two sides differ.
 struct RowValues {
-    /// So many characters of a value are shown.
+    /// The maximum number of characters shown of a value.
     private static let shownCharacters = 200
 
     let range: ComparedRange
@@ -14,28 +14,30 @@ struct RowValues {
     /// One row, its columns in the order of ``ComparedRange/columns``.
     struct Told: Decodable {
         let key: String
-        /// md5 of each value's text; nil: NULL.
+        /// The md5 of each value's text; nil: NULL.
         let digests: [String?]
-        /// Each value as it may be shown; nil: NULL.
+        /// Each value as far as it may be shown; nil: NULL.
         let shown: [ServerText?]
     }
 
+    /// Reads the rows with the given keys.
+    ///
     /// - Parameters:
-    ///   - keys: The rows, by their keys' text in hexadecimal.
-    ///   - side: The side to be read.
-    ///   - connection: A connection to it.
-    /// - Returns: The rows that are there, by their keys.
+    ///   - keys: The keys of the rows, as text in hexadecimal.
+    ///   - side: The side to read.
+    ///   - connection: A connection to that side.
+    /// - Returns: The rows that exist, by key.
     /// - Throws: ``PostgresError``.
     func read(_ keys: [String], _ side: Endpoint.Side, _ connection: Connection) throws -> [String: Told] {
         let wanted = keys.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
-        // Arrays, since a table may have more columns than a query may return.
+        // Arrays, because two values per column may be more than a query can return.
         let digests = range.columns.map { column -> SQL in
             column.isBytes
                 ? "pg_catalog.md5(\(column.identifier))" : "pg_catalog.md5(\(SQL.printed("\(column.identifier)")))"
         }
         let values = range.columns.map { column -> SQL in
             guard showsValues else { return "CASE WHEN \(column.identifier) IS NOT NULL THEN '...' END" }
-            // No more of a long value than is shown: it may be a gigabyte.
+            // Only the part that is shown: a value may have a gigabyte.
             let text: SQL =
                 column.isBytes
                 ? """

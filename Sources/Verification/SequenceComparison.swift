@@ -1,11 +1,11 @@
 package import Catalog
 package import Postgres
 
-/// Compares where sequences stand: whether the target's next value is at or beyond the source's.
+/// Compares the positions of sequences: the target's next value must be at or beyond the source's.
 ///
 /// Pure.
 ///
-/// Equality is not asked for: a standby and a crashed server show positions up to 32 values ahead.
+/// Equality is not required: a standby and a crashed server show positions up to 32 values ahead.
 package struct SequenceComparison {
     /// One side's sequences with their positions.
     package struct Side {
@@ -45,7 +45,7 @@ package struct SequenceComparison {
             name.description,
             "behind",
             .stops,
-            "it stands behind the source's: the next INSERT may meet a key that is taken",
+            "it is behind the source's: the next INSERT may fail because its key already exists",
             source: "next \(sourceNext)",
             target: "next \(targetNext)",
             repair:

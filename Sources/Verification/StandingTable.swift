@@ -3,34 +3,33 @@ import Ledger
 import Planning
 import Postgres
 
-/// A table most of whose ranges were proven ahead, all in one pass: they are looked at together, by reading it from end
-/// to end.
+/// A table most of whose ranges were proven ahead in one pass; they are checked together by reading it in full.
 ///
-/// The rule is that of one range: rows not written since the oldest of the marks are a subset of those that were
-/// proven; as many as these means all of them. No index has a part in it, so this is the count that finds what a
-/// damaged one hides, too.
+/// The rule is the same as for one range: rows not written since the oldest mark are a subset of the proven ones, so if
+/// their number is unchanged, they are all there. No index is used, so the same read also finds rows that a damaged
+/// index hides.
 struct StandingTable: Sendable {
-    /// More conditions for each row would cost what is saved.
+    /// With more conditions per row, the check would cost more than it saves.
     private static let mostExceptions = 4
 
     let range: ComparedRange
-    /// The ranges that are to stand, with the proof of each.
+    /// The ranges whose proofs are checked, with their proofs.
     let proofs: [KeyRange: ChunkProof]
-    /// All others.
+    /// All other ranges.
     private let exceptions: [KeyRange]
-    /// Those of the ranges that are to stand from which rows have gone.
+    /// The ranges among `proofs` from which rows were removed.
     private let reduced: [KeyRange]
     /// The oldest mark on either side.
     private let marks: (source: Mark, target: Mark)
 
-    /// nil where the ranges have to be looked at one by one.
+    /// Returns nil if the ranges have to be checked one by one.
     ///
     /// - Parameter ranges: All ranges of one table, in the order of the key.
     init?(_ ranges: [ComparedRange]) {
         guard ranges.count > 1, let first = ranges.first else { return nil }
         let passes = Dictionary(grouping: ranges.compactMap { $0.proof?.pass }, by: { $0 }).mapValues(\.count)
         guard let pass = passes.max(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key else { return nil }
-        // Rows came to the open end while the others were proven: they would count as written since.
+        // Rows were added to the open range while the others were proven; they would count as written since.
         let standing = ranges.filter { $0.proof?.pass == pass && $0.range.upper != nil }
         let proofs = Dictionary(
             standing.compactMap { range in range.proof.map { (range.range, $0) } },
@@ -47,11 +46,11 @@ struct StandingTable: Sendable {
         guard exceptions.count <= Self.mostExceptions else { return nil }
         let reduced = Self.runs(ranges.map(\.range).filter { proofs[$0]?.isReduced == true })
         guard reduced.isEmpty || first.identity != nil else { return nil }
-        // Hashing the keys of all rows costs less than asking of each whether it must be.
+        // Hashing the keys of all rows costs less than checking many conditions for each row.
         self.reduced = reduced.count <= Self.mostExceptions ? reduced : [.everything]
     }
 
-    /// Neighbours put together.
+    /// Joins adjacent ranges.
     private static func runs(_ ranges: [KeyRange]) -> [KeyRange] {
         ranges.reduce(into: []) { runs, range in
             guard let last = runs.last, last.upper == range.lower else { return runs.append(range) }
@@ -59,14 +58,14 @@ struct StandingTable: Sendable {
         }
     }
 
-    /// How many rows were proven where none has gone.
+    /// The number of proven rows in ranges from which no row was removed.
     var rows: Int {
         guard reduced != [.everything] else { return 0 }
         return proofs.values.reduce(0) { $0 + ($1.isReduced == true ? 0 : $1.rows) }
     }
 
-    /// Counts a part of the table: all rows, those in the ranges that are to stand, of these the ones written since,
-    /// and the others where rows have gone.
+    /// Counts a part of the table: all rows, those in proven ranges, of these the ones written since, and of the rest
+    /// those in ranges from which rows were removed.
     func look(at part: BlockRange, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         let isExcepted = condition(exceptions)
         return range.rowsWritten(

@@ -1,15 +1,15 @@
-/// What reading a table, or a part of one, has counted.
+/// The counts from reading a table or a part of it.
 package struct TableCount: Sendable, Equatable {
     package var rows = 0
-    /// Those of them that lie in ranges that were proven ahead, where that was asked.
+    /// Rows in ranges that were proven ahead, if that was queried.
     package var proven = 0
-    /// Those of these that were written since a mark.
+    /// Rows among `proven` that were written since a mark.
     package var written = 0
-    /// The sum of the hashes of these; where nothing was proven, of all rows.
+    /// The sum of the hashes of `written`; of all rows, if nothing was proven.
     package var sum: Int128 = 0
-    /// Rows not written since, in ranges from which rows have gone.
+    /// Rows not written since, in ranges from which rows were removed.
     package var reduced = 0
-    /// The sum of the hashes of their keys.
+    /// The sum of the key hashes of `reduced`.
     package var keys: Int128 = 0
 
     package init(rows: Int = 0, proven: Int = 0, written: Int = 0, sum: Int128 = 0, reduced: Int = 0, keys: Int128 = 0)

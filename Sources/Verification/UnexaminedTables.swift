@@ -1,7 +1,9 @@
 import Catalog
 import Postgres
 
-/// Tables whose rows a server refused to read, hash or count, and why: one of them must not end the proof of all others.
+/// Tables whose rows a server refused to read, hash or count, and why.
+///
+/// One such table must not end the proof of all others.
 struct UnexaminedTables: Sendable {
     private var reasons: [QualifiedName: String] = [:]
 
@@ -12,16 +14,16 @@ struct UnexaminedTables: Sendable {
 
     func contains(_ table: QualifiedName) -> Bool { reasons[table] != nil }
 
-    /// For the report, by name.
+    /// The reasons as reports show them, sorted by table.
     var told: [String] {
         reasons.sorted { $0.key < $1.key }.map { "the rows of \($0.key) could not be examined: \($0.value)" }
     }
 }
 
 extension PostgresError {
-    /// Whether a server refused a statement and can be asked other things.
+    /// Whether a server refused a statement and the connection still works.
     ///
-    /// A function failed, a right is missing, a page is damaged; not a lost connection, a stop, or an answer the tool does
-    /// not understand.
+    /// A refusal is a function that failed, a missing right or a damaged page. A lost connection, a stop or an answer
+    /// the tool does not understand is not.
     package var isRefusal: Bool { (code == .statementFailed || code == .copyFailed) && sqlState != nil }
 }

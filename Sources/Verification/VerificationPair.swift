@@ -2,10 +2,10 @@ package import Ledger
 import Planning
 package import Postgres
 
-/// A verifier's two connections, each reading the snapshot its side is judged by.
+/// A verifier's two connections, each reading the snapshot in which its side is verified.
 package final class VerificationPair {
-    /// After so many tables a transaction is ended: it keeps a lock on each of them, with all its indexes, and the
-    /// server has room for 64 in a transaction (PostgreSQL manual, max_locks_per_transaction).
+    /// The number of tables after which a transaction is ended: it keeps a lock on each of them with all its indexes,
+    /// and the server has room for 64 per transaction (PostgreSQL manual, max_locks_per_transaction).
     private static let tablesOfTransaction = 8
 
     package let source: Connection
@@ -18,10 +18,10 @@ package final class VerificationPair {
     /// Opens both connections and imports the snapshots.
     ///
     /// - Parameters:
-    ///   - source: The source, a snapshot exported there, and which database it is.
-    ///   - target: The target, a snapshot exported there, and which database it is.
-    ///   - purpose: What `pg_stat_activity` shows.
-    ///   - interrupter: Cancels both.
+    ///   - source: The source, a snapshot exported there, and the source's identity.
+    ///   - target: The target, a snapshot exported there, and the target's identity.
+    ///   - purpose: The text that `pg_stat_activity` shows.
+    ///   - interrupter: Cancels both connections.
     /// - Throws: ``PostgresError``.
     package init(
         source: (endpoint: Endpoint, snapshot: SharedSnapshot, identity: MarkIdentity),
@@ -39,7 +39,7 @@ package final class VerificationPair {
 
     func connection(_ side: Endpoint.Side) -> Connection { side == .source ? source : target }
 
-    /// What a table is on both sides.
+    /// Returns the state of a table on both sides.
     func states(of table: QualifiedName) throws -> (source: TableState, target: TableState) {
         if let known = states[table] { return known }
         let found = (
@@ -50,10 +50,9 @@ package final class VerificationPair {
         return found
     }
 
-    /// Says that another table, or another part of one, is looked at from now on: the same snapshots, perhaps in new
-    /// transactions.
+    /// Turns to other tables or another part of one, with the same snapshots but perhaps in new transactions.
     ///
-    /// - Parameter count: How many tables; more than a transaction should have get one of their own.
+    /// - Parameter count: The number of tables; if it is too many for the open transactions, new ones begin.
     /// - Returns: Whether the transactions are new.
     /// - Throws: ``PostgresError``.
     @discardableResult

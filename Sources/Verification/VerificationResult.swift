@@ -1,12 +1,12 @@
 /// What a verification examined and found.
 public struct VerificationResult: Sendable, Codable {
-    /// One class of objects and how many of them were looked at.
+    /// One class of objects and how many of them were examined.
     public struct Examined: Sendable, Codable, Hashable {
         /// The class.
         public let kind: String
-        /// How many on the source.
+        /// The number on the source.
         public let source: Int
-        /// How many on the target.
+        /// The number on the target.
         public let target: Int
 
         package var isEmpty: Bool { source == 0 && target == 0 }
@@ -16,11 +16,11 @@ public struct VerificationResult: Sendable, Codable {
     public struct ComparedTable: Sendable, Codable, Hashable {
         /// The table's full name.
         public let name: String
-        /// Ranges of its key that were compared.
+        /// The number of its ranges that were compared.
         public let ranges: Int
-        /// Ranges that differ.
+        /// The number of ranges that differ.
         public let differingRanges: Int
-        /// Ranges that were proven before, and of which only rows that came since had to be compared.
+        /// The number of ranges that were proven before, where only rows written since had to be compared.
         public let standingRanges: Int
         /// Bytes on the source, without indexes.
         public let sourceBytes: Int
@@ -32,13 +32,13 @@ public struct VerificationResult: Sendable, Codable {
         public let targetRows: Int
     }
 
-    /// An index the source uses much.
+    /// An index that the source uses often.
     public struct UsedIndex: Sendable, Codable, Hashable {
         /// Its full name.
         public let name: String
         /// Its table.
         public let table: String
-        /// How often it was used since the source's statistics began.
+        /// The number of scans since the source's statistics began.
         public let scans: Int
         /// Whether the target has a usable index of that name.
         public let isOnTarget: Bool
@@ -50,7 +50,7 @@ public struct VerificationResult: Sendable, Codable {
     public var tables: [ComparedTable] = []
     /// The indexes the source uses most, ten at most.
     public var mostUsedIndexes: [UsedIndex] = []
-    /// What is not as it should be, worst first.
+    /// The problems found, most serious first.
     public var findings: [Finding] = []
     /// What could not be examined, and why.
     public var notProven: [String] = []
@@ -61,13 +61,13 @@ public struct VerificationResult: Sendable, Codable {
         self.method = method
     }
 
-    /// The judgement over all of it.
+    /// The overall result.
     public var verdict: Verdict {
         if findings.contains(where: { $0.severity > .note }) { return .differs }
         return notProven.isEmpty ? .proven : .notProven
     }
 
-    /// Both results together.
+    /// Returns both results as one.
     package func merged(with other: Self) -> Self {
         var merged = self
         merged.examined += other.examined

@@ -1,11 +1,11 @@
 package import Catalog
 package import Postgres
 
-/// The source's indexes and constraints in the words of the target, where those mean the same.
+/// Replaces texts of the source's indexes and constraints by the target's texts that mean the same.
 ///
-/// Servers print what they have parsed, each major version in words of its own; and a partial index over `IN ('a', 'b')` is
-/// printed otherwise after it was restored once. Who compares definitions word by word would find all of them different and
-/// build them again, night after night.
+/// Servers print what they have parsed, and each major version prints it differently. A partial index over
+/// `IN ('a', 'b')` is printed differently once it was restored. A comparison of texts alone would find such objects
+/// different and rebuild them every time.
 package struct Wording {
     private let reparsing: Reparsing
 
@@ -26,12 +26,12 @@ package struct Wording {
         }
     }
 
-    /// Retells.
+    /// Returns the source's catalog with the target's texts where these mean the same.
     ///
     /// - Parameters:
-    ///   - source: What the source contains.
-    ///   - target: What the target contains.
-    /// - Returns: The source's catalog; what differs from the target's in more than words is as it was.
+    ///   - source: The source's catalog.
+    ///   - target: The target's catalog.
+    /// - Returns: The source's catalog; objects that differ in more than the text are unchanged.
     /// - Throws: ``PostgresError`` if the connection is lost.
     package func source(_ source: DatabaseCatalog, inWordsOf target: DatabaseCatalog) throws -> DatabaseCatalog {
         let indexes = Dictionary(target.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
@@ -61,7 +61,7 @@ package struct Wording {
     }
 
     private func told(_ constraint: Constraint, as other: Constraint) throws -> Constraint {
-        // A foreign key has no expression in it.
+        // A foreign key contains no expression.
         guard constraint.kind == "c", constraint.demand != other.demand,
             try meansTheSame(
                 "constraint",
