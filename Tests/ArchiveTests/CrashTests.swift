@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-@Suite struct `An archive and a killed client` {
+@Suite struct `An archive and its client` {
     private static let schema = """
         CREATE TABLE t (id bigint PRIMARY KEY, u int UNIQUE, v text);
         INSERT INTO t SELECT n, n, repeat(md5(n::text), 8) FROM generate_series(1, 30000) n; CREATE INDEX ON t (v);
@@ -14,7 +14,7 @@ import Tidemark
 
     private static let options = ["--chunk-size", "256kB", "--whole-below", "8kB", "--quiet"]
 
-    @Test func `go on from each other: nothing is lost, nothing is half`() async throws {
+    @Test func `resume after a kill without losing rows or keeping partial files`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 let command = Command(
@@ -27,7 +27,7 @@ import Tidemark
                         let delay = attempt == times ? nil : Duration.milliseconds(350 + 120 * attempt)
                         let outcome = try await command.run(arguments, killAfter: delay)
                         isDone = outcome.code == 0
-                        // Killed, or done; never an error.
+                        // It was killed or it finished; it must not fail.
                         if outcome.code == nil { kills += 1 } else { #expect(isDone, "\(outcome.errors)") }
                     }
                 }
@@ -36,7 +36,7 @@ import Tidemark
                 try await pair.source.run("UPDATE t SET u = -u WHERE id % 50 = 0; DELETE FROM s WHERE id % 40 = 1")
                 try await again(dump, killed: 3)
                 try await test.archive().check()
-                // Nothing is left of what was broken off.
+                // No files of interrupted calls are left.
                 for generation in ["generation-000000", "generation-000001"] {
                     let names = try FileManager.default.contentsOfDirectory(atPath: "\(test.path)/\(generation)")
                     #expect(!names.contains { $0.hasPrefix("journal") || $0.hasSuffix(".new") })
@@ -49,13 +49,13 @@ import Tidemark
         }
     }
 
-    @Test func `say so when the disk is full, and go on when there is room`() async throws {
+    @Test func `report a full disk, and resume when there is space`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let folder = FileManager.default.temporaryDirectory.path + "/small-" + UUID().uuidString
             mkdir(folder, 0o700)
             defer { rmdir(folder) }
             let mounted = try await Command.program("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", folder])
-            // Only root may mount.
+            // Mounting requires root.
             guard mounted.code == 0 else { return }
             defer { umount2(folder, Int32(MNT_DETACH)) }
             let command = Command(

@@ -5,10 +5,10 @@ import TestSupport
 import Testing
 import Tidemark
 
-@Suite struct `An archive whose client is killed while it begins` {
+@Suite struct `An archive whose client is killed at the start` {
     private static let schema = "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100)"
 
-    /// Everything that the first steps leave, one after the other: names of files, and what is in them.
+    /// The files that each of the first steps leaves, with their contents.
     private static let states: [[String: String]] = [
         [:],
         ["archive.json.new": ""],
@@ -38,7 +38,7 @@ import Tidemark
         }
     }
 
-    /// The archive is whole, holds the rows, and nothing is left of earlier calls.
+    /// Checks that the archive is complete, holds the rows, and has no files of earlier calls.
     private static func expectWhole(_ folder: String) async throws {
         let archive = DatabaseArchive(folder)
         try await archive.check()
@@ -52,7 +52,7 @@ import Tidemark
         #expect(!names.contains { $0.hasPrefix("journal") || $0.hasSuffix(".new") })
     }
 
-    @Test func `is gone on with by the same dump and the same merge, from each step`() async throws {
+    @Test func `is resumed by the same dump or merge, from each step`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { base in
                 _ = try await base.archive().dump(from: pair.source.endpoint)
@@ -72,7 +72,7 @@ import Tidemark
         }
     }
 
-    @Test func `is gone on with wherever the kill strikes`() async throws {
+    @Test func `is resumed after a kill at any moment`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { base in
                 _ = try await base.archive().dump(from: pair.source.endpoint)
@@ -100,7 +100,7 @@ import Tidemark
         }
     }
 
-    @Test func `is done if a merge was killed when it was, and refused if the merge is another one`() async throws {
+    @Test func `is complete if the merge was killed after its last step, and refuses a different merge`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { base in
                 _ = try await base.archive().dump(from: pair.source.endpoint)
@@ -121,7 +121,7 @@ import Tidemark
         }
     }
 
-    @Test func `is refused where the folder holds anything else`() async throws {
+    @Test func `is refused if the folder contains anything else`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             for names in [["notes.txt"], ["archive.json.new", "notes.txt"], ["manifest.json.new"]] {
                 try await TestArchive.with(pair) { test in

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Databases that keep text in bytes whose order is not that of UTF-8.
+/// Databases whose encoding orders text by bytes differently than UTF-8.
 @Suite struct `Keys of text in other encodings` {
-    /// Characters whose order in the encoding is not that of their code points.
+    /// Characters whose order in the encoding differs from the order of their code points.
     static let examples: [(encoding: String, characters: [String])] = [
         ("WIN1252", ["€", "Š", "š", "Œ", "Ÿ", "ž", "à", "é", "ÿ", "a", "~"]),
         ("LATIN2", ["Ą", "Ł", "Ľ", "Ś", "Á", "ä", "é", "ő", "˙", "a", "Z"]),
@@ -49,7 +49,7 @@ import Tidemark
         """
     }
 
-    /// A pair whose databases have these encodings; the target is made again where it is not UTF-8.
+    /// Runs a test with databases in these encodings; the target is recreated if it is not UTF-8.
     private static func with(
         _ encoding: String,
         _ characters: [String],
@@ -71,7 +71,7 @@ import Tidemark
             ("EUC_JP", examples[4].characters, "EUC_JP"), ("UTF8", examples[3].characters, "KOI8R"),
         ]
 
-    /// Tables that differ; each side's rows in the order of their code points, and whichever partition they are in.
+    /// Returns the tables that differ, comparing rows in code point order and ignoring their partitions.
     private static func differences(_ pair: DatabasePair) async throws -> [String] {
         var differing: [String] = []
         for table in ["t", "other", "documents", "listed", "parts"] {
@@ -88,7 +88,7 @@ import Tidemark
     }
 
     @Test(arguments: pairs)
-    func `lie in one chunk on both sides`(source: String, characters: [String], target: String) async throws {
+    func `are in the same chunk on both sides`(source: String, characters: [String], target: String) async throws {
         try await Self.with(source, characters, target: target) { pair in
             let migration = pair.migration(chunkBytes: 8 << 10)
             _ = try await migration.precopy()
@@ -98,16 +98,16 @@ import Tidemark
             let report = try await migration.cutover()
             #expect(report.outcome == .done, "\(report.text)")
             #expect(try await Self.differences(pair) == [])
-            // Every chunk is compared, and copied where it differs.
+            // A difference in any chunk is found.
             try await pair.target.run("UPDATE t SET v = 77 WHERE k = (SELECT max(k) FROM t)")
             #expect(try await pair.migration { $0.verifiesInFull = true }.verify().outcome == .differs)
         }
     }
 
     @Test(arguments: pairs)
-    func `lie in one chunk of an archive`(source: String, characters: [String], target: String) async throws {
+    func `are in the same chunk of an archive`(source: String, characters: [String], target: String) async throws {
         try await Self.with(source, characters, target: target) { pair in
-            // An archive of a database in UTF-8 is cut for any target, but for partitions by ranges of text.
+            // The chunks of a UTF-8 archive suit any target, except for partitions by ranges of text.
             if source == "UTF8" { try await pair.source.run("DROP TABLE parts") }
             try await TestArchive.with(pair) { archive in
                 _ = try await archive.archive().dump(from: pair.source.endpoint)
@@ -116,7 +116,7 @@ import Tidemark
                 try await pair.source.run(Self.changes(characters))
                 _ = try await archive.archive().dump(from: pair.source.endpoint)
                 let report = try await archive.archive().restore(to: pair.target.endpoint)
-                // Hashes that the source's server made of text in UTF-8 another encoding cannot be compared with.
+                // Hashes of UTF-8 text cannot be compared with hashes of text in another encoding.
                 let isComparable = source != "UTF8"
                 #expect(report.outcome == (isComparable ? .done : .notProven), "\(report.text)")
                 #expect(try await Self.differences(pair) == [])

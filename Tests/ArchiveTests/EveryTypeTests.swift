@@ -27,8 +27,8 @@ import Tidemark
         }
     }
 
-    /// PostgreSQL 18 has generated columns that hold nothing: their expression may fail for a row.
-    @Test func `is no more than its definition where a column is virtual`() async throws {
+    /// PostgreSQL 18 has virtual generated columns: they store nothing, and their expression may fail for a row.
+    @Test func `is only a definition if the column is virtual`() async throws {
         try await DatabasePair.with { pair in
             guard try await pair.source.majorVersion() >= 18, try await pair.target.majorVersion() >= 18 else { return }
             try await pair.source.run(

@@ -6,15 +6,15 @@ import Testing
 import Tidemark
 
 @Suite struct `Fingerprints of lines` {
-    @Test func `are made by the hash that is published`() {
+    @Test func `use the published hash`() {
         let known: [(String, UInt64)] = [
             ("", 0xEF46_DB37_51D8_E999), ("a", 0xD24E_C4F1_A98C_6E5B), ("abc", 0x44BC_2CF5_AD77_0999),
         ]
         for (text, hash) in known { #expect(Array(text.utf8).withUnsafeBytes { XXH64.hash($0) } == hash, "\(text)") }
     }
 
-    /// A frame's checksum is the lower half of the same hash, made by zstd itself.
-    @Test func `are made by the hash that zstd checks its frames with`() throws {
+    /// A frame's checksum is the lower half of the same hash, computed by zstd itself.
+    @Test func `use the hash of zstd's frame checksums`() throws {
         let folder = FileManager.default.temporaryDirectory.path + "/lines-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -32,7 +32,7 @@ import Tidemark
         }
     }
 
-    @Test func `are the same in any order and differ for any other rows`() {
+    @Test func `are the same in any order and differ for different rows`() {
         func fingerprint(_ lines: [String]) -> String {
             var sum = LineSum()
             for line in lines { Array("\(line)\n".utf8).withUnsafeBytes { sum.add($0) } }
@@ -74,7 +74,7 @@ import Tidemark
         INSERT INTO heap VALUES (0, repeat('long', 700000)), (-1, ''), (-2, NULL)
         """
 
-    @Test(arguments: [0, 1, 3]) func `are split where they are large, and made by several threads`(threads: Int)
+    @Test(arguments: [0, 1, 3]) func `are split when they are large, and written by several threads`(threads: Int)
         async throws
     {
         try await DatabasePair.with(Self.schema) { pair in
@@ -90,7 +90,7 @@ import Tidemark
                 #expect(chunk.written.count > 2)
                 #expect(chunk.written.dropLast().allSatisfy { $0.bytes >= 1 << 20 && $0.bytes < 5 << 20 })
                 #expect(chunk.written.reduce(0) { $0 + $1.rows } == 60003)
-                // A change makes a table without a key be written anew.
+                // After a change, a table without a key is written in full.
                 try await pair.source.run("DELETE FROM heap WHERE n % 2 = 0")
                 _ = try await archive.dump(from: pair.source.endpoint)
                 try await test.withEmptyTarget("split") { target in
@@ -102,7 +102,7 @@ import Tidemark
         }
     }
 
-    @Test func `hold the same rows whoever compresses`() throws {
+    @Test func `hold the same rows with any number of compression threads`() throws {
         let folder = FileManager.default.temporaryDirectory.path + "/frames-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-@Suite struct `A target that stands at an earlier generation` {
+@Suite struct `A target at an earlier generation` {
     private static let schema = """
         CREATE TYPE mood AS ENUM ('low', 'high');
         CREATE TABLE t (id bigserial PRIMARY KEY, a int, m mood DEFAULT 'low', gone text DEFAULT 'gone');
@@ -23,7 +23,7 @@ import Tidemark
         INSERT INTO part SELECT n, date '2024-01-01' + n % 300 FROM generate_series(1, 1500) n;
         ANALYZE
         """
-    /// What people do to a database between a base and the night.
+    /// Changes that people make to a database between a base and the cutover.
     private static let changes = """
         ALTER TYPE mood ADD VALUE 'middle' BEFORE 'high';
         ALTER TABLE t ADD COLUMN extra int NOT NULL DEFAULT 7;
@@ -43,7 +43,7 @@ import Tidemark
         INSERT INTO part SELECT n, date '2025-01-01' + n % 300 FROM generate_series(2001, 2100) n
         """
 
-    @Test func `follows what has become of the definitions`() async throws {
+    @Test func `follows changes of definitions`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 _ = try await test.archive().dump(from: pair.source.endpoint)
@@ -63,7 +63,7 @@ import Tidemark
                 for wanted in ["public.t", "public.new_name", "public.newcomer", "public.rebuilt"] {
                     #expect(last.warnings.contains { $0.contains("followed") && $0.contains(wanted) }, "\(wanted)")
                 }
-                // What has not changed is not brought again.
+                // Unchanged tables are not copied again.
                 #expect(
                     try await pair.target.value("SELECT max(xmin::text::bigint) FROM steady WHERE id < 800")
                         == untouched
@@ -75,7 +75,7 @@ import Tidemark
     }
 
     @Test(arguments: [false, true])
-    func `takes rows along whose labels were renamed`(isAhead: Bool) async throws {
+    func `updates rows whose enum labels were renamed`(isAhead: Bool) async throws {
         try await DatabasePair.with(
             """
             CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TABLE t (id int PRIMARY KEY, m mood);
@@ -97,7 +97,7 @@ import Tidemark
         }
     }
 
-    @Test func `takes a table whose chunks were cut anew`() async throws {
+    @Test func `accepts a table that was divided into new chunks`() async throws {
         let schema =
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('v', 90) FROM generate_series(1, 3000) n; ANALYZE"
         try await DatabasePair.with(schema) { pair in
@@ -106,7 +106,7 @@ import Tidemark
                 _ = try await test.archive().restore(to: pair.target.endpoint, isAhead: true)
                 let chunks = "SELECT count(*) FROM tidemark.chunk"
                 let before = Int(try await pair.target.value(chunks)) ?? 0
-                // The same table: with another column all of it is dumped anew, and cut by what it is now.
+                // With a new column, the whole table is dumped again and divided by its present size.
                 try await pair.source.run(
                     "ALTER TABLE t ADD COLUMN w int DEFAULT 1; INSERT INTO t SELECT n, repeat('w', 90) FROM generate_series(3001, 12000) n; ANALYZE"
                 )

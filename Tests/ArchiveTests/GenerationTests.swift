@@ -26,7 +26,7 @@ import Tidemark
         ANALYZE
         """
 
-    /// What an application may do between two dumps.
+    /// Writes that an application may make between two dumps.
     private static func writes(_ random: inout SplitMix, generation: Int) -> String {
         let (at, bound) = (random.next(upTo: 3000), random.next(upTo: 40))
         let all = [
@@ -46,7 +46,7 @@ import Tidemark
         return (0..<6).map { _ in all[random.next(upTo: all.count)] }.joined(separator: "; ")
     }
 
-    @Test func `stays with the key its chunks were cut by, however its index grows or is called`() async throws {
+    @Test func `keeps the key of its chunks, even if its index grows or is renamed`() async throws {
         let schema = """
             CREATE TABLE t (a bigint NOT NULL, b bigint NOT NULL, v text);
             INSERT INTO t SELECT n, n, repeat(md5(n::text), 2) FROM generate_series(1, 6000) n;
@@ -80,7 +80,7 @@ import Tidemark
         }
     }
 
-    @Test func `brings a server to any of its generations, at once or one by one`() async throws {
+    @Test func `restores any of its generations, at once or one by one`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 var random = SplitMix(seed: 7)
@@ -106,7 +106,7 @@ import Tidemark
                         #expect(report.verification?.findings == [])
                     }
                 }
-                // Days ahead the base, then each delta as it comes, the last one for good.
+                // Restores the base and each delta ahead, then finishes with the last one.
                 try await test.withEmptyTarget("ahead") { target in
                     for generation in 0...4 {
                         let ahead = try await test.archive().restore(
@@ -133,7 +133,7 @@ import Tidemark
         }
     }
 
-    /// The base and its deltas folded into a new base, to which the next dump is a delta.
+    /// Merges the base and its deltas into a new base, and checks that the next dump is a delta to it.
     private func expectMerged(_ test: TestArchive, _ states: [[String: [String]]]) async throws {
         try await TestArchive.with(test.pair) { other in
             let report = try await test.archive().merge(into: other.path, until: 4)
@@ -143,7 +143,7 @@ import Tidemark
                 let restored = try await other.archive().restore(to: target.endpoint, isAhead: true)
                 #expect(restored.outcome == .done, "\(restored.text)")
                 #expect(try await target.contents() == states[4])
-                // From the fourth generation to now: the fifth's writes.
+                // The delta holds the writes after the fourth generation.
                 let delta = try await other.archive().dump(from: test.pair.source.endpoint)
                 #expect(delta.transfer.unchangedChunks > 0)
                 let done = try await other.archive().restore(to: target.endpoint)
@@ -154,7 +154,7 @@ import Tidemark
         }
     }
 
-    /// Each table put together from the files alone, loaded by hand.
+    /// Assembles each table from the files alone and loads it by hand.
     private func expectRows(of test: TestArchive, _ states: [[String: [String]]]) async throws {
         try await test.withEmptyTarget("by_hand") { target in
             try await target.run(
@@ -190,7 +190,7 @@ import Tidemark
         }
     }
 
-    @Test func `holds files that zstd and psql restore without it, and definitions that pg_restore reads`() async throws
+    @Test func `holds files that zstd and psql can restore, and definitions that pg_restore can read`() async throws
     {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
@@ -235,7 +235,7 @@ import Tidemark
         let tables: [Table]
     }
 
-    @Test func `is consistent by itself when it is asked to be`() async throws {
+    @Test func `is consistent when that is requested`() async throws {
         let schema = """
             CREATE TABLE account (id int PRIMARY KEY, balance int, pad text);
             INSERT INTO account SELECT n, 100, repeat('p', 200) FROM generate_series(1, 3000) n;
@@ -300,7 +300,7 @@ import Tidemark
         }
     }
 
-    @Test func `holds large objects, of a delta those that are new or other ones`() async throws {
+    @Test func `holds large objects, and in a delta only new or changed ones`() async throws {
         let objects =
             "SELECT m.oid || ' ' || md5(lo_get(m.oid)) || coalesce(obj_description(m.oid, 'pg_largeobject'), '') FROM pg_largeobject_metadata m ORDER BY m.oid"
         try await DatabasePair.with(
@@ -349,7 +349,7 @@ import Tidemark
         }
     }
 
-    @Test func `proves a database when its source is gone`() async throws {
+    @Test func `proves a database without its source`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 _ = try await test.archive().dump(from: pair.source.endpoint)
@@ -370,9 +370,9 @@ import Tidemark
         }
     }
 
-    /// Broken off, a restore has not told how far it came.
+    /// An interrupted restore has not recorded its pass.
     @Test(arguments: [false, true])
-    func `is a base that the source itself brings up to date`(_ isBrokenOff: Bool) async throws {
+    func `is a base that a cutover from the source brings up to date`(_ isBrokenOff: Bool) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 _ = try await test.archive().dump(from: pair.source.endpoint)

@@ -13,7 +13,7 @@ import Tidemark
         CREATE TABLE w (v text); INSERT INTO w VALUES ('a'), ('b')
         """
 
-    /// A base and a delta with a keep list, and a way to make them anew.
+    /// Runs a test with a base and a delta that has a keep list, and with a way to recreate them.
     private static func with(
         _ schema: String = schema,
         _ body: (TestArchive, DatabasePair) async throws -> Void
@@ -54,7 +54,7 @@ import Tidemark
         }
     }
 
-    @Test func `is refused for each single bit that is another one`() async throws {
+    @Test func `is refused for each single changed bit`() async throws {
         try await Self.with { test, _ in
             var tried = 0
             for generation in try ArchiveDirectory.open(test.path).generations() {
@@ -84,7 +84,7 @@ import Tidemark
         }
     }
 
-    @Test func `is refused for a bit anywhere in a larger file`() async throws {
+    @Test func `is refused for a changed bit anywhere in a larger file`() async throws {
         let schema = """
             CREATE TABLE t (id int PRIMARY KEY, v text);
             INSERT INTO t SELECT n, md5(n::text) || repeat(md5((n * 7)::text), 3) FROM generate_series(1, 120000) n
@@ -119,11 +119,11 @@ import Tidemark
         try await test.archive().check()
     }
 
-    @Test func `is refused for each bit of a manifest that another manifest follows`() async throws {
+    @Test func `is refused for each changed bit of a manifest that has a successor`() async throws {
         try await Self.with { test, _ in
             let file = "\(test.path)/generation-000000/manifest.json"
             let right = try Self.bytes(file)
-            // Each bit of all bytes in turn.
+            // Every seventh bit: each bit position occurs.
             for bit in stride(from: 0, to: right.count * 8, by: 7) {
                 var wrong = right
                 wrong[bit / 8] ^= UInt8(1 << (bit % 8))
@@ -136,13 +136,13 @@ import Tidemark
         }
     }
 
-    @Test func `is refused when a file is cut, longer, empty, or another one's`() async throws {
+    @Test func `is refused when a file is truncated, longer, empty, or replaced by another file`() async throws {
         try await Self.with { test, _ in
             for file in try Self.files(of: test.path) where !file.hasSuffix("archive.json") {
                 let right = try Self.bytes(file)
                 for wrong in [
                     right.dropLast(), right.dropFirst(), Data(), right + right, right + Data([0]),
-                    // A skippable frame, which zstd itself passes over.
+                    // A skippable frame, which zstd itself ignores.
                     right + Data([0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0]), Data(right.reversed()),
                 ] {
                     try Self.write(Data(wrong), file)
@@ -160,7 +160,7 @@ import Tidemark
         }
     }
 
-    @Test func `is refused when files are links, FIFOs, folders, or missing, and names are no names`() async throws {
+    @Test func `is refused when files are links, FIFOs, folders or missing, or have invalid names`() async throws {
         try await Self.with { test, _ in
             for file in try Self.files(of: test.path) where !file.hasSuffix("archive.json") {
                 let right = try Self.bytes(file)
@@ -174,7 +174,7 @@ import Tidemark
                 ] {
                     unlink(file)
                     #expect(place() == 0)
-                    // A last generation without a manifest is one that was never finished.
+                    // A last generation without a manifest was never finished.
                     let isUnfinished = file.hasSuffix("generation-000001/manifest.json") && access(file, F_OK) != 0
                     if !isUnfinished { #expect(await Self.isRefused(test), "\(file)") }
                     rmdir(file)
@@ -199,7 +199,7 @@ import Tidemark
         }
     }
 
-    @Test func `is refused when a generation is missing or another archive's`() async throws {
+    @Test func `is refused when a generation is missing or from another archive`() async throws {
         try await Self.with { test, pair in
             let folders = (0...2).map { "\(test.path)/generation-00000\($0)" }
             rename(folders[0], folders[2])
@@ -219,7 +219,7 @@ import Tidemark
         }
     }
 
-    @Test func `does not commit a row of a damaged file, and restores what is whole`() async throws {
+    @Test func `commits no row of a damaged file, and restores the intact files`() async throws {
         try await Self.with { test, pair in
             let file = try #require(
                 try Self.files(of: "\(test.path)").first { $0.hasSuffix("generation-000000/00000003.zst") }
@@ -263,12 +263,12 @@ import Tidemark
             #expect(throws: ArchiveError.self) {
                 try FrameReader(entry, in: folder).read { handed += $0.count }
             }
-            // Its window alone is more than any frame of ours needs.
+            // The frame's window alone is larger than any frame this tool writes.
             #expect(handed <= 1 << 20)
         }
     }
 
-    @Test func `is not written by two at once`() async throws {
+    @Test func `is not written by two processes at once`() async throws {
         try await Self.with { test, pair in
             let descriptor = open("\(test.path)/archive.json", O_RDONLY)
             defer { close(descriptor) }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Databases with casts, functions and operators of their own, in which `'a' || 5` is ambiguous.
+/// Databases with user-defined casts, functions and operators, in which `'a' || 5` is ambiguous.
 @Suite struct `Implicit casts` {
     private static let schema = """
         CREATE TYPE mood AS ENUM ('good', 'bad');
@@ -38,7 +38,7 @@ import Tidemark
         ALTER TYPE mood ADD VALUE 'ugly'; ALTER TABLE t RENAME COLUMN v TO w
         """
 
-    @Test func `end no migration`() async throws {
+    @Test func `do not break a migration`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             if !HostileDatabase.isWanted { try await pair.source.run(HostileDatabase.script) }
             let migration = pair.migration()
@@ -48,7 +48,7 @@ import Tidemark
             #expect(try await migration.precopy().outcome == .done)
             try await pair.source.run(Self.changes)
             #expect(try await migration.precopy().outcome == .done)
-            // Marks of another server: everything is compared.
+            // With marks of another server, everything is compared.
             try await pair.target.run("UPDATE tidemark.chunk SET mark = jsonb_set(mark, '{timeline}', '77'::jsonb)")
             try await pair.source.run("UPDATE t SET w = 'again' WHERE id = 77::bigint")
             let cutover = try await migration.cutover()
@@ -58,7 +58,7 @@ import Tidemark
         }
     }
 
-    /// What is found is named, and repaired.
+    /// Differences are named and repaired.
     private static func spoil(_ pair: DatabasePair) async throws {
         try await pair.target.run(
             """
@@ -82,7 +82,7 @@ import Tidemark
         try await LedgerAdministration(target: pair.target.endpoint).finish(abandon: false)
     }
 
-    @Test func `end no dump and no restore`() async throws {
+    @Test func `break neither a dump nor a restore`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             if !HostileDatabase.isWanted { try await pair.source.run(HostileDatabase.script) }
             try await TestArchive.with(pair) { archive in

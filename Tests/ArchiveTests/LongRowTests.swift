@@ -4,11 +4,11 @@ import TestSupport
 import Testing
 import Tidemark
 
-@Suite struct `A row that is longer than memory is to be` {
-    /// Of the command, whatever the row; it has twenty by itself.
+@Suite struct `A row larger than the memory limit` {
+    /// The command's memory limit for rows of any size; without a row it needs about twenty.
     private static let mostMegabytes = 160
 
-    /// Runs a command and tells its peak of memory in megabytes, as the system has counted it.
+    /// Runs a command and returns its peak memory in megabytes, as counted by the system.
     private func peak(_ command: Command, _ line: String) async throws -> (outcome: Command.Outcome, megabytes: Int) {
         let outcome = try await command.shell(
             """
@@ -22,7 +22,7 @@ import Tidemark
         return (outcome, last.flatMap { Int($0.dropFirst(5)) } ?? .max)
     }
 
-    @Test func `is checked, merged and written out in bounded memory`() async throws {
+    @Test func `is checked, merged and printed in bounded memory`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')") {
             pair in
             try await TestArchive.with(pair) { test in
@@ -55,7 +55,7 @@ import Tidemark
                     #expect(outcome.code == 0, "\(line): \(outcome.errors)")
                     #expect(megabytes < Self.mostMegabytes, "\(line)")
                 }
-                // Another program reads what was merged, and finds the frame's size in its head.
+                // Another program can read the merged file, and the frame's header has its size.
                 let merged = try #require(try ArchiveDirectory.open("\(test.path)/merged").generations().first)
                 let file = try #require(merged.manifest.tables.first?.chunks.first?.written.first)
                 #expect(file.frames == 1 && file.contentBytes == size + 3)
@@ -73,7 +73,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [0, 2]) func `becomes the same files in whatever pieces it comes`(threads: Int) throws {
+    @Test(arguments: [0, 2]) func `is written to the same files, whatever pieces it arrives in`(threads: Int) throws {
         let folder = FileManager.default.temporaryDirectory.path + "/pieces-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -119,7 +119,7 @@ import Tidemark
         }
     }
 
-    @Test func `is not read to its end once the reader was cancelled`() async throws {
+    @Test func `is not read to its end after the reader is cancelled`() async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/cancelled-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -133,7 +133,7 @@ import Tidemark
         await #expect(throws: CancellationError.self) { try await reading.value }
     }
 
-    @Test func `stays or goes by its key, wherever among the columns that is`() async throws {
+    @Test func `is kept or deleted by its key, wherever the key's columns are`() async throws {
         let long = "(SELECT string_agg(md5((n * 1000 + k)::text), '') FROM generate_series(1, 60000) k)"
         try await DatabasePair.with(
             """

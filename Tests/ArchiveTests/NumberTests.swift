@@ -27,7 +27,7 @@ import Tidemark
         }
     }
 
-    /// The names that stand before a number.
+    /// Returns the JSON names that have a number as value.
     private static func names(_ text: String) -> [String] {
         Set(text.matches(of: /"([A-Za-z]+)":-?[0-9]/).map { String($0.output.1) }).sorted()
     }
@@ -37,14 +37,14 @@ import Tidemark
         return text.replacing(pattern, with: "\"\(name)\":\(number)", maxReplacements: once ? 1 : .max)
     }
 
-    /// Whatever becomes of it, it is no trap, and an error names the archive.
+    /// Checks that the command does not crash, and that an error names the archive.
     private func expectJudged(_ command: Command, _ arguments: [String], _ path: String, _ what: String) async throws {
         let outcome = try await command.run(arguments, killAfter: nil)
         #expect(outcome.code != nil, "\(arguments[0]) \(arguments[1]), \(what): \(outcome.errors.suffix(600))")
         if outcome.code == 1 { #expect(outcome.errors.contains(path), "\(arguments), \(what): \(outcome.errors)") }
     }
 
-    @Test func `is no trap, however large, in any field of a manifest`() async throws {
+    @Test func `of any size does not crash the command, in any field of a manifest`() async throws {
         try await Self.with { test, rewritten, pair in
             let right = try rewritten.manifest(1)
             let names = Self.names(right)
@@ -69,7 +69,7 @@ import Tidemark
         }
     }
 
-    @Test func `that counts something is refused before anything is done with it`() async throws {
+    @Test func `that is a count is refused before it is used`() async throws {
         try await Self.with { test, rewritten, pair in
             let right = try rewritten.manifest(1)
             let command = Command(
@@ -98,7 +98,7 @@ import Tidemark
         }
     }
 
-    @Test func `of the catalog is no trap either`() async throws {
+    @Test func `in the catalog does not crash the command either`() async throws {
         try await Self.with { test, rewritten, pair in
             let generation = try #require(try ArchiveDirectory.open(test.path).generations().last)
             var entry = generation.manifest.catalog
@@ -114,7 +114,7 @@ import Tidemark
                     entry = try await rewritten.fill(entry, 1, with: "cat \(scratch)")
                     do {
                         try await test.archive().check()
-                        // What can be true has to be borne by whoever uses it.
+                        // A number that may be valid must not crash the code that uses it.
                         let outcome = try await command.run("restore", "--archive", test.path, "--no-proof", "--quiet")
                         #expect(outcome.code != nil, "\(name) \(number): \(outcome.errors.suffix(600))")
                     } catch let error as ArchiveError {
@@ -125,7 +125,7 @@ import Tidemark
         }
     }
 
-    @Test func `of columns in a row that is smaller than its key's place is no trap`() async throws {
+    @Test func `of columns too small for the key does not crash the command`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (v text, id int PRIMARY KEY); INSERT INTO t VALUES ('a', 1), ('b', 2)"
         ) {

@@ -14,9 +14,9 @@ import Verification
         CREATE TABLE small (id int PRIMARY KEY, v text); INSERT INTO small VALUES (1, 'a')
         """
 
-    /// Compares ahead, lets `meanwhile` happen, and judges by a later snapshot.
+    /// Compares ahead, runs `meanwhile`, and finishes the comparison in a later snapshot.
     ///
-    /// - Returns: Whether what was seen ahead stands, and what the whole comes to.
+    /// - Returns: Whether the results from ahead remain valid, and the overall result.
     private func judge(
         _ archive: TestArchive,
         _ target: TestDatabase,
@@ -58,7 +58,7 @@ import Verification
         }
     }
 
-    @Test func `are not read again where nobody wrote`() async throws {
+    @Test func `are not read again if nothing was written`() async throws {
         try await withRestored { test, target in
             try await target.untilMarksTell()
             let (stands, result) = try await judge(test, target, meanwhile: "SELECT 1")
@@ -68,7 +68,7 @@ import Verification
         }
     }
 
-    @Test func `are compared by the next call where the first was told not to`() async throws {
+    @Test func `are compared by the next call if the first one skipped the proof`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 _ = try await test.archive().dump(from: pair.source.endpoint)
@@ -85,7 +85,7 @@ import Verification
         }
     }
 
-    @Test func `are told where they differed from the beginning`() async throws {
+    @Test func `are reported if they differed from the beginning`() async throws {
         try await withRestored { test, target in
             try await target.run("UPDATE cut SET v = 'other' WHERE id IN (7, 3999)")
             let (_, result) = try await judge(test, target, meanwhile: "SELECT 1")
@@ -99,7 +99,7 @@ import Verification
         ("DELETE FROM public.cut WHERE id = 7", "rows.differ"),
         ("INSERT INTO public.cut VALUES (0, 'new')", "rows.differ"), ("UPDATE public.small SET v = 'b'", "rows.differ"),
         ("UPDATE public.cut SET v = v WHERE id = 7", nil), ("VACUUM FULL public.cut", nil),
-    ]) func `are read again where somebody did`(statement: String, code: String?) async throws {
+    ]) func `are read again if something was written`(statement: String, code: String?) async throws {
         try await withRestored { test, target in
             let (stands, result) = try await judge(test, target, meanwhile: statement)
             #expect(result.findings.map(\.code) == (code.map { [$0] } ?? []))

@@ -2,7 +2,7 @@ import Archive
 import FoundationEssentials
 import TestSupport
 
-/// Changes to an archive by somebody who has all manifests say what the files hold.
+/// Changes the files of an archive and updates all manifests to match.
 struct RewrittenArchive {
     let path: String
 
@@ -12,7 +12,7 @@ struct RewrittenArchive {
         try String(contentsOfFile: "\(folder(generation))/manifest.json", encoding: .utf8)
     }
 
-    /// Writes a manifest, and in the one behind it what it has become.
+    /// Writes a manifest and updates its hash in the next one.
     func write(_ manifest: String, _ generation: Int) async throws {
         let file = "\(folder(generation))/manifest.json"
         let before = try await sha256(of: file)
@@ -21,14 +21,14 @@ struct RewrittenArchive {
         try await write(next.replacing(before, with: try await sha256(of: file)), generation + 1)
     }
 
-    /// Puts something else into a file of rows.
+    /// Replaces the content of a file with rows.
     ///
     /// - Parameters:
-    ///   - entry: The file as its manifest has it.
-    ///   - generation: Its generation.
+    ///   - entry: The file's entry in its manifest.
+    ///   - generation: The file's generation.
     ///   - content: A line of bash that writes the content.
-    /// - Returns: The file as its manifest has it now.
-    /// - Throws: What the programs or the disk refuse.
+    /// - Returns: The file's new entry in its manifest.
+    /// - Throws: Errors of the programs or the file system.
     @discardableResult
     func fill(_ entry: FileEntry, _ generation: Int, with content: String) async throws -> FileEntry {
         let file = "\(folder(generation))/\(entry.name)"

@@ -23,7 +23,7 @@ import Tidemark
         )
     }
 
-    @Test func `is unpacked by tar, base and deltas, and nothing of it stays behind`() async throws {
+    @Test func `can be unpacked by tar, base and deltas, and leaves no files behind`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 let manifests = test.path + "-manifests"
@@ -48,7 +48,7 @@ import Tidemark
         }
     }
 
-    @Test func `goes from server to server without a folder, whole or not at all`() async throws {
+    @Test func `goes from server to server without a folder, completely or not at all`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 for (number, cut) in [
@@ -74,7 +74,7 @@ import Tidemark
         }
     }
 
-    @Test func `leaves nothing behind when its reader goes away`() async throws {
+    @Test func `leaves no files behind when its reader exits`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 let scratch = test.path + "-scratch"
@@ -88,7 +88,7 @@ import Tidemark
                     #expect(broken.errors.contains("code 1"), "\(broken.errors)")
                     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch) == [])
                 }
-                // What nobody has received no delta may build upon.
+                // No delta may depend on a generation that was not received.
                 #expect(!FileManager.default.fileExists(atPath: "\(test.path)/generation-000000/manifest.json"))
             }
         }
@@ -102,7 +102,7 @@ import Tidemark
         "mkdir -p generation-000000; echo x > generation-000000/evil.sh; tar c generation-000000/evil.sh",
         "echo x > archive.json; tar c archive.json archive.json", "head -c 512 /dev/urandom",
     ])
-    func `takes nothing that is no archive's`(_ script: String) async throws {
+    func `refuses files that do not belong to an archive`(_ script: String) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/tar-" + UUID().uuidString
         mkdir(folder, 0o700)
         mkdir("\(folder)/into", 0o700)

@@ -3,7 +3,7 @@ import Planning
 import TestSupport
 import Tidemark
 
-/// A folder for an archive that goes with the test, and databases to restore it into.
+/// A folder for an archive, deleted after the test, and databases to restore it into.
 struct TestArchive {
     let path = FileManager.default.temporaryDirectory.path + "/archive-" + UUID().uuidString
     let pair: DatabasePair
@@ -24,7 +24,7 @@ struct TestArchive {
         return archive
     }
 
-    /// An empty database beside the pair's target, for as long as `body` runs.
+    /// Creates another empty target database while `body` runs.
     func withEmptyTarget(_ name: String, _ body: (TestDatabase) async throws -> Void) async throws {
         let administration = try TestDatabase(TestServers.target(database: "postgres"), side: .target)
         let database = "\(pair.name)_\(name)"
@@ -38,7 +38,7 @@ struct TestArchive {
 }
 
 extension TestDatabase {
-    /// Every table's rows as sorted text: the oracle, which shares nothing with the tool.
+    /// Every table's rows as sorted text: the oracle, which shares no code with the tool.
     func contents() async throws -> [String: [String]] {
         let tables = try await column(
             """

@@ -2,8 +2,8 @@ import TestSupport
 import Testing
 
 @Suite struct `A target that crashes` {
-    /// PostgreSQL empties unlogged tables then.
-    @Test func `gets the rows of unlogged tables again, ahead and after the cutover`() async throws {
+    /// PostgreSQL empties unlogged tables after a crash.
+    @Test func `gets the rows of unlogged tables again, before and after the cutover`() async throws {
         let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/crash-of-target.sh")
         #expect(outcome.code == 0, "\(outcome.errors)")
         let expected = """

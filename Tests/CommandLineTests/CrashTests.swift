@@ -16,7 +16,7 @@ import Testing
 
     private static let options = ["--chunk-size", "512kB", "--whole-below", "100kB", "--jobs", "3"]
 
-    @Test func `goes on where it was, however often it is killed`() async throws {
+    @Test func `resumes where it was, however often it is killed`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let command = Command(
                 environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
@@ -24,7 +24,7 @@ import Testing
             var kills = 0
             var random = UInt64(20_261_121)
             var longest = Duration.milliseconds(1500)
-            // A run that ends by itself says how long one takes by now; the next is killed within that time.
+            // A run that was not killed shows how long a run takes; the next one is killed within that time.
             for attempt in 1...100 where kills < 20 {
                 random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 let delay = Duration.milliseconds(10) + longest * (Double(random >> 33) / Double(1 << 31))
@@ -36,7 +36,7 @@ import Testing
                     #expect(outcome.code == 0, "not killed, though to be after \(delay): \(outcome.errors)")
                     longest = start.duration(to: .now) * 0.8
                 }
-                // A little of everything goes on meanwhile.
+                // Writes of every kind happen meanwhile.
                 try await pair.source.run(
                     """
                     UPDATE events SET kind = 'u\(attempt)' WHERE id % 1009 = \(attempt);
@@ -47,14 +47,14 @@ import Testing
                 )
             }
             #expect(kills == 20, "too few runs were killed to tell")
-            // The first run ends the pass that was killed last; chunks it had brought before the last writes are
-            // brought up by the next.
+            // The first run ends the pass that was killed last. The next pass updates chunks that were copied before
+            // the last writes.
             for _ in 0..<2 {
                 let last = try await command.run(["precopy"] + Self.options, killAfter: nil)
                 #expect(last.code == 0, "\(last.errors)")
             }
             #expect(try await pair.differingTables().filter { $0 != "public.small" } == [])
-            // Whatever was recorded was never copied a second time.
+            // No recorded chunk was copied a second time.
             #expect(
                 try await pair.target.column(
                     """
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `in the middle of the night goes on, and ends proven`() async throws {
+    @Test func `during cutover resumes and ends proven`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let command = Command(
                 environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]

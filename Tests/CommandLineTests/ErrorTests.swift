@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `a URL that is none, or missing`() async throws {
+    @Test func `a URL that is invalid or missing`() async throws {
         expect(
             try await Command().run("verify", "--source", "shop", "--target", "x=y"),
             64,
@@ -47,7 +47,7 @@ import Testing
         expect(try await Command().run("plan", "--chunk-size", "many"), 64)
     }
 
-    @Test func `a folder for temporary files that is not there`() async throws {
+    @Test func `a folder for temporary files that does not exist`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let precopy = ["precopy", "--source", pair.source.conninfo, "--target", pair.target.conninfo]
             let nowhere = Command(environment: ["TMPDIR": "/not/there"])
@@ -58,7 +58,7 @@ import Testing
 
     @Test func `source and target are the same`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
-            // By another name for the same server, too.
+            // Also if the same server has another name.
             let alias = pair.source.conninfo.replacing("host=127.0.0.1", with: "host=localhost hostaddr=127.0.0.1")
             for act in ["precopy", "verify"] {
                 expect(
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `a target that holds something else`() async throws {
+    @Test func `a target that contains something else`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.target.run("CREATE TABLE precious AS SELECT 1 AS one")
             expect(
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `a table that is not there`() async throws {
+    @Test func `a table that does not exist`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let ends = ["--source", pair.source.conninfo, "--target", pair.target.conninfo]
             expect(
@@ -145,7 +145,7 @@ import Testing
             try await pair.source.run("ALTER TABLE t DISABLE ROW LEVEL SECURITY")
             expect(try await precopy(), 1, "sequence", "public.s")
             try await expectUntouched(pair)
-            // SELECT on the source and ownership of the target are all that is needed.
+            // SELECT on the source and ownership of the target are sufficient.
             try await pair.source.run("GRANT SELECT ON SEQUENCE s TO \(reader)")
             #expect(try await precopy().code == 0)
             let cutover = try await Command().run(
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func `a password is in no output and in no argument of a child`() async throws {
+    @Test func `a password is in no output and in no argument of a child process`() async throws {
         let secret = "Geh3im:\\n"
         let role = "secretive_\(getpid())"
         try await DatabasePair.with(
@@ -189,7 +189,7 @@ import Testing
         }
     }
 
-    /// Tools that write down their arguments and environment before they do their work.
+    /// Creates tools that record their arguments and environment before they do their work.
     private static func makeListeningTools(in folder: String) throws {
         let bin = try #require(ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"])
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -200,7 +200,7 @@ import Testing
         }
     }
 
-    @Test func `objects that only a superuser may make are refused days ahead, not found on the night`() async throws {
+    @Test func `objects that require a superuser are refused days ahead, not found during cutover`() async throws {
         let owner = "plain_\(getpid())"
         try await DatabasePair.with(
             Self.schema + """

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 @Suite struct `The exit code` {
-    @Test func `tells proven from differing, and the report names what differs`() async throws {
+    @Test func `distinguishes proven from differing, and the report names the differences`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE t (id int PRIMARY KEY, v text);
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `tells that a run was stopped, and the run goes on`() async throws {
+    @Test func `shows that a run was stopped, and the run can resume`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 60000) n"
         ) { pair in

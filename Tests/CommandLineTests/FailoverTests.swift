@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A source that failed over` {
-    @Test func `to a standby that lagged behind is noticed, and nothing of the lost history stays`() async throws {
+    @Test func `to a lagging standby is noticed, and no row of the lost history remains`() async throws {
         let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/failover.sh")
         #expect(outcome.code == 0, "\(outcome.errors)")
         #expect(outcome.output.contains("cutover ended with 0"), "\(outcome.output)\(outcome.errors)")

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite struct `A child that is at work when the run is stopped` {
+@Suite struct `A child process that is running when the run is stopped` {
     private static let schema = """
         CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'v' || n FROM generate_series(1, 500) n;
         CREATE VIEW w AS SELECT * FROM t; ANALYZE
@@ -13,7 +13,7 @@ import Testing
         FileManager.default.temporaryDirectory.path + "/stop-\(UUID().uuidString)"
     }
 
-    /// Where a tool rests, long enough to be met.
+    /// The step in which a tool pauses long enough to be interrupted.
     private enum Place: String, CaseIterable {
         case version, restoreVersion, dump, list, script
 
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `leaves a run that is stopped, in its exit code and its report, and can be continued`() async throws {
+    @Test func `ends with the run, which exits and reports as stopped and can be resumed`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let (tools, archive, reports) = (Self.folder(), Self.folder(), Self.folder())
             defer { for path in [tools, archive, reports] { try? FileManager.default.removeItem(atPath: path) } }
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `is not ended by a terminal's Ctrl-C, which asks for no more than an end of the run`() async throws {
+    @Test func `is not ended by one Ctrl-C in a terminal, which only requests the end of the run`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let (tools, archive) = (Self.folder(), Self.folder())
             defer { for path in [tools, archive] { try? FileManager.default.removeItem(atPath: path) } }
@@ -89,12 +89,12 @@ import Testing
         }
     }
 
-    @Test func `or a stream that nobody sends any more, is not waited for`() async throws {
+    @Test func `or a stream without a sender is not waited for`() async throws {
         try await DatabasePair.with { pair in
             let pipe = Self.folder()
             defer { unlink(pipe) }
             var codes: [Int32?] = []
-            // A busy machine may take seconds until the command listens; before that it is just ended.
+            // On a busy machine, it may take seconds until the command handles signals; before that it is just ended.
             for delay in [0.5, 1, 2, 4, 8] where codes.last != 4 {
                 let outcome = try await Command(environment: ["TIDEMARK_TARGET": pair.target.conninfo]).shell(
                     """
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `or anything else that is, wherever the second Ctrl-C strikes`() async throws {
+    @Test func `or any other step is ended by a second Ctrl-C at any moment`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let command = Command(
                 environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
@@ -118,7 +118,7 @@ import Testing
             var isDone = false
             while !isDone, milliseconds < 10_000 {
                 let outcome = try await command.run(["precopy"], interruptTwiceAfter: .milliseconds(milliseconds))
-                // Before the command has begun nothing is there to be stopped.
+                // Before the command has started, there is nothing to stop.
                 if let code = outcome.code {
                     #expect([0, 4].contains(code), "after \(milliseconds) ms: \(outcome.errors)")
                     isDone = code == 0

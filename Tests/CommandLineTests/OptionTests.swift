@@ -10,7 +10,7 @@ import Testing
         Command(environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo])
     }
 
-    @Test func `that inspect advises, it takes`() async throws {
+    @Test func `that inspect suggests is accepted by inspect`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let tools = FileManager.default.temporaryDirectory.path + "/tools-\(UUID().uuidString)"
             defer { try? FileManager.default.removeItem(atPath: tools) }
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func `of one letter may be joined with its value`() async throws {
+    @Test func `of one letter may be directly followed by its value`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let archive = FileManager.default.temporaryDirectory.path + "/joined-\(UUID().uuidString)"
             defer { try? FileManager.default.removeItem(atPath: archive) }

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite struct `What cannot be written` {
+@Suite struct `Output that cannot be written` {
     private static let schema = "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100)"
 
     private static func folder() -> String { FileManager.default.temporaryDirectory.path + "/out-\(UUID().uuidString)" }
@@ -18,11 +18,11 @@ import Testing
         #expect(!outcome.errors.contains("Cocoa") && !outcome.errors.contains("NSPOSIX"), "\(outcome.errors)")
     }
 
-    @Test func `of a report keeps neither the verdict nor its exit code back`() async throws {
+    @Test func `of a report changes neither the verdict nor the exit code`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let (tools, report, archive) = (Self.folder(), Self.folder(), Self.folder())
             defer { for path in [tools, report, archive] { try? FileManager.default.removeItem(atPath: path) } }
-            // The folder goes while the command is at work, and something else has its name.
+            // While the command runs, the folder is deleted and a file takes its name.
             try Command.makeTools(
                 in: tools,
                 running: ["pg_dump": "if [ \"$1\" != --version ]; then rm -rf \(report); : >\(report); fi"]
@@ -42,19 +42,19 @@ import Testing
             expect(cutover, 0, "cannot write \(report)/report.html: Not a directory", "HINT")
             #expect(cutover.output.contains("PROVEN"), "\(cutover.output)")
             expect(try await run("dump", "--archive", archive, "--pg-bin", tools), 0, "\(report)/report.md")
-            // A run that fails says why, and then what could not be written.
+            // A failed run reports why, then what could not be written.
             let failed = try await run("dump", "--archive", "/proc/nowhere", "--pg-bin", tools)
             expect(failed, 1, "/proc/nowhere")
         }
     }
 
-    @Test func `for want of room is told file by file, and what fits is written`() async throws {
+    @Test func `on a full disk is reported file by file, and files that fit are written`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let folder = Self.folder()
             mkdir(folder, 0o700)
             defer { rmdir(folder) }
             let mounted = try await Command.program("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", folder])
-            // Only root may mount.
+            // Mounting requires root.
             guard mounted.code == 0 else { return }
             defer { umount2(folder, Int32(MNT_DETACH)) }
             let command = Self.command(pair)
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func `of the temporary files is told with their folder`() async throws {
+    @Test func `to temporary files is reported with their folder`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let folder = Self.folder()
             mkdir(folder, 0o700)
@@ -99,22 +99,22 @@ import Testing
         (">/dev/full", "standard output: No space left on device"), ("| :", "standard output: Broken pipe"),
         (">&-", "standard output: Bad file descriptor"),
     ])
-    func `to standard output is told on standard error`(redirection: String, reason: String) async throws {
+    func `to standard output is reported on standard error`(redirection: String, reason: String) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let archive = Self.folder()
             defer { try? FileManager.default.removeItem(atPath: archive) }
             let command = Self.command(pair)
             func run(_ arguments: String) async throws -> Command.Outcome {
-                // A reader that is gone before anything is written.
+                // The reader exits before anything is written.
                 let line = redirection == "| :" ? "sleep 0.3; \"$TIDEMARK\" \(arguments)" : "\"$TIDEMARK\" \(arguments)"
                 return try await command.shell("{ \(line); } \(redirection); exit ${PIPESTATUS[0]}")
             }
-            // The work is done, or its verdict is the exit code.
+            // The work is done, or the exit code is its verdict.
             for arguments in ["inspect", "precopy", "cutover --json", "verify", "dump --archive \(archive)"] {
                 expect(try await run(arguments), 0, reason)
             }
             expect(try await run("archive check --archive \(archive)"), 0, reason)
-            // What is printed is all the work there is.
+            // The printed text is the only result of these commands.
             for arguments in [
                 "plan", "status --json", "archive list --archive \(archive)",
                 "archive cat --archive \(archive) public.t",

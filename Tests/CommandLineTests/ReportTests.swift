@@ -13,7 +13,7 @@ import Testing
         try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
     }
 
-    /// A validator that knows nothing of the tool.
+    /// A validator that is independent of the tool.
     private static func expectValid(_ folder: String) async throws {
         let outcome = try await Command.program(
             "/usr/bin/jsonschema",
@@ -26,7 +26,7 @@ import Testing
         try JSONDecoder().decode([String: JSONValue].self, from: Data(read(folder, "report.json").utf8))
     }
 
-    @Test func `tells of a run that is proven, of one that is not, and nothing of what a name might say`() async throws
+    @Test func `shows a proven run and one that differs, and escapes names`() async throws
     {
         try await DatabasePair.with(
             """
@@ -58,7 +58,7 @@ import Testing
             let page = try Self.read(folder, "report.html")
             #expect(page.contains("<h1>Differs: do not open yet</h1>"))
             #expect(page.contains("&lt;/pre&gt;&lt;script&gt;alert(1)") && !page.contains("<script"))
-            // What a finding does not tell is not taken from the run.
+            // If a finding has no source or target, the report does not take them from the run.
             #expect(page.split(separator: "<small>source</small>", omittingEmptySubsequences: false).count == 2)
             #expect(page.split(separator: "<small>target</small>", omittingEmptySubsequences: false).count == 1)
             #expect(!page.contains("http://") && !page.contains("https://"), "it needs no network")
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `is written as well when the run fails`() async throws {
+    @Test func `is also written when the run fails`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
             let folder = Self.folder()
             defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -86,14 +86,14 @@ import Testing
         }
     }
 
-    @Test func `is refused before anything else where it could not be written`() async throws {
+    @Test func `is refused at once if it could not be written`() async throws {
         let outcome = try await Command().run("verify", "--report", "/proc/nowhere")
         #expect(outcome.code == 64)
         #expect(outcome.errors.contains("/proc/nowhere"))
     }
 }
 
-/// A value of a document whose shape the test does not share with the tool.
+/// A JSON value; the test does not use the tool's own types.
 private enum JSONValue: Decodable {
     case text(String)
     case number(Double)

@@ -2,8 +2,8 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite struct `A role taken on` {
-    /// `mover` connects, and is a member of `keeper`, but inherits nothing from it.
+@Suite struct `A role given with --role` {
+    /// `mover` connects and is a member of `keeper`, but inherits nothing from it.
     private func with(_ body: (DatabasePair, Command, String) async throws -> Void) async throws {
         try await DatabasePair.with(
             """
@@ -14,7 +14,7 @@ import Testing
         ) { pair in
             try await pair.createRole("keeper")
             try await pair.createRole("role_mover", "LOGIN NOINHERIT")
-            // Two tests that grant it at once would meet in the catalog.
+            // Two tests that grant it at once would conflict in the catalog.
             try await pair.target.run("BEGIN; SELECT pg_advisory_xact_lock(1); GRANT keeper TO role_mover; COMMIT")
             try await pair.target.run("ALTER DATABASE \(pair.name) OWNER TO keeper")
             let target = pair.target.conninfo.replacing("user=postgres", with: "user=role_mover")
@@ -33,7 +33,7 @@ import Testing
             UNION ALL SELECT nspowner FROM pg_namespace WHERE nspname IN ('other', 'tidemark')) AS x(o)
         """
 
-    @Test func `owns all that is made`() async throws {
+    @Test func `owns everything that is created`() async throws {
         try await with { pair, command, _ in
             for act in ["precopy", "cutover"] {
                 let outcome = try await command.run(act, "--role", "keeper", "--no-owner", "--whole-below", "0kB")
@@ -48,12 +48,12 @@ import Testing
         }
     }
 
-    @Test func `is taken on by whoever goes on with the run`() async throws {
+    @Test func `must be the same when the run is resumed`() async throws {
         try await with { pair, command, target in
             let begun = ["precopy", "--no-owner", "--whole-below", "0kB", "--role", "keeper"]
             let killed = try await command.run(begun, killInPhase: "copy and build", after: .milliseconds(0))
             #expect(killed.code == nil, "\(killed.errors)")
-            // Whoever goes on as somebody else is told, whether that one could have written or not.
+            // Resuming as another role is refused, even if that role could write.
             try await pair.target.run(
                 "GRANT USAGE ON SCHEMA tidemark TO role_mover; GRANT ALL ON ALL TABLES IN SCHEMA tidemark TO role_mover; GRANT CREATE, TEMPORARY ON DATABASE \(pair.name) TO role_mover"
             )
@@ -61,7 +61,7 @@ import Testing
             #expect(other.code == 1)
             #expect(other.errors.contains("begun as role \"keeper\", and this is \"role_mover\""), "\(other.errors)")
             #expect(other.errors.contains("--role 'keeper'"))
-            // A session of the killed client belongs to who connected, not to the role; it is ended all the same.
+            // A session of the killed client belongs to the role that connected, but it is still ended.
             let run = try await pair.target.value("SELECT left(run_id::text, 8) FROM tidemark.run")
             let endpoint = try Endpoint(target, side: .target)
             try await ThreadConfined.with(endpoint, purpose: "tidemark \(run) orphan") { orphan in
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: ["postgres", "no such role"])
-    func `must exist and have whoever connects as a member`(role: String) async throws {
+    func `must exist and have the connecting role as a member`(role: String) async throws {
         try await with { pair, command, _ in
             let outcome = try await command.run("precopy", "--role", role)
             #expect(outcome.code == 1)

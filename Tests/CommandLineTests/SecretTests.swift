@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A password in a malformed connection string` {
-    /// What a generated password is made of: letters that occur in no message, and all that means something to libpq.
+    /// The characters of a generated password: letters that occur in no message, and everything special to libpq.
     private static let letters = Array("QXZJVKW0789")
     private static let marks = Array("@@@:/?#%&=+,;'\"\\ []{}$!~")
 
@@ -18,7 +18,7 @@ import Testing
         return password
     }
 
-    /// As people write them, not as they should.
+    /// Connection strings with mistakes that people make.
     private static func strings(_ password: String) -> [String] {
         [
             "postgres://me:\(password)@127.0.0.1:1/shop", "postgresql://me:\(password)@127.0.0.1:1,127.0.0.1:2/shop",
@@ -33,18 +33,18 @@ import Testing
             "host=127.0.0.1 port=1 user=me password='\(password)'x dbname=shop",
             "dbname=postgres://me:\(password)@127.0.0.1:1/shop", "dbname='host=127.0.0.1 port=1 password=\(password)'",
         ]
-            // With an @ in it what follows is a host like any other.
+            // If the password contains an @, the text after it is an ordinary host.
             + (password.contains("@") ? [] : ["postgres://me:\(password)", "postgres://me:\(password)/shop"])
     }
 
-    /// Every run of four of its characters that no mark interrupts.
+    /// Returns every sequence of four letters in the password.
     private static func pieces(_ password: String) -> [String] {
         let characters = Array(password)
         return characters.indices.dropLast(3).map { String(characters[$0..<$0 + 4]) }
             .filter { $0.allSatisfy(letters.contains) }
     }
 
-    @Test func `is not shown, not even a piece of it`() throws {
+    @Test func `is not shown, not even in part`() throws {
         var random = SplitMix(seed: 20_261_127)
         for _ in 0..<400 {
             let password = Self.password(&random)
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func `is in no output of the command, nor where it was given as the wrong argument`() async throws {
+    @Test func `is in no output of the command, even if it was given as the wrong argument`() async throws {
         var random = SplitMix(seed: 7)
         let fixed = [
             "p@QXZJ", "QXZJ@VKWQ@ZZZZ", "QXZJ/VKWQ", "QXZJ?VKWQ", "QXZJ#VKWQ", "QX%ZJVKW", "QXZJ@VKWQ/ZJZJ",
@@ -70,7 +70,7 @@ import Testing
         ]
         for password in fixed + (0..<4).map({ _ in Self.password(&random) }) {
             for (index, text) in Self.strings(password).enumerated() {
-                // Each with one of the commands: a process is a tenth of a second.
+                // Each string with one of the commands, because a process takes a tenth of a second.
                 let calls = [
                     ["verify", "--source", text, "--target", text],
                     ["inspect", "--source=\(text)", "--target=\(text)"],
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func `is taken where it is well-formed, and so is an @ that means itself`() throws {
+    @Test func `is accepted if it is well-formed, and so is a literal @`() throws {
         for (text, shown) in [
             ("postgres://me:a%40b%2Fc@shop.example:5433/main", "shop.example:5433/main"),
             ("postgres://me:a?b#c@shop.example/main", "shop.example/main"),
@@ -105,8 +105,8 @@ import Testing
 }
 
 @Suite struct `A secret of the connection` {
-    /// Arguments and environment of a process can be read by others of the same user.
-    @Test func `is given to pg_dump in a file only`() async throws {
+    /// Other processes of the same user can read a process's arguments and environment.
+    @Test func `is passed to pg_dump only in a file`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
             let tools = FileManager.default.temporaryDirectory.appending(path: "tidemark-\(UUID())").path
             defer { try? FileManager.default.removeItem(atPath: tools) }

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A standby as the source` {
-    @Test func `loses nothing that was in flight on its primary, and is no proof by itself`() async throws {
+    @Test func `loses no transaction in flight on its primary, and does not count as a proof`() async throws {
         let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/standby.sh")
         #expect(outcome.code == 0, "\(outcome.errors)")
         #expect(outcome.output.contains("cutover ended with 3"), "\(outcome.output)\(outcome.errors)")

@@ -6,13 +6,13 @@ import Testing
 import Tidemark
 import Verification
 
-@Suite struct `What was proven ahead` {
+@Suite struct `A proof made ahead` {
     private static let table = """
         CREATE TABLE t (id int PRIMARY KEY, a int NOT NULL, v text NOT NULL);
         INSERT INTO t SELECT n, n, repeat('x', 100) FROM generate_series(1, 5000) n; ANALYZE t
         """
 
-    /// Proven ahead, then changed by `change`, then cut over.
+    /// Proves the table ahead, runs `change`, then cuts over.
     private static func cutover(
         _ pair: DatabasePair,
         _ change: () async throws -> Void = {}
@@ -32,7 +32,7 @@ import Verification
         try await pair.target.value("SELECT count(*) FROM tidemark.chunk WHERE proof IS NULL")
     }
 
-    @Test func `stands where nothing changed, and is compared again where something did`() async throws {
+    @Test func `remains valid for unchanged rows, and changed rows are compared again`() async throws {
         try await DatabasePair.with(Self.table) { pair in
             let (report, table) = try await Self.cutover(pair) {
                 try await pair.source.run("UPDATE t SET a = 0 WHERE id = 2500; DELETE FROM t WHERE id = 4000")
@@ -40,7 +40,7 @@ import Verification
             #expect(report.outcome == .done, "\(report.text)")
             #expect(table.sourceRows == 4999 && table.targetRows == 4999)
             #expect(table.ranges > 5)
-            // The rows that are left are told by their keys.
+            // The keys show which rows are left.
             #expect(table.standingRanges == table.ranges)
 
             let again = try await pair.migration().verify()
@@ -54,16 +54,16 @@ import Verification
     @Test(arguments: [
         "UPDATE t SET v = 'y' WHERE id = 2500", "DELETE FROM t WHERE id = 2500",
         "INSERT INTO t VALUES (100000, 1, '')",
-        // As many rows, and as many untouched as before but one.
+        // The number of rows is the same; one of them was written.
         "DELETE FROM t WHERE id = 2500; INSERT INTO t VALUES (2500, 2500, 'z')",
-        // No row was written: all of them have another value.
+        // No row is written, but all of them get another value.
         "ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 7; ALTER TABLE t ALTER a DROP DEFAULT",
-        // Every row is written anew, and looks the same to whoever counts.
+        // Every row is rewritten; a count sees no difference.
         "ALTER TABLE t ALTER COLUMN v TYPE text USING v || 'y'",
         "BEGIN; SAVEPOINT s; UPDATE t SET v = 'y' WHERE id = 2500; RELEASE s; COMMIT; VACUUM FREEZE t",
         "CREATE TABLE copy AS SELECT * FROM t; TRUNCATE t; INSERT INTO t SELECT * FROM copy WHERE id <> 7; DROP TABLE copy",
     ])
-    func `falls when somebody writes on the target`(_ change: String) async throws {
+    func `is no longer valid after a write on the target`(_ change: String) async throws {
         try await DatabasePair.with(Self.table) { pair in
             let (clean, _) = try await Self.cutover(pair)
             #expect(clean.outcome == .done, "\(clean.text)")
@@ -83,7 +83,7 @@ import Verification
         }
     }
 
-    @Test func `stands where an enum got a label, and falls where one was renamed`() async throws {
+    @Test func `remains valid when an enum gets a new label, but not when a label is renamed`() async throws {
         try await DatabasePair.with(
             """
             CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TABLE t (id int PRIMARY KEY, m mood, v text NOT NULL);
@@ -104,7 +104,7 @@ import Verification
         }
     }
 
-    @Test func `stands where rows have only come, and those are compared`() async throws {
+    @Test func `remains valid when rows are only added, and the new rows are compared`() async throws {
         let grow =
             "INSERT INTO t SELECT n, n, 'new' FROM generate_series(5001, 5060) n; INSERT INTO t VALUES (-1, 0, 'late')"
         let foreign: [String?] = [
@@ -126,16 +126,16 @@ import Verification
         }
     }
 
-    /// In the middle of the table, which is looked at as a whole, and in its last range, which is looked at by itself.
+    /// In the middle of the table, which is checked as a whole, and in its last range, which is checked separately.
     @Test(arguments: [2500, 4995])
-    func `stands where rows were updated and deleted, and falls when others are`(id: Int) async throws {
+    func `remains valid when the same rows change on both sides, but not when others do`(id: Int) async throws {
         let change =
             "UPDATE t SET v = 'new' WHERE id = \(id); DELETE FROM t WHERE id = \(id + 1); UPDATE t SET id = -id WHERE id = \(id + 2)"
         // On the source, on the target.
         let foreign: [(String?, String?)] = [
             (nil, nil), (nil, "UPDATE t SET v = 'other' WHERE id = \(id + 3)"),
             (nil, "UPDATE t SET v = 'other' WHERE id = \(id)"), (nil, "DELETE FROM t WHERE id = \(id + 3)"),
-            // As many rows on both sides, none of them written since, and not the same.
+            // Both sides have as many rows, none of them written since, but not the same rows.
             ("DELETE FROM t WHERE id = \(id - 1)", "DELETE FROM t WHERE id = \(id + 3)"),
         ]
         for (here, there) in foreign {
@@ -153,7 +153,7 @@ import Verification
         }
     }
 
-    @Test func `sees what a transaction wrote that was open on the source at the time`() async throws {
+    @Test func `includes the writes of a transaction that was open on the source at the time`() async throws {
         try await DatabasePair.with(Self.table) { pair in
             try await pair.source.session { open in
                 try await open.run("BEGIN; UPDATE t SET a = -1 WHERE id = 10")
@@ -168,7 +168,7 @@ import Verification
         }
     }
 
-    @Test func `is left to the night where somebody keeps the source's table to himself`() async throws {
+    @Test func `is left to the cutover while another session locks the source's table`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x'), (2, 'y')"
         ) {
@@ -188,14 +188,14 @@ import Verification
         }
     }
 
-    @Test func `tells days ahead that somebody writes on the target, and the next pass mends it`() async throws {
+    @Test func `reports writes on the target days ahead, and the next pass repairs them`() async throws {
         try await DatabasePair.with(Self.table) { pair in
-            // Else the next pass would bring the chunk anew, and mend it unasked.
+            // Otherwise the next pass would copy the chunk again and repair it anyway.
             try await pair.source.untilMarksTell()
             #expect(try await pair.migration { $0.provesAhead = false }.precopy().outcome == .done)
             try await pair.target.run("UPDATE t SET v = 'foreign' WHERE id = 2500")
             let told = try await pair.migration().precopy().warnings
-            #expect(told.count == 1 && told.first?.contains("somebody writes on the target") == true, "\(told)")
+            #expect(told.count == 1 && told.first?.contains("session writes on the target") == true, "\(told)")
             let mended = try await pair.migration().precopy()
             #expect(mended.warnings == [] && mended.transfer.reconciledChunks == 1)
             #expect(try await pair.migration().cutover().outcome == .done)
@@ -203,7 +203,7 @@ import Verification
         }
     }
 
-    @Test func `is not taken for another database's`() async throws {
+    @Test func `is not used for another source database`() async throws {
         try await DatabasePair.with(Self.table) { pair in
             _ = try await Self.cutover(pair)
             let administration = try TestDatabase(TestServers.source(database: "postgres"), side: .source)

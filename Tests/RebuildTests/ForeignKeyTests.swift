@@ -19,14 +19,14 @@ import Verification
         ALTER TABLE late ADD CONSTRAINT never_looked FOREIGN KEY (other) REFERENCES others NOT VALID;
         """
 
-    /// Rows that refer to nothing while the source's catalog says validated.
+    /// Orphan rows, although the source's catalog says the constraint is validated.
     private static let orphans = """
         SET session_replication_role = replica;
         INSERT INTO children VALUES (1001, 7, 'not there', 1), (1002, 1, 'p', 5000), (1003, 2, 'p', 5001);
         SET session_replication_role = origin
         """
 
-    @Test func `that the source itself breaks is told with its rows, all of them at once`() async throws {
+    @Test func `violated on the source itself is reported with its rows, for all constraints at once`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.source.run(Self.orphans)
             _ = try await pair.migration().precopy()
@@ -35,12 +35,12 @@ import Verification
             #expect(error.description.contains("(7,\"not there\") at ctid"))
             #expect(error.description.contains("2 row(s) of public.children refer to rows that public.others"))
             #expect(error.description.contains("(5000)"))
-            // The rest goes on without them, when that is decided.
+            // Without validation, the rest of the cutover succeeds.
             let later = try await pair.migration { $0.omissions = [.foreignKeyValidation] }.cutover()
             #expect(later.outcome == .done, "\(later.text)")
             let findings = later.verification?.findings ?? []
             #expect(findings.count == 2)
-            #expect(findings.allSatisfy { $0.severity == .note && $0.message.contains("as asked") }, "\(findings)")
+            #expect(findings.allSatisfy { $0.severity == .note && $0.message.contains("as requested") }, "\(findings)")
             let rebuild = try #require(
                 await #expect(throws: PostgresError.self) { try await pair.migration().rebuild(concurrently: true) }
             )
@@ -48,7 +48,7 @@ import Verification
         }
     }
 
-    @Test func `that was never validated on the source stays so`() async throws {
+    @Test func `that was never validated on the source stays unvalidated`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)
@@ -89,14 +89,14 @@ import Verification
         ALTER TABLE t_2 ADD CONSTRAINT own_too FOREIGN KEY (id) REFERENCES others;
         """
 
-    /// Which tables have it, whether it was taken over by the parent's, and whether it is validated.
+    /// The tables that have it, whether it belongs to the parent's constraint, and whether it is validated.
     private static let family = """
         SELECT format('%s %s %s %s', c.conrelid::regclass, c.conname, p.conrelid::regclass, c.convalidated)
         FROM pg_constraint c LEFT JOIN pg_constraint p ON p.oid = c.conparentid
         WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace AND c.conrelid IS DISTINCT FROM p.conrelid ORDER BY 1
         """
 
-    @Test func `of a partitioned table is built by its partitions, and taken over`() async throws {
+    @Test func `of a partitioned table is built on each partition and attached to the parent's`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             _ = try await pair.migration().precopy()
             let report = try await pair.migration().cutover()
@@ -108,7 +108,7 @@ import Verification
         }
     }
 
-    @Test func `of a partitioned table is refused as a whole where a partition has it otherwise`() async throws {
+    @Test func `of a partitioned table is refused as a whole if a partition has a different one`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE others (id int PRIMARY KEY); INSERT INTO others SELECT generate_series(1, 100);

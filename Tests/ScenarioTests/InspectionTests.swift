@@ -6,11 +6,11 @@ import Testing
 import Tidemark
 
 @Suite struct `An inspection` {
-    /// A migration by roles that are no superusers: the owner of everything on the source, a member of it on the
+    /// Returns a migration by ordinary roles: the owner of everything on the source, a member of that role on the
     /// target.
     private static func ordinary(_ pair: DatabasePair) async throws -> Migration {
-        // Before PostgreSQL 15 the schema public belongs to who made the cluster: an obstacle of its own, named by
-        // another test.
+        // Before PostgreSQL 15, schema public belongs to the role that created the cluster. Another test covers this
+        // obstacle.
         try await pair.source.run(
             "ALTER DATABASE \(pair.name) OWNER TO seller; ALTER SCHEMA public OWNER TO seller"
         )
@@ -25,7 +25,7 @@ import Tidemark
         )
     }
 
-    @Test func `finds nothing in the way of ordinary roles, and nothing is`() async throws {
+    @Test func `finds no obstacle for ordinary roles, and there is none`() async throws {
         try await Scenario.prepareServers()
         try await DatabasePair.with { pair in
             let migration = try await Self.ordinary(pair)
@@ -50,7 +50,7 @@ import Tidemark
         }
     }
 
-    @Test func `names the owner of the schema public where the target's role cannot make it that`() async throws {
+    @Test func `names the owner of schema public if the target's role cannot make it the owner`() async throws {
         try await Scenario.prepareServers()
         try await DatabasePair.with { pair in
             let migration = try await Self.ordinary(pair)
@@ -66,7 +66,7 @@ import Tidemark
         }
     }
 
-    @Test func `names everything that needs a superuser, before anything is written`() async throws {
+    @Test func `names everything that requires a superuser, before anything is written`() async throws {
         try await SchemaDump.with(.everything) { pair in
             let migration = try await Self.ordinary(pair)
             let asSuperuser = Migration(
@@ -87,9 +87,9 @@ import Tidemark
                 "\(report.text)"
             )
             let notes = report.findings.filter { $0.kind == "subscription" }.map(\.message)
-            #expect(notes.allSatisfy { $0.contains("only a superuser") || $0.contains("disabled") } && notes.count == 1)
+            #expect(notes.allSatisfy { $0.contains("requires a superuser") || $0.contains("disabled") } && notes.count == 1)
             let refused = await #expect(throws: PlanError.self) { try await asSuperuser.precopy() }
-            #expect(refused?.description.contains("event trigger sleeping: only a superuser") == true)
+            #expect(refused?.description.contains("event trigger sleeping: creating it") == true)
             #expect(try await pair.target.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'tidemark'") == "0")
         }
     }

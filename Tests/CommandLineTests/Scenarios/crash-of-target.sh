@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A target that crashes days ahead, and again after the cutover: what is unlogged is empty each time.
+# A target that crashes days ahead and again after the cutover: unlogged tables are empty each time.
 #
 #   crash-of-target.sh TIDEMARK        (from the repository's root)
 #

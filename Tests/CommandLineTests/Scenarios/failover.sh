@@ -3,8 +3,8 @@
 #
 #   failover.sh TIDEMARK        (from the repository's root)
 #
-# The marks are then of a history that never was: rows the target has were lost, and their transaction ids are used again
-# for other rows. Prints what the cutover said, and whether both sides are equal by a check of its own.
+# The marks then belong to a lost history: rows that the target has were lost on the source, and their transaction ids are
+# used again for other rows. Prints how the cutover ended, and whether an independent check finds both sides equal.
 set -euo pipefail
 tidemark=$1
 . scripts/lib/servers.sh
@@ -26,7 +26,7 @@ psql --port="$primary_port" --dbname=shop --command="
     INSERT INTO u SELECT n, n, repeat('u', 100) FROM generate_series(1, 5000) n;
     ANALYZE"
 
-# The standby gets everything up to here, and nothing of what follows.
+# The standby gets everything up to here and nothing after it.
 standby_make standby "$primary_port"
 
 export TIDEMARK_TARGET="host=127.0.0.1 port=$target_port user=postgres dbname=shop"
@@ -41,7 +41,7 @@ TIDEMARK_SOURCE="host=127.0.0.1 port=$primary_port user=postgres dbname=shop" "$
 as_postgres "$bin/pg_ctl" --silent --mode=immediate --pgdata="$SERVERS_DIR/primary/data" stop
 standby_start standby "$standby_port"
 as_postgres "$bin/pg_ctl" --silent --wait --pgdata="$SERVERS_DIR/standby/data" promote
-# The same transaction ids once more, for other rows.
+# The same transaction ids are used again, for other rows.
 for n in 1 2 3 4 5 6; do
     psql --port="$standby_port" --dbname=shop --command="
         INSERT INTO t VALUES (40000 + $n, 'after the failover'); UPDATE t SET v = 'new primary' WHERE id = 7000 + $n;

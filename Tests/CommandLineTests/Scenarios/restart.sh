@@ -3,7 +3,7 @@
 #
 #   restart.sh TIDEMARK        (from the repository's root)
 #
-# Prints how each command ended, and whether both sides are equal by a check of its own.
+# Prints how each command ended, and whether an independent check finds both sides equal.
 set -euo pipefail
 tidemark=$1
 . scripts/lib/servers.sh
@@ -17,7 +17,7 @@ server_start target "$target_port"
 psql() { "$bin/psql" --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --host=127.0.0.1 --username=postgres "$@"; }
 port() { if [ "$1" = source ]; then echo "$source_port"; else echo "$target_port"; fi; }
 
-# restart SIDE MODE: away for two seconds.
+# restart SIDE MODE: restarts the server, which is down for two seconds.
 restart() {
     as_postgres "$bin/pg_ctl" --silent --mode="$2" --pgdata="$SERVERS_DIR/$1/data" stop
     sleep 2
@@ -25,7 +25,7 @@ restart() {
         --log="$SERVERS_DIR/$1/server.log" --options="-p $(port "$1") -k $SERVERS_DIR/$1 -c listen_addresses=127.0.0.1 -c fsync=off" start)
 }
 
-# until_told FILE PATTERN: waits for what the command tells.
+# until_told FILE PATTERN: waits until the command has printed the pattern.
 until_told() {
     for _ in $(seq 1200); do
         if grep --quiet --extended-regexp "$2" "$1"; then return; fi
@@ -34,7 +34,7 @@ until_told() {
     echo "never told: $2"
 }
 
-# make NAME: a database with a table that takes seconds to copy, and its empty target.
+# make NAME: creates a database with a table that takes seconds to copy, and its empty target.
 make() {
     psql --port="$source_port" --dbname=postgres --command="CREATE DATABASE $1"
     psql --port="$target_port" --dbname=postgres --command="CREATE DATABASE $1"
@@ -60,8 +60,8 @@ equal() {
 }
 
 number=0
-# attempt COMMAND PHASE SIDE MODE [LOCK [EARLIER]]: what LOCK takes on the target, since an earlier phase or this one, keeps
-# this one from ending before the restart.
+# attempt COMMAND PHASE SIDE MODE [LOCK [EARLIER]]: restarts a server in a phase. LOCK is taken on the target in this phase
+# or an earlier one, so that the phase does not end before the restart.
 attempt() {
     local name errors status=0 locker=
     number=$((number + 1))
@@ -102,7 +102,7 @@ attempt precopy definitions target fast
 attempt precopy definitions source fast
 attempt precopy "copy and build" source fast
 attempt precopy "copy and build" target immediate
-# No key can be built while rows may be written.
+# No key can be built while a writer's lock is held.
 attempt precopy "copy and build" target immediate "u IN ROW EXCLUSIVE MODE"
 attempt precopy "prove ahead" target fast "t IN ACCESS EXCLUSIVE MODE"
 attempt cutover "delta and whole tables" source fast "t IN ACCESS EXCLUSIVE MODE"
@@ -112,7 +112,7 @@ attempt cutover "verify definitions" source immediate "t IN ACCESS EXCLUSIVE MOD
 attempt cutover "verify definitions" target fast "t IN ACCESS EXCLUSIVE MODE"
 grep --only-matching --extended-regexp '(source|target) cannot be reached; trying again until ..:..:.. UTC|can be reached again|beginning again' \
     "$SERVERS_DIR/all.errors" | sed 's/..:..:..//' | sort -u
-# A server that was never reached is not waited for.
+# The command does not wait for a server that was never reached.
 start=$SECONDS
 status=0
 TIDEMARK_SOURCE="host=127.0.0.1 port=$(free_port) user=postgres dbname=none" "$tidemark" precopy >/dev/null 2>&1 || status=$?

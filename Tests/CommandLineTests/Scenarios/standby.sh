@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A hot standby as the source, while the primary is written: on a standby a snapshot does not list what is in flight.
+# A hot standby as the source while the primary is written: a standby's snapshot does not list transactions in flight.
 #
 #   standby.sh TIDEMARK        (from the repository's root)
 set -euo pipefail
@@ -22,7 +22,7 @@ psql --port="$primary_port" --dbname=shop --command="
     ANALYZE"
 standby_make standby "$primary_port"
 standby_start standby "$standby_port"
-# caught_up: until the standby has replayed all that is on the primary.
+# caught_up: waits until the standby has replayed everything from the primary.
 caught_up() {
     local lsn
     lsn=$(psql --port="$primary_port" --dbname=shop --command='SELECT pg_current_wal_insert_lsn()')
@@ -32,7 +32,7 @@ caught_up() {
 export TIDEMARK_SOURCE="host=127.0.0.1 port=$standby_port user=postgres dbname=shop"
 export TIDEMARK_TARGET="host=127.0.0.1 port=$target_port user=postgres dbname=shop"
 options=(--chunk-size 256kB --whole-below 8kB --quiet)
-# In flight while the base is read: with and without a savepoint.
+# Transactions in flight while the base is read, with and without a savepoint.
 (
     echo "BEGIN; UPDATE t SET v = 'in flight' WHERE id % 1000 = 1; SAVEPOINT s; INSERT INTO t (v) VALUES ('sub'); RELEASE SAVEPOINT s;"
     while [ ! -e "$SERVERS_DIR/base-is-done" ]; do sleep 0.1; done
