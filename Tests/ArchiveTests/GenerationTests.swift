@@ -190,8 +190,7 @@ import Tidemark
         }
     }
 
-    @Test func `holds files that zstd and psql can restore, and definitions that pg_restore can read`() async throws
-    {
+    @Test func `holds files that zstd and psql can restore, and definitions that pg_restore can read`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 _ = try await test.archive().dump(from: pair.source.endpoint)

@@ -26,8 +26,7 @@ import Testing
         try JSONDecoder().decode([String: JSONValue].self, from: Data(read(folder, "report.json").utf8))
     }
 
-    @Test func `shows a proven run and one that differs, and escapes names`() async throws
-    {
+    @Test func `shows a proven run and one that differs, and escapes names`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t SELECT n, n FROM generate_series(1, 200) n;

@@ -40,7 +40,7 @@ import Tidemark
         DELETE FROM child WHERE id = 7
         """
 
-    /// Everything `pg_dump` brings, keys and triggers included.
+    /// Fills the target with `pg_dump`, including keys and triggers.
     private func fill(_ pair: DatabasePair, _ arguments: [String] = []) async throws {
         let outcome = try await Command.pipe(
             ["pg_dump"] + arguments + ["--dbname", pair.source.conninfo],
@@ -66,7 +66,7 @@ import Tidemark
         #expect(try await pair.target.value(objects) == wanted)
     }
 
-    @Test func `is compared, brought to the source's state by its differences alone, and has marks from then on`()
+    @Test func `is compared, updated only where it differs, and has marks from then on`()
         async throws
     {
         try await DatabasePair.with(Self.schema) { pair in
@@ -87,7 +87,7 @@ import Tidemark
     }
 
     @Test(arguments: [TargetContents.rows, .schema])
-    func `may lack and differ in objects, and gets what it lacks`(contents: TargetContents) async throws {
+    func `may lack objects or have different ones, and gets the source's`(contents: TargetContents) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await fill(pair, contents == .schema ? ["--schema-only"] : [])
             try await pair.target.run(
@@ -105,7 +105,7 @@ import Tidemark
         }
     }
 
-    @Test func `may hold the rows alone`() async throws {
+    @Test func `may hold only the rows`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await fill(pair, ["--section=pre-data", "--section=data"])
             try await pair.source.run(Self.changes)
@@ -115,7 +115,7 @@ import Tidemark
         }
     }
 
-    @Test func `has other functions and settings than the source, and they are named`() async throws {
+    @Test func `is reported with functions and settings that differ from the source's`() async throws {
         try await DatabasePair.with(
             Self.schema + "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2';"
         ) { pair in
@@ -133,7 +133,7 @@ import Tidemark
         }
     }
 
-    @Test func `with publications is refused, and nothing is left behind`() async throws {
+    @Test func `with publications is refused, and stays unchanged`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await fill(pair)
             try await pair.target.run("CREATE PUBLICATION pub FOR TABLE t")
@@ -146,14 +146,14 @@ import Tidemark
         }
     }
 
-    @Test func `may hold nothing`() async throws {
+    @Test func `may be empty`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             #expect(try await pair.migration { $0.targetContents = .rows }.precopy().outcome == .done)
             try await expectDone(pair)
         }
     }
 
-    @Test func `is left alone unless asked for, and where it holds what the source has not`() async throws {
+    @Test func `is unchanged unless adoption is requested and it has nothing the source lacks`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await fill(pair)
             let error = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }

@@ -4,19 +4,19 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Databases like those of applications people have, each with what is special about it, moved by ordinary roles from
-/// and to servers whose extensions an administrator has made.
+/// Databases like those of real applications, each with its special features, moved by ordinary roles between servers
+/// whose extensions an administrator created.
 @Suite struct `The database of an application` {
     struct Application: CustomStringConvertible, Sendable {
         let description: String
         var extensions: [String] = []
-        /// What the administrator does on either side, when the extensions are there.
+        /// SQL that the administrator runs on both sides after the extensions exist.
         var administration = ""
-        /// Rows are hidden from all others where a table has policies.
+        /// The role that reads the source; policies may hide a table's rows from other roles.
         var reader = "plain_reader"
-        /// What the application does between the passes.
+        /// Writes of the application between the passes.
         let writes: String
-        /// What must be the same on both sides afterwards, besides the rows of its tables.
+        /// What must be equal on both sides afterwards, besides the rows of its tables.
         var proof = "SELECT 1"
     }
 
@@ -74,7 +74,7 @@ import Tidemark
     ]
 
     @Test(arguments: applications)
-    func `is moved without a refusal or a false alarm`(_ application: Application) async throws {
+    func `is moved without being refused and without a false alarm`(_ application: Application) async throws {
         let script = try String(contentsOfFile: "Tests/MigrationTests/Applications/\(application).sql", encoding: .utf8)
         try await `Ordinary roles`.with("", reader: application.reader) { pair, migration in
             for name in ["hstore"] + application.extensions {

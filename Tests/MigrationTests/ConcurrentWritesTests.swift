@@ -17,7 +17,7 @@ import Tidemark
         ANALYZE;
         """
 
-    /// One writer's transaction, chosen by a generator that its seed repeats.
+    /// Returns one writer's transaction, chosen by a generator whose seed makes it repeatable.
     private static func transaction(_ random: inout SplitMix, writer: Int, database: String) -> String {
         let id = random.next(upTo: 6000)
         let statements = [
@@ -47,7 +47,7 @@ import Tidemark
         return "BEGIN; \(body); \(end)"
     }
 
-    /// What is done by itself now and then: the table emptied, or rewritten.
+    /// Returns a statement that runs outside of transactions now and then: it empties or rewrites a table.
     private static func upheaval(_ random: inout SplitMix) -> String {
         [
             "TRUNCATE log", "INSERT INTO log (v) SELECT 'again' FROM generate_series(1, 500)",
@@ -56,10 +56,12 @@ import Tidemark
         ][random.next(upTo: 7)]
     }
 
-    /// What an application's writer tries again: a deadlock, a value somebody else has taken, a lock.
+    /// Errors after which an application retries: a deadlock, a duplicate key, a lock timeout.
     private static let expected: Set<String> = ["40P01", "40001", "23505", "55P03"]
 
-    /// - Returns: How many transactions went through.
+    /// Writes until the flag is raised.
+    ///
+    /// - Returns: The number of transactions that succeeded.
     private static func write(
         _ pair: DatabasePair,
         seed: UInt64,
@@ -86,7 +88,7 @@ import Tidemark
         return written
     }
 
-    /// What was prepared is committed or rolled back later, by whoever comes along.
+    /// Commits or rolls back a prepared transaction later, in any session.
     private static func endPrepared(_ pair: DatabasePair, _ writer: Int, commit: Bool, _ session: TestSession)
         async throws
     {
@@ -97,7 +99,7 @@ import Tidemark
         try await session.run("\(commit ? "COMMIT" : "ROLLBACK") PREPARED '\(name)'")
     }
 
-    /// Seeds 1 to 20, or what scripts/fuzz-delta asks for.
+    /// Seeds 1 to 20, or those given by scripts/fuzz-delta.
     static let seeds: [UInt64] = {
         let asked = ProcessInfo.processInfo.environment["TIDEMARK_FUZZ_SEEDS"] ?? "1-20"
         let bounds = asked.split(separator: "-").compactMap { UInt64($0) }
@@ -122,7 +124,7 @@ import Tidemark
                 done.raise()
                 for try await written in group { #expect(written > 0, "seed \(seed)") }
             }
-            // The night begins: what is pending is decided, and the index that CLUSTER marked is no change of rows.
+            // Before the cutover, prepared transactions end and CLUSTER's mark on the index is removed.
             for writer in 0..<3 {
                 try await pair.source.session { try await Self.endPrepared(pair, writer, commit: true, $0) }
             }

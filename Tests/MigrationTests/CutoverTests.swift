@@ -51,7 +51,7 @@ import Verification
         ANALYZE;
         """#
 
-    @Test func `brings a whole shop, and the shop works`() async throws {
+    @Test func `copies a whole shop, and the shop works`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
             let first = try await pair.migration().precopy()
             #expect(first.outcome == .done)
@@ -67,7 +67,7 @@ import Verification
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .done, "\(report.text)")
             #expect(try await pair.differingTables() == [])
-            // The next INSERT of every kind works, and what must be refused is refused.
+            // Every kind of INSERT works, and invalid rows are rejected.
             try await pair.target.run(
                 "INSERT INTO customers (email) VALUES ('first on the new server')",
                 "INSERT INTO orders (customer, total) VALUES (1, 10)",
@@ -97,7 +97,7 @@ import Verification
         }
     }
 
-    @Test func `empties a small table somebody has written to`() async throws {
+    @Test func `empties a small table that was written to on the target`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE small (v text); INSERT INTO small VALUES ('a'), ('b')"
         ) { pair in
@@ -114,7 +114,7 @@ import Verification
             _ = try await pair.migration().precopy()
             let stop = StopRequest()
             let migration = pair.migration()
-            // Stopped in the middle: the step after the rows never begins.
+            // Stopped in the middle, before the step after the rows.
             let stopped = Migration(
                 source: migration.source,
                 target: migration.target,
@@ -124,7 +124,7 @@ import Verification
                 if case .phase("sequences") = event { stop.request() }
             }
             #expect(try await stopped.cutover().outcome == .stopped)
-            // The old server goes on for a while, then the night is tried again.
+            // The old server stays in use for a while, then the cutover is tried again.
             try await pair.source.run(
                 "UPDATE orders SET total = total + 1 WHERE id % 3 = 0; DELETE FROM orders WHERE id = 9"
             )
@@ -138,7 +138,7 @@ import Verification
         }
     }
 
-    @Test func `leaves out what is excluded, and what hangs on it`() async throws {
+    @Test func `leaves out excluded tables and everything that depends on them`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE kept (id serial PRIMARY KEY);

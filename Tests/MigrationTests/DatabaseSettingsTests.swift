@@ -19,7 +19,7 @@ import Tidemark
         """#
     }
 
-    /// As `pg_dump --create` tells it: judged by somebody else.
+    /// The database's settings as `pg_dump --create` prints them, independent of the tool.
     private static func told(_ database: TestDatabase) async throws -> [Substring] {
         let outcome = try await Command.tool("pg_dump", ["--create", "--schema-only", database.conninfo])
         return outcome.output.split(separator: "\n").filter { line in
@@ -27,7 +27,7 @@ import Tidemark
         }
     }
 
-    @Test func `is brought over on the night`() async throws {
+    @Test func `is copied during cutover`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
             try await pair.createRole("setting_role")
             try await pair.source.run(Self.settings(pair.name))
@@ -68,8 +68,8 @@ import Tidemark
         }
     }
 
-    /// The usual recipes for closing an application's database for a night.
-    @Test func `does not arrive where it closes the source`() async throws {
+    /// The usual ways to close an application's database for a night.
+    @Test func `is not copied if it closes the source`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
             try await pair.createRole("setting_writer", "LOGIN")
             try await pair.source.run(
@@ -109,7 +109,7 @@ import Tidemark
         ("REVOKE CONNECT ON DATABASE %d FROM PUBLIC", "database-setting.closes"),
         ("ALTER ROLE setting_writer IN DATABASE %d SET default_transaction_read_only = on", "role.read-only"),
     ])
-    func `is no target to open where it closes it`(change: String, code: String) async throws {
+    func `is reported if it closes the target`(change: String, code: String) async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
             if change.contains("transaction_timeout"), try await pair.target.majorVersion() < 17 { return }
             try await pair.createRole("setting_writer", "LOGIN")

@@ -5,7 +5,7 @@ import Testing
 import Tidemark
 import Verification
 
-@Suite struct `A definition that changes after it was brought` {
+@Suite struct `A definition that changes after it was copied` {
     private static let schema = """
         CREATE TYPE mood AS ENUM ('good');
         CREATE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 41';
@@ -67,7 +67,7 @@ import Verification
             "table public.t"
         ),
     ])
-    func `is never passed over in silence`(change: String, object: String) async throws {
+    func `is never silently ignored`(change: String, object: String) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run(change)
@@ -80,7 +80,7 @@ import Verification
         }
     }
 
-    /// `pg_dump` lists what a comment is about in quotes where the name needs them.
+    /// `pg_dump` quotes the object of a comment where its name needs quotes.
     @Test(arguments: ["plain", "\"user\"", "\"Two words\"", "\"a.b\"", "\"on \"\"ON\"\" x\""])
     func `keeps the comments of a table that is altered or renamed`(_ name: String) async throws {
         let schema = """
@@ -108,8 +108,8 @@ import Verification
         }
     }
 
-    /// Grants come last, as they are on the night; owners come with the definitions.
-    @Test func `in owners alone is named with the statement that makes it, in grants it is followed`() async throws {
+    /// Grants are created last, as they are at the cutover; owners are set with the definitions.
+    @Test func `is named with its repair if only the owner changes, and followed if grants change`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run("GRANT SELECT ON t TO PUBLIC; ALTER TABLE t OWNER TO pg_monitor")
@@ -125,7 +125,7 @@ import Verification
         }
     }
 
-    @Test func `that was made on the target by hand is not made twice`() async throws {
+    @Test func `is not changed again if it was changed on the target by hand`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             let change = """
@@ -139,7 +139,7 @@ import Verification
         }
     }
 
-    @Test func `that cannot be followed is no finding once it was made on the target by hand`() async throws {
+    @Test func `and cannot be followed is no finding once it was changed on the target by hand`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             let change = """
@@ -155,7 +155,7 @@ import Verification
         }
     }
 
-    @Test func `that comes along with a renamed column is no finding`() async throws {
+    @Test func `because a column was renamed is no finding`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run("ALTER TABLE t RENAME COLUMN id TO number")
@@ -164,7 +164,7 @@ import Verification
         }
     }
 
-    @Test func `in the ledger's own schema on the source is refused, not lost`() async throws {
+    @Test func `is refused, not lost, if it is in the ledger's own schema on the source`() async throws {
         try await DatabasePair.with("CREATE SCHEMA tidemark; CREATE TABLE tidemark.orders (id int PRIMARY KEY)") {
             pair in
             let error = await #expect(throws: PlanError.self) { try await pair.migration().precopy() }
@@ -172,7 +172,7 @@ import Verification
         }
     }
 
-    @Test func `with a name that would end a comment is a name`() async throws {
+    @Test func `may have a name that would end a comment`() async throws {
         let name = "\"x\n; commit; create table public.pwned(a int); --\""
         try await DatabasePair.with(
             "CREATE TABLE \(name) (id int PRIMARY KEY, v text); INSERT INTO \(name) SELECT n, 'v' FROM generate_series(1, 3000) n"
@@ -187,7 +187,7 @@ import Verification
         }
     }
 
-    /// A row holds the object id of its label: whoever renames one writes no row.
+    /// A row holds the object id of its label, so renaming a label writes no row.
     @Test(
         arguments: [
             "ALTER TYPE mood RENAME VALUE 'low' TO 'x'; ALTER TYPE mood RENAME VALUE 'high' TO 'low'; ALTER TYPE mood RENAME VALUE 'x' TO 'high'",
@@ -196,7 +196,7 @@ import Verification
         ],
         [false, true]
     )
-    func `takes rows along that nobody wrote`(_ change: String, isMadeByHandToo: Bool) async throws {
+    func `updates rows that were not written`(_ change: String, isMadeByHandToo: Bool) async throws {
         try await DatabasePair.with(
             """
             CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TYPE parts AS (a int, b mood);
@@ -214,7 +214,7 @@ import Verification
         }
     }
 
-    @Test func `is told where somebody on the target has made rows mean something else`() async throws {
+    @Test func `is reported if on the target it changes the meaning of rows`() async throws {
         try await DatabasePair.with(
             """
             CREATE TYPE parts AS (a int, b int); CREATE TABLE t (id int PRIMARY KEY, p parts);
@@ -226,16 +226,16 @@ import Verification
             try await pair.target.run(change)
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .differs, "\(report.text)")
-            // The same on both sides does the same to the rows of both.
+            // The same change on both sides has the same effect on the rows of both.
             try await pair.source.run(change)
             #expect(try await pair.migration().verify().outcome == .done)
         }
     }
 
-    @Test func `that cannot be made on the target is refused with the reason, and nothing is written`() async throws {
+    @Test func `and cannot be created on the target is refused with the reason, and nothing is written`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
-            // Somebody has made an object of that name, but another one.
+            // The target has a different object of the same name.
             try await pair.target.run("CREATE TABLE late (id text)")
             try await pair.source.run("CREATE TABLE late (id int PRIMARY KEY); ALTER TABLE t ADD COLUMN c int")
             let error = await #expect(throws: PlanError.self) { try await pair.migration().precopy() }

@@ -13,7 +13,7 @@ import Tidemark
         ANALYZE t;
         """
 
-    /// Brings everything over and checks, by means of its own, that nothing differs.
+    /// Cuts over and checks, independently of the tool, that nothing differs.
     private func expectEqualAfterCutover(_ pair: DatabasePair) async throws {
         let report = try await pair.migration().cutover()
         #expect(report.outcome == .done, "\(report.text)")
@@ -23,7 +23,7 @@ import Tidemark
     @Test func `holds a row whose transaction began before the base and committed after it`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.source.session { early in
-                // It takes its id first; a later one commits before the base, so every watermark moves past it.
+                // It takes its id first; a later transaction commits before the base, so any watermark moves past it.
                 try await early.run("BEGIN; INSERT INTO t VALUES (5001, 'in flight')")
                 try await pair.source.run("INSERT INTO t VALUES (5002, 'later, and committed')")
                 _ = try await pair.migration().precopy()
@@ -57,7 +57,7 @@ import Tidemark
         }
     }
 
-    @Test func `holds what a prepared transaction brought`() async throws {
+    @Test func `holds the rows of a prepared transaction`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.source.run(
                 "BEGIN; UPDATE t SET v = 'two phases' WHERE id % 700 = 0; PREPARE TRANSACTION 'p_\(pair.name)'"
@@ -82,11 +82,11 @@ import Tidemark
         "ALTER TABLE t SET UNLOGGED; ALTER TABLE t SET LOGGED; DELETE FROM t WHERE id = 5",
         "CLUSTER t USING t_pkey; ALTER TABLE t SET WITHOUT CLUSTER; DELETE FROM t WHERE id = 6",
     ])
-    func `follows what was written in the old range`(writes: String) async throws {
+    func `follows writes in the range already copied`(writes: String) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run(writes)
-            // Once while it stays in production, once more on the night.
+            // Once while the source stays in production, once more during cutover.
             let second = try await pair.migration().precopy()
             #expect(second.outcome == .done)
             #expect(second.transfer.reconciledChunks == 0)
@@ -96,7 +96,7 @@ import Tidemark
         }
     }
 
-    @Test func `follows values that rows of different chunks have swapped`() async throws {
+    @Test func `follows values that rows of different chunks swap`() async throws {
         let schema = """
             CREATE TABLE t (id bigint PRIMARY KEY, u int UNIQUE, filler text);
             INSERT INTO t SELECT n, n, repeat('x', 200) FROM generate_series(1, 3000) n;
@@ -191,21 +191,21 @@ import Tidemark
         ("timeline", "99"), ("systemIdentifier", "\"1\""), ("databaseOid", "1"),
         ("snapshot", "\"9000000000:9000000000:\""), ("snapshot", "\"3:3:\""),
     ])
-    func `is not trusted where a mark is of another history`(field: String, value: String) async throws {
+    func `is not trusted if a mark belongs to another history`(field: String, value: String) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run("UPDATE t SET v = 'after' WHERE id % 11 = 0; DELETE FROM t WHERE id % 13 = 0")
             try await pair.target.run("UPDATE tidemark.chunk SET mark = jsonb_set(mark, '{\(field)}', '\(value)')")
             let report = try await pair.migration().precopy()
-            // What differs is copied, not the table. A mark far in the past is valid: everything counts as written
-            // since.
+            // Only differences are copied, not the table. A mark far in the past is valid: everything counts as
+            // written since.
             if value != "\"3:3:\"" { #expect(report.transfer.reconciledChunks > 1) }
             #expect(try await pair.differingTables() == [])
             try await expectEqualAfterCutover(pair)
         }
     }
 
-    @Test func `rests on the server's start time where control data may not be read, and says so`() async throws {
+    @Test func `relies on the server's start time if control data may not be read, and says so`() async throws {
         try await DatabasePair.with(
             Self.schema + "REVOKE EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() FROM PUBLIC;"
         ) { pair in
@@ -225,7 +225,7 @@ import Tidemark
             #expect(first.warnings.contains { $0.contains("not granted to \(role)") }, "\(first.warnings)")
             let second = try await migration().precopy()
             #expect(second.transfer.reconciledChunks == 0)
-            // As after a failover: another server, started at another time.
+            // Like after a failover: another server with another start time.
             try await pair.target.run(
                 "UPDATE tidemark.chunk SET mark = jsonb_set(mark, '{serverStartedAt}', '\"2001-01-01\"')"
             )
@@ -237,7 +237,7 @@ import Tidemark
         }
     }
 
-    @Test func `copies after a void mark only what differs`() async throws {
+    @Test func `copies only differences after a void mark`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE t (id bigint PRIMARY KEY, v text);
@@ -256,14 +256,14 @@ import Tidemark
             #expect(report.transfer.reconciledChunks > 3)
             #expect(report.transfer.rows < 6000, "a few small ranges, not the table: \(report.transfer.rows)")
             #expect(try await pair.differingTables() == [])
-            // From then on there are marks again.
+            // After that, there are marks again.
             let third = try await migration.precopy()
             #expect(third.transfer.reconciledChunks == 0)
             #expect(third.transfer.unchangedChunks > 3)
         }
     }
 
-    @Test func `is not trusted where the target does not hold what the ledger says`() async throws {
+    @Test func `is not trusted if the target's rows do not match the ledger`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.target.run("DELETE FROM t WHERE id IN (100, 2000)")
@@ -274,7 +274,7 @@ import Tidemark
         }
     }
 
-    @Test func `cuts the last chunk when the table has grown`() async throws {
+    @Test func `divides the last chunk when the table has grown`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE g (id bigint PRIMARY KEY, v text);
@@ -296,7 +296,7 @@ import Tidemark
             #expect(Int(try await pair.target.value(chunks)) ?? 0 >= before * 2, "from \(before)")
             #expect(second.transfer.reconciledChunks == 0)
             #expect(try await pair.target.value("SELECT max(rows) < 1500 FROM tidemark.chunk") == "t")
-            // Unchanged, it is not cut again.
+            // If nothing changed, it is not divided again.
             let cut = try await pair.target.value(chunks)
             let third = try await pair.migration().precopy()
             #expect(third.transfer.rows == 0)
@@ -306,7 +306,7 @@ import Tidemark
         }
     }
 
-    @Test func `follows no definition any more when keys are built and rows cannot be brought`() async throws {
+    @Test func `refuses changed definitions once keys are built and rows cannot be copied`() async throws {
         try await DatabasePair.with(
             Self.schema + "CREATE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 41';"
         ) { pair in

@@ -6,14 +6,14 @@ import Testing
 import Tidemark
 import Verification
 
-/// Each case: the table is copied ahead, rows are written, the definition changes, rows are written again.
+/// In each case, the table is copied ahead, rows are written, the definition changes, and rows are written again.
 @Suite struct `A table that changes after it was copied` {
     struct Case: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let change: String
-        /// What the target must show of it besides equal rows; the same on the source.
+        /// A query that must have the same result on both sides, besides equal rows.
         var proof = "SELECT 1"
-        /// Whether the copy that is there stays, and only the delta is brought.
+        /// Whether the existing copy is kept and only the delta is copied.
         var isCopyKept = true
 
         init(_ name: String, _ change: String, proof: String = "SELECT 1", isCopyKept: Bool = true) {
@@ -236,7 +236,7 @@ import Verification
         }
     }
 
-    @Test(arguments: cases) func `is followed on the night itself`(of change: Case) async throws {
+    @Test(arguments: cases) func `is followed during cutover`(of change: Case) async throws {
         try await follow(change) { _ in }
     }
 
@@ -255,7 +255,7 @@ import Verification
         }
     }
 
-    @Test func `is noticed in the midst of a pass, and followed by the next`() async throws {
+    @Test func `is noticed during a pass, and followed by the next`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration(chunkBytes: 8192).precopy()
             try await pair.source.run("UPDATE t SET b = 'u'")
@@ -270,7 +270,7 @@ import Verification
                     "ALTER TABLE t ADD COLUMN c int DEFAULT 5; UPDATE t SET c = 6 WHERE id % 3 = 0"
                 )
             }()
-            // Rows read after the change without the new column would get a mark that hides what they have in it.
+            // Rows read after the change without the new column would get a mark, and its values would be missed.
             let error = await #expect(throws: PostgresError.self) { try await watched.precopy() }
             #expect(error?.description.contains("have just changed") == true, "\(String(describing: error))")
             try await change
@@ -281,7 +281,7 @@ import Verification
         }
     }
 
-    /// Some rows written, some gone, in whatever tables there are.
+    /// Updates and deletes some rows in all tables.
     private func write(_ pair: DatabasePair) async throws {
         try await pair.source.run(
             """

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// An extension's own tables may hold rows of the user's, which `pg_dump` carries.
+/// An extension's own tables may hold rows of the user, which `pg_dump` includes.
 @Suite struct `Rows in an extension's tables` {
     private static let schema = """
         CREATE SCHEMA rows_of_extension; CREATE EXTENSION tidemark_rows SCHEMA rows_of_extension;
@@ -23,13 +23,13 @@ import Tidemark
         UNION ALL SELECT 'counter', last_value::text FROM rows_of_extension.counter
         """
 
-    /// Whether both sides have the same, by a query of the test's own.
+    /// Whether both sides have the same rows, by the test's own query.
     private static func areEqual(_ one: TestDatabase, _ other: TestDatabase) async throws -> Bool {
         let query = "SELECT q::text FROM (\(contents)) q ORDER BY 1"
         return try await one.column(query) == other.column(query)
     }
 
-    /// Only servers that scripts/with-postgres has given the extension to can make it.
+    /// Runs a test if scripts/with-postgres has installed the extension on the servers.
     private static func with(_ body: (DatabasePair) async throws -> Void) async throws {
         try await DatabasePair.with { pair in
             let available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'tidemark_rows'"
@@ -41,20 +41,20 @@ import Tidemark
         }
     }
 
-    @Test func `arrive on the night in place of those that CREATE EXTENSION made, and are compared`() async throws {
+    @Test func `are copied during cutover, replace those that CREATE EXTENSION added, and are compared`() async throws {
         try await Self.with { pair in
             #expect(try await pair.migration().precopy().outcome == .done)
             try await pair.source.run(
                 "UPDATE rows_of_extension.config SET v = 'changed' WHERE id = 10; DELETE FROM rows_of_extension.parts WHERE id = 2"
             )
-            // What somebody has put there by hand goes, what the extension made stays.
+            // Rows added by hand are deleted; rows of the extension are kept.
             try await pair.target.run("INSERT INTO rows_of_extension.config VALUES (99, 'by hand')")
-            // Its own index is used, and told of.
+            // Its own index is used, so the report lists it.
             let indexed: SQL = "SET enable_seqscan = off; SELECT FROM rows_of_extension.config WHERE id = 10"
             for _ in 1...3 { #expect(pair.source.runAtOnce(indexed)) }
             let cutover = try await pair.migration().cutover()
             #expect(cutover.outcome == .done, "\(cutover.text)")
-            // Its indexes are its own: CREATE EXTENSION has made them.
+            // CREATE EXTENSION has created its indexes, so none is missing.
             #expect(!cutover.text.contains("NOT THERE"), "\(cutover.text)")
             #expect(try await Self.areEqual(pair.source, pair.target))
             #expect(try await pair.target.value("SELECT count(*) FROM rows_of_extension.scratch") == "0")
@@ -71,7 +71,7 @@ import Tidemark
         }
     }
 
-    @Test func `go by way of an archive`() async throws {
+    @Test func `are moved through an archive`() async throws {
         try await Self.with { pair in
             let folder = FileManager.default.temporaryDirectory.path + "/archive-" + UUID().uuidString
             defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -88,7 +88,7 @@ import Tidemark
         }
     }
 
-    @Test func `are asked for before anything is written where the role may not read them`() async throws {
+    @Test func `are reported before anything is written if the role may not read them`() async throws {
         try await Self.with { pair in
             try await pair.createRole("rows_reader", "LOGIN")
             try await pair.source.run(
@@ -113,8 +113,8 @@ import Tidemark
         }
     }
 
-    /// What an extension gives for a condition is any text.
-    @Test func `are not brought by a condition that is none`() async throws {
+    /// An extension's condition may be any text.
+    @Test func `are not copied if the extension's condition is not a condition`() async throws {
         try await Self.with { pair in
             try await pair.source.run(
                 """

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// What once was proven and wrong.
+/// Cases that were once wrongly reported as proven.
 @Suite struct `A proof` {
     private static func cutOver(_ pair: DatabasePair) async throws {
         _ = try await pair.migration().precopy()
@@ -15,7 +15,7 @@ import Tidemark
     }
 
     @Test(arguments: [false, true])
-    func `reads tables that were made on both sides since the cutover`(isInFull: Bool) async throws {
+    func `reads tables that were created on both sides since the cutover`(isInFull: Bool) async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
             try await Self.cutOver(pair)
             try await pair.source.run("CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u SELECT generate_series(1, 5)")
@@ -26,8 +26,8 @@ import Tidemark
         }
     }
 
-    /// Two clusters set up by one script agree in names and object ids.
-    @Test func `is not begun with another cluster's database`() async throws {
+    /// Two clusters created by one script have the same names and object ids.
+    @Test func `is refused for another cluster's database`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)") { pair in
             _ = try await pair.migration().precopy()
             try await pair.target.run(
@@ -38,7 +38,7 @@ import Tidemark
                 #expect(error?.description.contains("7000000000000000000") == true, "\(error?.description ?? "")")
                 #expect(error?.description.contains("--source-moved") == true)
             }
-            // An upgraded source has its tables under the object ids they had.
+            // The tables of an upgraded source keep their object ids.
             let moved = try await pair.migration { $0.acceptsMovedSource = true }.precopy()
             #expect(moved.outcome == .done, "\(moved.text)")
             try await pair.target.run("UPDATE tidemark.relation SET definition = jsonb_set(definition, '{oid}', '1')")
@@ -49,11 +49,11 @@ import Tidemark
         }
     }
 
-    /// The text of such a value changes with the catalog, without the row being written.
+    /// The text of such a value changes with the catalog, without a write to the row.
     @Test(arguments: [
         "regclass", "regclass[]", "holder", "holder[]", "named", "regrole", "regprocedure[]",
     ])
-    func `made ahead does not stand for values that print as names`(_ type: String) async throws {
+    func `made ahead does not remain valid for values that print as names`(_ type: String) async throws {
         let value =
             switch type {
             case "regclass", "named": "'plain'"
@@ -81,7 +81,7 @@ import Tidemark
         }
     }
 
-    @Test func `is not asked for where a filter calls what can be replaced`() async throws {
+    @Test func `is refused if a filter calls a function that can be replaced`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 2000);
@@ -96,7 +96,7 @@ import Tidemark
         }
     }
 
-    @Test func `is taken back by a later cutover that finds a difference`() async throws {
+    @Test func `is withdrawn by a later cutover that finds a difference`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)") { pair in
             try await Self.cutOver(pair)
             try await pair.target.run("DELETE FROM t WHERE id = 2")
@@ -110,7 +110,7 @@ import Tidemark
         }
     }
 
-    @Test func `comes with a warning where keys were given by hand beyond their sequence`() async throws {
+    @Test func `warns of keys that were assigned by hand beyond their sequence`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id serial PRIMARY KEY); INSERT INTO t DEFAULT VALUES; INSERT INTO t VALUES (500)"
         ) { pair in
@@ -121,7 +121,7 @@ import Tidemark
         }
     }
 
-    /// All that `pg_dump` writes about an index besides its definition.
+    /// Every statement that `pg_dump` writes about an index besides its definition.
     @Test func `covers every statement about an index`() async throws {
         try await DatabasePair.with(
             """

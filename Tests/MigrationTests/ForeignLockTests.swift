@@ -5,11 +5,11 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Somebody else keeps a table to himself: `LOCK TABLE … IN ACCESS EXCLUSIVE MODE`.
-@Suite struct `A lock of somebody else` {
+/// Another session locks a table exclusively: `LOCK TABLE … IN ACCESS EXCLUSIVE MODE`.
+@Suite struct `Another session's lock` {
     private static let lock: SQL = "LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE"
 
-    /// The locked table is the largest: its chunks are due first.
+    /// The locked table is the largest, so its chunks are due first.
     private static let tables = """
         CREATE TABLE t (id int PRIMARY KEY, v text DEFAULT lower('X'));
         INSERT INTO t SELECT n, repeat(md5(n::text), 10) FROM generate_series(1, 5000) n;
@@ -37,7 +37,7 @@ import Tidemark
         isNight ? try await migration.cutover() : try await migration.precopy()
     }
 
-    /// Waits for something, 20 s at most.
+    /// Waits until a condition holds, 20 s at most.
     private static func until(_ isSo: () async throws -> Bool) async throws -> Bool {
         for _ in 0..<200 {
             if try await isSo() { return true }
@@ -52,7 +52,7 @@ import Tidemark
         """
 
     @Test(arguments: [Endpoint.Side.source, .target])
-    func `is told within two seconds while the preparation waits for it`(side: Endpoint.Side) async throws {
+    func `is reported within seconds while the preparation waits for it`(side: Endpoint.Side) async throws {
         try await DatabasePair.with(Self.tables) { pair in
             if side == .target { #expect(try await pair.migration().precopy().outcome == .done) }
             let locker = try Locker(side == .source ? pair.source : pair.target)
@@ -71,7 +71,7 @@ import Tidemark
     }
 
     @Test(arguments: [Endpoint.Side.source, .target])
-    func `leaves a table for later, ahead, while the others are copied`(side: Endpoint.Side) async throws {
+    func `postpones its table in precopy while the others are copied`(side: Endpoint.Side) async throws {
         try await DatabasePair.with(Self.tables) { pair in
             let locker = try Locker(side == .source ? pair.source : pair.target)
             let notes = Notes()
@@ -83,7 +83,7 @@ import Tidemark
                 return try await pair.target.value(Self.copiedOthers) == "t"
             }
             #expect(areCopied, "\(notes.all)")
-            // Longer than any one attempt lasts.
+            // Longer than any single attempt.
             try await Task.sleep(for: .seconds(12))
             locker.release()
             #expect(try await report.outcome == .done)
@@ -92,7 +92,7 @@ import Tidemark
         }
     }
 
-    @Test func `leaves a table for later in the night as well`() async throws {
+    @Test func `postpones its table in cutover as well`() async throws {
         try await DatabasePair.with(Self.tables) { pair in
             #expect(try await pair.migration().precopy().outcome == .done)
             try await pair.source.run(
@@ -114,7 +114,7 @@ import Tidemark
         }
     }
 
-    @Test func `is told by its name where nobody is connected any more who took it`() async throws {
+    @Test func `is reported with the prepared transaction that holds it`() async throws {
         try await DatabasePair.with(Self.tables) { pair in
             let name = "prepared by \(pair.name)"
             try await pair.source.run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION '\(name)'")
@@ -126,8 +126,8 @@ import Tidemark
         }
     }
 
-    /// 30 s were enough to end the call.
-    @Test func `of the source is waited for before the night's snapshot, as long as it takes`() async throws {
+    /// A wait of 30 s once ended the call.
+    @Test func `on the source is waited for before the cutover's snapshot, as long as it takes`() async throws {
         try await DatabasePair.with(Self.tables) { pair in
             #expect(try await pair.migration().precopy().outcome == .done)
             let locker = try Locker(pair.source)
@@ -141,11 +141,11 @@ import Tidemark
         }
     }
 
-    @Test func `keeps no index of another table from being built`() async throws {
+    @Test func `does not prevent indexes of other tables from being built`() async throws {
         try await DatabasePair.with(Self.tables) { pair in
             let locker = try Locker(pair.target)
             let notes = Notes()
-            // A reader's lock lets rows in and keeps keys out.
+            // A writer's lock lets rows be written but blocks building keys.
             let migration = Self.watched(pair, notes) {
                 if $0 == "copy and build" { locker.lock("LOCK TABLE public.t IN ROW EXCLUSIVE MODE") }
             }
@@ -164,7 +164,7 @@ import Tidemark
     }
 
     @Test(arguments: ["preparation", "copy and build", "prove ahead", "delta and whole tables", "verify rows"])
-    func `ends with the first request to stop`(phase: String) async throws {
+    func `does not delay the first request to stop`(phase: String) async throws {
         try await DatabasePair.with(Self.tables) { pair in
             let isNight = phase.hasPrefix("delta") || phase.hasPrefix("verify")
             if isNight {
@@ -179,7 +179,7 @@ import Tidemark
             #expect(try await Self.until { notes.contain("server process \(locker.pid)") }, "\(notes.all)")
             migration.stop.request()
             let start = ContinuousClock.now
-            // What waits for ever would never end the test.
+            // Releases the lock if the run does not stop, so that the test ends.
             let rescue = Task {
                 try await Task.sleep(for: .seconds(15)); locker.release()
             }

@@ -3,16 +3,16 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Which of several indexes identifies a table's rows is decided once; what its chunks were cut by stays the key.
+/// Which of several indexes identifies a table's rows is decided once; the key that divided its chunks is kept.
 @Suite struct `The key of a table that is copied` {
-    /// Two unique indexes that would both do; by their names the first is chosen.
+    /// Either of the two unique indexes could be the key; the first by name is chosen.
     private static let schema = """
         CREATE TABLE t (a bigint NOT NULL, b bigint NOT NULL, v text);
         INSERT INTO t SELECT n, n, repeat(md5(n::text), 2) FROM generate_series(1, 6000) n;
         CREATE UNIQUE INDEX t_1 ON t (a); CREATE UNIQUE INDEX t_2 ON t (b);
         ANALYZE t;
         """
-    /// Twenty rows change again and again, and only the second index is built again.
+    /// Twenty rows change again and again, and only the second index is rebuilt.
     private static let churn = [
         """
         DO $$ BEGIN
@@ -30,7 +30,7 @@ import Tidemark
         let change: [String]
         /// The key's columns at the end.
         let key: String
-        /// Rows it writes.
+        /// The number of rows the change writes.
         let written: Int
 
         init(_ testDescription: String, _ change: [String], key: String = "a", written: Int = 0) {
@@ -72,7 +72,7 @@ import Tidemark
         #expect(!report.warnings.contains { $0.contains("copied again") }, "\(report.warnings)")
     }
 
-    @Test(arguments: cases) func `stays what it is with`(of change: Case) async throws {
+    @Test(arguments: cases) func `stays the same after`(of change: Case) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.source.untilMarksTell()
             _ = try await pair.migration().precopy()
@@ -95,7 +95,7 @@ import Tidemark
         "DROP INDEX t_1; CREATE UNIQUE INDEX t_1 ON t (a) WHERE a > 0",
         "DROP INDEX t_1; ALTER TABLE t ADD CONSTRAINT t_1 UNIQUE (a) DEFERRABLE",
     ])
-    func `is another one when no index guarantees it any more`(_ change: String) async throws {
+    func `is replaced when no index guarantees it any more`(_ change: String) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run(change)

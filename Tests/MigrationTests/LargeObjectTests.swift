@@ -5,7 +5,7 @@ import Tidemark
 import Verification
 
 @Suite struct `Large objects` {
-    /// Small ones in more than one range, an empty one, one with a hole, one of more than a batch.
+    /// Small large objects in several ranges, an empty one, one with a hole, one larger than a batch.
     private static func schema(pages: Int) -> String {
         """
         CREATE TABLE pictures (id int PRIMARY KEY, picture oid);
@@ -23,7 +23,7 @@ import Verification
         FROM pg_largeobject_metadata m ORDER BY m.oid
         """
 
-    @Test func `are the source's in the end, whatever became of them in between`() async throws {
+    @Test func `are equal to the source's in the end, whatever changed in between`() async throws {
         try await DatabasePair.with(Self.schema(pages: 67)) { pair in
             try await pair.createRole("lo_reader")
             let first = try await pair.migration().precopy()
@@ -77,7 +77,7 @@ import Verification
         }
     }
 
-    @Test func `are left out when asked, and stay so on the night`() async throws {
+    @Test func `are left out when requested, also during cutover`() async throws {
         try await DatabasePair.with(Self.schema(pages: 4)) { pair in
             _ = try await pair.migration { $0.omissions = [.largeObjects] }.precopy()
             let report = try await pair.migration().cutover()

@@ -29,7 +29,7 @@ import Tidemark
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             let epoch = Int(try await pair.target.value("SELECT epoch FROM tidemark.run")) ?? 0
-            // Somebody takes over; the old worker comes back to life and wants to go on.
+            // Another client takes over; the old worker wakes up and tries to continue.
             try await pair.target.run("UPDATE tidemark.run SET epoch = epoch + 1; UPDATE tidemark.chunk SET pass = 0")
             let error = await #expect(throws: LedgerError.self) {
                 try await ThreadConfined.with(pair.target.endpoint, purpose: "zombie") { zombie in
@@ -44,7 +44,7 @@ import Tidemark
         }
     }
 
-    @Test func `refuses a target that is not empty and not ours`() async throws {
+    @Test func `refuses a target that is not empty and not the tool's own`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.target.run("CREATE TABLE precious (id int)")
             let error = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }
@@ -54,7 +54,7 @@ import Tidemark
         }
     }
 
-    @Test func `of another version is left alone`() async throws {
+    @Test func `of another version is not touched`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             try await pair.target.run(
@@ -79,7 +79,7 @@ import Tidemark
         }
     }
 
-    @Test func `is needed for a cutover, and gone after it is finished`() async throws {
+    @Test func `is required for a cutover, and removed when the migration is finished`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let missing = await #expect(throws: LedgerError.self) { try await pair.migration().cutover() }
             #expect(missing?.code == .missing)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// é is one code point, or e and an accent: the same to Swift's strings, two names to PostgreSQL.
+/// é may be one code point, or e and an accent: equal as Swift strings, but two names to PostgreSQL.
 @Suite struct `Names that look the same` {
     private static let one = "caf\u{e9}"
     private static let other = "cafe\u{301}"
@@ -25,7 +25,7 @@ import Tidemark
         """
     }.joined()
 
-    @Test func `are two, and both arrive`() async throws {
+    @Test func `are different names, and both are copied`() async throws {
         try await DatabasePair.with(Self.both + "ANALYZE") { pair in
             let precopy = try await pair.migration(chunkBytes: 16 << 10).precopy()
             #expect(precopy.outcome == .done, "\(precopy.text)")
@@ -38,7 +38,7 @@ import Tidemark
         }
     }
 
-    /// Each differs in nothing but such a pair.
+    /// In each case, the only difference is such a pair of names.
     private static let differences: [(name: String, schema: String, change: String)] = [
         (
             "default", "CREATE TABLE t (id int PRIMARY KEY, a text DEFAULT '\(one)')",
@@ -96,7 +96,7 @@ import Tidemark
     ]
 
     @Test(arguments: differences)
-    func `are a difference`(_ name: String, _ schema: String, _ change: String) async throws {
+    func `are reported as a difference`(_ name: String, _ schema: String, _ change: String) async throws {
         try await DatabasePair.with(schema) { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)
@@ -106,7 +106,7 @@ import Tidemark
         }
     }
 
-    @Test func `are followed from one to the other`() async throws {
+    @Test func `are followed when one is renamed to the other`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE "\(Self.one)" (id int PRIMARY KEY, "\(Self.one)" text DEFAULT '\(Self.one)');

@@ -8,7 +8,7 @@ import Tidemark
 @Suite struct `Thousands of tables` {
     private static let tables = 2000
 
-    /// In many short transactions: others' tests wait for the oldest that is open.
+    /// Creates tables in many short transactions, because other tests wait for the oldest one that is open.
     private static func makeTables(_ source: TestDatabase) async throws {
         for first in stride(from: 1, through: tables, by: 50) {
             try await source.run(
@@ -23,7 +23,7 @@ import Tidemark
         }
     }
 
-    /// Stands in the way of one table, late in the order of the definitions.
+    /// Prevents the creation of one table, late in the order of the definitions.
     private static let obstacle = """
         CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
             IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.t990') THEN
@@ -34,7 +34,7 @@ import Tidemark
         """
 
     /// The servers of the tests have room for 7040 locks.
-    @Test func `are made in several transactions, and a broken one is gone on with`() async throws {
+    @Test func `are created in several transactions, and resume after one of them fails`() async throws {
         try await DatabasePair.with { pair in
             try await Self.makeTables(pair.source)
             try await pair.target.run(Self.obstacle)
@@ -44,11 +44,11 @@ import Tidemark
             #expect(made > 500 && made < Self.tables)
             #expect(try await pair.target.value("SELECT count(*) FROM pg_class WHERE relname ~ '^t\\d+$'") == "\(made)")
 
-            // The night does not begin what was to happen days ahead.
+            // A cutover does not do the work of precopy.
             let early = await #expect(throws: LedgerError.self) { try await pair.migration().cutover() }
             #expect(early?.code == .missing)
 
-            // What is there is of the definitions as they were.
+            // The existing tables come from the definitions at that time.
             try await pair.target.run("DROP EVENT TRIGGER refuse; DROP FUNCTION refuse()")
             try await pair.source.run("ALTER TABLE t1 RENAME TO renamed")
             let refused = await #expect(throws: ToolError.self) { try await pair.migration().precopy() }

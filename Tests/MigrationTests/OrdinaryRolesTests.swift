@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// No superuser on either side; extensions made by an administrator, as on managed hosts.
+/// No superuser on either side; extensions created by an administrator, as on managed hosts.
 @Suite struct `Ordinary roles` {
     private static let administrator = """
         CREATE SCHEMA ext; GRANT USAGE ON SCHEMA ext TO PUBLIC; CREATE EXTENSION hstore SCHEMA ext;
@@ -89,7 +89,7 @@ import Tidemark
             "CREATE TABLE t (id int PRIMARY KEY); COMMENT ON TABLE t IS 'c'; CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM t",
         ] as [String]
     )
-    func `meet no refusal and no false alarm`(_ schema: String) async throws {
+    func `are never refused and get no false alarm`(_ schema: String) async throws {
         try await Self.with(schema) { pair, migration in
             let report = try await migration.inspect()
             #expect(report.isClear, "\(report.text)")
@@ -136,7 +136,7 @@ import Tidemark
             ),
         ] as [(String, String)]
     )
-    func `hear days ahead what would be refused`(_ schema: String, _ named: String) async throws {
+    func `learn days ahead what would be refused`(_ schema: String, _ named: String) async throws {
         let reader = schema.contains("ROW LEVEL") ? "plain_bypasser" : "plain_reader"
         try await Self.with(schema, reader: reader) { pair, migration in
             let report = try await migration.inspect()
@@ -163,7 +163,7 @@ import Tidemark
             ("CREATE SCHEMA tidemark; CREATE TABLE tidemark.own (a int)", "SELECT 1", "tidemark"),
         ] as [(String, String, String)]
     )
-    func `hear from inspect whatever precopy refuses`(_ schema: String, _ onTarget: String, _ named: String)
+    func `learn from inspect everything that precopy refuses`(_ schema: String, _ onTarget: String, _ named: String)
         async throws
     {
         let reader =
@@ -178,8 +178,8 @@ import Tidemark
         }
     }
 
-    /// What an administrator has made is taken as it is, but rights the application needs on it are missed days ahead.
-    @Test func `take extensions and their schemas as they are`() async throws {
+    /// An administrator's objects are used as they are, but missing rights on them are reported days ahead.
+    @Test func `use extensions and their schemas as they are`() async throws {
         try await Self.with("CREATE TABLE t (id int PRIMARY KEY, h ext.hstore); INSERT INTO t VALUES (1, 'a=>1')") {
             pair,
             migration in
@@ -205,8 +205,8 @@ import Tidemark
         }
     }
 
-    /// Treatments are fixed by the first precopy: no later command has to repeat them.
-    @Test func `need not say again what is left out because the reader may not see it`() async throws {
+    /// The first precopy fixes the treatments, so no later command has to repeat them.
+    @Test func `need not repeat exclusions of tables that the reader may not read`() async throws {
         let schema = """
             CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE hidden (id int PRIMARY KEY);
             GRANT SELECT ON t TO plain_stranger
@@ -224,7 +224,7 @@ import Tidemark
         }
     }
 
-    /// Row security that is forced holds for the owner as well, unless the role may bypass it.
+    /// Forced row security applies to the owner as well, unless the role may bypass it.
     @Test func `with BYPASSRLS move tables that force row security`() async throws {
         let schema = """
             CREATE TABLE t (id int PRIMARY KEY, tenant text); INSERT INTO t SELECT n, 't' || n % 3 FROM generate_series(1, 900) n;
@@ -244,7 +244,7 @@ import Tidemark
         }
     }
 
-    @Test func `hear that both are one database`() async throws {
+    @Test func `learn that source and target are the same database`() async throws {
         try await Self.with("CREATE TABLE t (id int PRIMARY KEY)") { pair, migration in
             let same = Migration(
                 source: migration.source,
@@ -256,7 +256,7 @@ import Tidemark
         }
     }
 
-    @Test func `hear days ahead of a grant to a role that the target lacks`() async throws {
+    @Test func `learn days ahead of a grant to a role that the target lacks`() async throws {
         try await Self.with("CREATE TABLE t (id int PRIMARY KEY)") { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
             let role = "only_source_\(pair.name)"
@@ -270,8 +270,8 @@ import Tidemark
         }
     }
 
-    /// What changed since the first precopy is tried by each later one.
-    @Test func `hear days ahead of a trigger that came later and cannot be made`() async throws {
+    /// Each later precopy tries the changes since the first one.
+    @Test func `learn days ahead of a trigger that was added later and cannot be created`() async throws {
         let schema = """
             CREATE TABLE t (id int PRIMARY KEY, c ext.hstore); INSERT INTO t VALUES (1, 'a=>1')
             """

@@ -16,7 +16,7 @@ import Tidemark
         }
     }
 
-    /// Two levels below the root, a plain table beside it, rows everywhere.
+    /// Two levels of partitions, a plain table, and rows everywhere.
     private static let schema = """
         CREATE TABLE m (id bigint, at date NOT NULL, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
         CREATE TABLE m_1 PARTITION OF m FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
@@ -153,7 +153,7 @@ import Tidemark
         try await follow(change, withPass: true)
     }
 
-    @Test(arguments: cases) func `is followed on the night itself`(of change: Case) async throws {
+    @Test(arguments: cases) func `is followed during cutover`(of change: Case) async throws {
         try await follow(change, withPass: false)
     }
 
@@ -179,10 +179,10 @@ import Tidemark
         try await pair.source.run("DELETE FROM m WHERE id % 100 = 7; UPDATE m SET id = id + 20000 WHERE id % 100 = 8")
     }
 
-    @Test(arguments: [0, 1 << 30]) func `is left to the target where it would choose another one`(
+    @Test(arguments: [0, 1 << 30]) func `is chosen by the target where it would differ from the source's`(
         wholeBelow: Int
     ) async throws {
-        // Enums hash by the object ids of their labels, which are others on every server.
+        // Enums hash by the object ids of their labels, which differ on every server.
         try await DatabasePair.with(
             """
             CREATE TYPE colour AS ENUM ('red', 'green', 'blue', 'white', 'black');
@@ -194,7 +194,7 @@ import Tidemark
             ANALYZE
             """
         ) { pair in
-            // On the target the labels get other ids than on the source.
+            // This gives the labels other ids on the target than on the source.
             try await pair.target.run("CREATE TYPE other AS ENUM ('x', 'y', 'z'); DROP TYPE other")
             _ = try await pair.migration(wholeBelowBytes: wholeBelow).precopy()
             try await pair.source.run(
@@ -208,7 +208,7 @@ import Tidemark
         }
     }
 
-    @Test func `that comes with old rows below a root the rows go through is not overlooked`() async throws {
+    @Test func `attached with old rows is not missed when rows are copied through the root`() async throws {
         try await DatabasePair.with(
             """
             CREATE TYPE colour AS ENUM ('red', 'green', 'blue');
@@ -240,7 +240,7 @@ import Tidemark
         }
     }
 
-    @Test func `below a table that is left out is left out as well`() async throws {
+    @Test func `of an excluded table is excluded as well`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let report = try await pair.migration {
                 $0.plan.treatments[.init(schema: "public", name: "m")] = .excluded

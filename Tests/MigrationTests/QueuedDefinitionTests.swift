@@ -5,9 +5,10 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// The application changes a definition on the source, and that waits behind a lock of ours: whoever reads the table from
-/// then on waits behind it, the run's own workers too.
-@Suite struct `A change of definition that waits for the run` {
+/// The application changes a definition on the source, and the change waits for the run's lock.
+///
+/// All later readers of the table wait behind it, including the run's own workers.
+@Suite struct `A definition change that waits for the run` {
     private static let table = """
         CREATE TABLE t (id int PRIMARY KEY, v text);
         INSERT INTO t SELECT n, md5(n::text) FROM generate_series(1, 2000) n;
@@ -18,7 +19,7 @@ import Tidemark
 
     /// Runs the statement as an application would.
     ///
-    /// - Returns: How many seconds it took; nil if it did not come to its turn in 20 s.
+    /// - Returns: How many seconds it took; nil if it did not get its lock in 20 s.
     private static func application(_ pair: DatabasePair, _ statement: String) async -> Double? {
         let start = ContinuousClock.now
         do {
@@ -34,7 +35,7 @@ import Tidemark
         (.trust, "DROP TABLE t"), (.lock, "DROP TABLE p1"),
         (.trust, "ALTER TABLE p DETACH PARTITION p1"),
     ])
-    func `ends the night with a verdict that names it`(fence: Fence, statement: String) async throws {
+    func `makes the cutover end with a verdict that names it`(fence: Fence, statement: String) async throws {
         try await DatabasePair.with(Self.table) { pair in
             _ = try await pair.migration().precopy()
             let (begun, notes) = (Flag(), Notes())
@@ -43,7 +44,7 @@ import Tidemark
                 notes.take($0)
                 if case .phase("delta and whole tables") = $0 {
                     begun.raise()
-                    // Until it waits.
+                    // Waits until the change waits for its lock.
                     _ = pair.source.runAtOnce(
                         """
                         DO $$ BEGIN
@@ -70,8 +71,8 @@ import Tidemark
         }
     }
 
-    /// Nobody of ours comes to the table again: the change waits until the end, and then makes the copy an old one.
-    @Test func `is no quiet source, whoever else it keeps waiting`() async throws {
+    /// The run does not read the table again: the change waits until the end, and then the copy is out of date.
+    @Test func `means that the source was not quiet`() async throws {
         try await DatabasePair.with(Self.table) { pair in
             _ = try await pair.migration().precopy()
             let begun = Flag()
@@ -91,7 +92,7 @@ import Tidemark
         }
     }
 
-    /// One row takes the target a tenth of a second, a chunk several minutes.
+    /// One row takes a tenth of a second on the target, a chunk several minutes.
     private static let slow = """
         CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN PERFORM pg_catalog.pg_sleep(0.1); RETURN NEW; END $$;
@@ -99,7 +100,7 @@ import Tidemark
         """
 
     @Test(arguments: ["", "CREATE UNIQUE INDEX ON t (v)"])
-    func `comes to its turn within seconds while rows are copied ahead`(index: String) async throws {
+    func `gets its lock within seconds while rows are copied ahead`(index: String) async throws {
         try await DatabasePair.with("\(Self.table); \(index)") { pair in
             let (begun, notes) = (Flag(), Notes())
             let migration = pair.migration()
@@ -121,7 +122,7 @@ import Tidemark
             let seconds = await Self.application(pair, "BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; COMMIT")
             #expect(seconds ?? 99 < 6, "\(notes.all)")
             #expect(notes.contain("test, "), "\(notes.all)")
-            // The trigger waits for its chunk, or comes in between.
+            // The trigger's change waits for its chunk, or runs between two.
             try await target.run("SET lock_timeout = 0; ALTER TABLE t DISABLE TRIGGER ALL; DROP TRIGGER slow ON t")
             #expect(try await report.outcome == .done)
             #expect(try await pair.differingTables() == [])

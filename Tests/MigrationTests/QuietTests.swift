@@ -6,8 +6,8 @@ import TestSupport
 import Testing
 import Tidemark
 
-@Suite struct `Whether a source was quiet` {
-    /// Cuts over, with a statement on the source in the middle of the proof; tells whether that went through.
+@Suite struct `A quiet source` {
+    /// Cuts over, with a statement on the source in the middle of the proof; returns whether that succeeded.
     private static func cutover(
         _ pair: DatabasePair,
         _ fence: Fence,
@@ -40,7 +40,7 @@ import Tidemark
             "UPDATE public.t SET v = '' WHERE id = 7; UPDATE public.t SET v = 7 WHERE id = 7",
         ] as [SQL]
     )
-    func `is denied when it was written behind the run's back`(_ write: SQL) async throws {
+    func `is denied when something wrote to it during the run`(_ write: SQL) async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             let (report, wasWritten) = try await Self.cutover(pair, .trust, write, rereadBytes: 64 << 20)
             #expect(wasWritten)
@@ -48,7 +48,7 @@ import Tidemark
         }
     }
 
-    @Test func `is denied when counters tell of a write behind the run's back`() async throws {
+    @Test func `is denied when counters show a write during the run`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             let write: SQL = "INSERT INTO public.t VALUES (999, '')"
             let (report, wasWritten) = try await Self.cutover(pair, .trust, write)
@@ -57,14 +57,14 @@ import Tidemark
         }
     }
 
-    @Test func `is seen to by a fence, which keeps writers out`() async throws {
+    @Test func `is ensured by a fence, which keeps writers out`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             let (report, wasWritten) = try await Self.cutover(pair, .lock, "INSERT INTO public.t VALUES (999, '')")
             #expect(report.outcome == .done && !wasWritten, "\(report.text)")
         }
     }
 
-    @Test func `keeps new partitions out behind a fence`() async throws {
+    @Test func `gets no new partitions behind a fence`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             let (report, wasWritten) = try await Self.cutover(
                 pair,
@@ -80,7 +80,7 @@ import Tidemark
         (.lock, "SELECT pg_catalog.lo_put(4711, 0, 'x')", "large objects"),
         (.trust, "SELECT pg_catalog.lo_put(4711, 0, 'x')", "pg_largeobject"),
     ])
-    func `says so when what no lock on a table covers was written`(
+    func `is denied when a write was not covered by table locks`(
         _ fence: Fence,
         _ sql: SQL,
         _ told: String
@@ -92,7 +92,7 @@ import Tidemark
         }
     }
 
-    @Test func `does not take counters' word where nothing is counted`() async throws {
+    @Test func `is not assumed from counters if nothing is counted`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             try await pair.source.run("ALTER DATABASE \(pair.name) SET track_counts = off")
             let (report, wasWritten) = try await Self.cutover(pair, .trust, "INSERT INTO public.t VALUES (999, '')")
@@ -101,8 +101,8 @@ import Tidemark
         }
     }
 
-    /// A role without `pg_read_all_stats` is told next to nothing of other roles' sessions.
-    @Test func `sees sessions of other roles`() async throws {
+    /// A role without `pg_read_all_stats` sees almost nothing of other roles' sessions.
+    @Test func `is reported with the sessions of other roles`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             try await pair.createRole("quiet_reader", "LOGIN")
             try await pair.source.run("GRANT SELECT ON t, t1 TO quiet_reader; SELECT lo_unlink(4711)")
@@ -120,8 +120,8 @@ import Tidemark
         }
     }
 
-    /// Up to PostgreSQL 14 a session that stays connected may keep what it wrote to itself.
-    @Test func `does not take counters' word of sessions that stay connected to an old server`() async throws {
+    /// Up to PostgreSQL 14, a session that stays connected may not have reported its writes.
+    @Test func `is not assumed from counters if sessions stay connected to an old server`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             guard try await pair.source.majorVersion() < 15 else { return }
             let pooled = try Connection(to: pair.source.endpoint, purpose: "pool", interrupter: Interrupter())
@@ -140,7 +140,7 @@ import Tidemark
         }
     }
 
-    /// Cuts over, with what a session that stays open does in the middle of the proof.
+    /// Cuts over while an open session runs statements in the middle of the proof.
     private static func cutover(
         _ pair: DatabasePair,
         _ fence: Fence,
@@ -162,8 +162,7 @@ import Tidemark
         return try await disturbed.cutover()
     }
 
-    /// A session hands its counters in when it goes idle outside of a transaction; an autocommit that is off keeps it in
-    /// one all the time.
+    /// A session reports its counters when it is idle outside a transaction; without autocommit, it is always in one.
     @Test(
         arguments: [
             (Fence.trust, nil, ["BEGIN", "INSERT INTO public.t VALUES (997, '')", "COMMIT", "BEGIN", "SELECT 1"]),
@@ -175,7 +174,7 @@ import Tidemark
             (.lock, nil, ["BEGIN", "SELECT pg_catalog.lo_put(4711, 0, 'y')", "COMMIT", "BEGIN", "SELECT 1"]),
         ] as [(Fence, SQL?, [SQL])]
     )
-    func `is not said of a session that may hold back what it wrote, which is named`(
+    func `is denied for a session that may hold back its counters, and the session is named`(
         _ session: (fence: Fence, before: SQL?, steps: [SQL])
     ) async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
@@ -195,7 +194,7 @@ import Tidemark
         CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM t; CREATE UNIQUE INDEX m_n ON m (n)
         """
 
-    /// What others do, before the cutover or in the middle of its proof, and leave open to its end.
+    /// Statements of other sessions, before the cutover or in the middle of its proof, left open until it ends.
     @Test(
         arguments: [
             ("BEGIN; LOCK TABLE public.t IN EXCLUSIVE MODE", [], 0),
@@ -213,7 +212,7 @@ import Tidemark
             (nil, ["BEGIN", "INSERT INTO public.sessions VALUES (1)"], 1),
         ] as [(SQL?, [SQL], Int)]
     )
-    func `is not denied for company that changes nothing`(
+    func `is not denied for other sessions that change nothing`(
         _ company: (before: SQL?, steps: [SQL], rereadMegabytes: Int)
     ) async throws {
         try await DatabasePair.with(Self.company) { pair in
@@ -248,8 +247,8 @@ import Tidemark
         }
     }
 
-    /// It waits for whoever has an older snapshot, for as long as that takes.
-    @Test func `is not denied for an index that is being built concurrently since before`() async throws {
+    /// The build waits for every older snapshot, as long as that takes.
+    @Test func `is not denied for a concurrent index build that began earlier`() async throws {
         try await DatabasePair.with(Self.company) { pair in
             _ = try await pair.migration().precopy()
             let old = try Connection(to: pair.source.endpoint, purpose: "old snapshot", interrupter: Interrupter())
@@ -272,7 +271,7 @@ import Tidemark
         }
     }
 
-    /// An uncommitted change is told with the name of whoever may still commit it.
+    /// An uncommitted change is reported with the name of the session that may still commit it.
     @Test(
         arguments: [
             "BEGIN; INSERT INTO public.t VALUES (990, '')", "BEGIN; CREATE TABLE public.late AS SELECT 1 AS a",
@@ -290,7 +289,7 @@ import Tidemark
         }
     }
 
-    /// VACUUM locks indexes as writers do, and commits no row.
+    /// VACUUM locks indexes like writers do, but commits no row.
     @Test func `is not denied for a table that is being vacuumed`() async throws {
         let schema =
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('v', 2000) FROM generate_series(1, 2000) n"
@@ -299,7 +298,7 @@ import Tidemark
             let endpoint = pair.source.endpoint
             let vacuum = Task.detached {
                 let session = try Connection(to: endpoint, purpose: "vacuum", interrupter: Interrupter())
-                // Some 0.4 s for each of 500 pages: it lasts longer than the slowest cutover.
+                // About 0.4 s for each of 500 pages: longer than the slowest cutover.
                 try session.execute(
                     """
                     SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1; SET vacuum_cost_page_hit = 10000;
@@ -330,8 +329,8 @@ import Tidemark
         }
     }
 
-    /// Somebody who has been idle for long has handed everything in.
-    @Test func `is said beside a session that has rested`() async throws {
+    /// A session that has been idle for long has reported all its counters.
+    @Test func `is confirmed despite a session that has been idle`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             let resting = try Connection(to: pair.source.endpoint, purpose: "resting", interrupter: Interrupter())
             try resting.execute("INSERT INTO public.t VALUES (994, '')")
@@ -357,16 +356,16 @@ import Tidemark
             "ALTER TABLE public.k ALTER a SET DEFAULT 5",
         ] as [SQL]
     )
-    func `is not said where a definition was changed behind the run's back`(_ change: SQL) async throws {
+    func `is denied when a definition changed during the run`(_ change: SQL) async throws {
         let schema = """
             CREATE TABLE k (id int PRIMARY KEY, a int); CREATE TYPE e AS ENUM ('x'); CREATE SEQUENCE s;
             CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'
             """
         try await DatabasePair.with(schema) { pair in
             let (report, wasWritten) = try await Self.cutover(pair, .trust, change)
-            // What waits for our locks has not happened.
+            // A change that waits for the run's locks has not happened.
             guard wasWritten else { return #expect(report.outcome == .done, "\(report.text)") }
-            // A sequence follows no snapshot: it may be behind already when it is compared.
+            // A sequence ignores snapshots: it may already be behind when it is compared.
             #expect(report.outcome == .notProven || report.outcome == .differs, "\(report.text)")
             #expect(
                 report.verification?.notProven.contains { $0.contains("after the snapshot") } == true,

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Whatever a role or a database sets for its sessions, rows and definitions are what they are.
+/// Session settings of a role or a database must not change what is read of rows and definitions.
 @Suite struct `The settings of a database` {
     /// Values and definitions whose text depends on some setting.
     private static let schema = #"""
@@ -47,16 +47,16 @@ import Tidemark
         let unit: String?
         let category: ServerText
 
-        /// Values that may make a difference, other than the usual one.
+        /// Values other than the default that may make a difference.
         var others: [String] {
             let usual = bootValue?.string ?? ""
             switch type {
             case "bool": return [usual == "on" ? "off" : "on"]
             case "enum": return (values ?? []).map(\.string).filter { $0 != usual }
-            // A statement that may take but a millisecond cannot even be told otherwise.
+            // With a limit of a millisecond, not even the statement that resets it would succeed.
             case "integer" where unit == "ms": return ["2000"]
             case "integer", "real":
-                // Costs beyond all measure make plans that never end, and change no row.
+                // Extreme costs produce plans that never end, and change no row.
                 let bounds = category.begins(with: "Query Tuning") ? [least] : [least, greatest]
                 return (bounds.compactMap { $0?.string } + ["3"]).filter { $0 != usual }
             default: return Self.texts[name.lowercased()] ?? []
@@ -74,7 +74,7 @@ import Tidemark
         ]
     }
 
-    /// The settings any role may set for itself.
+    /// The settings that any role may set for itself.
     private static func settings(of database: TestDatabase) async throws -> [Setting] {
         try await ThreadConfined.with(database.endpoint, purpose: "test") { connection in
             try await connection.run {
@@ -90,7 +90,7 @@ import Tidemark
         }
     }
 
-    /// All that the engine reads of a database, in a session of its own.
+    /// Returns everything that the engine reads of a database, in a new session.
     private static func picture(of database: TestDatabase) async throws -> [ServerText] {
         try await ThreadConfined.with(database.endpoint, purpose: "test") { connection in
             try await connection.run { connection in
@@ -114,7 +114,7 @@ import Tidemark
                     )
                     picture += rows.compactMap { $0["r"] }
                 }
-                // A plan may bring them in another order.
+                // A plan may return them in another order.
                 return picture.sorted()
             }
         }
@@ -149,14 +149,14 @@ import Tidemark
             let value =
                 setting.name == "search_path" || setting.name == "temp_tablespaces"
                 ? setting.value : "'\(setting.value)'"
-            // Some cannot be set so, by anybody; that is the server's to say.
+            // The server refuses some of them for everyone.
             try? await database.run("ALTER DATABASE \(name) SET \(setting.name) = \(value)")
         }
     }
 
     private static func makePlace(on pair: DatabasePair) async throws {
         for database in [pair.source, pair.target] {
-            // Another test may have made it, and a server before 15 has none that needs no folder.
+            // Another test may have created it, and servers before 15 have no in-place tablespaces.
             try? await database.session { session in
                 try await session.run("SET allow_in_place_tablespaces = on")
                 try await session.run("CREATE TABLESPACE settings_place LOCATION ''")
@@ -174,7 +174,7 @@ import Tidemark
             let (rows, definitions) = (
                 try await Self.picture(of: pair.source), try await Self.definitions(of: pair.source)
             )
-            // pg_dump takes its time.
+            // pg_dump is slow, so its batches are larger.
             for batch in Self.batches(of: 20, settings) {
                 try await expect(batch, on: pair) { try await Self.picture(of: $0) == rows }
             }
@@ -184,7 +184,7 @@ import Tidemark
         }
     }
 
-    /// Many at once, and no setting twice.
+    /// Groups settings into batches without repeating a setting in a batch.
     private static func batches(of count: Int, _ settings: [(name: String, value: String)])
         -> [[(name: String, value: String)]]
     {
@@ -198,7 +198,7 @@ import Tidemark
         return batches
     }
 
-    /// What does not hold with all of them is tried with halves, until one is left to be named.
+    /// Checks a batch; if it fails, tries its halves until one setting is left to report.
     private func expect(
         _ batch: [(name: String, value: String)],
         on pair: DatabasePair,
@@ -218,9 +218,9 @@ import Tidemark
         }
     }
 
-    /// Settings that once changed what is read, written or printed, and all others at once.
+    /// Settings that once changed what was read, written or printed, or all settings at once.
     @Test(arguments: ["source", "target", "both"], [false, true])
-    func `end no night, and it is proven`(side: String, isEverySetting: Bool) async throws {
+    func `break no cutover, and it is proven`(side: String, isEverySetting: Bool) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await Self.makePlace(on: pair)
             let decisive = [
@@ -241,7 +241,7 @@ import Tidemark
                 )
                 try await Self.set(isEverySetting ? all : decisive, on: server, pair.name)
             }
-            // The source's settings are not what is tested here, nor are they to arrive on the target.
+            // Copying the source's settings is not part of this test.
             let migration = pair.migration { $0.omissions = [.databaseSettings] }
             _ = try await migration.precopy()
             let write = "UPDATE tricky SET n = '{NULL,x}', k = 7 WHERE id LIKE '%77%'; DELETE FROM tricky WHERE k = 5"

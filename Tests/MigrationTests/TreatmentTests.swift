@@ -19,7 +19,7 @@ import Tidemark
         #expect(report.outcome == .done, "\(report.text)")
     }
 
-    /// How often chunks of a kind were entered into the audit trail during the last pass.
+    /// Returns how many events of a kind were recorded for chunks in the last pass.
     private func chunks(_ pair: DatabasePair, _ kind: String) async throws -> Int {
         Int(
             try await pair.target.value(
@@ -28,7 +28,7 @@ import Tidemark
         ) ?? -1
     }
 
-    @Test func `append-only looks at no row of a chunk whose number of rows is the same`() async throws {
+    @Test func `append-only reads no row of a chunk with an unchanged number of rows`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.source.untilMarksTell()
             _ = try await pair.migration { $0.plan.treatments[Self.table] = .appendOnly }.precopy()
@@ -43,14 +43,14 @@ import Tidemark
             #expect(try await pair.differingTables() == [])
             #expect(try await chunks(pair, "delta") == 1, "the chunk that had one row more was probed")
             #expect(try await pair.target.value("SELECT count(*) FROM t WHERE id = -5") == "1")
-            // Chunk 1 was probed because of the late row; the others were counted only and keep their marks.
+            // Chunk 1 was probed because of the late row; the others were only counted and keep their marks.
             let kept =
                 "SELECT count(*) FROM tidemark.chunk WHERE mark->>'snapshot' <> (SELECT cutover_snapshot FROM tidemark.run)"
             #expect(Int(try await pair.target.value(kept)) ?? 0 > 5)
         }
     }
 
-    @Test func `append-only that was declared wrongly is found out by the proof`() async throws {
+    @Test func `append-only is found by the proof if it was declared wrongly`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration { $0.plan.treatments[Self.table] = .appendOnly }.precopy()
             try await pair.source.run("UPDATE t SET v = 'not only appended' WHERE id = 2000")
@@ -60,7 +60,7 @@ import Tidemark
         }
     }
 
-    @Test func `append-only follows a deletion, because the number of rows tells it`() async throws {
+    @Test func `append-only follows a deletion, because the number of rows shows it`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration { $0.plan.treatments[Self.table] = .appendOnly }.precopy()
             try await pair.source.run("DELETE FROM t WHERE id IN (5, 3333)")
@@ -69,7 +69,7 @@ import Tidemark
         }
     }
 
-    @Test func `immutable below a bound is never read again, and proven all the same`() async throws {
+    @Test func `immutable below a bound is never read again, but still proven`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let first = try await pair.migration { $0.plan.immutableBelow[Self.table] = "3000" }.precopy()
             #expect(first.outcome == .done)
@@ -112,7 +112,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [Treatment.delta, .whole]) func `a filter brings only the rows it lets through`(
+    @Test(arguments: [Treatment.delta, .whole]) func `a filter copies only the rows that pass it`(
         treatment: Treatment
     ) async throws {
         try await DatabasePair.with(Self.schema) { pair in
@@ -120,7 +120,7 @@ import Tidemark
                 $0.plan.treatments[Self.table] = treatment
                 $0.plan.filters[Self.table] = "tenant = 1 OR tenant IS NULL"
             }.precopy()
-            // Rows enter the filter, leave it, and change within it.
+            // Rows start to pass the filter, stop passing it, and change while passing it.
             try await pair.source.run(
                 """
                 UPDATE t SET tenant = 1 WHERE id IN (3, 6, 9);
@@ -147,7 +147,7 @@ import Tidemark
         ("v <> current_date::text", "not tomorrow"), ("random() < 0.5", "not tomorrow"),
         ("tenant = 1; DROP TABLE t", "is no condition"), ("tenant", "is no condition"), ("nobody = 1", "nobody"),
     ])
-    func `a filter that a row may come to fulfil without being written is refused`(_ filter: String, _ reason: String)
+    func `a filter that a row may start to pass without being written is refused`(_ filter: String, _ reason: String)
         async throws
     {
         try await DatabasePair.with(Self.schema) { pair in
@@ -156,13 +156,13 @@ import Tidemark
             }
             #expect(error?.code == .usage && error?.description.contains(reason) == true, "\(error?.description ?? "")")
             #expect(try await pair.target.value("SELECT to_regclass('public.t') IS NULL") == "t")
-            // Nothing is left that would keep the right filter from being given.
+            // Nothing remains that would prevent giving the right filter.
             let right = try await pair.migration { $0.plan.filters[Self.table] = "public.t.tenant < 2" }.precopy()
             #expect(right.outcome == .done)
         }
     }
 
-    @Test func `what is asked of a partitioned table is done with its partitions`() async throws {
+    @Test func `a partitioned table's treatment applies to its partitions`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
@@ -182,7 +182,7 @@ import Tidemark
         }
     }
 
-    @Test func `definition only brings the table with its keys, without its rows`() async throws {
+    @Test func `definition only creates the table with its keys, without its rows`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration { $0.plan.treatments[Self.table] = .definitionOnly }.precopy()
             try await cutOver(pair)
@@ -195,7 +195,7 @@ import Tidemark
         }
     }
 
-    @Test func `a bound or a filter for a table that is not there is refused`() async throws {
+    @Test func `a bound or a filter for a table that does not exist is refused`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let missing = QualifiedName(schema: "public", name: "T")
             for change in [

@@ -6,7 +6,7 @@ import Testing
 import Tidemark
 
 @Suite struct `Values` {
-    /// Types, and values of them that a careless copy would change.
+    /// Types, with values that a careless copy would change.
     static let values: [(type: String, values: [String])] = [
         (
             "numeric",
@@ -53,7 +53,7 @@ import Tidemark
         CREATE TABLE plain (id int PRIMARY KEY);
         """
 
-    /// Each type twice: copied ahead, and whole.
+    /// Each type twice: copied ahead, and as a whole.
     ///
     /// numeric has infinities since PostgreSQL 14.
     private static func tables(hasNumericInfinity: Bool) -> String {
@@ -72,7 +72,7 @@ import Tidemark
         }.joined()
     }
 
-    @Test func `of every kind arrive as they are, copied ahead, as a delta and whole`() async throws {
+    @Test func `of every kind arrive unchanged, copied ahead, as a delta and whole`() async throws {
         try await DatabasePair.with(Self.types) { pair in
             try await pair.source.run(try await Self.tables(hasNumericInfinity: pair.source.majorVersion() >= 14))
             let precopy = try await pair.migration { options in
@@ -123,7 +123,7 @@ import Tidemark
     }
 
     @Test func `of half a gigabyte arrive, and are proven`() async throws {
-        // As text it would be longer than any message may be.
+        // As text, it would be longer than the largest possible message.
         try await DatabasePair.with(
             """
             CREATE TABLE t (id int PRIMARY KEY, v bytea);
@@ -139,7 +139,7 @@ import Tidemark
         }
     }
 
-    @Test func `of a thousand columns arrive, in whatever order the target has them`() async throws {
+    @Test func `of a thousand columns arrive, in any order of the target's columns`() async throws {
         let columns = (1...1000).map { "c\($0) \($0 % 2 == 0 ? "int" : "text")" }
         let values = (1...1000).map { $0 % 2 == 0 ? "n + \($0)" : "'v' || n + \($0)" }
         try await DatabasePair.with(
@@ -161,7 +161,7 @@ import Tidemark
         }
     }
 
-    @Test func `of a database that does not know its encoding arrive if they are UTF-8, and are refused if not`()
+    @Test func `of a database in SQL_ASCII arrive if they are UTF-8, and are refused if not`()
         async throws
     {
         let options = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
@@ -213,7 +213,7 @@ import Tidemark
         }
     }
 
-    @Test func `of a key whose operators are an extension's are followed all the same`() async throws {
+    @Test func `of a key with an extension's operators are followed as well`() async throws {
         try await DatabasePair.with(
             """
             CREATE EXTENSION citext; CREATE EXTENSION ltree;

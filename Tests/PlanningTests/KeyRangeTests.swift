@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct `Ranges of a key` {
-    /// A key, the SQL that makes its rows, and what they are: gaps, negatives, both ends, skew, equal prefixes.
+    /// A key, and SQL that creates rows with gaps, negatives, both ends, skew or equal prefixes.
     struct Case: Sendable, CustomTestStringConvertible {
         let name: String
         let columns: String
@@ -121,7 +121,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: cases) func `hold every row once, however it is distributed`(of example: Case) async throws {
+    @Test(arguments: cases) func `hold every row once, for every distribution`(of example: Case) async throws {
         try await DatabasePair.with(
             "\(example.setup) CREATE TABLE t (\(example.columns), PRIMARY KEY (\(example.key))); INSERT INTO t \(example.rows); ANALYZE t"
         ) { pair in

@@ -66,7 +66,7 @@ import Tidemark
         }
     }
 
-    @Test func `follows what the operator asks for, and a partition follows its parent`() async throws {
+    @Test func `follows the operator's options, and a partition follows its parent`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let plan = try await plan(pair, ["big": .whole, "parent": .excluded, "two_keys": .excluded])
             #expect(plan["big"]?.treatment == .whole)
@@ -75,7 +75,7 @@ import Tidemark
         }
     }
 
-    @Test func `refuses tables that are not there and keys that do not exist`() async throws {
+    @Test func `refuses tables and keys that do not exist`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let unknown = await #expect(throws: PlanError.self) { try await plan(pair, ["Big": .whole]) }
             #expect(unknown?.code == .usage)
@@ -85,8 +85,7 @@ import Tidemark
         }
     }
 
-    @Test func `suggests append-only where the statistics know of insertions alone, and never assumes it`() async throws
-    {
+    @Test func `suggests append-only if the statistics show only inserts, and never assumes it`() async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE added (id int PRIMARY KEY, v text);
@@ -98,7 +97,7 @@ import Tidemark
             INSERT INTO nokey SELECT repeat(md5(n::text), 10) FROM generate_series(1, 30000) n;
             """
         ) { pair in
-            // Counters come in some time after the writer has gone.
+            // Counters arrive some time after the writer has disconnected.
             var counted = "0"
             for _ in 0..<100 where counted != "3" {
                 counted = try await pair.source.value("SELECT count(*) FROM pg_stat_user_tables WHERE n_tup_ins > 0")

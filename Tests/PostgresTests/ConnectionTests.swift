@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A connection` {
-    @Test func `is used on a thread of its own, never on the common pool`() async throws {
+    @Test func `is used on its own thread, never on the common pool`() async throws {
         try await DatabasePair.with { pair in
             try await ThreadConfined.with(pair.source.endpoint, purpose: "test") { connection in
                 let first = try await connection.run { _ in pthread_self() }
@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test func `does not stop the clock while it blocks`() async throws {
+    @Test func `does not stop other tasks while it blocks`() async throws {
         try await DatabasePair.with { pair in
             let ticks = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<4 {
@@ -34,7 +34,7 @@ import Testing
                     }
                     return ticks
                 }
-                // The ticker ends after half a second, the sleepers after a whole one: it must be the first.
+                // The ticker ends after half a second, the sleepers after one: it must finish first.
                 return try await group.next()
             }
             #expect(ticks == 10)
@@ -55,13 +55,13 @@ import Testing
             sleeper.cancel()
             let error = await #expect(throws: PostgresError.self) { try await sleeper.value }
             #expect(error?.code == .cancelled)
-            // The request itself ends it; after the grace time of five seconds the socket would be shut down.
+            // The cancel request ends it; after a grace period of five seconds, the socket would be shut down.
             #expect(start.duration(to: .now) < .seconds(4))
             #expect(try await pair.source.value(isAsleep) == "0")
         }
     }
 
-    @Test func `pins what its role would have otherwise`() async throws {
+    @Test func `overrides its role's settings`() async throws {
         let role = "sabotaged_\(getpid())"
         try await DatabasePair.with(
             """
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func `never tells a password`() async throws {
+    @Test func `never shows a password`() async throws {
         let secret = "s3cr3t-w0rd"
         let conninfo = try TestServers.source(database: "there_is_no_such_database")
         let endpoint = try Endpoint("\(conninfo) password=\(secret)", side: .source)

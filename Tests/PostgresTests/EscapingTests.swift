@@ -3,12 +3,12 @@ import Postgres
 import Testing
 
 @Suite struct `An escaped text` {
-    /// What means something in one of the languages text is put into.
+    /// Characters that are special in one of the languages that text is inserted into.
     private static let specials: [Unicode.Scalar] = [
         "\"", "'", "\\", "<", ">", "&", "`", "|", "*", "_", "$", ":", ";", "/", "-", "#", "[", "]", "{", "}", "!", "~",
         "\n", "\r", "\t", "\u{1b}", "\u{9b}", "\u{7f}", "\u{2028}",
     ]
-    /// What makes one grapheme cluster with the character before it, or turns the text around.
+    /// Characters that form a grapheme cluster with the one before, or change the text's direction.
     private static let marks: [Unicode.Scalar] = [
         "\u{301}", "\u{338}", "\u{20DD}", "\u{200D}", "\u{200C}", "\u{FE0F}", "\u{E0100}", "\u{200F}", "\u{202E}",
         "\u{2066}", "\u{1F3FB}", "\u{0903}", "\u{1160}",
@@ -21,7 +21,7 @@ import Testing
         } + [String(special), "a\(String(special))b"]
     }
 
-    /// Reads a quoted text back, scalar by scalar: a doubled quote is one, a single one ends it.
+    /// Reads a quoted text back, scalar by scalar: a doubled quote is a quote, a single one ends the text.
     private func unquoted(_ text: String, _ quote: Unicode.Scalar) -> String? {
         var scalars = Array(text.unicodeScalars)[...]
         guard scalars.popFirst() == quote else { return nil }
@@ -41,14 +41,14 @@ import Testing
         one.map { Array($0.utf8) } == Array(other.utf8)
     }
 
-    @Test func `doubles every quote of a name and a literal, whatever comes behind it`() {
+    @Test func `doubles every quote of a name and a literal, whatever follows it`() {
         for text in Self.texts {
             #expect(isSame(unquoted(Escaping.identifier(ServerText(text)), "\""), text), "\(Array(text.utf8))")
             #expect(isSame(unquoted(Escaping.literal(ServerText(text)), "'"), text), "\(Array(text.utf8))")
         }
     }
 
-    @Test func `leaves nothing raw that a terminal, a page or Markdown would take for its own`() {
+    @Test func `contains nothing raw that a terminal, a page or Markdown would interpret`() {
         for text in Self.texts {
             let terminal = Escaping.terminal(text)
             #expect(!terminal.unicodeScalars.contains { $0.properties.generalCategory == .control })
@@ -57,7 +57,7 @@ import Testing
             for forbidden in ["<", ">", "\"", "'"] as [Unicode.Scalar] {
                 #expect(!markup.unicodeScalars.contains(forbidden), "\(markup)")
             }
-            // Each ampersand begins a reference of ours.
+            // Each ampersand starts a reference written by the tool.
             let references = markup.unicodeScalars.split(separator: "&", omittingEmptySubsequences: false).dropFirst()
             for reference in references {
                 let name = String(String.UnicodeScalarView(reference.prefix { $0 != ";" }))
@@ -74,10 +74,10 @@ import Testing
         }
     }
 
-    @Test func `keeps a word of a shell, a connection string and a password file whole`() async throws {
+    @Test func `stays one word in a shell, a connection string and a password file`() async throws {
         for text in Self.texts {
             let word = Escaping.shellWord(text)
-            // Between quotes nothing but a quote means anything, and each is taken out of them.
+            // Between quotes, only a quote is special, and each one is placed outside of them.
             let parts = word.unicodeScalars.split(separator: "'", omittingEmptySubsequences: false)
             #expect(parts.count % 3 == 0 && parts.first?.isEmpty == true && parts.last?.isEmpty == true)
             let value = Array(Escaping.connectionValue(text).unicodeScalars)
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func `makes of a JSON document one that says the same`() throws {
+    @Test func `of a JSON document has the same meaning`() throws {
         for text in Self.texts {
             let plain = String(decoding: try JSONEncoder().encode([text]), as: UTF8.self)
             let escaped = Escaping.json(plain)
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `puts code into more backticks than it has`() {
+    @Test func `of code is in more backticks than it contains`() {
         #expect(Escaping.markdownCode("a``b`c") == "``` a``b`c ```")
         #expect(Escaping.markdownCode("plain") == "`plain`")
         #expect(Escaping.markdownBlock("```\nx") == "````\n```\nx\n````")
@@ -115,7 +115,7 @@ import Testing
     private let composed: ServerText = "caf\u{e9}"
     private let decomposed: ServerText = "cafe\u{301}"
 
-    @Test func `is the same only where its bytes are`() {
+    @Test func `is equal only if its bytes are`() {
         #expect(composed.string == decomposed.string, "Swift takes them for the same")
         #expect(composed != decomposed)
         #expect(Set([composed, decomposed]).count == 2)
@@ -126,7 +126,7 @@ import Testing
         #expect(("A = \(composed.quotedForTest)" as SQL) != ("A = \(decomposed.quotedForTest)" as SQL))
     }
 
-    @Test func `is looked into by its bytes`() {
+    @Test func `is searched by its bytes`() {
         let text: ServerText = "a \u{301}b\r\nc"
         #expect(text.begins(with: "a "))
         #expect(text.ends(with: "\nc"))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite struct `What is told of another session` {
+@Suite struct `The report on another session` {
     @Test(arguments: [
         ("alter table t add column secret text default 'pass'", "ALTER TABLE"), ("TRUNCATE t", "TRUNCATE"),
         ("/* app: shop */ -- a comment\n drop\n index concurrently i", "DROP INDEX"),
@@ -10,11 +10,11 @@ import Testing
         ("SET lock_timeout = 0; SET a = 'x'; VACUUM FULL t", "VACUUM FULL"), ("SELECT secret FROM t", "SELECT"),
         ("<insufficient privilege>", ""), ("", ""), ("BEGIN", "BEGIN"), ("/* never ended", ""), ("é", ""),
     ])
-    func `is the kind of its statement, and none of the words it is about`(query: String, kind: String) {
+    func `shows the kind of its statement, but not its contents`(query: String, kind: String) {
         #expect(StatementKind(of: ServerText(query)).words == kind)
     }
 
-    @Test func `is followed through others that wait themselves`() {
+    @Test func `follows sessions that wait themselves`() {
         func session(_ pid: Int) -> LockWait.Session { .init(pid: pid, description: "\(pid)", name: "") }
         func wait(_ pid: Int, _ blockers: [Int]) -> LockWait {
             LockWait(waiter: session(pid), relation: "t", mode: "AccessShareLock", blockers: blockers.map(session))

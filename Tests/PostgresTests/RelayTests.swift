@@ -23,7 +23,7 @@ import Testing
         }) { ends in
             try await ends.run { ends in
                 defer {
-                    // Whatever happened, both ends must be usable again.
+                    // In any case, both ends must be usable again.
                     #expect(throws: Never.self) { try ends.source.query("SELECT 1") }
                     #expect(throws: Never.self) { try ends.target.query("SELECT 1") }
                 }
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `fails when the target swallows a row in silence`() async throws {
+    @Test func `fails when the target silently drops a row`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.target.run(
                 Self.schema,
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `tells the target's reason, and stops early when the target gives up`() async throws {
+    @Test func `reports the target's error, and stops early when the target fails`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.target.run("CREATE TABLE t (n bigint CHECK (n <> 2), t text)")
             try await pair.source.run("INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, 200000) n")
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func `tells the source's reason`() async throws {
+    @Test func `reports the error of a missing target table`() async throws {
         try await DatabasePair.with("CREATE TABLE t (n bigint, t text)") { pair in
             try await pair.target.run(Self.schema)
             try await pair.source.run(

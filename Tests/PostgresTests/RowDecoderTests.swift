@@ -40,7 +40,7 @@ import Testing
         return values
     }
 
-    @Test func `has each property from the column of its name`() async throws {
+    @Test func `takes each property from the column of the same name`() async throws {
         let item = try #require(try await decoded(Item.self, Self.row).first)
         #expect(item.plainText == "aä \"quoted\" \\ {}[]\n")
         #expect(item.bigNumber == .min && item.unsigned == .max && item.isTrue && item.ratio == 0.25)
@@ -55,7 +55,7 @@ import Testing
     private struct Number: Decodable { let n: Int }
 
     @Test(arguments: ["NULL::int", "'x'", "1.5", "99999999999999999999", "ARRAY[1]", "true"])
-    func `is refused where a value is of another kind`(_ value: String) async throws {
+    func `is refused if a value has another type`(_ value: String) async throws {
         await #expect {
             try await decoded(Number.self, "SELECT \(SQL(trusted: value)) AS n")
         } throws: { error in
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `is refused where a column is missing`() async throws {
+    @Test func `is refused if a column is missing`() async throws {
         await #expect(throws: PostgresError.self) { try await decoded(Number.self, "SELECT 1 AS other") }
     }
 }

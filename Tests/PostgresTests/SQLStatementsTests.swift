@@ -9,7 +9,7 @@ import Testing
         return found
     }
 
-    @Test func `is taken apart where PostgreSQL takes it apart, and nothing of it is lost`() {
+    @Test func `is split where PostgreSQL splits it, and nothing is lost`() {
         let whole = [
             "SELECT ';';", "SELECT \"a;b\"\"\u{301};\";", "SELECT E'\\';';", "SELECT 'it''s;';", "SELECT $$;$$;",
             "SELECT $a$;$b$;$a$;", "SELECT a$b$ ;", "SELECT $1;", "/* ; /* ; */ ; */ SELECT 1;", "-- ;\nSELECT 1;",
@@ -21,7 +21,7 @@ import Testing
         #expect(statements("SELECT 'open").joined() == "SELECT 'open")
     }
 
-    @Test func `finds words only where they are not quoted`() {
+    @Test func `is searched for words only outside of quotes`() {
         let trigger: ServerText = "CREATE TRIGGER \"x ON public.t \" AFTER INSERT ON public.t FOR EACH ROW"
         #expect(SQLStatements.firstUnquotedRange(of: " ON public.t ", in: trigger) == 44..<57)
         #expect(SQLStatements.firstUnquotedRange(of: " ON public.t ", in: "SELECT ' ON public.t '") == nil)

@@ -67,11 +67,11 @@ import Testing
         ("08006", true), ("40001", true), ("40P01", true), ("53300", true), ("55P03", true), ("57P01", true),
         ("23505", false), ("42501", false), ("42P01", false), ("22021", false), ("53100", false), ("57014", false),
     ])
-    func `knows whether a fresh connection may heal it`(sqlState: String, isTransient: Bool) {
+    func `knows whether a new connection may succeed`(sqlState: String, isTransient: Bool) {
         #expect(PostgresError(.statementFailed, "x", sqlState: sqlState).isTransient == isTransient)
     }
 
-    @Test func `tells a story without row data`() {
+    @Test func `is described without row data`() {
         let error = PostgresError(
             .copyFailed,
             "duplicate key",

@@ -2,9 +2,9 @@ import Postgres
 import Testing
 
 @Suite struct `A value confined to a thread` {
-    /// Whoever hands over the last job must not touch the executor afterwards: it may be gone, and its memory
-    /// another's.
-    @Test func `may be gone as soon as its last job has run`() async throws {
+    /// The caller that enqueues the last job must not touch the executor afterwards: it may be deallocated, and its
+    /// memory reused.
+    @Test func `may be deallocated as soon as its last job has run`() async throws {
         let sum = try await withThrowingTaskGroup(of: Int.self) { group in
             for lane in 0..<8 {
                 group.addTask {

@@ -4,7 +4,7 @@ import Testing
 import Verification
 
 @Suite struct `Parts of a table's file` {
-    /// A few rows in each block, so that there are many.
+    /// Few rows per block, so that there are many blocks.
     private static let schema = """
         CREATE TABLE t (id int PRIMARY KEY, v text) WITH (fillfactor = 10);
         INSERT INTO t SELECT n, repeat('x', 200) FROM generate_series(1, 1000) n; DELETE FROM t WHERE id % 7 = 0
@@ -16,7 +16,7 @@ import Verification
             try #require(blocks > 200)
             let parts = BlockRange.all(of: blocks, inEach: size)
             #expect(parts.count == max(1, blocks / size))
-            // Those that came after the file was measured are in the last part.
+            // Rows added after the file was measured are in the last part.
             try await pair.source.run("INSERT INTO t SELECT n, repeat('y', 200) FROM generate_series(1001, 1100) n")
             var queue = CountQueue([("t", parts), ("other", BlockRange.all(of: 0, inEach: 1))])
             var whole: TableCount?
@@ -40,7 +40,7 @@ import Verification
 
     @Test func `are read without reading the others`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
-            // Before, no table is cut.
+            // Older servers read each table as one part.
             guard Int(try await pair.source.value("SELECT current_setting('server_version_num')")) ?? 0 >= 140000 else {
                 return
             }

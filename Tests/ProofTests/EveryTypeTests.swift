@@ -23,7 +23,7 @@ import Tidemark
         }
     }
 
-    @Test func `is compared where rows are not copied but adopted`() async throws {
+    @Test func `is compared if rows are adopted, not copied`() async throws {
         try await DatabasePair.with { pair in
             try await pair.source.run(try await EveryType.script(for: pair))
             try await pair.target.run(try await EveryType.script(for: pair))
@@ -35,7 +35,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [false, true]) func `is named where a value differs`(showsValues: Bool) async throws {
+    @Test(arguments: [false, true]) func `is named if a value differs`(showsValues: Bool) async throws {
         try await DatabasePair.with { pair in
             try await pair.source.run(try await EveryType.script(for: pair))
             _ = try await pair.migration().precopy()
@@ -59,8 +59,8 @@ import Tidemark
         }
     }
 
-    /// Neither of the types has such an order of its own, and `=` of boxes compares their areas.
-    @Test(arguments: ["point", "box"]) func `may be a key by the user's own operators`(type: String) async throws {
+    /// Neither type has a default order, and `=` compares boxes by their areas.
+    @Test(arguments: ["point", "box"]) func `may be a key with the user's own operators`(type: String) async throws {
         let operators = [("<", "<"), ("<=", "<="), ("==", "="), (">=", ">="), (">", ">")].map { name, comparison in
             """
             CREATE FUNCTION "is \(name)"(\(type), \(type)) RETURNS boolean LANGUAGE sql IMMUTABLE

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// What docs/FINDINGS.md explains.
+/// The codes that docs/FINDINGS.md explains.
 struct FindingsPage {
     private let codes: Set<String>
     /// Attributes by class.
@@ -33,7 +33,7 @@ struct FindingsPage {
         if codes.contains(code) { return true }
         let parts = code.split(separator: ".", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return false }
-        // Keys have the problems of indexes.
+        // Keys have the same problems as indexes.
         if ["primary-key", "unique-constraint", "exclusion-constraint"].contains(parts[0]) {
             return explains("index.\(parts[1])")
         }

@@ -1,10 +1,10 @@
 import FoundationEssentials
 
-/// What is done to a proven target behind the tool's back, and the findings that must name it.
+/// A change made to a proven target without the tool, and the findings that must name it.
 struct PlantedFault: Sendable, CustomStringConvertible {
     struct Expectation: Sendable, Hashable {
         let kind: String
-        /// What the finding's object begins with.
+        /// The beginning of the finding's object.
         let object: String
     }
 
@@ -13,7 +13,7 @@ struct PlantedFault: Sendable, CustomStringConvertible {
 
     var description: String { sql }
 
-    /// All of them, in the file's order: those that touch the same object are neighbours.
+    /// All faults in the file's order: those of the same object are adjacent.
     static func all() throws -> [PlantedFault] {
         let text = try String(contentsOfFile: "Tests/ProofTests/Planted/faults.sql", encoding: .utf8)
         var faults: [PlantedFault] = []

@@ -8,7 +8,7 @@ import Tidemark
 import Verification
 
 @Suite struct `The proof` {
-    /// So many copies of the target; each takes every so many-th fault, so that none meets another of the same object.
+    /// The number of copies of the target; faults are distributed in turn, so that two of one object never meet.
     private static let copies = 16
 
     @Test func `names every fault that is planted, at the right object, and nothing else`() async throws {
@@ -16,7 +16,7 @@ import Verification
         #expect(faults.count >= 150)
         let schema = try String(contentsOfFile: "Tests/ProofTests/Planted/schema.sql", encoding: .utf8)
         try await DatabasePair.with { pair in
-            // What the faults are planted in has something of everything, and older servers have not everything.
+            // The schema has objects of every kind, which older servers do not support.
             guard try await pair.source.majorVersion() >= 15 else { return }
             try await pair.source.run(schema)
             #expect(try await pair.migration().precopy().outcome == .done)
@@ -34,7 +34,7 @@ import Verification
                     pair.target.conninfo.replacing("dbname=\(pair.name)", with: "dbname=\(name)"),
                     side: .target
                 )
-                // What belongs to the database itself is no part of a copy of it.
+                // A copy of the database does not include the settings of the database itself.
                 for fault in planted {
                     do {
                         try await target.run(fault.sql)
@@ -54,7 +54,7 @@ import Verification
         }
     }
 
-    /// Whatever can differ has a code that is explained.
+    /// Every possible difference has a code that is explained.
     private func expectAttributes(of database: TestDatabase, explainedBy page: FindingsPage) async throws {
         let objects = try await ThreadConfined.with(database.endpoint, purpose: "test") { connection in
             try await connection.run { try CatalogObject.all(of: $0) }

@@ -6,8 +6,10 @@ import Testing
 import Tidemark
 import Verification
 
-/// What pg_dump would write of the schema public decides: its owner only where it is not the server's own choice, its rights
-/// only where they are not those of a new database, and never that it is there.
+/// Only what pg_dump would write of schema public counts.
+///
+/// It writes the owner unless it is the server's default, and rights only where they differ from those of a new
+/// database. It never writes that the schema exists.
 @Suite struct `The schema public` {
     struct Case: CustomTestStringConvertible, Sendable {
         let source: String
@@ -57,7 +59,7 @@ import Verification
         #expect(report.verification?.findings.filter { $0.severity != .note } ?? [] == [], "\(report.text)")
     }
 
-    @Test(arguments: same) func `is the same where pg_dump has nothing else to say`(_ case: Case) async throws {
+    @Test(arguments: same) func `is equal if pg_dump writes no difference`(_ case: Case) async throws {
         try await with(`case`) { pair in
             expectEqual(try await pair.migration().precopy())
             expectEqual(try await pair.migration().cutover())
@@ -65,7 +67,7 @@ import Verification
         }
     }
 
-    @Test(arguments: same) func `is the same on a target that has its tables`(_ case: Case) async throws {
+    @Test(arguments: same) func `is equal on a target that already has the tables`(_ case: Case) async throws {
         try await with(`case`) { pair in
             try await pair.target.run(
                 "CREATE SCHEMA app; CREATE TABLE app.t (id int PRIMARY KEY, v text)"
@@ -94,7 +96,7 @@ import Verification
         }
     }
 
-    @Test func `is told of where its rights differ by what was granted, with what repairs it`() async throws {
+    @Test func `is reported with a repair if granted rights differ`() async throws {
         try await with(Case("GRANT CREATE ON SCHEMA public TO reader; REVOKE USAGE ON SCHEMA public FROM PUBLIC", "")) {
             pair in
             _ = try await pair.migration().precopy()

@@ -1,6 +1,6 @@
 import TestSupport
 
-/// A schema put together by a generator, so that each seed is another database.
+/// A random schema: each seed gives another database.
 struct RandomSchema {
     private static let types = [
         "int", "bigint", "smallint", "numeric(12, 3)", "text", "varchar(40)", "char(5)", "boolean", "date",
@@ -36,9 +36,9 @@ struct RandomSchema {
         "t", "Order", "select", "with space", "ünï", "dot.ted", "quo\"ted", "a_very_long_name_that_goes_on",
     ]
 
-    /// What makes the schema and fills it.
+    /// SQL that creates the schema and its rows.
     let sql: String
-    /// What an application does to it afterwards.
+    /// Writes that an application makes afterwards.
     let changes: String
 
     init(seed: UInt64) {
@@ -118,7 +118,7 @@ struct RandomSchema {
             statements.append("CREATE INDEX ON \(name) \(forms[random.next(upTo: forms.count)])")
         }
         extras(name, plain, columns, &random, &statements)
-        // Rows come, change and go after they were copied.
+        // Rows are inserted, updated and deleted after the copy.
         if rows > 0, !columns.isEmpty {
             changes.append("DELETE FROM \(name) WHERE ctid IN (SELECT ctid FROM \(name) LIMIT \(random.next(upTo: 5)))")
             changes.append(
@@ -150,7 +150,7 @@ struct RandomSchema {
             "ALTER TABLE \(name) ALTER COLUMN \(columns[0]) SET STATISTICS 50",
         ]
         for statement in all where random.next(upTo: 4) == 0 {
-            // A statistics object over a type without an order is refused by the server.
+            // The server refuses a statistics object over a type without an order.
             statements.append(
                 statement.hasPrefix("CREATE STATISTICS")
                     ? "DO $do$ BEGIN \(statement); EXCEPTION WHEN OTHERS THEN NULL; END $do$" : statement

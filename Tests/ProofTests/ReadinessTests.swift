@@ -20,7 +20,7 @@ import Verification
         CREATE TABLE empty (id int PRIMARY KEY); CREATE INDEX customer_born ON customer (born)
         """
 
-    /// Brought over and proven.
+    /// Migrates the database and returns the result of its proof.
     private static func proven(_ pair: DatabasePair) async throws -> VerificationResult {
         #expect(try await pair.migration().precopy().outcome == .done)
         let report = try await pair.migration().cutover()
@@ -32,15 +32,15 @@ import Verification
         try await pair.migration { $0.triesInserts = true }.verify().verification?.findings ?? []
     }
 
-    @Test func `finds nothing in the way of a proven target, and moves no sequence`() async throws {
+    @Test func `finds no obstacle on a proven target, and advances no sequence`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
-            // A session that ends hands in what it has counted.
+            // A session reports its counters when it ends.
             try await pair.source.run("SET enable_seqscan = off; SELECT * FROM customer WHERE id = 5")
             if try await pair.source.majorVersion() < 15 { try await Task.sleep(for: .seconds(1)) }
             let result = try await Self.proven(pair)
             #expect(result.findings == [])
             let tried = try #require(result.examined.first { $0.kind == "INSERT tried" })
-            // Not those with a trigger, of a partition as well, nor the one without a row.
+            // Tables with a trigger (also on a partition) and the empty table are not tried.
             #expect(tried.source == 6 && tried.target == 3)
             #expect(try await pair.target.column("SELECT last_value FROM customer_id_seq") == ["500"])
             #expect(try await pair.target.value("SELECT count(*) FROM customer") == "500")
@@ -51,7 +51,7 @@ import Verification
     @Test func `names the next INSERT that would fail`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
             _ = try await Self.proven(pair)
-            // Both sides stand alike, so that nothing but the rows tells.
+            // Both sequences have the same position, so that only the rows show the problem.
             for side in [pair.source, pair.target] { try await side.run("SELECT setval('customer_id_seq', 20)") }
             try await pair.target.run("SELECT setval('part_id_seq', 7)")
             let findings = try await Self.findings(pair)
@@ -68,10 +68,10 @@ import Verification
         }
     }
 
-    @Test func `tries the key of a table that draws from no sequence`() async throws {
+    @Test func `tries the key of a table that uses no sequence`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
             _ = try await Self.proven(pair)
-            // An index that is valid and has lost its entries, as bad memory and old bugs leave it.
+            // A valid index without its entries, as bad memory and old bugs may leave it.
             try await pair.target.run(
                 """
                 UPDATE pg_index SET indisready = false WHERE indexrelid = 'label_pkey'::regclass;
@@ -85,7 +85,7 @@ import Verification
         }
     }
 
-    @Test func `names what a default's function breaks`() async throws {
+    @Test func `names an INSERT that a default's function breaks`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
             _ = try await Self.proven(pair)
             try await pair.target.run(
@@ -128,7 +128,7 @@ import Verification
         }
     }
 
-    @Test func `says which of the most used indexes are not there`() async throws {
+    @Test func `shows which of the most used indexes are missing`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
             try await pair.source.run(
                 "ANALYZE; SET enable_seqscan = off; SELECT * FROM customer WHERE born = '2020-01-01'"

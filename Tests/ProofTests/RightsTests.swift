@@ -6,7 +6,7 @@ import Testing
 import Tidemark
 import Verification
 
-/// Whose an object is decides over what grants on it mean: what its owner has need not be granted.
+/// The meaning of grants depends on an object's owner, who needs no grant.
 @Suite struct `Rights on a target whose objects belong to another role` {
     private static let schema = """
         CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'v' FROM generate_series(1, 500) n;
@@ -28,7 +28,7 @@ import Verification
         ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO taker;
         """
 
-    /// The source's objects belong to `giver`, the target and what is made there to `taker`.
+    /// The source's objects belong to `giver`; the target and the objects created there belong to `taker`.
     private func with(_ body: (DatabasePair, Migration) async throws -> Void) async throws {
         try await DatabasePair.with { pair in
             for role in ["giver", "taker", "reader"] { try await pair.createRole(role, "SUPERUSER LOGIN") }
@@ -46,7 +46,7 @@ import Verification
         }
     }
 
-    @Test func `are proven, since an owner needs no grant`() async throws {
+    @Test func `are proven, because an owner needs no grant`() async throws {
         try await with { _, migration in
             let first = try await migration.precopy()
             #expect(first.outcome == .done, "\(first.text)")
@@ -58,7 +58,7 @@ import Verification
         }
     }
 
-    @Test func `are found where they are missing, with what gives them`() async throws {
+    @Test func `are reported with a repair where they differ`() async throws {
         try await with { pair, migration in
             _ = try await migration.precopy()
             #expect(try await migration.cutover().outcome == .done)

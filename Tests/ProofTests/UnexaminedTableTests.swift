@@ -15,10 +15,10 @@ import Tidemark
         """
     private static let name = QualifiedName(schema: "public", name: "t")
 
-    /// Only such a filter is evaluated for each row, and can fail for one.
+    /// A filter that is evaluated for each row and can fail for one.
     private static func filtered(_ options: inout MigrationOptions) { options.plan.filters[name] = "10 / v > 0" }
 
-    /// A migration at whose phases something is done.
+    /// Returns a migration that runs an action at given phases.
     private static func migration(
         _ pair: DatabasePair,
         _ change: (inout MigrationOptions) -> Void = { _ in },
@@ -48,7 +48,7 @@ import Tidemark
         #expect(report.verification?.tables.last?.sourceRows == 5000)
     }
 
-    @Test(arguments: [false, true]) func `is named with the server's words`(isInFull: Bool) async throws {
+    @Test(arguments: [false, true]) func `is named with the server's message`(isInFull: Bool) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration(Self.filtered).precopy()
             #expect(try await pair.migration(Self.filtered).cutover().outcome == .done)
@@ -66,7 +66,7 @@ import Tidemark
         }
     }
 
-    @Test func `is said by the precopy`() async throws {
+    @Test func `is reported by precopy`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let source = pair.source
             let migration = Self.migration(
@@ -99,7 +99,7 @@ import Tidemark
         }
     }
 
-    @Test func `is named where rows are compared with an archive`() async throws {
+    @Test func `is named when rows are compared with an archive`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let path = FileManager.default.temporaryDirectory.path + "/archive-" + UUID().uuidString
             defer { try? FileManager.default.removeItem(atPath: path) }

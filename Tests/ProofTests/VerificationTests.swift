@@ -55,7 +55,7 @@ import Verification
         }
     }
 
-    /// The types' own hashes fold 64 bits into 32 before they mix them.
+    /// PostgreSQL's hashes of these types fold 64 bits into 32 before mixing them.
     @Test(arguments: [
         ("bigint", "-1", "4294967295"), ("bigint", "0", "4294967297"),
         ("timestamp", "'2024-02-29 10:00:00'", "'2024-02-29 11:11:34.967297'"),
@@ -64,7 +64,7 @@ import Verification
         ("timestamptz", "'2024-02-29 10:00:00+00'", "'2024-02-29 11:11:34.967295+00'"),
         ("time", "'00:00:00'", "'01:11:34.967297'"),
     ])
-    func `tells values apart of which PostgreSQL's hashes are the same`(
+    func `distinguishes values whose PostgreSQL hashes are equal`(
         _ type: String,
         _ ours: String,
         _ theirs: String
@@ -79,7 +79,7 @@ import Verification
         }
     }
 
-    /// From PostgreSQL 18 on a column may be NOT NULL that never was looked through.
+    /// Since PostgreSQL 18, a column may be NOT NULL although its rows were never checked.
     @Test func `sees a row that has NULL where the catalog says NOT NULL`() async throws {
         try await DatabasePair.with { pair in
             guard try await pair.source.majorVersion() >= 18 else { return }
@@ -115,7 +115,7 @@ import Verification
         }
     }
 
-    @Test func `counts each table once more without any index`() async throws {
+    @Test func `counts each table again without any index`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('x', 100) FROM generate_series(1, 3000) n; ANALYZE t"
         ) { pair in

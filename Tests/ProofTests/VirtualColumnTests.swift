@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// PostgreSQL 18 has generated columns that hold nothing: their expression may fail for a row, and nobody minds.
+/// PostgreSQL 18 has virtual generated columns: they store nothing, and their expression may fail for a row unnoticed.
 @Suite struct `A virtual generated column` {
     private static let schema = """
         CREATE TABLE t (id int PRIMARY KEY, n int, v int GENERATED ALWAYS AS (100 / n) VIRTUAL,
@@ -41,7 +41,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [false, true]) func `is evaluated by no copy and by no proof`(isAdopted: Bool) async throws {
+    @Test(arguments: [false, true]) func `is not evaluated by copies or proofs`(isAdopted: Bool) async throws {
         try await Self.with { pair in
             if isAdopted {
                 try await pair.target.run(Self.schema)
@@ -64,7 +64,7 @@ import Tidemark
         }
     }
 
-    @Test func `is compared by its expression, and rows by what they hold`() async throws {
+    @Test func `is compared by its expression, and rows by their stored columns`() async throws {
         try await Self.with { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)
@@ -85,7 +85,7 @@ import Tidemark
         }
     }
 
-    @Test func `follows another expression`() async throws {
+    @Test func `follows a changed expression`() async throws {
         try await Self.with { pair in
             _ = try await pair.migration().precopy()
             try await pair.source.run(

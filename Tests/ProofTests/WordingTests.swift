@@ -4,10 +4,9 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Definitions whose text is not what the same server prints when it has read it again, or is that of the day they were
-/// made.
-@Suite struct `A definition that is printed otherwise after it was restored` {
-    /// `IN` over varchar is printed as a cast of an array, and that, read again, as an array of casts.
+/// Definitions that a server prints differently after parsing its own text again, or whose text has old names.
+@Suite struct `A definition that is printed differently after it was restored` {
+    /// `IN` over varchar is printed as a cast of an array; that text, parsed again, is printed as an array of casts.
     private static let schema = """
         CREATE FUNCTION f_old() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'x'::text $$;
         CREATE SEQUENCE s_old; CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TYPE pair AS (a int, b text);
@@ -46,7 +45,7 @@ import Tidemark
         ALTER TYPE mood RENAME VALUE 'low' TO 'lowest'; ALTER TYPE mood RENAME TO temper;
         ALTER TYPE pair RENAME ATTRIBUTE a TO aa; ALTER DOMAIN of_text RENAME TO of_letters;
         """
-    /// What PostgreSQL 13 does not have.
+    /// Objects that PostgreSQL 13 does not support.
     private static let newer = """
         CREATE FUNCTION atomic(a varchar) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1 WHERE a IN ('x', 'y'); END;
         CREATE STATISTICS st ON (v IN ('a', 'b')), id FROM t;
@@ -59,7 +58,7 @@ import Tidemark
         if major >= 15 { try await pair.source.run("ALTER TABLE t REPLICA IDENTITY FULL", Self.publication) }
     }
 
-    @Test func `is no difference, and nothing to build again`() async throws {
+    @Test func `is no difference, and is not rebuilt`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await prepare(pair)
             _ = try await pair.migration().precopy()
@@ -74,7 +73,7 @@ import Tidemark
         }
     }
 
-    @Test func `is one where it means something else`() async throws {
+    @Test func `is a difference if it has another meaning`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)

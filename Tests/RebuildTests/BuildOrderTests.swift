@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct `The order of builds` {
-    @Test func `begins with the index whose rows lie in disorder, though its entries share their keys`() async throws {
+    @Test func `starts with the index whose rows are in random order, even if its entries share keys`() async throws {
         let schema = """
             CREATE TABLE t (id int, day int, account int);
             INSERT INTO t SELECT n, n / 10, (n * 7919) % 100 FROM generate_series(1, 40000) n;

@@ -1,10 +1,10 @@
 import Rebuild
 import Testing
 
-@Suite struct `A build's share` {
+@Suite struct `A build's share of memory` {
     private let megabyte = 1 << 20
 
-    @Test(arguments: [0, 1, 4]) func `is small for a small index, whatever there is`(workers: Int) {
+    @Test(arguments: [0, 1, 4]) func `is small for a small index, however much there is`(workers: Int) {
         let share = BuildShare(memoryBytes: 4096 * megabyte, workers: workers)
         #expect(share.memory(forSorting: 100 * megabyte) == (workers + 1) * BuildShare.leastMemoryOfProcess)
     }
@@ -14,7 +14,7 @@ import Testing
         let (bytes, run) = (200 << 30, 264 << 10)
         let memory = share.memory(forSorting: bytes)
         #expect(bytes / memory <= memory / run)
-        // Half of it would not.
+        // Half of it would not be enough.
         #expect(bytes / (memory / 2) > memory / 2 / run)
     }
 

@@ -11,7 +11,7 @@ import Testing
         CREATE INDEX t_v ON t (v)
         """
 
-    /// A mark that holds as long as nothing is done; what another test does on the same server may make one fall.
+    /// Returns a mark that holds while nothing changes; other tests on the same server may invalidate one.
     private func standingMark(_ connection: ThreadConfined<Connection>) async throws -> DefinitionsMark {
         for _ in 0..<300 {
             let mark = try await connection.run { try DefinitionsMark(of: $0) }
@@ -21,7 +21,7 @@ import Testing
         throw PostgresError(.unexpectedAnswer, "no mark holds, though nothing is done")
     }
 
-    /// Whether a mark that stood holds after `change`; tried again as it may fall for another test's sake.
+    /// Whether a valid mark holds after `change`; tried several times, because other tests may invalidate it.
     private func holds(after change: String, attempts: Int) async throws -> Bool {
         var result = false
         try await DatabasePair.with(Self.schema) { pair in
@@ -44,7 +44,7 @@ import Testing
         "ALTER SEQUENCE numbers INCREMENT 2", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
         "ALTER TABLE t ALTER v SET STATISTICS 7",
     ])
-    func `falls when a definition changes`(_ change: String) async throws {
+    func `becomes invalid when a definition changes`(_ change: String) async throws {
         #expect(try await !holds(after: change, attempts: 1))
     }
 
@@ -52,7 +52,7 @@ import Testing
         "UPDATE t SET v = 'x'; INSERT INTO t SELECT max(id) + 1 FROM t", "SELECT nextval('numbers')",
         "SELECT lo_from_bytea(0, 'x')",
     ])
-    func `stands when rows are written`(_ change: String) async throws {
+    func `remains valid when rows are written`(_ change: String) async throws {
         #expect(try await holds(after: change, attempts: 300))
     }
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import Rebuild
 
 @Suite struct `The definitions` {
-    @Test func `lose the frame that only psql understands, and nothing else`() {
+    @Test func `lose only the commands that only psql understands`() {
         let body = "CREATE FUNCTION f() AS $$\n\\restrict inside\n\\unrestrict inside\n$$;"
         let script = "--\n-- PostgreSQL database dump\n--\n\n\\restrict kEy\n\n\(body)\n\n\\unrestrict kEy\n"
         #expect(
@@ -14,8 +14,8 @@ import Testing
         #expect(Definitions.withoutFrame(ServerText(body)).string == body)
     }
 
-    /// What `pg_dump` 15.18 writes of a server 15.20, which has given each column an option of its own.
-    @Test func `lose the options that a server keeps for itself`() {
+    /// The output of `pg_dump` 15.18 from a server 15.20, which has added an internal option to each column.
+    @Test func `lose the server's internal options`() {
         let literal = "'\nALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=1);\n'"
         let body = "AS $_$\nALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=2);\n$_$;"
         let before = "CREATE TABLE public.t (\n    a text DEFAULT \(literal),\n    \"b); --\" text\n);\n"

@@ -5,8 +5,8 @@ import Testing
 import Tidemark
 import Verification
 
-/// Ways in which a key or an index is there and is not what it was; most of them leave every count equal.
-@Suite struct `A key that is not what it was` {
+/// Ways in which a key or an index exists but has changed; in most of them, every count stays equal.
+@Suite struct `A key that has changed` {
     private static let schema = """
         CREATE TABLE t (id bigint, a text, b int, c int NOT NULL, CONSTRAINT t_pkey PRIMARY KEY (id, b));
         INSERT INTO t SELECT n, 'a' || n, n, n FROM generate_series(1, 1000) n;
@@ -27,7 +27,7 @@ import Verification
 
     struct Trap: Sendable, CustomTestStringConvertible {
         let testDescription: String
-        /// What is done to the target.
+        /// SQL run on the target.
         let plant: String
         /// The objects the verification must name.
         let named: [String]
@@ -126,7 +126,7 @@ import Verification
         """
 
     @Test(arguments: traps, [false, true])
-    func `is named, and rebuilt as it was`(trap: Trap, concurrently: Bool) async throws {
+    func `is named, and rebuilt as on the source`(trap: Trap, concurrently: Bool) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)
@@ -144,7 +144,7 @@ import Verification
         }
     }
 
-    @Test func `because a table has its name is an error, not a success`() async throws {
+    @Test func `because a table took its name is an error, not a success`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)
@@ -156,7 +156,7 @@ import Verification
         }
     }
 
-    @Test func `because the source holds duplicates is told with them, days ahead`() async throws {
+    @Test func `because the source has duplicates is reported with them, days ahead`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE d (id int PRIMARY KEY, code text); CREATE UNIQUE INDEX d_code ON d (code)"
         ) { pair in
@@ -174,7 +174,7 @@ import Verification
             )
             #expect(error?.description.contains("(c1) 2 times: ") == true)
             #expect(error?.description.contains("its own unique index") == true)
-            // Nobody repaired anything; repaired, the same command goes on.
+            // Once the source is repaired, the same command succeeds.
             try await pair.source.run(
                 "SET enable_indexscan = off; SET enable_bitmapscan = off; DELETE FROM d WHERE id = 1000; REINDEX INDEX d_code"
             )
@@ -198,8 +198,8 @@ import Verification
         }
     }
 
-    @Test func `is built all the same where the role has a statement timeout`() async throws {
-        // Each row takes its time, so that the build takes longer than the timeout.
+    @Test func `is built even if sessions have a statement timeout`() async throws {
+        // Each row is slow, so that the build takes longer than the timeout.
         try await DatabasePair.with(
             """
             CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(0.1); RETURN $1; END';

@@ -81,14 +81,14 @@ import Verification
             #expect(writer.longest.load(ordering: .relaxed) < 1000, "milliseconds")
             let wanted = try await objects(pair.source)
             #expect(try await objects(pair.target) == wanted)
-            // What was written meanwhile is not the source's: only that differs now.
+            // Only the rows written meanwhile differ from the source now.
             let after = try await pair.migration().verify()
             let kinds = Set(after.verification?.findings.map(\.kind) ?? [])
             #expect(kinds == ["rows"], "\(after.text)")
         }
     }
 
-    @Test(arguments: [true, false]) func `gets whatever it lacks or has otherwise`(concurrently: Bool) async throws {
+    @Test(arguments: [true, false]) func `gets everything that is missing or differs`(concurrently: Bool) async throws {
         try await migrated { pair in
             try await pair.target.run(
                 """
@@ -109,13 +109,13 @@ import Verification
             let wanted = try await objects(pair.source)
             #expect(try await objects(pair.target) == wanted)
             #expect(try await pair.migration().verify().outcome == .done)
-            // Once more: nothing is left to do.
+            // A second rebuild has nothing to do.
             #expect(try await pair.migration().rebuild(concurrently: concurrently).transfer.objects == 0)
             #expect(try await pair.migration().rebuildStatements(concurrently: true).statements == [])
         }
     }
 
-    @Test func `with duplicates is told which rows they are, and repaired when they are gone`() async throws {
+    @Test func `with duplicates is reported with these rows, and repaired when they are deleted`() async throws {
         try await migrated { pair in
             try await pair.target.run(
                 "ALTER TABLE jobs DROP CONSTRAINT jobs_pkey; INSERT INTO jobs (id, owner, note) VALUES (7, 1, 'second seven')"
@@ -140,7 +140,7 @@ import Verification
         }
     }
 
-    @Test func `needs no ledger, and is repaired whoever filled it`() async throws {
+    @Test func `needs no ledger, and is repaired however it was filled`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let fill = try await Command.pipe(
                 ["pg_dump", "--section=pre-data", "--section=data", "--dbname", pair.source.conninfo],
@@ -153,7 +153,7 @@ import Verification
         }
     }
 
-    @Test func `is repaired by what the ledger tells when the source is gone`() async throws {
+    @Test func `is repaired from the ledger when the source no longer exists`() async throws {
         try await migrated { pair in
             let wanted = try await objects(pair.target)
             try await pair.target.run(
@@ -182,7 +182,7 @@ import Verification
     }
 }
 
-/// An application that goes on writing, with little patience.
+/// An application that keeps writing, with a short lock timeout.
 private final class Writer: Sendable {
     let isDone = Atomic<Bool>(false)
     let longest = Atomic<Int64>(0)

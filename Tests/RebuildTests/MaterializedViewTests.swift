@@ -27,7 +27,7 @@ import Tidemark
         )
     }
 
-    @Test(arguments: [true, false]) func `are built where they are missing, invalid or defined otherwise`(
+    @Test(arguments: [true, false]) func `are built if they are missing, invalid or different`(
         concurrently: Bool
     ) async throws {
         try await DatabasePair.with(Self.schema) { pair in
@@ -55,7 +55,7 @@ import Tidemark
         }
     }
 
-    @Test func `are built from the ledger, and left alone where the view is excluded`() async throws {
+    @Test func `are built from the ledger, and not touched if the view is excluded`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// Builds that take long, on purpose: on the target an index's function sleeps where the database says so.
+/// Builds that are slow on purpose: on the target, an index's function sleeps if a database setting says so.
 @Suite struct `A build that takes long` {
     private static let schema = """
         CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
@@ -16,7 +16,7 @@ import Tidemark
         INSERT INTO s SELECT n, n FROM generate_series(1, 2000) n;
         CREATE INDEX s_slow ON s (slow(n));
         """
-    /// What the build takes when nobody ends it, seconds.
+    /// How long the build takes if it is not ended, in seconds.
     private static let whole = 100.0
     private static let builders = """
         SELECT count(*) FROM pg_stat_activity
@@ -27,7 +27,7 @@ import Tidemark
         try await pair.target.run("ALTER DATABASE \(pair.name) SET tests.slow = '\(isOn ? "on" : "off")'")
     }
 
-    /// Runs the command, kills it while the server builds, and expects the server to go on with it.
+    /// Runs the command, kills it while the server builds, and expects the server to continue the build.
     private func orphan(_ pair: DatabasePair, _ arguments: [String]) async throws {
         let command = command(pair)
         try await slow(pair, true)
@@ -42,7 +42,7 @@ import Tidemark
         Command(environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo])
     }
 
-    @Test func `for a client that was killed is ended by the next one of the run`() async throws {
+    @Test func `for a killed client is ended by the next client of the run`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let precopy = ["precopy", "--whole-below", "0kB", "--no-database-settings"]
             try await orphan(pair, precopy)
@@ -57,7 +57,7 @@ import Tidemark
     }
 
     @Test(arguments: [["rebuild", "--concurrently"], ["rebuild"]])
-    func `for a killed rebuild is ended by the next, and what it left is gone`(rebuild: [String]) async throws {
+    func `for a killed rebuild is ended by the next, which leaves no invalid index`(rebuild: [String]) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let migration = pair.migration { $0.omissions = [.databaseSettings] }
             _ = try await migration.precopy()
@@ -76,7 +76,7 @@ import Tidemark
         }
     }
 
-    @Test func `because of an open transaction tells whose it is`() async throws {
+    @Test func `because of an open transaction is reported with its session`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)
@@ -111,8 +111,8 @@ import Tidemark
     }
 
     @Test(arguments: [(jobs: 4, memory: 32 << 20), (jobs: 2, memory: 1 << 20)])
-    func `shares its memory with the others`(jobs: Int, memory: Int) async throws {
-        // What one build may take is asked where it is taken.
+    func `shares memory with the others`(jobs: Int, memory: Int) async throws {
+        // A function in the index checks the memory setting of its build.
         try await DatabasePair.with(
             """
             CREATE FUNCTION asked(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
@@ -126,7 +126,7 @@ import Tidemark
             CREATE INDEX ON m (asked(n + 3));
             """
         ) { pair in
-            // The server takes no less than a megabyte.
+            // The server accepts no less than a megabyte.
             try await pair.target.run(
                 "ALTER DATABASE \(pair.name) SET tests.memory = '\(max(memory / jobs, 1 << 20))'"
             )
@@ -141,4 +141,4 @@ import Tidemark
     }
 }
 
-/// What a run told.
+/// The messages of a run.

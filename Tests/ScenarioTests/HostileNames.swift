@@ -1,9 +1,11 @@
 import TestSupport
 
-/// Names and values that break out of whatever takes text for characters: each special character has a combining mark,
-/// a joiner, a variation selector or a sign of direction behind it, and what follows would be run if it were out.
+/// Names and values that break code that handles text by characters instead of bytes.
+///
+/// Each special character is followed by a combining mark, a joiner, a variation selector or a direction mark, and then
+/// by text that would be executed if it were outside its quotes.
 struct HostileNames {
-    /// The table that must never come to be.
+    /// The table that must never be created.
     static let canary = "p"
 
     private static let marks: [Unicode.Scalar] = [
@@ -27,7 +29,7 @@ struct HostileNames {
         random = SplitMix(seed: seed)
     }
 
-    /// A name nobody else has, of at most 63 bytes, as a server keeps it.
+    /// Returns a unique name of at most 63 bytes, the server's limit.
     mutating func next() -> String {
         count += 1
         let payload = Self.payloads[count % Self.payloads.count]
@@ -44,7 +46,7 @@ struct HostileNames {
         return String(name) + suffix
     }
 
-    /// In double quotes; the test's own quoting shares nothing with the tool's.
+    /// Returns a name in double quotes; the test's quoting shares no code with the tool's.
     mutating func quoted() -> String { Self.quoted(next()) }
     mutating func literal() -> String { Self.literal(next()) }
 
@@ -57,9 +59,9 @@ struct HostileNames {
         return String(decoding: result + [UInt8(ascii: quote)], as: UTF8.self)
     }
 
-    /// A database in which as many things as possible have such names, and text keys are such values.
+    /// Returns a script for a database in which as many objects as possible have such names, and text keys such values.
     ///
-    /// - Parameter tables: How many tables of each sort.
+    /// - Parameter tables: The number of tables of each kind.
     /// - Returns: The script; some 90 names and values for each table.
     mutating func script(tables: Int) -> String {
         var sql = ["CREATE TABLE public.t (id int PRIMARY KEY); INSERT INTO public.t VALUES (1)"]
@@ -89,7 +91,7 @@ struct HostileNames {
             )
             let rows = (0..<40).map { "(\(literal()), \(literal()), \(labels[$0 % 6]))" }
             sql.append("INSERT INTO \(table) (\(key), \(text), \(label)) VALUES \(rows.joined(separator: ", "))")
-            // Many enough for bounds, which are such values too.
+            // Enough rows for chunk bounds, which are such values too.
             sql.append(
                 "INSERT INTO \(table) (\(key), \(text)) SELECT k || n, k || n FROM (VALUES (\(literal()))) v(k), generate_series(1, 400) n"
             )
@@ -141,6 +143,6 @@ struct HostileNames {
         return sql.joined(separator: ";\n") + ";\nANALYZE"
     }
 
-    /// How many names and values were made.
+    /// The number of names and values generated so far.
     var made: Int { count }
 }

@@ -6,7 +6,7 @@ import Testing
 import Tidemark
 
 @Suite struct `A hostile database` {
-    /// What names would run if they were out of their quotes makes this table.
+    /// Checks that this table does not exist: names would create it if they were executed as SQL.
     private static func expectUntouched(_ databases: TestDatabase...) async throws {
         for database in databases {
             #expect(try await database.value("SELECT count(*) FROM pg_class WHERE relname = 'p'") == "0")
@@ -21,8 +21,8 @@ import Tidemark
         #expect(raw == nil, "\(what) holds U+\(String(raw?.value ?? 0, radix: 16))")
     }
 
-    /// Thousands of names and key values, each as another kind of object.
-    @Test func `is moved, proven, dumped and restored, and nothing in a name is run`() async throws {
+    /// Thousands of names and key values, for every kind of object.
+    @Test func `is moved, proven, dumped and restored, and no part of a name is executed`() async throws {
         var names = HostileNames(seed: 1)
         let script = names.script(tables: 34)
         #expect(names.made >= 5000)
@@ -56,8 +56,8 @@ import Tidemark
         }
     }
 
-    /// Everything is lost on the target: each object is named in a finding, and built again.
-    @Test func `is told of without a character that a terminal or a page would obey`() async throws {
+    /// Everything is dropped on the target: each object is named in a finding and rebuilt.
+    @Test func `is reported without a character that a terminal or a page would interpret`() async throws {
         var names = HostileNames(seed: 2)
         let script = names.script(tables: 6)
         try await DatabasePair.with(script) { pair in
@@ -116,8 +116,8 @@ import Tidemark
         }
     }
 
-    /// A swap of a constraint's index is one statement; a table's name may look like a part of it.
-    @Test func `cannot run anything through a constraint that is replaced`() async throws {
+    /// One statement swaps a constraint's index; a table's name may look like a part of it.
+    @Test func `cannot execute anything through a constraint that is replaced`() async throws {
         let table = "\"x ADD CONSTRAINT y CHECK (true); CREATE TABLE p(); --\""
         let trigger = "\"x ON public.t ; CREATE TABLE p(); --\""
         try await DatabasePair.with(

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import Tidemark
 
-/// From PostgreSQL 17 on json_value is a keyword, which servers quote where it is a name; older ones do not.
+/// Since PostgreSQL 17, json_value is a keyword, which servers quote as a name; older servers do not.
 @Suite struct `A database named by keywords of other versions` {
-    @Test func `arrives as it was, and nothing is left to repair`() async throws {
+    @Test func `arrives unchanged, and nothing needs repair`() async throws {
         try await DatabasePair.with { pair in
             let keywords = try await Keywords(of: pair)
             try await keywords.makeRoles(pair)
@@ -24,9 +24,9 @@ import Tidemark
         }
     }
 
-    @Test func `has every such word among those that are quoted for all servers`() async throws {
+    @Test func `contains only words that are quoted for all servers`() async throws {
         try await DatabasePair.with { pair in
-            // Words of which one server thinks as of a name, and the other does not.
+            // Words that one server accepts as a name without quotes, and the other does not.
             let query = "SELECT word FROM pg_get_keywords() WHERE catcode::text <> 'U'"
             let (ours, theirs) = (Set(try await pair.source.column(query)), Set(try await pair.target.column(query)))
             #expect(ours.symmetricDifference(theirs).subtracting(ServerText.wordsQuotedBySome) == [])

@@ -1,9 +1,10 @@
 import TestSupport
 
-/// A database in which everything that can have a name has one that is a keyword for some server.
+/// A database in which every name is a keyword for some server.
 struct Keywords {
-    /// What became a keyword, or one of another kind, after PostgreSQL 12: whatever the two servers are, one word at least
-    /// is told in quotes by one of them where the tests run from one major version to another.
+    /// Words that became keywords, or changed their category, after PostgreSQL 12.
+    ///
+    /// If the two servers have different major versions, at least one of them quotes at least one of these words.
     private static let known = [
         "json", "json_array", "json_object", "json_table", "json_value", "merge_action", "normalize", "path", "period",
         "system_user", "virtual",
@@ -20,7 +21,7 @@ struct Keywords {
         words = Set(differing + Self.known).sorted()
     }
 
-    /// Roles of these names belong to the servers.
+    /// Creates roles with these names, which belong to the servers.
     func makeRoles(_ pair: DatabasePair) async throws {
         for word in words { try await pair.createRole("\"\(word)\"") }
     }
@@ -32,7 +33,7 @@ struct Keywords {
 
         """
 
-    /// The database.
+    /// SQL that creates the database's objects.
     var script: String { Self.beginning + words.map(Self.objects).joined(separator: "\n") + "\nANALYZE;" }
 
     private static func objects(_ word: String) -> String {

@@ -1,26 +1,26 @@
 import FoundationEssentials
 import TestSupport
 
-/// A database that an application might have: its script makes it, with rows.
+/// A database that an application might have, created by a script, with rows.
 enum Scenario: String, CaseIterable, Sendable {
-    /// Every kind of object `pg_dump` carries; needs a superuser.
+    /// Every kind of object that `pg_dump` includes; needs a superuser.
     case everything
-    /// Names that break what quotes badly; needs a superuser.
+    /// Names that break bad quoting; needs a superuser.
     case hardNames = "hard-names"
-    /// What an ordinary role can make by itself.
+    /// Objects that an ordinary role can create.
     case ordinary
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// Makes the scenario in a database, with all that its server's version knows.
+    /// Creates the scenario in a database, with everything that its server's version supports.
     ///
     /// - Parameters:
-    ///   - database: An empty one.
+    ///   - database: An empty database.
     ///   - version: The server's major version.
     ///   - hasExtensions: Whether both servers have the extensions PostgreSQL is distributed with.
-    /// - Throws: ``Failure`` with what psql said.
+    /// - Throws: ``Failure`` with psql's messages.
     func make(in database: TestDatabase, version: Int, hasExtensions: Bool) async throws {
         var scripts = [rawValue]
         if self == .everything { scripts += [14, 15, 18].filter { $0 <= version }.map { "\(rawValue)-\($0)" } }
@@ -37,9 +37,7 @@ enum Scenario: String, CaseIterable, Sendable {
         }
     }
 
-    /// What the scenarios expect of a server: roles, a tablespace.
-    ///
-    /// Both have it before the first test.
+    /// Creates what the scenarios need on both servers before the first test: roles, a tablespace.
     static func prepareServers() async throws {
         try await servers.value
     }

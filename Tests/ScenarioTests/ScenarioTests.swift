@@ -5,7 +5,7 @@ import Tidemark
 
 @Suite struct `A scenario` {
     @Test(arguments: Scenario.allCases)
-    func `arrives as it was, every definition`(scenario: Scenario) async throws {
+    func `arrives unchanged, every definition`(scenario: Scenario) async throws {
         try await SchemaDump.with(scenario) { pair in
             #expect(try await pair.migration().precopy().outcome == .done)
             let report = try await pair.migration().cutover()
@@ -16,7 +16,7 @@ import Tidemark
         }
     }
 
-    /// As an application's own migrations leave it.
+    /// Creates the schema on the target, as an application's own migrations would.
     private static func makeSchema(_ pair: DatabasePair) async throws {
         let outcome = try await Command.pipe(
             ["pg_dump", "--schema-only", pair.source.conninfo],
@@ -28,9 +28,9 @@ import Tidemark
         #expect(outcome.code == 0, "\(outcome.errors)")
     }
 
-    /// The tables are there already, as an application's own migrations leave them.
+    /// The tables already exist, as if an application's own migrations had created them.
     @Test(arguments: Scenario.allCases, [false, true])
-    func `arrives as it was where its schema exists`(scenario: Scenario, keepsIndexes: Bool) async throws {
+    func `arrives unchanged if its schema already exists`(scenario: Scenario, keepsIndexes: Bool) async throws {
         try await SchemaDump.with(scenario) { pair in
             try await Self.makeSchema(pair)
             await #expect(throws: (any Error).self) { try await pair.migration().precopy() }
@@ -53,7 +53,7 @@ import Tidemark
         }
     }
 
-    @Test func `that has a publication already keeps it where publications are left out`() async throws {
+    @Test func `with a publication on the target keeps it if publications are left out`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t") { pair in
             try await pair.target.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t")
             let migration = pair.migration {
@@ -66,7 +66,7 @@ import Tidemark
         }
     }
 
-    /// The night's phases, and the days' before it.
+    /// The phases of precopy and cutover.
     private static let phases: [(command: String, phases: [String])] = [
         ("precopy", ["definitions", "copy and build", "analyze"]),
         (
@@ -79,7 +79,7 @@ import Tidemark
     ]
 
     @Test(arguments: Scenario.allCases.map { ($0, false) } + [(.ordinary, true)])
-    func `arrives as it was when every phase is killed`(scenario: Scenario, exists: Bool) async throws {
+    func `arrives unchanged when every phase is killed`(scenario: Scenario, exists: Bool) async throws {
         try await SchemaDump.with(scenario) { pair in
             if exists { try await Self.makeSchema(pair) }
             let command = Command(
@@ -104,7 +104,7 @@ import Tidemark
                     }
                 }
             }
-            // A phase that is done is passed over when the run is gone on with: most are killed once at least.
+            // A resumed run skips finished phases, so not every phase is killed, but most are.
             #expect(Set(killed).count >= 9, "\(killed)")
             let last = try await command.run("cutover")
             #expect(last.code == 0, "\(last.output)\(last.errors)")

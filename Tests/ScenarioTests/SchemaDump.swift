@@ -1,9 +1,9 @@
 import Postgres
 import TestSupport
 
-/// What `pg_dump --schema-only` tells of both sides: the judgement of somebody else about what has arrived.
+/// Compares both sides by `pg_dump --schema-only`, a check that is independent of the tool.
 enum SchemaDump {
-    /// Makes a scenario on the source of a new pair of databases.
+    /// Creates a scenario on the source of a new pair of databases.
     static func with(_ scenario: Scenario, _ body: (DatabasePair) async throws -> Void) async throws {
         try await Scenario.prepareServers()
         try await DatabasePair.with { pair in
@@ -20,9 +20,9 @@ enum SchemaDump {
         return counts == ["1", "1"]
     }
 
-    /// The lines that one side has and the other has not, in order.
+    /// Returns the lines that only one side has, in order.
     ///
-    /// - Returns: `-` before lines of the source's alone, `+` before the target's.
+    /// - Returns: Lines with `-` if only the source has them, with `+` if only the target does.
     static func differences(_ pair: DatabasePair) async throws -> [String] {
         let isSameMajor = try await pair.source.majorVersion() == pair.target.majorVersion()
         let ours = try await lines(isSameMajor ? pair.source : reparsed(pair))
@@ -35,9 +35,9 @@ enum SchemaDump {
         }
     }
 
-    /// The source's definitions as the target's version tells them: it has read them once.
+    /// Restores the source's definitions on the target's server, so that the target's version prints them.
     ///
-    /// Versions differ in how they print the same view, and newer ones give names to what had none.
+    /// Versions print the same view differently, and newer ones name constraints that had no name.
     private static func reparsed(_ pair: DatabasePair) async throws -> TestDatabase {
         let name = "\(pair.name)_reparsed"
         try await pair.target.run("CREATE DATABASE \(name)")
@@ -50,8 +50,7 @@ enum SchemaDump {
         return reparsed
     }
 
-    /// The normalisation: without the lines that tell when and from which version the dump was made, and without the
-    /// ledger.
+    /// Returns the lines of a dump without the ledger and without lines about the dump's time and version.
     private static func lines(_ database: TestDatabase) async throws -> [ServerText] {
         let dump = ["pg_dump", "--schema-only", "--exclude-schema=tidemark", database.conninfo]
         let outcome = try await Command.filtered(dump)

@@ -7,7 +7,7 @@ import Tidemark
     @Test func `is refused with the reason, and nothing is written`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in
             let (source, target) = (try await pair.source.majorVersion(), try await pair.target.majorVersion())
-            // Only scripts/test-versions has such a pair.
+            // Only scripts/test-versions runs with such a pair.
             guard source > target else { return }
             let error = try #require(await #expect(throws: PlanError.self) { try await pair.migration().precopy() })
             #expect(error.description.contains("newer than the target's"))

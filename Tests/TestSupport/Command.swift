@@ -3,9 +3,9 @@ import Glibc
 import Subprocess
 import SystemPackage
 
-/// The built command, run as an operator would.
+/// The built command, run as an operator would run it.
 package struct Command: Sendable {
-    /// How it ended.
+    /// The result of a command.
     package struct Outcome: Sendable {
         /// The exit code; nil if a signal ended it.
         package let code: Int32?
@@ -19,20 +19,19 @@ package struct Command: Sendable {
         self.environment = environment
     }
 
-    /// Runs it to its end.
+    /// Runs the command to its end.
     package func run(_ arguments: String...) async throws -> Outcome {
         try await run(arguments, killAfter: nil)
     }
 
-    /// Runs it and, when it has not ended by then, ends it with SIGKILL.
+    /// Runs the command and ends it with SIGKILL if it has not ended after a delay.
     package func run(_ arguments: [String], killAfter delay: Duration?) async throws -> Outcome {
         try await run(arguments, sending: .kill, after: delay)
     }
 
-    /// Runs it and ends it with SIGKILL a moment after it has said that a phase begins.
+    /// Runs the command and ends it with SIGKILL a moment after it has reported the start of a phase.
     ///
-    /// - Returns: How it ended; an exit code if it ended before that phase, or so soon after that nobody was left to
-    ///   kill.
+    /// - Returns: The result, with an exit code if the command ended by itself before the kill.
     package func run(_ arguments: [String], killInPhase phase: String, after delay: Duration) async throws -> Outcome {
         let result = try await Subprocess.run(
             .path(FilePath(Self.path)),
@@ -46,7 +45,7 @@ package struct Command: Sendable {
             var isKilled = false
             for try await bytes in execution.standardError {
                 errors += bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-                // A line of a phase is a time and its name.
+                // The line of a phase is a time and the phase's name.
                 guard !isKilled, errors.split(separator: "\n").contains(where: { $0.dropFirst(9) == phase }) else {
                     continue
                 }
@@ -59,9 +58,9 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: "", errors: result.closureResult)
     }
 
-    /// Runs it and ends it with SIGKILL as soon as there is a file of that name.
+    /// Runs the command and ends it with SIGKILL as soon as a file of that name exists.
     ///
-    /// - Returns: How it ended; an exit code if the file has come too late, or too late was seen.
+    /// - Returns: The result, with an exit code if the file appeared or was noticed too late.
     package func run(_ arguments: [String], killWhenThere path: String) async throws -> Outcome {
         let result = try await Subprocess.run(
             .path(FilePath(Self.path)),
@@ -71,7 +70,7 @@ package struct Command: Sendable {
             output: .string(limit: 64 << 20),
             error: .string(limit: 64 << 20)
         ) { execution in
-            // Without a pause in between: some files are there for a fraction of a millisecond.
+            // Checks without a pause, because some files exist only for a fraction of a millisecond.
             let limit = ContinuousClock.now + .seconds(4)
             while access(path, F_OK) != 0, ContinuousClock.now < limit {}
             try? execution.send(signal: .kill)
@@ -79,8 +78,8 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// Runs it, and as soon as there is a file of that name, sends SIGINT: once to its process group, as a terminal does
-    /// with Ctrl-C, or several times to it alone.
+    /// Runs the command and sends SIGINT as soon as a file of that name exists: once to its process group, like Ctrl-C
+    /// in a terminal, or several times to the command alone.
     package func run(_ arguments: [String], interrupt times: Int, ofGroup: Bool, whenThere path: String) async throws
         -> Outcome
     {
@@ -105,7 +104,7 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// Runs it in a line of bash, where it is called "$TIDEMARK".
+    /// Runs a line of bash in which the command is "$TIDEMARK".
     package func shell(_ line: String) async throws -> Outcome {
         let result = try await Subprocess.run(
             .name("bash"),
@@ -118,7 +117,7 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// Makes a folder with a `pg_dump` and a `pg_restore` that run some lines of sh before they do their work.
+    /// Creates a folder with a `pg_dump` and a `pg_restore` that run some lines of sh before they do their work.
     package static func makeTools(in folder: String, running lines: [String: String]) throws {
         guard let bin = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"] else { throw TestServers.Missing() }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -129,12 +128,12 @@ package struct Command: Sendable {
         }
     }
 
-    /// Runs it and, when it has not ended by then, sends it SIGINT, as Ctrl-C does.
+    /// Runs the command and sends it SIGINT, like Ctrl-C, if it has not ended after a delay.
     package func run(_ arguments: [String], interruptAfter delay: Duration) async throws -> Outcome {
         try await run(arguments, sending: .interrupt, after: delay)
     }
 
-    /// The same twice: the second cancels what is at hand.
+    /// Runs the command and sends it SIGINT twice: the second one cancels the current step.
     package func run(_ arguments: [String], interruptTwiceAfter delay: Duration) async throws -> Outcome {
         let result = try await Subprocess.run(
             .path(FilePath(Self.path)),
@@ -170,13 +169,13 @@ package struct Command: Sendable {
         ) { execution in
             guard let delay else { return }
             try await Task.sleep(for: delay)
-            // It may have ended by itself: then there is nobody to kill.
+            // If it has ended by itself, there is no process to kill.
             try? execution.send(signal: signal)
         }
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// Runs a script of the tests that needs servers of its own; it gets the command's path.
+    /// Runs a test script that starts its own servers; the script gets the command's path.
     package static func script(_ path: String) async throws -> Outcome {
         let result = try await Subprocess.run(
             .name("bash"),
@@ -206,19 +205,18 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// What a `pg_dump` that is older than its server writes of options that the server keeps for itself, taken out by
-    /// somebody else than the tool.
+    /// Removes the server's internal options, which a `pg_dump` older than its server prints, without using the tool.
     package static let withoutBookkeeping = #"""
         perl -0777 -pe 's/\bpg_attver=\d+, //g; s/, pg_attver=\d+\)/)/g;
             s/ALTER (FOREIGN )?TABLE ONLY (?:"(?:[^"]|"")*"|[\w.])+ ALTER COLUMN (?:"(?:[^"]|"")*"|\w+) SET \(pg_attver=\d+\);//g'
         """#
 
-    /// Runs one tool of PostgreSQL's; what it prints comes without a server's own options.
+    /// Runs one of PostgreSQL's tools and removes the server's internal options from its output.
     package static func filtered(_ command: [String]) async throws -> Outcome {
         try await shell([quoted(command), withoutBookkeeping])
     }
 
-    /// Runs one tool of PostgreSQL's with its output, without a server's own options, into another one's input.
+    /// Pipes one PostgreSQL tool into another, without the server's internal options.
     package static func pipe(_ first: [String], into second: [String]) async throws -> Outcome {
         try await shell([quoted(first), withoutBookkeeping, quoted(second)])
     }
@@ -241,7 +239,7 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// Beside the test bundle, where SwiftPM puts all products of one build.
+    /// Next to the test bundle, where SwiftPM puts all products of a build.
     package static var path: String {
         let bundle = CommandLine.arguments.first ?? ""
         let folder = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
@@ -251,7 +249,7 @@ package struct Command: Sendable {
 }
 
 extension TerminationStatus {
-    /// nil if a signal ended it.
+    /// The exit code; nil if a signal ended the process.
     fileprivate var code: Int32? {
         guard case .exited(let status) = self else { return nil }
         return status

@@ -6,20 +6,20 @@ package import Tidemark
 /// A source database and an empty target database, for one test.
 package struct DatabasePair: Sendable {
     private static let counter = Atomic<Int>(0)
-    /// Each pair's migrations hold a dozen connections; two cores serve no more at a time anyway.
+    /// Limits the number of pairs: each one's migrations use a dozen connections, and two cores cannot serve more.
     private static let room = Turnstile(places: 3)
 
     package let name: String
     package let source: TestDatabase
     package let target: TestDatabase
 
-    /// Makes a pair, hands it to `body`, and drops it.
+    /// Creates a pair, passes it to `body`, and drops it.
     ///
     /// - Parameters:
     ///   - schema: SQL run on the source.
     ///   - sourceOptions: Options of CREATE DATABASE for the source.
     ///   - body: The test.
-    /// - Throws: What `body` throws.
+    /// - Throws: The errors of `body`.
     package static func with(
         _ schema: String = "",
         sourceOptions: String = "",
@@ -42,9 +42,9 @@ package struct DatabasePair: Sendable {
         }
     }
 
-    /// Begins to drop both databases, which lie in memory: hundreds of them would fill it.
+    /// Starts dropping both databases, because hundreds of them would fill the memory they are kept in.
     ///
-    /// Nobody waits for it: DROP DATABASE itself waits for every session of the server, those of other tests included.
+    /// The test does not wait: DROP DATABASE waits for every session of the server, including those of other tests.
     private func drop() {
         for (side, conninfo) in [
             (Endpoint.Side.source, try? TestServers.source(database: "postgres")),
@@ -52,7 +52,7 @@ package struct DatabasePair: Sendable {
         ] {
             guard let conninfo else { continue }
             Task.detached {
-                // What cannot be dropped, such as a database with a prepared transaction, goes with its server.
+                // A database that cannot be dropped, such as one with a prepared transaction, goes with its server.
                 try? await TestDatabase(conninfo, side: side).run("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
             }
         }
@@ -73,7 +73,7 @@ package struct DatabasePair: Sendable {
         return pair
     }
 
-    /// Makes a role on both servers, unless another test has.
+    /// Creates a role on both servers, unless another test has created it.
     package func createRole(_ name: String, _ options: String = "") async throws {
         for database in [source, target] {
             try await database.run(
@@ -88,13 +88,13 @@ package struct DatabasePair: Sendable {
         }
     }
 
-    /// Makes a role of one of the servers a member of others, all of which are the servers' and not this test's.
+    /// Makes a role of one server a member of others; all of these roles are shared with other tests.
     ///
     /// - Parameters:
-    ///   - roles: Their names, with commas in between.
-    ///   - member: Who becomes a member.
-    ///   - database: Any of that server.
-    /// - Throws: Whatever the server says, if it is not that it has been done.
+    ///   - roles: Their names, separated by commas.
+    ///   - member: The role that becomes a member.
+    ///   - database: Any database of that server.
+    /// - Throws: The server's error, unless the role is already a member.
     package func grant(_ roles: String, to member: String, on database: TestDatabase) async throws {
         try await database.run(
             """
@@ -105,7 +105,7 @@ package struct DatabasePair: Sendable {
         )
     }
 
-    /// A migration with chunks so small that a few thousand rows make many.
+    /// Returns a migration with chunks so small that a few thousand rows fill many.
     package func migration(
         chunkBytes: Int = 64 << 10,
         wholeBelowBytes: Int = 0,
@@ -119,8 +119,8 @@ package struct DatabasePair: Sendable {
         return Migration(source: source.endpoint, target: target.endpoint, options: options)
     }
 
-    /// The tables in which the two sides differ, by their sorted rows as text: a check that shares nothing with the
-    /// tool.
+    /// Returns the tables in which the two sides differ, by their sorted rows as text: a check that shares no code with
+    /// the tool.
     package func differingTables() async throws -> [String] {
         let tables = try await source.column(
             """
@@ -131,7 +131,7 @@ package struct DatabasePair: Sendable {
         var differing: [String] = []
         for table in tables {
             let rows = "SELECT t::text FROM ONLY \(table) t ORDER BY t::text COLLATE \"C\""
-            // By bytes, as PostgreSQL compares them: é and é would be the same to a String.
+            // Compared by bytes, as in PostgreSQL: as Strings, é and é would be equal.
             let (ours, theirs) = (try await source.column(rows), try await target.column(rows))
             if ours.map({ Array($0.utf8) }) != theirs.map({ Array($0.utf8) }) { differing.append(table) }
         }
@@ -139,7 +139,7 @@ package struct DatabasePair: Sendable {
     }
 }
 
-/// Lets so many through at a time.
+/// Lets a limited number of tasks through at a time.
 private actor Turnstile {
     private var places: Int
     private var waiting: [CheckedContinuation<Void, Never>] = []

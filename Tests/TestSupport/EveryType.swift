@@ -1,13 +1,15 @@
-/// Tables with a column of every type that a column can have: whichever the server knows, and some made for it.
+/// Tables with a column of every possible type: all types of the server, and some created for the test.
 package enum EveryType {
-    /// Each type `t` has a table `of_…` with columns of it (`v`), of a domain over it (`d`), of its array (`a`) and generated
-    /// from it (`g`), and where an index can keep it a table `key_…` with a key of it.
+    /// Returns SQL that creates the tables.
     ///
-    /// Values are those of a list that the type takes; a type that takes none of them holds NULL.
+    /// Each type `t` has a table `of_…` with a column of the type (`v`), of a domain over it (`d`), of its array (`a`)
+    /// and generated from it (`g`). If an index can store the type, there is also a table `key_…` with a key of it.
     ///
-    /// - Parameter pair: Where the tables are to be; extensions' types are among them if both servers have them.
-    /// - Returns: What makes the tables.
-    /// - Throws: What a query throws.
+    /// The values are those in a list that the type accepts; if it accepts none, they are NULL.
+    ///
+    /// - Parameter pair: The databases for the tables; types of extensions are included if both servers have them.
+    /// - Returns: The SQL.
+    /// - Throws: Errors of the queries.
     package static func script(for pair: DatabasePair) async throws -> String {
         let available = "SELECT name FROM pg_available_extensions WHERE name IN ('citext', 'hstore')"
         let ours = try await pair.source.column(available)
@@ -81,7 +83,7 @@ package enum EveryType {
         END $$;
         """
 
-    /// Writes a part of the rows of all these tables, keys included.
+    /// Writes some of the rows of all these tables, including keys.
     package static let writes = """
         DO $$
         DECLARE of text;
@@ -98,7 +100,7 @@ package enum EveryType {
         END $$
         """
 
-    /// Takes the values out of the first row of every type's table.
+    /// Sets the values in the first row of every type's table to NULL.
     package static let damage = """
         DO $$
         DECLARE of text;

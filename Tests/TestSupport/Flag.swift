@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Raised once, looked at by several tasks.
+/// A flag that is raised once and read by several tasks.
 package final class Flag: Sendable {
     private let state = Atomic<Bool>(false)
 

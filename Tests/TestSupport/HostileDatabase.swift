@@ -1,11 +1,11 @@
 import FoundationEssentials
 
-/// A database in which statements that lean on implicit casts are ambiguous.
+/// A database in which statements that rely on implicit casts are ambiguous.
 ///
-/// Applications that came from other databases have casts of their own: an integer is a text where one is wanted, and
-/// the other way round. `'a' || 5` then is an error (*operator is not unique*), and a comparison means another one.
+/// Applications that were ported from other databases define their own casts between integers and text. Then `'a' || 5`
+/// is an error (*operator is not unique*), and a comparison may use another operator.
 package enum HostileDatabase {
-    /// Whether every test's source is one: `TIDEMARK_TEST_HOSTILE=1 scripts/test …`.
+    /// Whether the source of every test is such a database: `TIDEMARK_TEST_HOSTILE=1 scripts/test …`.
     package static var isWanted: Bool {
         !(ProcessInfo.processInfo.environment["TIDEMARK_TEST_HOSTILE"] ?? "").isEmpty
     }
@@ -17,9 +17,9 @@ package enum HostileDatabase {
         "bit",
     ]
 
-    /// Without aclitem[], whose cast pg_dump itself does not survive.
+    /// Implicit casts from each type to text, from text to most types, and from boolean to a number.
     ///
-    /// Each type becomes a text by itself, each text most of the types, and a truth value a number.
+    /// There is none for aclitem[], because pg_dump itself fails with it.
     private static let casts = types.flatMap { type in
         [
             "BEGIN CREATE CAST (\(type) AS text) WITH INOUT AS IMPLICIT; EXCEPTION WHEN OTHERS THEN NULL; END;",
@@ -29,9 +29,9 @@ package enum HostileDatabase {
         ]
     }.joined(separator: "\n")
 
-    /// Casts, and functions and operators that have the names of PostgreSQL's own.
+    /// Casts, and functions and operators with the names of PostgreSQL's own.
     ///
-    /// Those of public let SQL of tests, which has it on its search path, go on saying `'a' || 5`.
+    /// The operators in schema public let the tests' own SQL, which has it on its search path, still use `'a' || 5`.
     package static let script = """
         DO $hostile$ BEGIN
         \(casts)

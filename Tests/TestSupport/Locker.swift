@@ -1,13 +1,13 @@
 package import Postgres
 import Synchronization
 
-/// A session of somebody else that holds a lock, taken and released on whichever thread asks.
+/// Another session that holds a lock; any thread may take and release it.
 package final class Locker: Sendable {
     private let connection: Mutex<Connection>
-    /// The server process.
+    /// The process id of the session's backend.
     package let pid: Int
 
-    /// - Parameter database: Where the lock is taken.
+    /// - Parameter database: The database in which the lock is taken.
     /// - Throws: ``PostgresError``.
     package init(_ database: TestDatabase) throws {
         let session = try Connection(to: database.endpoint, purpose: "somebody else", interrupter: Interrupter())

@@ -1,7 +1,7 @@
 import Synchronization
 package import Tidemark
 
-/// What a run tells, with the time since the notes were begun.
+/// The messages of a run, with the time since recording started.
 package final class Notes: Sendable {
     private let lines = Mutex<[(text: String, seconds: Double)]>([])
     private let beginning = ContinuousClock.now
@@ -16,7 +16,7 @@ package final class Notes: Sendable {
 
     package func contain(_ text: String) -> Bool { seconds(of: text) != nil }
 
-    /// When something was told first; nil where it was not.
+    /// Returns when a text first appeared; nil if it did not.
     package func seconds(of text: String) -> Double? {
         lines.withLock { lines in lines.first { $0.text.contains(text) }?.seconds }
     }

@@ -1,6 +1,6 @@
 package import Postgres
 
-/// One database, spoken to in plain SQL as an application would: `public` is on its search path.
+/// One database, used with plain SQL like an application would: `public` is on its search path.
 package struct TestDatabase: Sendable {
     package let conninfo: String
     package let endpoint: Endpoint
@@ -15,11 +15,11 @@ package struct TestDatabase: Sendable {
         try await session { session in for script in scripts { try await session.run(script) } }
     }
 
-    /// Runs a script at once, on the thread it is called on: an observer is told in the middle of a run and must not
-    /// wait for a task that may need the same thread.
+    /// Runs a script at once on the calling thread: an observer is called in the middle of a run and must not wait for
+    /// a task that may need the same thread.
     ///
-    /// - Parameter script: The script; nothing of the session is pinned, `public` is not on its search path.
-    /// - Returns: Whether it went through.
+    /// - Parameter script: The script; the session has no pinned settings, and `public` is not on its search path.
+    /// - Returns: Whether it succeeded.
     package func runAtOnce(_ script: SQL) -> Bool {
         do {
             try Connection(to: endpoint, purpose: "test", interrupter: Interrupter()).execute(script)
@@ -29,7 +29,7 @@ package struct TestDatabase: Sendable {
         }
     }
 
-    /// The first column of a query's rows; NULL as an empty text.
+    /// Returns the first column of a query's rows; NULL as an empty text.
     package func column(_ query: String) async throws -> [String] {
         try await ThreadConfined.with(endpoint, purpose: "test") { connection in
             try await connection.run { connection in
@@ -41,15 +41,16 @@ package struct TestDatabase: Sendable {
         }
     }
 
-    /// The only value of a query.
+    /// Returns the only value of a query.
     package func value(_ query: String) async throws -> String {
         try await column(query).first ?? ""
     }
 
-    /// Waits until no transaction on the server is as old as what was written so far, whichever test it is of: from then
-    /// on marks tell these rows from those that are written later.
+    /// Waits until no open transaction on the server, of any test, is as old as the rows written so far.
     ///
-    /// - Throws: ``PostgresError``, and when a transaction stays open for minutes.
+    /// From then on, marks distinguish these rows from rows that are written later.
+    ///
+    /// - Throws: ``PostgresError``, also if a transaction stays open for minutes.
     package func untilMarksTell() async throws {
         let written = try await value("SELECT txid_current()")
         for _ in 0..<3600 {
@@ -66,10 +67,10 @@ package struct TestDatabase: Sendable {
         (Int(try await value("SELECT current_setting('server_version_num')")) ?? 0) / 10_000
     }
 
-    /// A session that stays open, so that a transaction can be held across the tool's work.
+    /// Runs `body` with a session that stays open, so that a transaction can stay open while the tool works.
     package func session<Result: Sendable>(_ body: (TestSession) async throws -> Result) async throws -> Result {
         try await ThreadConfined.with(endpoint, purpose: "test") { connection in
-            // What the tool pins for itself an application does not have.
+            // An application does not have the settings that the tool pins.
             try await connection.run { connection in
                 try connection.execute("SET search_path = public; SET row_security = on")
                 try connection.execute(

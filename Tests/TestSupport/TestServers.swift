@@ -1,8 +1,8 @@
 import FoundationEssentials
 
-/// The two servers `scripts/with-postgres` has started.
+/// The two servers that `scripts/with-postgres` has started.
 package enum TestServers {
-    /// A suite that tests nothing has not passed: without servers every test that wants them fails.
+    /// Without servers, every test that needs them fails: a suite that tests nothing must not pass.
     package struct Missing: Error, CustomStringConvertible {
         package let description = "no servers: run the tests by scripts/test, or scripts/with-postgres swift test"
     }

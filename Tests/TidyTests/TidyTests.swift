@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// The source itself: what the compiler does not hold.
-@Suite struct `The source` {
+/// Checks of the source that the compiler cannot make.
+@Suite struct `The source code` {
     private struct File {
         let path: String
         let lines: [String]
@@ -11,7 +11,7 @@ import Testing
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
-    /// In the order of Package.swift: an import only ever points to a module further left.
+    /// In the order of Package.swift: a module may only import modules further left.
     private static let layers = [
         "CLibpq", "CZstd", "Postgres", "Catalog", "Planning", "Ledger", "Archive", "Transfer", "Rebuild",
         "Verification", "Report",
@@ -25,12 +25,12 @@ import Testing
             let text = try String(contentsOf: base.appendingPathComponent(path), encoding: .utf8)
             return File(path: "\(folder)/\(path)", lines: text.components(separatedBy: "\n"))
         }
-        // A check that looks at nothing has not passed.
+        // A check without files must not pass.
         #expect(files.count > 20)
         return files
     }
 
-    @Test func `imports only what stands before it`() throws {
+    @Test func `imports only modules of lower layers`() throws {
         for file in try files(in: "Sources") {
             let module = file.path.split(separator: "/")[1]
             let own = try #require(Self.layers.firstIndex(of: String(module)), "\(file.path) is in no layer")
@@ -44,8 +44,8 @@ import Testing
         }
     }
 
-    /// A server in another encoding than UTF-8 refuses a query for a character it does not have, in a comment as well.
-    @Test func `asks its questions in ASCII`() throws {
+    /// A server with an encoding other than UTF-8 refuses queries with characters it lacks, even in comments.
+    @Test func `has queries in ASCII only`() throws {
         let base = Self.root.appendingPathComponent("Sources")
         let paths = try FileManager.default.subpathsOfDirectory(atPath: base.path).filter { $0.hasSuffix(".sql") }
         #expect(paths.count > 30)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `never names a table or a schema by pasting text into SQL`() throws {
+    @Test func `never inserts names into SQL as plain text`() throws {
         for file in try files(in: "Sources") where !file.path.contains("/Report/") {
             for (number, line) in file.lines.enumerated() where line.contains("SQL(trusted: \"") {
                 Issue.record("\(file.path):\(number + 1) trusts a text made on the spot")
@@ -87,11 +87,11 @@ import Testing
         }
     }
 
-    @Test func `never drops what hangs on something else, and never takes a name for the thing`() throws {
+    @Test func `never drops dependent objects, and never relies on a name alone`() throws {
         for file in try files(in: "Sources") {
             for (number, line) in file.lines.enumerated() where !line.contains("///") && !line.contains("// ") {
                 for word in [" CASCADE", "IF NOT EXISTS"] where line.contains(word) {
-                    // A temporary table is nobody else's.
+                    // A temporary table belongs to the session alone.
                     guard !line.contains("CREATE TEMPORARY TABLE IF NOT EXISTS"), !line.contains("never with CASCADE")
                     else {
                         continue
@@ -102,9 +102,10 @@ import Testing
         }
     }
 
-    /// `String` takes a quote and an accent for one character, and é for e and an accent: `ServerText` has what is needed
-    /// by bytes, under other names, so that nobody takes one for the other.
-    @Test func `takes no text apart by characters`() throws {
+    /// `String` treats a quote and an accent as one character, and é as equal to e and an accent.
+    ///
+    /// `ServerText` has the needed operations by bytes, under other names so that they are not confused.
+    @Test func `splits no text by characters`() throws {
         let ofString = [
             ".replacing(", ".hasPrefix(", ".hasSuffix(", ".components(", ".split(separator: \"", ".range(of:",
         ]
@@ -117,15 +118,15 @@ import Testing
         }
     }
 
-    /// What a server calls something, or says of it, is compared by bytes.
-    @Test func `keeps what comes from a server in a type that compares bytes`() throws {
+    /// Names and texts from a server are compared by bytes.
+    @Test func `keeps text from a server in a type that compares bytes`() throws {
         let ofServer = [
             "schema", "name", "tableName", "schemaName", "objectName", "definition", "statement", "statements",
             "labels",
             "expressions", "predicate", "comment", "constraintName", "indexName", "roleName", "databaseName",
             "tablespace",
         ]
-        // Names of files, and what a report prints.
+        // File names, and text that reports print.
         let others = ["FileEntry", "NewFile", "/Report/", "VerificationResult", "RunReport", "Format", "/TidemarkCLI/"]
         for file in try files(in: "Sources") where !others.contains(where: file.path.contains) {
             var type = ""

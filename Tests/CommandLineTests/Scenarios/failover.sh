@@ -3,8 +3,8 @@
 #
 #   failover.sh TIDEMARK        (from the repository's root)
 #
-# The marks then belong to a lost history: rows that the target has were lost on the source, and their transaction ids are
-# used again for other rows. Prints how the cutover ended, and whether an independent check finds both sides equal.
+# The marks then belong to a lost history: rows that the target has were lost on the source, and their transaction ids
+# are used again for other rows. Prints how the cutover ended, and whether an independent check finds both sides equal.
 set -euo pipefail
 tidemark=$1
 . scripts/lib/servers.sh

@@ -60,8 +60,8 @@ equal() {
 }
 
 number=0
-# attempt COMMAND PHASE SIDE MODE [LOCK [EARLIER]]: restarts a server in a phase. LOCK is taken on the target in this phase
-# or an earlier one, so that the phase does not end before the restart.
+# attempt COMMAND PHASE SIDE MODE [LOCK [EARLIER]]: restarts a server in a phase. LOCK is taken on the target in this
+# phase or an earlier one, so that the phase does not end before the restart.
 attempt() {
     local name errors status=0 locker=
     number=$((number + 1))

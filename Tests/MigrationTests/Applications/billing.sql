@@ -1,5 +1,5 @@
--- What a billing application keeps: customers, subscriptions, metered usage in partitions, invoices and payments, with
--- uuid keys and soft deletion, as the migrations of a web framework have made it over the years.
+-- The data of a billing application: customers, subscriptions, metered usage in partitions, invoices and payments, with
+-- uuid keys and soft deletion, as a web framework's migrations created it over the years.
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO plain_other;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO plain_stranger;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
@@ -50,7 +50,7 @@ CREATE TABLE credit_notes (
 );
 CREATE TABLE audit_entries (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, relation name, action text);
 
--- By month, and by currency with hash parts below; one month was once a table of its own, with other columns.
+-- By month, and by currency with hash partitions below; one month was once a separate table with other columns.
 CREATE TABLE usage_events (
     id uuid NOT NULL DEFAULT gen_random_uuid(), happened_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP,
     customer_id uuid NOT NULL, code ext.citext NOT NULL, properties jsonb DEFAULT '{}', quantity numeric(30, 5),

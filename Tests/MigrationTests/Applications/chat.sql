@@ -1,5 +1,5 @@
--- The database of a server in a federated chat network: a stream of events that is only added to, tables that have
--- grown without primary keys, constraints that came later and were never validated, sequences that run backwards.
+-- The database of a server in a federated chat network: an append-only stream of events, tables without primary keys,
+-- constraints that were added later and never validated, sequences that run backwards.
 CREATE SEQUENCE events_stream_seq MINVALUE 1 CACHE 20;
 CREATE SEQUENCE events_backwards_seq INCREMENT -1 MINVALUE -9223372036854775808 MAXVALUE -1 START -1;
 CREATE SEQUENCE room_state_seq AS integer MINVALUE -5 MAXVALUE 1000 CYCLE;
@@ -87,7 +87,7 @@ INSERT INTO event_bodies
         WHEN 3 THEN U&'\00e4\0308 \05e9\05dc\05d5\05dd \+01F600 \200d\2028'
         WHEN 4 THEN '' ELSE '$1 ${x} %s' END)::text, 4
     FROM events;
--- Of the few large ones some can be compressed and some cannot.
+-- A few large events; some can be compressed and some cannot.
 UPDATE event_bodies SET json = (SELECT string_agg(md5(n || event_id), '') FROM generate_series(1, 400) n)
     WHERE event_id IN (SELECT event_id FROM events WHERE stream_ordering % 250 = 0);
 UPDATE event_bodies SET json = json || repeat(E'\u00e9\u20ac"\\', 60000)
@@ -110,7 +110,7 @@ INSERT INTO devices
     SELECT '@u' || n % 30 || ':example.org', 'DEV' || n,
         (ARRAY['', '  ', E'\u200f\u05d3\u05d5\u05d3', 'O''Neil', E'a\\b\n\\.\nc', NULL])[1 + n % 6], n, NULL
     FROM generate_series(1, 120) n;
--- The same message twice is two messages, and nothing tells them apart.
+-- The same message may occur twice, and nothing distinguishes the two rows.
 INSERT INTO waiting_messages
     SELECT '@u' || n % 30 || ':example.org', 'DEV' || 1 + n % 120, n, json_build_object('n', n % 5)
     FROM generate_series(1, 400) n, generate_series(1, 2);
@@ -138,7 +138,7 @@ CREATE INDEX event_parents_parent ON event_parents USING hash (parent_id);
 CREATE INDEX search_words_vector ON search_words USING gin (vector) WITH (gin_pending_list_limit = 128);
 CREATE UNIQUE INDEX search_words_event_id ON search_words (event_id);
 CREATE INDEX room_state_type ON room_state (generation, type, state_key);
--- NULLs are different from one another: neither of the first two is a key alone.
+-- NULLs differ from one another: neither of the first two indexes is a key on its own.
 CREATE UNIQUE INDEX receipts_thread ON receipts (room_id, receipt_type, user_id, thread_id);
 CREATE UNIQUE INDEX receipts_no_thread ON receipts (room_id, receipt_type, user_id) WHERE thread_id IS NULL;
 CREATE UNIQUE INDEX receipts_either ON receipts (stream_id, coalesce(thread_id, ''));

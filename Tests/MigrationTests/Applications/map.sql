@@ -1,5 +1,5 @@
 -- An editable map of the world, as a mapping community keeps it: points, ways and relations with their whole history,
--- tags in hstore, shapes in PostGIS. The extensions are an administrator's, in schema ext.
+-- tags in hstore, shapes in PostGIS. The extensions belong to an administrator and are in schema ext.
 CREATE TYPE nwr_enum AS ENUM ('Node', 'Way', 'Relation');
 CREATE TYPE markup AS ENUM ('html', 'markdown', 'text');
 COMMENT ON TYPE nwr_enum IS 'what may be a member of a relation';
@@ -42,7 +42,7 @@ CREATE TABLE live_nodes (
     CONSTRAINT is_wgs84 CHECK (ext.st_srid(geom) = 4326),
     CONSTRAINT is_on_the_globe CHECK (ext.st_x(geom) BETWEEN -180 AND 180 AND ext.st_y(geom) BETWEEN -90 AND 90)
 ) WITH (fillfactor = 90);
--- Every version that ever was.
+-- Every version of every element.
 CREATE TABLE node_versions (
     node_id bigint, latitude integer NOT NULL, longitude integer NOT NULL, edit_id bigint NOT NULL,
     visible boolean NOT NULL, written timestamp, tile bigint NOT NULL, version bigint, hidden_by integer
@@ -114,7 +114,7 @@ INSERT INTO ways (id, version, nodes, tags)
     SELECT n, 1, ARRAY[n * 3, n * 3 + 1, n * 3 + 2] || CASE WHEN n % 5 = 0 THEN ARRAY[n * 3] END,
         ext.hstore(ARRAY['highway', 'residential', 'name', 'Road ' || n])
     FROM generate_series(1::bigint, 200) n;
--- What has been deleted keeps its place in the history, with a node that is no more.
+-- Deleted elements stay in the history, with a node that no longer exists.
 INSERT INTO ways (id, version, visible, nodes) SELECT n, 2, false, ARRAY[n, -1] FROM generate_series(1::bigint, 20) n;
 INSERT INTO relations
     SELECT n, 1, ext.hstore('type', 'route'), CASE n % 5

@@ -6,7 +6,7 @@ CREATE SCHEMA handbook;
 COMMENT ON SCHEMA catalogue IS 'what has been recorded, and by whom';
 SET search_path = catalogue, public;
 
--- Not every server is built with ICU.
+-- Some servers are built without ICU.
 DO $$ BEGIN
     IF EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') THEN
         CREATE COLLATION catalogue.by_name (provider = icu, locale = 'en-u-kn-true');

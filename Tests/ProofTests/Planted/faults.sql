@@ -1,4 +1,4 @@
--- What is done to a proven target, one line each; above it the findings that must name it: kind, object.
+-- Faults planted in a proven target, one line each; above it the findings that must name it: kind, object.
 -- index: public.keys_a_plain on public.keys_a
 -- comment: index public.keys_a_plain
 DROP INDEX keys_a_plain;

@@ -1,4 +1,4 @@
--- The database faults are planted in: something of every kind, each fault with objects of its own.
+-- The database in which faults are planted: objects of every kind, separate ones for each fault.
 
 -- Keys and indexes.
 CREATE TABLE keys_a (id int PRIMARY KEY, a int, b text, c text NOT NULL, d int4range, e int);
@@ -54,7 +54,7 @@ INSERT INTO columns_a (id, n, t) SELECT n, n, 't' FROM generate_series(1, 10) n;
 CREATE TABLE columns_b (id serial PRIMARY KEY, a int, b int);
 INSERT INTO columns_b (a, b) SELECT n, n FROM generate_series(1, 10) n;
 
--- What pg_dump writes in another order than it was said in, or not as the catalog has it: no difference.
+-- What pg_dump writes in a different order or form than it was given in: no difference.
 CREATE VIEW order_a WITH (check_option = local, security_barrier = true) AS SELECT id, a FROM keys_a WHERE a > 0;
 CREATE TABLE order_b (id int PRIMARY KEY) WITH (fillfactor = 50, autovacuum_enabled = false);
 CREATE FOREIGN DATA WRAPPER order_fdw OPTIONS (zulu 'z', alpha 'a');
@@ -94,7 +94,7 @@ CREATE SEQUENCE seq_e; CREATE SEQUENCE seq_f CYCLE; CREATE SEQUENCE seq_g AS int
 SELECT nextval('seq_h'), nextval('seq_h'); CREATE SEQUENCE seq_i START 5; CREATE SEQUENCE seq_j; CREATE SEQUENCE seq_k OWNED BY columns_b.a;
 CREATE SEQUENCE seq_l;
 
--- Functions and what runs them.
+-- Functions and objects that call them.
 CREATE FUNCTION f_body() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION f_volatility() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
 CREATE FUNCTION f_strict(int) RETURNS int LANGUAGE sql STRICT AS 'SELECT 1';

@@ -1,4 +1,4 @@
--- What PostgreSQL 14 brought.
+-- Objects that PostgreSQL 14 introduced.
 CREATE TABLE app.squeezed (id integer PRIMARY KEY, v text COMPRESSION pglz);
 CREATE STATISTICS app.by_expression ON (id % 10), (length(v)) FROM app.squeezed;
 CREATE FUNCTION app.standard(n integer) RETURNS bigint LANGUAGE sql STABLE

@@ -1,4 +1,4 @@
--- What PostgreSQL 15 brought.
+-- Objects that PostgreSQL 15 introduced.
 CREATE TABLE app.nullable (a integer, b integer, CONSTRAINT one_null UNIQUE NULLS NOT DISTINCT (a));
 CREATE UNIQUE INDEX nullable_b ON app.nullable (b) NULLS NOT DISTINCT;
 INSERT INTO app.nullable VALUES (NULL, NULL), (1, 1);

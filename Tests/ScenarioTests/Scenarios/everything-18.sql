@@ -1,4 +1,4 @@
--- What PostgreSQL 16 to 18 brought.
+-- Objects that PostgreSQL 16 to 18 introduced.
 CREATE TABLE app.virtual (id integer PRIMARY KEY, twice integer GENERATED ALWAYS AS (id * 2) VIRTUAL, CONSTRAINT named NOT NULL id);
 INSERT INTO app.virtual SELECT generate_series(1, 10);
 CREATE TABLE app.lenient (id integer PRIMARY KEY, v integer REFERENCES app.virtual NOT ENFORCED, CHECK (v > 0) NOT ENFORCED);

@@ -1,4 +1,4 @@
--- Every kind of object that pg_dump carries, as far as PostgreSQL 13 knows it; later versions add files of their own.
+-- Every kind of object that pg_dump includes and PostgreSQL 13 supports; there are separate files for later versions.
 CREATE SCHEMA app AUTHORIZATION app_owner;
 COMMENT ON SCHEMA app IS 'it''s the application''s';
 CREATE SCHEMA internals;
@@ -177,7 +177,7 @@ ALTER TABLE app.dogs ALTER COLUMN name SET DEFAULT 'Rex';
 INSERT INTO app.animals SELECT n, 'a' FROM generate_series(1, 20) n;
 INSERT INTO app.dogs (id, name, owner) SELECT n, 'd', 'o' FROM generate_series(100, 120) n;
 
--- Partitions: range over list, hash, other column orders, indexes of a partition alone, one not attached
+-- Partitions: range over list, hash, other column orders, an index of one partition only, one not attached
 CREATE TABLE app.visits (at date NOT NULL, kind text NOT NULL, id integer NOT NULL, note text, PRIMARY KEY (at, kind, id)) PARTITION BY RANGE (at);
 CREATE TABLE app.visits_2024 PARTITION OF app.visits FOR VALUES FROM ('2024-01-01') TO ('2025-01-01') PARTITION BY LIST (kind);
 CREATE TABLE app.visits_2024_a PARTITION OF app.visits_2024 FOR VALUES IN ('a', 'it''s');
@@ -215,7 +215,7 @@ CREATE MATERIALIZED VIEW app.best AS SELECT id, total FROM app.big_spenders ORDE
 CREATE UNIQUE INDEX best_id ON app.best (id);
 CREATE MATERIALIZED VIEW app.best_two AS SELECT * FROM app.best LIMIT 2 WITH NO DATA;
 CREATE MATERIALIZED VIEW app.a_first AS SELECT count(*) AS n FROM app.best;
--- Depends on a primary key, so that it can only be made after it
+-- Depends on a primary key, so it can only be created after it
 CREATE MATERIALIZED VIEW app.grouped AS SELECT c.id, c.email, count(*) AS orders FROM app.customers c JOIN app.orders o ON o.customer = c.id GROUP BY c.id;
 CREATE UNIQUE INDEX grouped_id ON app.grouped (id);
 CREATE INDEX grouped_orders ON app.grouped (orders);

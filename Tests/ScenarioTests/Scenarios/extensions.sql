@@ -1,4 +1,4 @@
--- Extensions that an ordinary role may make, and tables whose keys are of their types.
+-- Extensions that an ordinary role may create, and tables whose keys have their types.
 CREATE SCHEMA extensions;
 CREATE EXTENSION citext WITH SCHEMA extensions;
 CREATE EXTENSION btree_gist WITH SCHEMA extensions;

@@ -1,4 +1,4 @@
--- An application as an ordinary role has it: nothing in it needs a superuser, neither here nor there.
+-- The application of an ordinary role: nothing in it requires a superuser on either side.
 CREATE SCHEMA shop;
 COMMENT ON SCHEMA shop IS 'the shop';
 ALTER DEFAULT PRIVILEGES IN SCHEMA shop REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;

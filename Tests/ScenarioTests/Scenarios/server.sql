@@ -1,9 +1,9 @@
--- What belongs to a server, not to a database.
+-- Objects that belong to a server, not to a database.
 CREATE ROLE app_owner;
 CREATE ROLE app_reader;
 CREATE ROLE app_writer;
 CREATE ROLE "Boss ""quoted""";
--- Its bytes are text in EUC_JP as well: a name that is not would keep pg_dump from databases in that encoding.
+-- Its bytes are also valid in EUC_JP: otherwise pg_dump would fail for databases in that encoding.
 CREATE ROLE "Chef grün";
 CREATE ROLE seller LOGIN;
 CREATE ROLE mover LOGIN;
