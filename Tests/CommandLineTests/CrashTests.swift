@@ -46,7 +46,7 @@ import Testing
                     """
                 )
             }
-            #expect(kills == 20, "too few runs were killed to tell")
+            #expect(kills == 20, "too few runs were killed for this test")
             // The first run ends the pass that was killed last. The next pass updates chunks that were copied before
             // the last writes.
             for _ in 0..<2 {
@@ -90,7 +90,7 @@ import Testing
                     #expect(outcome.code == 0, "\(outcome.errors)\(outcome.output)")
                 }
             }
-            #expect(kills >= 3, "too few runs were killed to tell: \(kills)")
+            #expect(kills >= 3, "too few runs were killed for this test: \(kills)")
             let last = try await command.run(["cutover"] + Self.options, killAfter: nil)
             #expect(last.code == 0, "\(last.errors)\(last.output)")
             #expect(try await pair.differingTables() == [])

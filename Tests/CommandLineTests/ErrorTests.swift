@@ -183,7 +183,7 @@ import Testing
             let heard =
                 FileManager.default.contents(atPath: folder + "/heard").map { String(decoding: $0, as: UTF8.self) }
                 ?? ""
-            #expect(heard.contains("--schema-only"), "the tools were not listened to")
+            #expect(heard.contains("--schema-only"), "the tools' arguments were not recorded")
             #expect(!heard.contains("Geh3im"))
             try FileManager.default.removeItem(atPath: folder)
         }

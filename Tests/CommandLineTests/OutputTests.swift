@@ -69,7 +69,7 @@ import Testing
                 "junit.xml"
             )
             #expect(cutover.output.contains("PROVEN"))
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["full"], "nothing half is left")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["full"], "no partial file is left")
             try await pair.target.run("DELETE FROM t WHERE id = 1")
             let verify = try await command.run("verify", "--report", folder)
             expect(verify, 2, "No space left on device")

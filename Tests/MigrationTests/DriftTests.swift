@@ -56,7 +56,7 @@ import Verification
             proof: columns
         ),
         Case(
-            "a column with a constant default, then the file written anew",
+            "a column with a constant default, then the file rewritten",
             "ALTER TABLE t ADD COLUMN c timestamptz NOT NULL DEFAULT now();\nVACUUM FULL t",
             proof: columns,
             isCopyKept: false
@@ -92,7 +92,7 @@ import Verification
             proof: "SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"
         ),
         Case(
-            "a column dropped and made anew",
+            "a column dropped and recreated",
             "ALTER TABLE t DROP COLUMN b, ADD COLUMN b text DEFAULT 'new'",
             proof: columns
         ),
@@ -124,13 +124,13 @@ import Verification
             proof: columns
         ),
         Case(
-            "a check that old rows did not fulfil",
+            "a check that old rows did not satisfy",
             "UPDATE t SET i = i + 5; ALTER TABLE t ADD CONSTRAINT five CHECK (i > 5)",
             proof:
                 "SELECT string_agg(pg_get_constraintdef(oid), ';' ORDER BY conname) FROM pg_constraint WHERE conrelid = 't'::regclass"
         ),
         Case(
-            "a check dropped that new rows do not fulfil",
+            "a check dropped that new rows do not satisfy",
             "ALTER TABLE t DROP CONSTRAINT t_i_check; INSERT INTO t (id, i) VALUES (90000, -1)",
             proof: "SELECT count(*) FROM pg_constraint WHERE conrelid = 't'::regclass"
         ),
@@ -141,13 +141,13 @@ import Verification
         Case("an enum label added", "ALTER TYPE mood ADD VALUE 'fair' BEFORE 'bad'", proof: labels),
         Case("an enum label renamed", "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'", proof: labels),
         Case(
-            "a label of an enum that rows are identified by",
+            "a label of an enum in the key",
             "ALTER TYPE kind RENAME VALUE 'b' TO 'z'; UPDATE k SET v = 'u' WHERE id = 7",
             proof: labels
         ),
         Case("an index added", "CREATE INDEX t_i ON t (i)", proof: "SELECT pg_get_indexdef('t_i'::regclass)"),
         Case(
-            "an index made anew, otherwise",
+            "an index recreated with another definition",
             "DROP INDEX t_a; CREATE INDEX t_a ON t (a, b)",
             proof: "SELECT pg_get_indexdef('t_a'::regclass)"
         ),
@@ -182,7 +182,7 @@ import Verification
         ),
         Case("a table dropped", "DROP TABLE u", proof: "SELECT to_regclass('u') IS NULL"),
         Case(
-            "a table dropped and made anew",
+            "a table dropped and recreated",
             "DROP TABLE u; CREATE TABLE u (id bigint PRIMARY KEY, z int); INSERT INTO u SELECT n, n FROM generate_series(1, 999) n"
         ),
         Case("a table renamed", "ALTER TABLE t RENAME TO w", proof: "SELECT to_regclass('t') IS NULL"),
@@ -211,9 +211,9 @@ import Verification
             "CREATE TABLE p (id bigint NOT NULL); ALTER TABLE u INHERIT p",
             proof: "SELECT count(*) FROM p"
         ),
-        Case("all rows gone", "TRUNCATE t"),
+        Case("all rows deleted", "TRUNCATE t"),
         Case(
-            "all rows gone and others come",
+            "all rows deleted and others inserted",
             "TRUNCATE t; INSERT INTO t (id, i) SELECT n, n FROM generate_series(1, 100) n"
         ),
         Case("rows in another order on disk", "CLUSTER t USING t_a; UPDATE t SET b = 'c' WHERE id % 100 = 0"),

@@ -54,7 +54,7 @@ import Tidemark
             """
         ),
         Case("that is dropped", "DROP TABLE m_1"),
-        Case("that is dropped with all below it", "DROP TABLE m_2"),
+        Case("that is dropped with its own partitions", "DROP TABLE m_2"),
         Case("that is detached", "ALTER TABLE m DETACH PARTITION m_1; UPDATE m_1 SET at = '2030-01-01' WHERE id = 33"),
         Case("of the second level that is detached", "ALTER TABLE m_2 DETACH PARTITION m_2_low"),
         Case(
@@ -62,14 +62,14 @@ import Tidemark
             "ALTER TABLE m ATTACH PARTITION old FOR VALUES FROM ('2023-12-01') TO ('2024-01-01')"
         ),
         Case(
-            "that was a table, attached after a row that was in the way was changed",
+            "that was a table, attached after a conflicting row was changed",
             """
             UPDATE old SET at = '2023-12-12' WHERE at < '2023-12-10';
             ALTER TABLE m ATTACH PARTITION old FOR VALUES FROM ('2023-12-10') TO ('2024-01-01')
             """
         ),
         Case(
-            "that was made elsewhere and attached",
+            "that was created elsewhere and attached",
             """
             CREATE TABLE late (LIKE m);
             INSERT INTO late SELECT n, '2024-03-05', 'late' FROM generate_series(1, 300) n;
@@ -130,7 +130,7 @@ import Tidemark
             """
         ),
         Case(
-            "made of a table that gave its name to the partitioned one",
+            "created from a table that gave its name to the partitioned one",
             """
             ALTER TABLE old RENAME TO older;
             CREATE TABLE old (id bigint, at date NOT NULL, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);

@@ -25,7 +25,7 @@ import Verification
                     #expect(queue.add(TableCount(), of: part) == TableCount())
                     continue
                 }
-                #expect(whole == nil, "the whole was told before its last part")
+                #expect(whole == nil, "the total was returned before the last part")
                 let row = try await pair.source.value(
                     "SELECT count(*) || ' ' || coalesce(sum(id), 0) FROM t WHERE \(part.blocks.condition.text.string)"
                 ).split(separator: " ")

@@ -83,7 +83,7 @@ import Verification
             #expect(page.explains(finding.code), "docs/FINDINGS.md does not explain \(finding.code)")
             #expect(
                 planted.contains { $0.expectations.contains { names(finding, $0) } },
-                "nobody planted \(finding.kind) \(finding.object): \(finding.message) (\(finding.source ?? ""), \(finding.target ?? ""))"
+                "not planted: \(finding.kind) \(finding.object): \(finding.message) (\(finding.source ?? ""), \(finding.target ?? ""))"
             )
         }
     }

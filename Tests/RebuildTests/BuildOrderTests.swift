@@ -24,7 +24,7 @@ import Testing
                 try await pair.source.value("SELECT pg_relation_size('t_account')"),
                 try await pair.source.value("SELECT pg_relation_size('t_id')")
             )
-            #expect(try #require(Int(account)) < #require(Int(id)), "or nothing is tested")
+            #expect(try #require(Int(account)) < #require(Int(id)), "otherwise nothing is tested")
         }
     }
 }

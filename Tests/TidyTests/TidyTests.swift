@@ -60,7 +60,7 @@ import Testing
 
     @Test func `keeps files short`() throws {
         for file in try files(in: "Sources") {
-            #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines: what second thing is it?")
+            #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines: split it")
         }
     }
 
@@ -82,7 +82,7 @@ import Testing
     @Test func `never inserts names into SQL as plain text`() throws {
         for file in try files(in: "Sources") where !file.path.contains("/Report/") {
             for (number, line) in file.lines.enumerated() where line.contains("SQL(trusted: \"") {
-                Issue.record("\(file.path):\(number + 1) trusts a text made on the spot")
+                Issue.record("\(file.path):\(number + 1) trusts text inserted into SQL")
             }
         }
     }
@@ -112,7 +112,7 @@ import Testing
         for file in try files(in: "Sources") {
             for (number, line) in file.lines.enumerated() where !line.contains("///") {
                 for word in ofString where line.contains(word) {
-                    Issue.record("\(file.path):\(number + 1) has \(word): take a ServerText, or its bytes (.utf8)")
+                    Issue.record("\(file.path):\(number + 1) has \(word): use a ServerText, or its bytes (.utf8)")
                 }
             }
         }
