@@ -17,7 +17,7 @@ package enum HostileDatabase {
         "bit",
     ]
 
-    /// Implicit casts from each type to text, from text to most types, and from boolean to a number.
+    /// Implicit casts from each type to text, and from text to most types.
     ///
     /// There is none for aclitem[], because pg_dump itself fails with it.
     private static let casts = types.flatMap { type in
