@@ -2,9 +2,9 @@ import CLibpq
 import Glibc
 
 extension Connection {
-    /// What every connection starts from; a connection string may say otherwise.
+    /// Default parameters of every connection; a connection string may override them.
     ///
-    /// Without keepalives a client whose network vanished waits for ever (measured: more than 20 s against 6 s).
+    /// Without keepalives a client that lost its network waits forever (measured: more than 20 s against 6 s).
     private static let defaults = [
         ("connect_timeout", "15"),
         ("keepalives", "1"),
@@ -15,7 +15,7 @@ extension Connection {
     ]
 
     static func connect(_ endpoint: Endpoint, purpose: String) throws(PostgresError) -> OpaquePointer {
-        // Later keywords win, and `dbname` is expanded where it stands: defaults before it, what must hold behind it.
+        // Later keywords win, and `dbname` is expanded in place: defaults come before it, fixed parameters after it.
         let parameters =
             defaults + [
                 ("dbname", endpoint.connectionString), ("application_name", purpose), ("client_encoding", "UTF8"),
@@ -39,7 +39,7 @@ extension Connection {
             sqlState: isBusy ? "53300" : nil,
             hint: isBusy
                 ? "free connections on the server, or run the command with fewer jobs"
-                : "try the same connection string with psql; it is given by --\(side) or TIDEMARK_\(side.uppercased())"
+                : "try the same connection string with psql; it comes from --\(side) or TIDEMARK_\(side.uppercased())"
         )
     }
 
@@ -48,7 +48,7 @@ extension Connection {
         return ServerText(message).replacingAll(ServerText(String(cString: password)), with: "***").string
     }
 
-    /// Whether a server takes connections; nobody logs in.
+    /// Whether a server accepts connections; does not log in.
     static func ping(_ parameters: [(String, String)]) -> PGPing {
         withParameters(parameters) { PQpingParams($0, $1, 1) } ?? PQPING_NO_ATTEMPT
     }

@@ -1,7 +1,7 @@
 import CLibpq
 import Glibc
 
-/// What one COPY moved.
+/// The rows and bytes that one COPY moved.
 package struct CopyCount: Sendable, Hashable {
     package var rows: Int
     package var bytes: Int
@@ -19,19 +19,19 @@ package struct CopyCount: Sendable, Hashable {
 }
 
 extension Connection {
-    /// Streams `COPY … TO STDOUT` from here into `COPY … FROM STDIN` there, without ever holding more than a batch.
+    /// Streams `COPY … TO STDOUT` from here into `COPY … FROM STDIN` there, holding at most one batch in memory.
     ///
-    /// Both calls block, which is the back-pressure: nothing is read that cannot be written. Rows are put together into
+    /// Both calls block, which provides back-pressure: nothing is read that cannot be written. Rows are collected into
     /// batches of 64 KiB; sent one by one they cost the target about a tenth more CPU.
     ///
     /// - Parameters:
     ///   - copyOut: The COPY statement for this end.
     ///   - target: The other end, used by the same thread.
     ///   - copyIn: The COPY statement for the other end.
-    ///   - progress: Told the bytes of each batch.
+    ///   - progress: Receives the number of bytes of each batch.
     /// - Returns: The rows and bytes moved.
-    /// - Throws: ``PostgresError`` with `.copyFailed` if either end failed, or if the two command tags and the rows
-    ///   seen on the way do not all agree.
+    /// - Throws: ``PostgresError`` with `.copyFailed` if either end failed, or if the two command tags and the number of
+    ///   rows relayed do not all agree.
     package func relay(
         _ copyOut: SQL,
         to target: Connection,
@@ -63,25 +63,24 @@ extension Connection {
         }
         let sent = try endCopyOut()
         let received = try target.endCopyIn()
-        // A binary stream ends with a trailer, which comes as a message of its own (PostgreSQL manual, COPY, File
-        // Formats).
+        // A binary stream ends with a trailer in a separate message (PostgreSQL manual, COPY, File Formats).
         let seen = isBinaryCopy(copyOut) ? moved.rows - 1 : moved.rows
         guard sent == received, sent == seen else {
             throw PostgresError(
                 .copyFailed,
-                "the source sent \(sent) rows, \(seen) passed through, and the target took \(received)",
+                "the source sent \(sent) rows, \(seen) were relayed, and the target stored \(received)",
                 hint: "a trigger or rule on the target table swallows rows; it must not exist while data is loaded"
             )
         }
         return CopyCount(rows: sent, bytes: moved.bytes)
     }
 
-    /// Streams bytes from somewhere else into `COPY … FROM STDIN`.
+    /// Streams bytes from another origin into `COPY … FROM STDIN`.
     ///
     /// - Parameters:
     ///   - copyIn: The COPY statement.
-    ///   - feed: Hands over the bytes, in pieces; what it throws ends the COPY without a row.
-    /// - Returns: The rows the server took.
+    ///   - feed: Passes on the bytes in pieces; if it throws, the COPY ends without storing a row.
+    /// - Returns: The number of rows the server stored.
     /// - Throws: ``PostgresError`` with `.copyFailed`, and what `feed` throws.
     package func load(
         _ copyIn: SQL,
@@ -91,7 +90,7 @@ extension Connection {
         do {
             try feed { bytes in
                 try putCopyData(bytes)
-                if hasAnswerWaiting { throw PostgresError(.copyFailed, "the target stopped taking rows") }
+                if hasAnswerWaiting { throw PostgresError(.copyFailed, "the target stopped accepting rows") }
             }
         } catch {
             _ = PQputCopyEnd(pointer, "the other end failed")
@@ -105,15 +104,15 @@ extension Connection {
         return try endCopyIn()
     }
 
-    /// Starts a `COPY … TO STDOUT` whose messages are then fetched one at a time.
+    /// Starts a `COPY … TO STDOUT`, whose messages are then fetched one at a time.
     package func beginCopyOut(_ sql: SQL) throws {
         try begin(sql, expecting: PGRES_COPY_OUT)
     }
 
-    /// Hands the next message of a running COPY OUT to `body`, valid only during the call.
+    /// Passes the next message of a running COPY OUT to `body`; the bytes are valid only during the call.
     ///
     /// - Parameter body: Receives the bytes; in text format one message is one row with its newline.
-    /// - Returns: The number of bytes, nil at the end of the data (then ``endCopyOut()`` is due).
+    /// - Returns: The number of bytes, nil at the end of the data (call ``endCopyOut()`` next).
     /// - Throws: ``PostgresError``, and what `body` throws.
     package func nextCopyMessage(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Int? {
         var buffer: UnsafeMutablePointer<CChar>?
@@ -128,9 +127,9 @@ extension Connection {
         }
     }
 
-    /// Takes the end of a COPY OUT: an error may come only after the last row.
+    /// Reads the end of a COPY OUT; an error may arrive after the last row.
     ///
-    /// - Returns: The rows its command tag tells.
+    /// - Returns: The number of rows in its command tag.
     /// - Throws: ``PostgresError`` with `.copyFailed`.
     @discardableResult
     package func endCopyOut() throws -> Int {
@@ -142,14 +141,14 @@ extension Connection {
         return try takeCopyResult()
     }
 
-    /// Puts bytes into a running COPY IN; blocks while the server does not take them.
+    /// Sends bytes to a running COPY IN; blocks while the server does not accept them.
     func putCopyData(_ bytes: UnsafeRawBufferPointer) throws {
         guard !bytes.isEmpty else { return }
         let status = PQputCopyData(pointer, bytes.assumingMemoryBound(to: CChar.self).baseAddress, Int32(bytes.count))
         guard status == 1 else { throw error(of: Answer(pointer: nil), .copyFailed) }
     }
 
-    /// Has the server said anything while it should only listen? Then it has given up, and sending on is in vain.
+    /// Whether the server has sent an answer during COPY IN, which means that the COPY has failed.
     var hasAnswerWaiting: Bool {
         var descriptor = pollfd(fd: PQsocket(pointer), events: Int16(POLLIN), revents: 0)
         return poll(&descriptor, 1, 0) > 0
@@ -160,7 +159,7 @@ extension Connection {
     private func begin(_ sql: SQL, expecting status: ExecStatusType) throws {
         let result = try answer(to: sql)
         guard PQresultStatus(result.pointer) == status else {
-            throw PostgresError(.unexpectedAnswer, "the server took a COPY for something else")
+            throw PostgresError(.unexpectedAnswer, "the server did not start a COPY")
         }
     }
 
@@ -181,7 +180,7 @@ extension Connection {
         return rows
     }
 
-    /// Ends both halves of a relay that failed and tells which end's error came first.
+    /// Ends both halves of a failed relay and returns the error that caused the failure.
     private func relayFailure(_ cause: any Error, target: Connection) throws -> any Error {
         _ = PQputCopyEnd(target.pointer, "the other end failed")
         var targetFailure: PostgresError?
@@ -191,12 +190,12 @@ extension Connection {
             targetFailure = error
         }
         abandonCopyOut()
-        // 57014 is the target's echo of our own "the other end failed".
+        // 57014 is how the target reports our own "the other end failed".
         if let targetFailure, targetFailure.sqlState != "57014" { return targetFailure }
         return cause
     }
 
-    /// Cancels a COPY OUT nobody wants any more and drains what is still on its way.
+    /// Cancels a COPY OUT that is no longer needed and drains the data still on its way.
     private func abandonCopyOut() {
         guard let cancel = PQgetCancel(pointer) else { return }
         var message = [CChar](repeating: 0, count: 256)
@@ -210,11 +209,11 @@ extension Connection {
     private func isBinaryCopy(_ sql: SQL) -> Bool { sql.text.ends(with: CopyFormat.binary.clause.text) }
 }
 
-/// The two formats of COPY that are used.
+/// The two COPY formats the tool uses.
 public enum CopyFormat: String, Sendable, Codable {
-    /// Every type can be read and written as text.
+    /// The format that works for every type.
     case text
-    /// About a third less CPU, for types whose binary form means the same on every server.
+    /// Takes about a third less CPU; for types whose binary form means the same on every server.
     case binary
 
     /// The end of a COPY statement.
@@ -226,10 +225,10 @@ public enum CopyFormat: String, Sendable, Codable {
     }
 }
 
-/// Rows on their way, put together so that the target gets one protocol message per 64 KiB.
+/// Collects rows so that the target receives one protocol message per 64 KiB.
 struct CopyBatch: ~Copyable {
     private static let capacity = 64 << 10
-    /// How often, in batches, the target is asked whether it still listens.
+    /// The number of batches between two checks for an early answer of the target.
     private static let listenEvery = 64
 
     private let connection: Connection
@@ -248,7 +247,7 @@ struct CopyBatch: ~Copyable {
     mutating func append(_ row: UnsafeRawBufferPointer) throws {
         if row.count > Self.capacity - count {
             try send()
-            // A row larger than a batch goes as it is, straight out of libpq's memory.
+            // A row larger than a batch is sent directly from libpq's memory.
             if row.count > Self.capacity {
                 try connection.putCopyData(row)
                 return
@@ -263,7 +262,7 @@ struct CopyBatch: ~Copyable {
         count = 0
         sent += 1
         if sent % Self.listenEvery == 0, connection.hasAnswerWaiting {
-            throw PostgresError(.copyFailed, "the target stopped taking rows")
+            throw PostgresError(.copyFailed, "the target stopped accepting rows")
         }
     }
 }

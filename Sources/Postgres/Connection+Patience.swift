@@ -1,18 +1,18 @@
 import CLibpq
 import Glibc
 
-/// A server that is away for a moment: restarted, failed over, or out of the network's reach.
+/// Waits for a server that is briefly unavailable: restarting, failing over, or unreachable.
 extension Connection {
-    /// How long a server is tried that this call has reached before.
+    /// How long to try a server that this call has reached before.
     private static let patience = Duration.seconds(60)
     private static let microsecondsBetweenAttempts: UInt32 = 250_000
-    /// How often a server may refuse a connection although it takes some: it may only just have come up.
+    /// How often a server that accepts connections may refuse one: it may have only just started.
     private static let refusals = 3
 
-    /// Connects; a server that this call has reached before may be away for a minute.
+    /// Connects, trying for a minute if this call has reached the server before.
     ///
-    /// - Throws: ``PostgresError`` with `.connectionFailed`, at once where this call has never reached the server; with
-    ///   `.cancelled` where the work was stopped meanwhile.
+    /// - Throws: ``PostgresError`` with `.connectionFailed`, at once if this call has never reached the server; with
+    ///   `.cancelled` if the work was stopped meanwhile.
     static func connectPatiently(
         _ endpoint: Endpoint,
         purpose: String,
@@ -38,14 +38,14 @@ extension Connection {
         }
     }
 
-    /// Whether the server answers: then it is not for its absence that it refuses a connection.
+    /// Whether the server answers, so that a refused connection has another reason than its absence.
     private static func isTakingConnections(_ endpoint: Endpoint) -> Bool {
         ping([("dbname", endpoint.connectionString), ("connect_timeout", "5")]) == PQPING_OK
     }
 }
 
 extension SessionWatch {
-    /// Whether there is still time to wait for the server; tells it when the waiting begins.
+    /// Whether there is still time to wait for the server; reports when the waiting begins.
     fileprivate func mayTryAgain(_ endpoint: Endpoint, _ error: PostgresError, _ patience: Duration) -> Bool {
         let now = ContinuousClock.now
         let (deadline, isNew) = with { state in

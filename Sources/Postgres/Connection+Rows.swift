@@ -1,14 +1,14 @@
 import CLibpq
 
 extension Connection {
-    /// Runs a query whose rows are decoded, each by its column names.
+    /// Runs a query and decodes each row by its column names.
     ///
-    /// Columns are named in `snake_case`; those of type `json` and `jsonb` arrive as what they are a document of.
+    /// Columns are named in `snake_case`; columns of type `json` and `jsonb` are decoded as documents.
     ///
     /// - Parameters:
-    ///   - type: What a row is.
+    ///   - type: The type to decode a row as.
     ///   - sql: The query.
-    /// - Returns: All its rows, in memory.
+    /// - Returns: All rows, in memory.
     /// - Throws: ``PostgresError``; `.unexpectedAnswer` if a row cannot be decoded.
     package func query<Value: Decodable>(_ type: Value.Type, _ sql: SQL) throws -> [Value] {
         let answer = try answer(to: sql)
@@ -19,7 +19,7 @@ extension Connection {
             } catch {
                 throw PostgresError(
                     .unexpectedAnswer,
-                    "a row of the \(endpoint.side.rawValue)'s answer is no \(type): \(error)"
+                    "cannot decode a row of the \(endpoint.side.rawValue)'s answer as \(type): \(error)"
                 )
             }
         }

@@ -1,10 +1,10 @@
 import Glibc
 
 extension Connection {
-    /// Becomes the endpoint's role, if there is one.
+    /// Switches to the endpoint's role, if there is one.
     ///
-    /// - Throws: ``PostgresError`` with `.connectionFailed` if it does not exist, or the one that connected is no
-    ///   member.
+    /// - Throws: ``PostgresError`` with `.connectionFailed` if the role does not exist or the connecting role is not a
+    ///   member of it.
     func takeOnRole() throws {
         guard let role = endpoint.role else { return }
         do {
@@ -14,22 +14,23 @@ extension Connection {
                 .connectionFailed,
                 error.message,
                 sqlState: error.sqlState,
-                hint: "--role takes the exact name of a role, and who connects must be a member of it"
+                hint: "--role takes the exact name of a role, and the connecting role must be a member of it"
             )
         }
     }
 
-    /// Ends what clients of ours that are no more have left at work in this database, and waits until it has ended.
+    /// Ends sessions that dead clients of ours have left in this database, and waits until they have ended.
     ///
-    /// A server process does not notice that its client is gone before it next talks to it: an index build goes on.
+    /// A server process notices that its client is gone only when it next talks to it: an index build continues.
     ///
-    /// - Parameter prefix: What their `application_name` begins with; the caller sees to it that it is nobody else's.
-    /// - Throws: ``PostgresError`` with `.statementFailed` if they do not end within 30 seconds, or may not be ended.
+    /// - Parameter prefix: The beginning of their `application_name`; the caller makes sure that no other client uses it.
+    /// - Throws: ``PostgresError`` with `.statementFailed` if they do not end within 30 seconds, or if we may not end
+    ///   them.
     package func endSessions(named prefix: String) throws {
         try asSessionUser { try end(named: prefix) }
     }
 
-    /// Sessions belong to whoever connected, which need not be the role they took on.
+    /// Runs `body` as the connecting role: sessions belong to that role, not to the one they switched to.
     private func asSessionUser(_ body: () throws -> Void) throws {
         guard endpoint.role != nil else { return try body() }
         try execute("SET ROLE NONE")
@@ -57,9 +58,9 @@ extension Connection {
         }
         throw PostgresError(
             .statementFailed,
-            "sessions of an earlier client do not end: server processes "
+            "sessions of an earlier client did not end: server processes "
                 + left.compactMap { $0["pid"]?.string }.joined(separator: ", "),
-            hint: "look at pg_stat_activity for application_name '\(prefix)…' and end them"
+            hint: "find them in pg_stat_activity by application_name '\(prefix)…' and end them"
         )
     }
 }

@@ -3,12 +3,13 @@ import CLibpq
 extension Connection {
     /// How a transaction is opened.
     package enum TransactionMode: Sendable {
-        /// Writes, each statement with a snapshot of its own.
+        /// Read and write; each statement has its own snapshot.
         case readWrite
-        /// Reads one snapshot from its first query on (PostgreSQL manual 13.2.2). SERIALIZABLE would be refused on a
-        /// standby.
+        /// Read only, in one snapshot from the first query on (PostgreSQL manual 13.2.2).
+        ///
+        /// A standby would refuse SERIALIZABLE.
         case snapshot
-        /// Reads a snapshot that another transaction has exported.
+        /// Read only, in a snapshot that another transaction has exported.
         case shared(SharedSnapshot)
 
         package var begin: SQL {
@@ -24,10 +25,10 @@ extension Connection {
     ///
     /// - Parameters:
     ///   - mode: How the transaction is opened.
-    ///   - body: What is done in it.
+    ///   - body: The work to do in the transaction.
     /// - Returns: What `body` returns.
-    /// - Throws: What `body` throws, and ``PostgresError`` if the commit fails. After a lost connection during the
-    ///   commit only the database knows whether it happened; read it there.
+    /// - Throws: What `body` throws, and ``PostgresError`` if the commit fails. If the connection is lost during the
+    ///   commit, only the database shows whether it was committed.
     package func transaction<Result>(_ mode: TransactionMode, _ body: () throws -> Result) throws -> Result {
         let result: Result
         do {
@@ -39,15 +40,15 @@ extension Connection {
         }
         let commit = try answer(to: "COMMIT")
         guard let tag = PQcmdStatus(commit.pointer), String(cString: tag) == "COMMIT" else {
-            throw PostgresError(.statementFailed, "the server rolled back a transaction that was to be committed")
+            throw PostgresError(.statementFailed, "the server rolled back a transaction instead of committing it")
         }
         return result
     }
 
     /// Opens a transaction.
     ///
-    /// - Parameter mode: How.
-    /// - Throws: ``PostgresError``; `.snapshotLost` where a shared snapshot cannot be read any more.
+    /// - Parameter mode: How the transaction is opened.
+    /// - Throws: ``PostgresError``; `.snapshotLost` if a shared snapshot can no longer be imported.
     package func begin(_ mode: TransactionMode) throws {
         do {
             try execute(mode.begin)
@@ -55,15 +56,15 @@ extension Connection {
             guard case .shared = mode, ["22023", "55000", "42704"].contains(error.sqlState) else { throw error }
             throw PostgresError(
                 .snapshotLost,
-                "the \(endpoint.side.rawValue)'s snapshot is gone with the session that held it: \(error.message)",
-                hint: "run the same command again: it goes on from what is committed"
+                "the \(endpoint.side.rawValue)'s snapshot was lost with the session that held it: \(error.message)",
+                hint: "run the same command again: it resumes from what is committed"
             )
         }
     }
 
-    /// Ends an open transaction without keeping anything.
+    /// Rolls back the open transaction, if there is one.
     ///
-    /// A broken connection has rolled back by itself.
+    /// On a broken connection the server does it.
     package func rollBack() {
         guard PQtransactionStatus(pointer) != PQTRANS_IDLE, !isBroken else { return }
         PQclear(PQexec(pointer, "ROLLBACK"))

@@ -2,7 +2,7 @@ import CLibpq
 
 /// One session with a server, pinned to ``SessionSettings``, used by one thread.
 ///
-/// Not `Sendable` on purpose: it is made and used inside a ``ThreadConfined`` and cannot leave it.
+/// Not `Sendable` on purpose: it is created and used inside a ``ThreadConfined`` and cannot leave it.
 package final class Connection {
     package let endpoint: Endpoint
     package private(set) var serverVersion: ServerVersion
@@ -12,11 +12,11 @@ package final class Connection {
     private let purpose: String
     private var watched: WatchedSession?
 
-    /// Connects and pins the session.
+    /// Connects and pins the session's settings.
     ///
     /// - Parameters:
     ///   - endpoint: The server and database.
-    ///   - purpose: Becomes `application_name` (63 bytes at most, the server cuts the rest).
+    ///   - purpose: Becomes `application_name` (at most 63 bytes, the server truncates the rest).
     ///   - interrupter: Cancels this connection's statements from elsewhere.
     /// - Throws: ``PostgresError`` with `.connectionFailed`.
     package init(to endpoint: Endpoint, purpose: String, interrupter: Interrupter) throws {
@@ -30,7 +30,7 @@ package final class Connection {
         try begin()
     }
 
-    /// Puts another session in this one's place, for when this one broke: what it had open is gone.
+    /// Replaces a broken session with a new one; transactions and other state of the old session are lost.
     ///
     /// - Throws: ``PostgresError`` with `.connectionFailed`.
     package func reconnect() throws {
@@ -61,10 +61,10 @@ package final class Connection {
         PQfinish(pointer)
     }
 
-    /// Executes definitions, which may run code of the user's or of an extension's.
+    /// Executes definitions, which may run code of users or extensions, and pins the settings again.
     ///
-    /// CREATE EXTENSION keeps what its script sets for the session (`postgis_topology` puts its schema on the search path):
-    /// afterwards the session is as it was.
+    /// What an extension's script sets stays set after CREATE EXTENSION (`postgis_topology` adds its schema to the search
+    /// path).
     ///
     /// - Parameter definitions: The statements.
     /// - Throws: ``PostgresError``.
@@ -75,22 +75,22 @@ package final class Connection {
 
     deinit { end() }
 
-    /// The server process as it named itself when the connection began; a pooler names another.
+    /// The server process as announced when the connection began; a pooler announces a different one.
     var announcedProcessID: Int { Int(PQbackendPID(pointer)) }
 
-    /// Says that this session keeps its locks until others have done their work.
+    /// Marks this session as one that keeps its locks until other sessions have done their work.
     package func holdForOthers() { watched?.isHolder = true }
 
-    /// Whether the work it belongs to is to stop.
+    /// Whether a stop was requested for the work this session belongs to.
     package var isStopped: Bool { endpoint.watch?.isStopped() ?? false }
 
     package var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
 
-    /// What a child process needs to reach the same database in a session like this one: everything in effect, the
-    /// pinned settings included, what is secret apart.
+    /// What a child process needs to open a session like this one: all parameters in effect, including the pinned
+    /// settings, with secrets separate.
     ///
-    /// - Returns: The parameters as a connection string, and by their keywords those that must not be seen: the password,
-    ///   and the one of a client's key.
+    /// - Returns: The parameters as a connection string, and the secrets by keyword: the password and the passphrase of a
+    ///   client key.
     /// - Throws: ``PostgresError``.
     package func connectionParameters() throws -> (conninfo: String, secrets: [String: String]) {
         guard let options = PQconninfo(pointer) else { return ("", [:]) }
@@ -101,7 +101,7 @@ package final class Connection {
         for own in ["application_name", "fallback_application_name", "client_encoding", "passfile"] {
             values[own] = nil
         }
-        // The operator's own options may be what a proxy finds the server by; of two values the later one holds.
+        // A proxy may find the server by the operator's own options; where a setting appears twice, the later one wins.
         values["options"] = [values["options"], try SessionSettings.options(on: self)].compactMap(\.self)
             .joined(separator: " ")
         let conninfo = values.sorted { $0.key < $1.key }.map { keyword, value in
@@ -112,10 +112,10 @@ package final class Connection {
 
     // MARK: Statements
 
-    /// Runs a statement, or several separated by semicolons where there are no parameters, for its effect.
+    /// Executes a statement, or several separated by semicolons if there are no parameters.
     ///
     /// - Parameter sql: The statement.
-    /// - Returns: The number of rows its command tag tells, 0 where it tells none.
+    /// - Returns: The number of rows in its command tag, 0 if there is none.
     /// - Throws: ``PostgresError``.
     @discardableResult
     package func execute(_ sql: SQL) throws -> Int {
@@ -126,7 +126,7 @@ package final class Connection {
     /// Runs a query.
     ///
     /// - Parameter sql: The query.
-    /// - Returns: All its rows, in memory: for catalogs and the ledger, not for tables.
+    /// - Returns: All rows, in memory; meant for catalogs and the ledger, not for tables.
     /// - Throws: ``PostgresError``.
     package func query(_ sql: SQL) throws -> [Row] {
         let result = try answer(to: sql)
@@ -141,7 +141,7 @@ package final class Connection {
         }
     }
 
-    /// Runs a query that answers exactly one row.
+    /// Runs a query that returns exactly one row.
     ///
     /// - Parameter sql: The query.
     /// - Returns: The row.
@@ -149,7 +149,7 @@ package final class Connection {
     package func queryOne(_ sql: SQL) throws -> Row {
         let rows = try query(sql)
         guard rows.count == 1 else {
-            throw PostgresError(.unexpectedAnswer, "\(rows.count) rows came where one was expected")
+            throw PostgresError(.unexpectedAnswer, "the server returned \(rows.count) rows where one was expected")
         }
         return rows[0]
     }
@@ -160,7 +160,7 @@ package final class Connection {
         try refuseIfInterrupted()
         let (text, parameters) = sql.rendered
         guard !text.utf8.contains(0), !parameters.contains(where: { $0?.utf8.contains(0) == true }) else {
-            throw PostgresError(.statementFailed, "a statement holds a NUL character, which PostgreSQL cannot take")
+            throw PostgresError(.statementFailed, "a statement contains a NUL character; PostgreSQL does not accept it")
         }
         watched?.beginStatement()
         defer { watched?.endStatement(isInTransaction: PQtransactionStatus(pointer) != PQTRANS_IDLE) }
@@ -182,7 +182,7 @@ package final class Connection {
         if interrupter.isInterrupted { throw PostgresError(.cancelled, "stopped") }
     }
 
-    /// The error an answer tells, or the connection, where there is no answer.
+    /// The error of an answer, or of the connection if there is no answer.
     func error(of result: borrowing Answer, _ code: PostgresError.Code) -> PostgresError {
         func field(_ name: Character) -> String? {
             guard let ascii = name.asciiValue, let value = PQresultErrorField(result.pointer, Int32(ascii)) else {
@@ -200,14 +200,14 @@ package final class Connection {
                 .connectionLost,
                 "lost the connection to the \(side): \(reason)",
                 sqlState: sqlState,
-                hint: "run the same command again: it goes on from what is committed"
+                hint: "run the same command again: it resumes from what is committed"
             )
         }
-        // A server repeats names and values in what it says.
+        // A server repeats names and values in its messages.
         let message = (field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines).visible
         let hint =
             sqlState == "22021"
-            ? "the \(side) holds text that is not valid in UTF-8 (a SQL_ASCII database allows any bytes); repair it there"
+            ? "the \(side) contains text that is not valid UTF-8 (a SQL_ASCII database allows any bytes); repair it there"
             : field("H")?.visible
         return PostgresError(
             code,
@@ -224,8 +224,8 @@ package final class Connection {
         return Int(String(cString: tuples)) ?? 0
     }
 
-    /// Text from libpq; a catalog of a SQL_ASCII database may hold names that are not UTF-8, and repairing one silently
-    /// would name another object.
+    /// Text from libpq; a catalog of a SQL_ASCII database may contain names that are not UTF-8, and a silently repaired
+    /// name would be the name of another object.
     private func text(_ bytes: UnsafePointer<CChar>?) throws -> String {
         guard let bytes else { return "" }
         guard let text = String(validatingCString: bytes) else {
@@ -261,7 +261,7 @@ struct Answer: ~Copyable {
 }
 
 extension String {
-    /// libpq ends its messages with a newline, and breaks some of them in two.
+    /// The text on one line; libpq ends its messages with a newline and splits some of them.
     var trimmingNewlines: String {
         utf8.split { $0 < 32 }.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
     }

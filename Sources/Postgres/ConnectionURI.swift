@@ -1,16 +1,16 @@
-/// The parts of a connection URI as libpq cuts them (PostgreSQL manual, Connection URIs), to see where it cuts otherwise
-/// than whoever wrote it.
+/// The parts of a connection URI as libpq splits them (PostgreSQL manual, Connection URIs), to detect a split the author
+/// did not intend.
 struct ConnectionURI {
     private static let schemes = ["postgres://", "postgresql://"]
 
-    /// User and password; nil where there is none.
+    /// User and password; nil if there are none.
     private let credentials: Substring.UTF8View?
     /// Hosts and ports.
     private let hosts: Substring.UTF8View
     private let path: Substring.UTF8View
     private let query: Substring.UTF8View
 
-    /// nil where the text is no URI of PostgreSQL's.
+    /// Returns nil if the text is not a PostgreSQL URI.
     init?(_ text: String) {
         guard let scheme = Self.schemes.first(where: { text.utf8.starts(with: $0.utf8) }) else { return nil }
         var rest = Substring(text).utf8.dropFirst(scheme.utf8.count)
@@ -33,17 +33,16 @@ struct ConnectionURI {
         query = rest
     }
 
-    /// Whether something stands where a password that is not encoded would leave it: an `@`, or in the hosts what no host
-    /// has.
+    /// Whether a part contains what an unencoded password would leave there: an `@`, or a character that no host has.
     ///
-    /// In a query an `@` may be meant (`?user=name@server`), unless a password stood before it.
+    /// In a query an `@` may be intended (`?user=name@server`), unless the URI has a password.
     var isAmbiguous: Bool {
         let at = UInt8(ascii: "@")
         return !hosts.allSatisfy(Self.isOfHost) || path.contains(at)
             || (query.contains(at) && credentials?.contains(UInt8(ascii: ":")) ?? false)
     }
 
-    /// Letters of any language, digits, what separates hosts, ports and the parts of an address, and `%` for all else.
+    /// Letters of any language, digits, separators of hosts, ports and parts of an address, and `%` for everything else.
     private static func isOfHost(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

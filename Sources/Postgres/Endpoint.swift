@@ -12,27 +12,27 @@ public struct Endpoint: Sendable, CustomStringConvertible {
 
     /// The part this database plays.
     public let side: Side
-    /// Anything libpq takes.
+    /// Anything libpq accepts.
     ///
-    /// A URI or `keyword=value` pairs. May hold a password, hence never printed.
+    /// A URI or `keyword=value` pairs. It may contain a password, so it is never printed.
     package let connectionString: String
     /// Host, port and database, without user or password.
     public let description: String
-    /// The role every session takes on once it is connected (`SET ROLE`); nil: the one it connects as.
+    /// The role every session switches to after connecting (`SET ROLE`); nil: the role it connects as.
     ///
-    /// Whoever connects must be a member of it.
+    /// The connecting role must be a member of it.
     package let role: String?
-    /// What sees to the sessions with it, while a call is at work.
+    /// Watches the sessions with this database while a call is running.
     package private(set) var watch: SessionWatch?
-    /// Whether sessions end as soon as somebody else waits for what they hold.
+    /// Whether sessions end as soon as another session waits for their locks.
     package private(set) var givesWay = false
 
-    /// Takes a connection string apart to see that libpq understands it; opens nothing.
+    /// Parses a connection string to check that libpq understands it; opens no connection.
     ///
     /// - Parameters:
-    ///   - connectionString: A URI (`postgres://…`) or `keyword=value` pairs, as libpq takes them.
+    ///   - connectionString: A URI (`postgres://…`) or `keyword=value` pairs, as libpq accepts them.
     ///   - side: Source or target.
-    ///   - role: The role every session takes on (`SET ROLE`), as `--role` of pg_restore.
+    ///   - role: The role every session switches to (`SET ROLE`), like `--role` of pg_restore.
     /// - Throws: ``PostgresError`` with `.connectionFailed` when libpq cannot parse it.
     public init(_ connectionString: String, side: Side, role: String? = nil) throws {
         let given = try Self.parse(connectionString, side: side)
@@ -53,20 +53,20 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         self.givesWay = givesWay
     }
 
-    /// The same database, as whoever connects.
+    /// The same database, used as the connecting role.
     package var asSessionUser: Endpoint { Endpoint(self, role: nil, watch: watch, givesWay: givesWay) }
 
-    /// The same database, with sessions that nobody sees to.
+    /// The same database, with sessions that are not watched.
     var unwatched: Endpoint { Endpoint(self, role: role, watch: nil, givesWay: givesWay) }
 
-    /// The same database, with sessions that end as soon as somebody else waits for what they hold.
+    /// The same database, with sessions that end as soon as another session waits for their locks.
     package var givingWay: Endpoint { Endpoint(self, role: role, watch: watch, givesWay: true) }
 
-    /// The same database, with sessions that are seen to.
+    /// The same database, with sessions that are watched.
     ///
     /// - Parameters:
-    ///   - isStopped: Whether whatever waits for a lock is to end.
-    ///   - tell: Receives what is waited for.
+    ///   - isStopped: Whether sessions that wait for a lock should end.
+    ///   - tell: Receives a line about what is being waited for.
     /// - Returns: The endpoint; nothing is watched before ``watching(_:_:)`` runs.
     package func watched(
         isStopped: @escaping @Sendable () -> Bool,
@@ -80,10 +80,10 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         )
     }
 
-    /// Sees to the sessions with some servers as long as `body` runs.
+    /// Watches the sessions with some servers while `body` runs.
     ///
     /// - Parameters:
-    ///   - endpoints: The servers, those that are ``watched(isStopped:tell:)``.
+    ///   - endpoints: The servers; only those made by ``watched(isStopped:tell:)`` are watched.
     ///   - body: The work.
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws.
@@ -113,7 +113,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     }
 
     private static func parse(_ text: String, side: Side) throws -> [String: String] {
-        // A bare name would be taken by libpq for a database on the default server: far too easy to hit by a typo.
+        // libpq reads a bare name as a database on the default server, which a typo reaches far too easily.
         guard
             text.utf8.contains(UInt8(ascii: "="))
                 || ConnectionURI(text) != nil
@@ -126,7 +126,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         }
         var message: UnsafeMutablePointer<CChar>?
         guard let options = PQconninfoParse(text, &message) else {
-            // libpq quotes the offending part of the string, which may be a password: it is not repeated.
+            // libpq quotes the offending part of the string, which may be a password, so its message is not repeated.
             PQfreemem(message)
             throw PostgresError(
                 .connectionFailed,
@@ -141,8 +141,8 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     private static let encodingHint =
         "percent-encode special characters in a URI (in user and password @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, % is %25)"
 
-    /// Refuses what libpq takes and reads otherwise than it was meant: a part of the password would be the host, the port
-    /// or the database, and be shown as such.
+    /// Refuses strings that libpq accepts but reads differently than intended: a part of the password would become the
+    /// host, the port or the database, and be printed as such.
     private static func refuseMisread(_ text: String, _ given: [String: String], _ side: Side) throws {
         func refuse(_ what: String, hint: String) -> PostgresError {
             PostgresError(.connectionFailed, "the \(side.rawValue)'s connection string \(what)", hint: hint)
@@ -154,17 +154,17 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         guard ports.allSatisfy({ port in String(port).flatMap { UInt16($0) } ?? 0 > 0 }) else {
             throw refuse("has a port that is not a number from 1 to 65535", hint: encodingHint)
         }
-        // libpq's own programs would read it as one; it would be shown whole.
+        // libpq's own programs would read it as a connection string; we would print all of it as the database's name.
         if let name = given["dbname"], name.utf8.contains(UInt8(ascii: "=")) || ConnectionURI(name) != nil {
             throw refuse(
-                "has a connection string for its database's name",
-                hint: "give the URI or the keyword=value pairs by themselves, without dbname= before them"
+                "has a connection string as the database name",
+                hint: "give the URI or the keyword=value pairs alone, without dbname= before them"
             )
         }
     }
 
-    /// - Parameter options: As libpq gives them.
-    /// - Returns: Those that have a value.
+    /// - Parameter options: The options as libpq returns them.
+    /// - Returns: The options that have a value, by keyword.
     static func values(of options: UnsafeMutablePointer<PQconninfoOption>) -> [String: String] {
         var result: [String: String] = [:]
         for option in sequence(first: options, next: { $0 + 1 }) {
@@ -176,8 +176,8 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         return result
     }
 
-    /// - Parameter options: As libpq gives them.
-    /// - Returns: The keywords of those that libpq says to hide: passwords of all kinds.
+    /// - Parameter options: The options as libpq returns them.
+    /// - Returns: The keywords of the options that libpq says to hide: passwords of all kinds.
     static func secrets(among options: UnsafeMutablePointer<PQconninfoOption>) -> [String] {
         var result: [String] = []
         for option in sequence(first: options, next: { $0 + 1 }) {

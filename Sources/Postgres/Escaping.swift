@@ -1,14 +1,14 @@
-/// The ways in which text is put into another language, each Unicode scalar by itself.
+/// Escapes text for other languages, one Unicode scalar at a time.
 ///
-/// Never by `Character`: `"` or `<` followed by a combining mark is one, equal to neither.
+/// Never by `Character`: `"` or `<` followed by a combining mark is a single `Character` that equals neither.
 package enum Escaping {
-    /// A name in SQL: in double quotes, those inside doubled (PostgreSQL manual 4.1.1).
+    /// A name in SQL: in double quotes, with quotes inside doubled (PostgreSQL manual 4.1.1).
     package static func identifier(_ text: ServerText) -> String { quoted(text, "\"") }
 
     /// A string constant in SQL.
     ///
-    /// Doubling the quotes is enough because every session pins `standard_conforming_strings` and Swift's strings are
-    /// valid Unicode (the hole of CVE-2025-1094 was invalid UTF-8).
+    /// Doubling the quotes is enough: every session pins `standard_conforming_strings`, and Swift's strings are valid
+    /// Unicode (CVE-2025-1094 was about invalid UTF-8).
     package static func literal(_ text: ServerText) -> String { quoted(text, "'") }
 
     /// A value in a connection string (PostgreSQL manual 34.1.1.1).
@@ -26,22 +26,23 @@ package enum Escaping {
         each(text) { $0 == ":" || $0 == "\\" ? "\\" + String($0) : nil }
     }
 
-    /// One word of a POSIX shell: in single quotes, each of its own written `'\\''`.
+    /// One word of a POSIX shell: in single quotes, with single quotes inside written as `'\\''`.
     package static func shellWord(_ text: String) -> String {
         "'" + each(text) { $0 == "'" ? "'\\''" : nil } + "'"
     }
 
-    /// One line for a terminal or a log: what would move the cursor, end the line or turn its direction is spelt out.
+    /// One line for a terminal or a log; characters that move the cursor, end the line or change its direction are
+    /// spelt out.
     ///
     /// - Parameters:
-    ///   - text: Anything.
-    ///   - lines: Whether ends of lines and tabs stay what they are.
+    ///   - text: Any text.
+    ///   - lines: Whether line ends and tabs stay as they are.
     /// - Returns: The text to print.
     package static func terminal(_ text: String, lines: Bool = false) -> String {
         each(text) { isVisible($0) || lines && ($0 == "\n" || $0 == "\t") ? nil : spelt($0) }
     }
 
-    /// Text or a quoted attribute of HTML and XML, both of which forbid most control characters in whatever form.
+    /// Text or a quoted attribute of HTML and XML, which forbid most control characters even as references.
     package static func markup(_ text: String) -> String {
         each(text) { scalar in
             switch scalar {
@@ -50,7 +51,7 @@ package enum Escaping {
             case ">": "&gt;"
             case "\"": "&quot;"
             case "'": "&#39;"
-            // White space of an attribute is made a blank by whoever reads it, unless it is a reference.
+            // Parsers turn white space in an attribute into a blank unless it is written as a reference.
             case "\n": "&#10;"
             case "\t": "&#9;"
             // Not characters in XML (Extensible Markup Language 1.0, 2.2).
@@ -60,7 +61,7 @@ package enum Escaping {
         }
     }
 
-    /// Text of Markdown on one line: nothing in it is taken for a mark or for HTML.
+    /// Text of Markdown on one line, with nothing in it read as markup or HTML.
     package static func markdown(_ text: String) -> String {
         each(text) { scalar in
             switch scalar {
@@ -74,7 +75,7 @@ package enum Escaping {
         }
     }
 
-    /// Code of Markdown on one line, within as many backticks as it takes (CommonMark 0.31, 6.1).
+    /// Inline code of Markdown on one line, in as many backticks as needed (CommonMark 0.31, 6.1).
     package static func markdownCode(_ text: String) -> String {
         let line = each(text) { $0 == "\n" || $0 == "\t" ? " " : isVisible($0) ? nil : spelt($0) }
         var (longest, run) = (0, 0)
@@ -87,7 +88,7 @@ package enum Escaping {
         return "\(fence) \(line) \(fence)"
     }
 
-    /// Lines of code of Markdown, within a fence that none of them is (CommonMark 0.31, 4.5).
+    /// A code block of Markdown, in a fence longer than any run of backticks inside (CommonMark 0.31, 4.5).
     package static func markdownBlock(_ text: String) -> String {
         let lines = terminal(text, lines: true)
         var (longest, run) = (2, 0)
@@ -99,7 +100,7 @@ package enum Escaping {
         return "\(fence)\n\(lines)\n\(fence)"
     }
 
-    /// A JSON document with what is not visible in it as escape sequences, which mean the same (RFC 8259, 7).
+    /// A JSON document with invisible characters written as equivalent escape sequences (RFC 8259, 7).
     package static func json(_ document: String) -> String {
         each(document) { scalar in
             guard !scalar.isASCII || scalar.value == 127, !isVisible(scalar) else { return nil }
@@ -150,11 +151,11 @@ package enum Escaping {
 }
 
 extension String {
-    /// On one line, for people: see ``Escaping/terminal(_:lines:)``.
+    /// The text on one line, for people: see ``Escaping/terminal(_:lines:)``.
     package var visible: String { Escaping.terminal(self) }
 }
 
 extension ServerText {
-    /// On one line, for people: see ``Escaping/terminal(_:lines:)``.
+    /// The text on one line, for people: see ``Escaping/terminal(_:lines:)``.
     package var visible: String { Escaping.terminal(string) }
 }

@@ -1,6 +1,6 @@
 /// The name of one database object, exactly as the catalog spells it.
 ///
-/// Its only way into SQL is quoted.
+/// It appears in SQL only quoted.
 package struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiteral, CustomStringConvertible {
     package let name: ServerText
 
@@ -22,8 +22,7 @@ package struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiter
 
     package var quoted: String { Escaping.identifier(name) }
 
-    /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a
-    /// log.
+    /// For people: quoted only where necessary, with control characters escaped so that a name cannot forge a log line.
     package var description: String {
         let isPlain =
             !name.isEmpty
@@ -36,14 +35,14 @@ package struct Identifier: Sendable, Hashable, Codable, ExpressibleByStringLiter
 
 /// A schema-qualified name.
 ///
-/// Every session runs with an empty `search_path`, so nothing is ever named without its schema.
+/// Every session runs with an empty `search_path`, so every name includes its schema.
 public struct QualifiedName: Sendable, Hashable, Codable, Comparable, CustomStringConvertible {
     /// The schema, as the catalog spells it.
     public let schema: ServerText
     /// The name within the schema, as the catalog spells it.
     public let name: ServerText
 
-    /// Makes a name of its two parts, as the catalog spells them.
+    /// Creates a name from its two parts, as the catalog spells them.
     public init(schema: ServerText, name: ServerText) {
         self.schema = schema
         self.name = name
@@ -51,8 +50,7 @@ public struct QualifiedName: Sendable, Hashable, Codable, Comparable, CustomStri
 
     package var quoted: String { Identifier(schema).quoted + "." + Identifier(name).quoted }
 
-    /// For people: quoted only where it must be, control characters escaped so that a name cannot forge a line of a
-    /// log.
+    /// For people: quoted only where necessary, with control characters escaped so that a name cannot forge a log line.
     public var description: String { "\(Identifier(schema).description).\(Identifier(name).description)" }
 
     /// Orders by schema, then by name.

@@ -3,10 +3,10 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Reaches into connections that are blocked in a statement, from another thread.
+/// Interrupts connections that are blocked in a statement, from another thread.
 ///
-/// Interrupting is final: every statement begun afterwards on an attached connection fails as cancelled, so a cancel
-/// request that arrives late can never hit an innocent statement.
+/// Interrupting is final: every statement begun afterwards on an attached connection fails as cancelled, so a late cancel
+/// request cannot hit an unrelated statement.
 package final class Interrupter: Sendable {
     private struct State {
         var isInterrupted = false
@@ -19,12 +19,12 @@ package final class Interrupter: Sendable {
 
     package var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
 
-    /// Cancels the statements that are running and refuses later ones.
+    /// Cancels the running statements and refuses later ones.
     ///
     /// Never blocks.
     ///
-    /// A server that does not answer the cancel request within `grace` loses its connection: the socket is shut down,
-    /// which ends any blocked read or write at once.
+    /// After `grace`, the sockets of connections that are still open are shut down, which ends any blocked read or write
+    /// at once.
     ///
     /// - Parameter grace: Seconds to wait before shutting sockets down.
     package func interrupt(grace: Double = 5) {
@@ -33,7 +33,7 @@ package final class Interrupter: Sendable {
             return Array(state.handles.values)
         }
         guard !handles.isEmpty else { return }
-        // PQcancel opens a connection of its own and may block, hence not on the caller's thread.
+        // PQcancel opens a separate connection and may block, so it does not run on the caller's thread.
         DispatchQueue.global().async { @Sendable in
             for handle in handles { handle.cancelStatement() }
         }
@@ -52,13 +52,13 @@ package final class Interrupter: Sendable {
     }
 }
 
-/// What it takes to cancel one connection's statement from another thread.
+/// Cancels one connection's statement from another thread.
 ///
-/// `@unchecked Sendable`: libpq documents `PGcancel` as usable from any thread and it is never changed after `init`;
+/// `@unchecked Sendable`: libpq documents `PGcancel` as usable from any thread, and it never changes after `init`;
 /// the duplicated socket is guarded by the mutex.
 final class CancelHandle: @unchecked Sendable {
     private let cancel: OpaquePointer?
-    /// A duplicate, so that it never names a socket somebody else has opened since; -1 once closed.
+    /// A duplicate, so that its number never refers to a socket opened later; -1 once closed.
     private let socket: Mutex<Int32>
 
     init(_ connection: OpaquePointer) {
@@ -75,7 +75,7 @@ final class CancelHandle: @unchecked Sendable {
     func cancelStatement() {
         guard let cancel, socket.withLock({ $0 >= 0 }) else { return }
         var message = [CChar](repeating: 0, count: 256)
-        // A refused cancel is answered by the socket's shutdown after the grace time.
+        // If the cancel request is refused, the socket is shut down after the grace time.
         _ = PQcancel(cancel, &message, Int32(message.count))
     }
 

@@ -1,6 +1,6 @@
 import CLibpq
 
-/// The libpq this process runs on.
+/// The version of the libpq this process uses.
 package enum LibpqVersion {
     package static var current: ServerVersion { ServerVersion(number: Int(PQlibVersion())) }
 }

@@ -1,25 +1,25 @@
-/// A session that waits for a lock, and those that are in its way (PostgreSQL manual 54.12, `pg_blocking_pids`).
+/// A session that waits for a lock, and the sessions that block it (PostgreSQL manual 54.12, `pg_blocking_pids`).
 package struct LockWait: Sendable {
-    /// A session as another one sees it.
+    /// A session as another session sees it.
     struct Session: Sendable, Hashable {
         /// The server process; 0 for a prepared transaction.
         let pid: Int
-        /// Who it is and what it does, for people.
+        /// What the session is and what it is doing, for people.
         let description: String
-        /// What it calls itself.
+        /// Its `application_name`.
         let name: ServerText
     }
 
     let waiter: Session
-    /// The table's or index's full name; nil where another lock is waited for.
+    /// The full name of the table or index; nil where it waits for another kind of lock.
     let relation: ServerText?
     let mode: String
     let blockers: [Session]
 
     /// All waits for locks in this database.
     ///
-    /// - Parameter connection: A connection to it.
-    /// - Returns: The waits, by server process.
+    /// - Parameter connection: A connection to the database.
+    /// - Returns: The waits, by the server process that waits.
     /// - Throws: ``PostgresError``.
     static func all(on connection: Connection) throws -> [Int: LockWait] {
         let rows = try connection.query(
@@ -63,12 +63,12 @@ package struct LockWait: Sendable {
         return waits
     }
 
-    /// Who waits to change a table's definition, or to empty it, as soon as a run lets go of it.
+    /// Sessions that wait for a run's locks on tables in order to change or empty them.
     ///
     /// - Parameters:
-    ///   - name: What the run's sessions are called.
+    ///   - name: The beginning of the `application_name` of the run's sessions.
     ///   - connection: A connection to the database.
-    /// - Returns: One line for each.
+    /// - Returns: One line for each such session.
     /// - Throws: ``PostgresError``.
     package static func changes(waitingFor name: String, on connection: Connection) throws -> [String] {
         func isOurs(_ session: Session) -> Bool { session.name.begins(with: ServerText(name)) }
@@ -79,19 +79,19 @@ package struct LockWait: Sendable {
             }
             .map { wait in
                 "the source was not quiet: \(wait.waiter.description) waits for \(wait.subject), to change it as soon as "
-                    + "this run lets go of it"
+                    + "this run releases its lock"
             }
     }
 
-    /// What it waits for, for people.
+    /// What the session waits for, for people.
     var subject: String { relation?.visible ?? "a lock" }
 
-    /// Who has locked that, for people.
+    /// Which sessions hold the lock, for people.
     var holders: String {
         blockers.prefix(3).map(\.description).joined(separator: ", ") + (blockers.count > 3 ? ", …" : "")
     }
 
-    /// Those that it waits for, directly or through others.
+    /// The server processes it waits for, directly or through others.
     func allBlockers(_ waits: [Int: LockWait]) -> Set<Int> {
         var found: Set<Int> = []
         var open = blockers.map(\.pid)
@@ -120,9 +120,9 @@ package struct LockWait: Sendable {
         if row["\(prefix)_type"] == "autovacuum worker" {
             return Session(pid: pid, description: "autovacuum (server process \(pid))", name: name)
         }
-        // A role without pg_read_all_stats is told the names of other roles' sessions, and not what they do. Who belongs to
-        // no role works for the server itself.
-        let role = row["\(prefix)_role"]?.visible ?? "the server's own, such as autovacuum"
+        // A role without pg_read_all_stats sees the names of other roles' sessions, but not their statements. A session
+        // without a role is one of the server's own processes.
+        let role = row["\(prefix)_role"]?.visible ?? "a process of the server, such as autovacuum"
         var words = [name.isEmpty ? role : name.visible]
         let kind = StatementKind(of: row["\(prefix)_query"] ?? "").words
         let isIdle = row["\(prefix)_state"]?.begins(with: "idle in transaction") == true

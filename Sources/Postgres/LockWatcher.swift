@@ -1,22 +1,22 @@
-/// Looks every half second what a call's sessions wait for, tells it, and decides what is to end.
+/// Checks every half second what a call's sessions wait for, reports it, and decides which sessions to end.
 ///
-/// - Whoever waits for a lock of somebody else's is told about, and ends with the first request to stop.
-/// - A session that gives way ends when somebody has waited two seconds for what it holds: whoever reads that table meanwhile
-///   waits behind him.
-/// - A session that waits behind somebody who waits for us would wait for ever. The server does not see it: it is not one of
-///   our sessions that is in its own way, but another.
+/// - A session of ours that waits for another client's lock is reported, and ended at the first request to stop.
+/// - A session that gives way is ended when another client has waited two seconds for its lock: readers of that table
+///   queue up behind that client.
+/// - A session that waits behind a client which waits for us would wait forever. The server does not detect this as a
+///   deadlock, because the client waits for a different session of ours.
 struct LockWatcher {
     private static let interval = Duration.milliseconds(500)
-    /// What takes less time is nobody's concern.
+    /// Sessions busy for less than this are not looked at.
     private static let worthALook = Duration.seconds(1)
-    /// How long the application's change of a definition may wait for a session that gives way.
+    /// How long another client may wait for a session that gives way.
     private static let patienceOfOthers = Duration.seconds(2)
     private static let patienceWithStandstill = Duration.seconds(5)
     private static let secondsBetweenNotes = Duration.seconds(5)
 
     private let watch: SessionWatch
     private let endpoint: Endpoint
-    /// Since when somebody else waits for us.
+    /// Since when other clients wait for us, by server process.
     private var waiting: [Int: ContinuousClock.Instant] = [:]
     private var told: [String: ContinuousClock.Instant] = [:]
 
@@ -26,12 +26,12 @@ struct LockWatcher {
         self.endpoint = endpoint.unwatched.asSessionUser
     }
 
-    /// Looks until the task is cancelled.
+    /// Watches until the task is cancelled.
     mutating func run() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.interval)
             guard isWorthALook else { continue }
-            // A server that is away, or has no room for another session, is asked again.
+            // If the server is unavailable or has no free connection, try again.
             try? await lookAgainAndAgain()
         }
     }
@@ -42,8 +42,8 @@ struct LockWatcher {
 
     private mutating func lookAgainAndAgain() async throws {
         let name = watch.name
-        // The run's name tells whoever counts the sessions on the source which are its own. On the target what bears it is
-        // ended when a client takes over.
+        // On the source the run's name marks the session as one of its own. On the target a client that takes over ends
+        // all sessions with that name.
         let purpose = watch.side == .source ? "\(name ?? "tidemark") watch" : "tidemark watch"
         try await ThreadConfined.with(endpoint, purpose: purpose) { connection in
             while watch.side == .target || watch.name == name {
@@ -63,7 +63,7 @@ struct LockWatcher {
         }
     }
 
-    /// - Returns: The server processes of child processes that are to be ended.
+    /// - Returns: The server processes of child processes' sessions that should be ended.
     private mutating func judge(_ waits: [Int: LockWait]) -> [Int] {
         let (sessions, name) = watch.with { ($0.sessions, $0.name.map { ServerText($0) }) }
         func isOurs(_ session: LockWait.Session) -> Bool {
@@ -72,7 +72,7 @@ struct LockWatcher {
         var ending: [Int: PostgresError] = [:]
         let ours = waits.values.filter { isOurs($0.waiter) }.sorted { $0.waiter.pid < $1.waiter.pid }
         for wait in ours where !wait.blockers.allSatisfy(isOurs) {
-            // What has only just begun to wait mostly need not wait long.
+            // A wait that has only just begun usually ends soon.
             guard sessions[wait.waiter.pid]?.isInStatement(for: Self.worthALook) ?? true else { continue }
             note("waiting for \(wait.subject) on the \(watch.side.rawValue), locked by \(wait.holders)")
             if watch.isStopped() { ending[wait.waiter.pid] = Self.stopped }
@@ -93,9 +93,9 @@ struct LockWatcher {
                 for blocker in inItsWay { ending[blocker.pid] = Self.gaveWay(to: wait) }
             } else {
                 note(
-                    "\(wait.waiter.description) waits for \(wait.subject), which this run keeps as it is until it has ended"
+                    "\(wait.waiter.description) waits for \(wait.subject), which this run keeps locked until it ends"
                 )
-                // What others hold for a chunk alone they let go of by themselves.
+                // Locks held only for a chunk are released when the chunk is done.
                 let isForGood = wait.blockers.contains { sessions[$0.pid]?.isHolder == true }
                 guard isForGood, !behind.isEmpty, since.duration(to: now) >= Self.patienceWithStandstill else {
                     continue
@@ -130,13 +130,13 @@ struct LockWatcher {
 
     // MARK: Reasons
 
-    private static let stopped = PostgresError(.cancelled, "stopped while it waited for a lock")
+    private static let stopped = PostgresError(.cancelled, "stopped while waiting for a lock")
 
     private static func gaveWay(to wait: LockWait) -> PostgresError {
         PostgresError(
             .gaveWay,
             "gave way to \(wait.waiter.description), which waits for \(wait.subject)",
-            hint: "run the same command again: it goes on from what is committed"
+            hint: "run the same command again: it resumes from what is committed"
         )
     }
 

@@ -1,9 +1,9 @@
-/// Why a server, or the way to it, failed us.
+/// An error from a server or from the connection to it.
 ///
-/// `description` tells what, where, why and what to do. It holds no password, and of the rows nothing but the keys of
-/// those that stand in the way of a key or foreign key.
+/// `description` says what failed, where, why and what to do. It contains no password, and of row data only the keys of
+/// rows that violate a key or foreign key.
 public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of thing failed.
+    /// The kind of failure.
     public enum Code: String, Sendable, Hashable, Codable {
         /// No connection could be made.
         case connectionFailed
@@ -11,31 +11,31 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         case connectionLost
         /// The server rejected a statement.
         case statementFailed
-        /// A COPY ended with an error, or its two ends disagree on the number of rows.
+        /// A COPY failed, or its two ends disagree on the number of rows.
         case copyFailed
         /// The statement was cancelled because the run is being stopped.
         case cancelled
-        /// Ended by ourselves: somebody else waited for what the session held.
+        /// We ended the session because another session waited for its locks.
         case gaveWay
-        /// Ended by ourselves: it waited for somebody who waited for another session of ours.
+        /// We ended the session because it waited for a session that waited for another session of ours.
         case standstill
-        /// The transaction that exported a snapshot has ended, so that nobody can read in it any more.
+        /// The transaction that exported a snapshot has ended, so the snapshot can no longer be imported.
         case snapshotLost
-        /// The server answered with something the tool does not understand.
+        /// The tool does not understand the server's answer.
         case unexpectedAnswer
     }
 
-    /// What kind of thing failed.
+    /// The kind of failure.
     public let code: Code
-    /// The server's error code, where a server answered (PostgreSQL manual, appendix A).
+    /// The server's error code, if a server answered (PostgreSQL manual, appendix A).
     public let sqlState: String?
     /// The primary message.
     public let message: String
     /// The server's detail.
     ///
-    /// It may hold row data and is therefore not part of `description`.
+    /// It may contain row data and is therefore not part of `description`.
     public let detail: String?
-    /// The constraint, or unique index, that refused a row.
+    /// The constraint or unique index that a row violated.
     package let constraintName: ServerText?
     /// What the operator can do.
     public var hint: String?
@@ -58,7 +58,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         self.hint = hint
     }
 
-    /// Whether the same thing may succeed on a fresh connection, without anybody changing anything.
+    /// Whether the same statement may succeed on a fresh connection without any other change.
     ///
     /// From the SQLSTATE's class: 08 connection, 40 serialization and deadlock, 53300 too many connections, 55P03 lock
     /// not available, 57P01–57P03 shutdown, restart and crash of the server.
@@ -70,12 +70,12 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
             || ["53300", "55P03", "57P01", "57P02", "57P03"].contains(sqlState)
     }
 
-    /// Whether a snapshot cannot be read any more: it is to be taken again.
+    /// Whether the snapshot can no longer be read, so that a new one has to be taken.
     package var losesSnapshot: Bool { [.gaveWay, .snapshotLost].contains(code) }
 
-    /// Whether the work may begin again in the same call: it was in somebody's way, or a server was restarted.
+    /// Whether the work may start over in the same call: it blocked another session, or a server was restarted.
     ///
-    /// A lost connection and a lost snapshot take every session with them that held something for others.
+    /// With a lost connection or a lost snapshot, every session that held something for others is lost too.
     package var letsBeginAgain: Bool {
         switch code {
         case .connectionLost, .gaveWay, .snapshotLost: true
@@ -84,7 +84,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         }
     }
 
-    /// The same error, with what was being done added to its story.
+    /// The same error with one more activity added to its context.
     package func during(_ activity: String) -> Self {
         var copy = self
         copy.context.append(activity)
@@ -100,7 +100,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
     }
 }
 
-/// Runs `body`; a ``PostgresError`` it throws is told with what was being done.
+/// Runs `body` and adds the activity to the context of any ``PostgresError`` it throws.
 @discardableResult
 package func during<Result>(_ activity: @autoclosure () -> String, _ body: () throws -> Result) throws -> Result {
     do {

@@ -21,8 +21,8 @@ package struct Row: Sendable {
         return value
     }
 
-    /// The value of a column that cannot be NULL and holds a word of the tool's or the server's own: a digest, a
-    /// state, a time.
+    /// The value of a column that cannot be NULL and holds the tool's or the server's own words: a digest, a state, a
+    /// time.
     ///
     /// - Parameter column: Its name.
     /// - Returns: The value.
@@ -35,9 +35,9 @@ package struct Row: Sendable {
     ///
     /// - Parameter column: Its name.
     /// - Returns: The number.
-    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is no integer.
+    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is not an integer.
     package func integer(_ column: String) throws -> Int {
-        guard let number = Int(try word(column)) else { throw unexpected(column, "no integer") }
+        guard let number = Int(try word(column)) else { throw unexpected(column, "not an integer") }
         return number
     }
 
@@ -50,7 +50,7 @@ package struct Row: Sendable {
         switch try word(column) {
         case "t": true
         case "f": false
-        default: throw unexpected(column, "no boolean")
+        default: throw unexpected(column, "not a boolean")
         }
     }
 
@@ -58,13 +58,13 @@ package struct Row: Sendable {
     ///
     /// - Parameter column: Its name.
     /// - Returns: The snapshot.
-    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is none.
+    /// - Throws: ``PostgresError`` with `.unexpectedAnswer` where it is not a snapshot.
     package func snapshot(_ column: String) throws -> Snapshot {
-        guard let snapshot = Snapshot(try word(column)) else { throw unexpected(column, "no snapshot") }
+        guard let snapshot = Snapshot(try word(column)) else { throw unexpected(column, "not a snapshot") }
         return snapshot
     }
 
     private func unexpected(_ column: String, _ what: String) -> PostgresError {
-        PostgresError(.unexpectedAnswer, "the server's answer has \(what) in column '\(column)'")
+        PostgresError(.unexpectedAnswer, "the server returned an unexpected value in column '\(column)': \(what)")
     }
 }

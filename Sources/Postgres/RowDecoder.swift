@@ -3,10 +3,10 @@ import FoundationEssentials
 
 /// Decodes one row of an answer, each property from the column of its name.
 ///
-/// Columns are named in `snake_case`. A column of type `json` or `jsonb` is decoded as the document it is, its keys as
-/// they stand; any other is a single value. Arrays of the server's are not read: a query turns them into JSON.
+/// Columns are named in `snake_case`. A column of type `json` or `jsonb` is decoded as a document, with its keys
+/// unchanged; any other column is a single value. Arrays of the server are not decoded: a query turns them into JSON.
 struct RowDecoder: Decoder {
-    /// What is the same for all rows of an answer.
+    /// The columns, shared by all rows of an answer.
     final class Columns {
         let numbers: [String: Int32]
         private let documents: Set<Int32>
@@ -36,13 +36,13 @@ struct RowDecoder: Decoder {
         }
     }
 
-    /// As `pg_type.dat` numbers them, the same on every server.
+    /// Object ids of types from `pg_type.dat`, the same on every server.
     private enum ServerType {
         static let json: Oid = 114
         static let jsonb: Oid = 3802
     }
 
-    /// The answer's; lives as long as the row is decoded.
+    /// The answer's pointer, valid while the row is decoded.
     let answer: OpaquePointer?
     let row: Int32
     let columns: Columns
@@ -55,14 +55,14 @@ struct RowDecoder: Decoder {
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        throw DecodingError.typeMismatch([String].self, .init(codingPath: [], debugDescription: "a row is no list"))
+        throw DecodingError.typeMismatch([String].self, .init(codingPath: [], debugDescription: "a row is not a list"))
     }
 
     func singleValueContainer() throws -> any SingleValueDecodingContainer {
-        throw DecodingError.typeMismatch(String.self, .init(codingPath: [], debugDescription: "a row is no value"))
+        throw DecodingError.typeMismatch(String.self, .init(codingPath: [], debugDescription: "a row is not a value"))
     }
 
-    /// The text of a column; nil where it is NULL, or not there.
+    /// The text of a column; nil if it is NULL or does not exist.
     fileprivate func value(_ key: any CodingKey) -> UnsafePointer<CChar>? {
         guard let column = columns.numbers[key.stringValue], PQgetisnull(answer, row, column) == 0 else { return nil }
         return UnsafePointer(PQgetvalue(answer, row, column))
@@ -101,7 +101,7 @@ private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
         let text = try text(key)
-        // The most of what is read from catalogs: without a decoder of its own for each.
+        // Most catalog values are of this type; decode them without a decoder for each.
         if type == ServerText.self, row.document(key) == nil, let value = ServerText(try text.string()) as? Value {
             return value
         }
@@ -129,7 +129,7 @@ private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     private func noContainer(_ key: Key) -> DecodingError {
-        .typeMismatch([String].self, .init(codingPath: [key], debugDescription: "a column is no container"))
+        .typeMismatch([String].self, .init(codingPath: [key], debugDescription: "a column is not a container"))
     }
 }
 
@@ -142,7 +142,7 @@ private struct ColumnText: Decoder, SingleValueDecodingContainer {
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func string() throws -> String {
-        // Repairing a name silently would name another object.
+        // A silently repaired name would be the name of another object.
         guard let string = String(validatingCString: bytes) else {
             throw refused(String.self, "it is not valid UTF-8: '\(String(cString: bytes).visible)'")
         }
@@ -153,29 +153,29 @@ private struct ColumnText: Decoder, SingleValueDecodingContainer {
         switch (UInt8(bitPattern: bytes[0]), bytes[0] == 0 ? 0 : bytes[1]) {
         case (UInt8(ascii: "t"), 0): true
         case (UInt8(ascii: "f"), 0): false
-        default: throw refused(Bool.self, "it is no boolean")
+        default: throw refused(Bool.self, "it is not a boolean")
         }
     }
 
     func integer<Integer: FixedWidthInteger>() throws -> Integer {
         guard let integer = Integer(String(cString: bytes)) else {
-            throw refused(Integer.self, "it is no such integer: '\(String(cString: bytes))'")
+            throw refused(Integer.self, "it is not an integer of this type: '\(String(cString: bytes))'")
         }
         return integer
     }
 
     func double() throws -> Double {
         guard let number = Double(String(cString: bytes)) else {
-            throw refused(Double.self, "it is no number: '\(String(cString: bytes))'")
+            throw refused(Double.self, "it is not a number: '\(String(cString: bytes))'")
         }
         return number
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
-        throw refused([String: String].self, "it is no document")
+        throw refused([String: String].self, "it is not a document")
     }
 
-    func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw refused([String].self, "it is no list") }
+    func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw refused([String].self, "it is not a list") }
     func singleValueContainer() -> any SingleValueDecodingContainer { self }
 
     func decodeNil() -> Bool { false }

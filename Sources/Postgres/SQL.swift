@@ -1,8 +1,8 @@
-/// A statement, or a part of one, that cannot be made of unquoted text.
+/// A statement, or a part of one, that cannot be built from unquoted text.
 ///
-/// Only literals in the source code are taken as SQL. What is interpolated is either quoted (names), escaped
+/// Only literals in the source code are taken as SQL. Interpolated values are either quoted (names), escaped
 /// (``StringInterpolation/appendInterpolation(literal:)``), bound as a parameter
-/// (``StringInterpolation/appendInterpolation(value:)``), or SQL already. A plain `String` does not compile:
+/// (``StringInterpolation/appendInterpolation(value:)``), or already SQL. A plain `String` does not compile:
 ///
 /// ```swift
 /// let sql: SQL = "SELECT count(*) FROM ONLY \(table) WHERE \(column) >= \(literal: bound)"
@@ -23,8 +23,7 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         fragments = stringInterpolation.fragments
     }
 
-    /// SQL that a server's own catalog functions produced (`pg_get_indexdef` and its like), or that ships with the
-    /// tool.
+    /// SQL that a server's catalog functions produced (such as `pg_get_indexdef`), or that ships with the tool.
     package init(trusted text: ServerText) {
         fragments = [.text(text)]
     }
@@ -35,7 +34,7 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         fragments = [.text(ServerText(text))]
     }
 
-    /// The text with `$1`, `$2` … in the place of parameters, and the parameters' values.
+    /// The text with `$1`, `$2` … in place of parameters, and the parameters' values.
     var rendered: (text: String, parameters: [String?]) {
         var text = ""
         var parameters: [String?] = []
@@ -53,14 +52,14 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
     /// The text, for logs and for storing; parameters appear as `$n`.
     package var text: ServerText { ServerText(rendered.text) }
 
-    /// A value as its type prints it, whatever the type; NULL is NULL.
+    /// A value of any type as its type prints it; NULL stays NULL.
     ///
-    /// Not by a cast to text: that may be one of the database's own (`CREATE CAST`), which need not tell all of a value.
+    /// Not a cast to text: the database may define its own (`CREATE CAST`), which need not show the whole value.
     ///
-    /// - Parameter value: An expression without side effects, which is put down twice.
+    /// - Parameter value: An expression without side effects, because it is written twice.
     /// - Returns: An expression of type text.
     package static func printed(_ value: SQL) -> SQL {
-        // Not IS NOT NULL, which asks the fields of a composite value.
+        // Not IS NOT NULL, which checks the fields of a composite value.
         "CASE WHEN \(value) IS DISTINCT FROM NULL THEN pg_catalog.concat(\(value)) END"
     }
 
@@ -106,18 +105,18 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
             appendInterpolation(literal: ServerText(literal))
         }
 
-        /// A parameter, sent apart from the statement.
+        /// A parameter, sent separately from the statement.
         package mutating func appendInterpolation(value: ServerText?) {
             fragments.append(.parameter(value))
         }
 
-        /// A parameter, sent apart from the statement.
+        /// A parameter, sent separately from the statement.
         @_disfavoredOverload
         package mutating func appendInterpolation(value: String?) {
             fragments.append(.parameter(value.map { ServerText($0) }))
         }
 
-        /// A parameter, sent apart from the statement.
+        /// A parameter, sent separately from the statement.
         package mutating func appendInterpolation(value: some BinaryInteger) {
             fragments.append(.parameter(ServerText(String(value))))
         }

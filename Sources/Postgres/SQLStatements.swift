@@ -1,7 +1,7 @@
-/// A script taken apart at its semicolons, byte by byte, with all that stands between two of them.
+/// Splits a script into statements at its semicolons, byte by byte, keeping everything in between.
 ///
-/// What is quoted in any of PostgreSQL's ways (manual 4.1) and what is in parentheses belongs to its statement whole. A
-/// function's body that is SQL itself (`BEGIN ATOMIC`) is taken apart as well: put together again it is the same.
+/// Quoted text of any form (PostgreSQL manual 4.1) and text in parentheses are not split. A function body written in SQL
+/// (`BEGIN ATOMIC`) is split; joining the parts gives it back unchanged.
 package struct SQLStatements: IteratorProtocol {
     private let script: [UInt8]
     private var position = 0
@@ -10,7 +10,7 @@ package struct SQLStatements: IteratorProtocol {
         self.script = script
     }
 
-    /// The next statement, from the end of the one before to its semicolon.
+    /// The next statement, from the end of the previous one through its semicolon.
     package mutating func next() -> ArraySlice<UInt8>? {
         let start = position
         var depth = 0
@@ -28,12 +28,12 @@ package struct SQLStatements: IteratorProtocol {
         return start < position ? script[start..<position] : nil
     }
 
-    /// Where words stand first outside of quotes and comments, except that names of their own may be quoted in them.
+    /// The first place of words outside of quotes and comments; the words themselves may contain quoted names.
     ///
     /// - Parameters:
-    ///   - words: What is looked for.
+    ///   - words: The text to find.
     ///   - text: A statement.
-    /// - Returns: Their bytes' range.
+    /// - Returns: The range of bytes, nil if the words are not there.
     package static func firstUnquotedRange(of words: ServerText, in text: ServerText) -> Range<Int>? {
         var scanner = SQLStatements(Array(text.utf8))
         let words = Array(words.utf8)
@@ -46,7 +46,7 @@ package struct SQLStatements: IteratorProtocol {
         return nil
     }
 
-    /// The words outside of quotes and comments that are wanted, as ranges of bytes.
+    /// The wanted words outside of quotes and comments, as ranges of bytes.
     static func unquotedWords(in text: [UInt8], where isWanted: (ArraySlice<UInt8>) -> Bool) -> [Range<Int>] {
         var scanner = SQLStatements(text)
         var words: [Range<Int>] = []
@@ -63,10 +63,10 @@ package struct SQLStatements: IteratorProtocol {
         return words
     }
 
-    /// Whether a part of a statement stays one wherever it is put: it ends no statement, closes no parenthesis it has not
-    /// opened, and leaves no quote or comment open.
+    /// Whether a text can be inserted into a statement as one part: it does not end the statement, does not close a
+    /// parenthesis it did not open, and leaves no quote or comment open.
     package static func isWithinOne(_ part: ServerText) -> Bool {
-        // A quote or comment that is open swallows what is put behind it.
+        // An open quote or comment would swallow this ending.
         let end = Array("\n;".utf8)
         var scanner = SQLStatements(Array(part.utf8) + end)
         var depth = 0
@@ -85,7 +85,7 @@ package struct SQLStatements: IteratorProtocol {
         return false
     }
 
-    /// Passes over what is quoted, or a comment; tells whether there was any.
+    /// Skips a quoted text or a comment; returns whether there was one.
     private mutating func skipWhole() -> Bool {
         let start = position
         let byte = script[position]
@@ -117,13 +117,13 @@ package struct SQLStatements: IteratorProtocol {
         position + 1 < script.count && script[position + 1] == UInt8(ascii: next)
     }
 
-    /// `E'…'`, in which a backslash takes the next byte along.
+    /// Whether a quote begins `E'…'`, in which a backslash escapes the next byte.
     private func isEscaping(_ quote: Int) -> Bool {
         guard quote > 0, [UInt8(ascii: "E"), UInt8(ascii: "e")].contains(script[quote - 1]) else { return false }
         return quote == 1 || !Self.isOfWord(script[quote - 2]) && script[quote - 2] != UInt8(ascii: "$")
     }
 
-    /// A doubled quote ends one part and begins the next: the same for us.
+    /// Skips to the closing quote; a doubled quote is read as the end of one text and the start of another.
     private mutating func skipQuoted(by quote: UInt8, escaping: Bool) {
         position += 1
         while position < script.count, script[position] != quote {
@@ -134,7 +134,7 @@ package struct SQLStatements: IteratorProtocol {
 
     private mutating func skipDollarQuoted() {
         var end = position + 1
-        // A dollar within a word is a part of it; a parameter's number is no tag.
+        // A dollar sign within a word is part of the word; a parameter's number is not a tag.
         let isInWord = position > 0 && Self.isOfWord(script[position - 1])
         while end < script.count, Self.isOfWord(script[end]) { end += 1 }
         let isTag =
@@ -149,7 +149,7 @@ package struct SQLStatements: IteratorProtocol {
         skip(past: tag)
     }
 
-    /// Comments nest.
+    /// Skips a comment and the comments nested in it.
     private mutating func skipComment() {
         var depth = 1
         position += 2

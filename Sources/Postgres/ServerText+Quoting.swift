@@ -1,22 +1,21 @@
 /// Names in definitions, quoted for every server.
 ///
-/// A server quotes the names that are keywords of its own grammar and leaves all others as they are. So `json` is a
-/// column's name in the words of PostgreSQL 15 and `"json"` in those of 18, which may not even parse the first. In their
-/// own words servers print keywords in capitals: a word in small letters is a name, or a type's.
+/// A server quotes names that are keywords in its own grammar and prints all others unquoted. PostgreSQL 15 prints a
+/// column named `json` as `json`; PostgreSQL 18 prints `"json"` and may not even parse the unquoted form. Servers print
+/// keywords in capitals, so a lower-case word is the name of an object or a type.
 extension ServerText {
-    /// Words that some server from PostgreSQL 12 on quotes where they are names, and some other does not
-    /// (`pg_get_keywords()`).
+    /// Words that some servers since PostgreSQL 12 quote as names and others do not (`pg_get_keywords()`).
     package static let wordsQuotedBySome = [
         "json", "json_array", "json_arrayagg", "json_exists", "json_object", "json_objectagg", "json_query",
         "json_scalar", "json_serialize", "json_table", "json_value", "merge_action", "normalize", "system_user",
     ]
     private static let bytesOfWords = Set(wordsQuotedBySome.map { ArraySlice($0.utf8) })
-    /// One of them is in each of these words.
+    /// Each of the words above contains one of these.
     private static let parts: [ServerText] = ["json", "merge_action", "normalize", "system_user"]
 
-    /// What a server has printed, with those names quoted that any server would quote.
+    /// What a server has printed, with every name quoted that any server would quote.
     ///
-    /// The built-in type `json` stays as it is behind a `::`; elsewhere it may be a name, and means the same in quotes.
+    /// The built-in type `json` stays unquoted after `::`. Elsewhere it may be a name, and quotes do not change its meaning.
     package var quotedForAllServers: ServerText {
         guard Self.parts.contains(where: contains) else { return self }
         let text = Array(utf8)
@@ -41,6 +40,6 @@ extension ServerText {
         return ServerText(bytes: result)
     }
 
-    /// The same of a type's name: without a schema it is a built-in one's, of which none is in quotes.
+    /// The same for a type's name; one without a schema is a built-in type, which no server quotes.
     package var typeQuotedForAllServers: ServerText { contains(".") ? quotedForAllServers : self }
 }

@@ -1,22 +1,22 @@
 import Glibc
 
-/// Text that comes from a PostgreSQL server, or is compared with such: a name, a definition, a key's value.
+/// Text that comes from a PostgreSQL server or is compared with such text: a name, a definition, a key's value.
 ///
-/// PostgreSQL compares, hashes and takes apart text byte by byte. Swift's `String` compares by canonical equivalence
-/// (é is e and an accent) and iterates by grapheme clusters (a quote and a combining mark are one character, so
-/// replacing quotes leaves that one as it is). Here everything is done by the bytes of UTF-8.
+/// PostgreSQL compares, hashes and splits text byte by byte. Swift's `String` compares by canonical equivalence (é equals
+/// e with an accent) and iterates by grapheme clusters (a quote and a combining mark are one character, so replacing
+/// quotes misses that one). This type does everything by the bytes of UTF-8.
 ///
 /// A `ServerText` cannot be interpolated into a `String`: ``visible`` is for people, ``string`` for machines.
 public struct ServerText: Sendable, Codable, ExpressibleByStringLiteral {
-    /// The text; equal to another `String` also where its bytes differ.
+    /// The text; as a `String` it may equal another one whose bytes differ.
     public let string: String
 
-    /// Takes a text as it is.
+    /// Wraps a text unchanged.
     public init(_ string: some StringProtocol) {
         self.string = String(string)
     }
 
-    /// Takes a literal as it is.
+    /// Wraps a literal unchanged.
     public init(stringLiteral value: String) {
         string = value
     }
@@ -40,7 +40,7 @@ public struct ServerText: Sendable, Codable, ExpressibleByStringLiteral {
     package var isEmpty: Bool { string.isEmpty }
 }
 
-/// What can be put into a report: our own words, or a server's text.
+/// Text that can go into a report: our own words, or a server's text.
 package protocol Reportable {
     var string: String { get }
 }
@@ -51,7 +51,7 @@ extension String: Reportable {
 }
 
 extension ServerText: Hashable {
-    /// Whether the bytes are the same.
+    /// Compares the bytes.
     public static func == (left: Self, right: Self) -> Bool {
         left.utf8.count == right.utf8.count
             && left.withBytes { ours in
@@ -61,16 +61,16 @@ extension ServerText: Hashable {
             }
     }
 
-    /// Feeds the bytes.
+    /// Hashes the bytes.
     public func hash(into hasher: inout Hasher) {
         withBytes { hasher.combine(bytes: $0) }
-        // No UTF-8 has this byte: it tells where one text ends and the next begins.
+        // This byte never occurs in UTF-8, so it separates one text from the next.
         hasher.combine(0xFF as UInt8)
     }
 }
 
 extension ServerText: Comparable {
-    /// By bytes, as PostgreSQL's collation "C".
+    /// Compares by bytes, like PostgreSQL's collation "C".
     public static func < (left: Self, right: Self) -> Bool {
         left.withBytes { ours in
             right.withBytes { theirs in ours.lexicographicallyPrecedes(theirs) }
@@ -93,12 +93,12 @@ extension ServerText {
 
     package func contains(_ part: ServerText) -> Bool { firstRange(of: part) != nil }
 
-    /// Where a part stands first, as a range of bytes.
+    /// The first place of a part, as a range of bytes.
     ///
     /// - Parameters:
-    ///   - part: What is looked for; an empty one is found nowhere.
-    ///   - start: The number of bytes before which nothing is looked at.
-    /// - Returns: Its bytes' range.
+    ///   - part: The text to find; an empty text is never found.
+    ///   - start: The offset in bytes at which the search begins.
+    /// - Returns: The range of bytes, nil if the part is not there.
     package func firstRange(of part: ServerText, from start: Int = 0) -> Range<Int>? {
         withBytes { text in
             part.withBytes { part in
@@ -116,7 +116,7 @@ extension ServerText {
         }
     }
 
-    /// Some of the bytes; the range begins and ends between two characters.
+    /// The bytes of a range, which must begin and end between two characters.
     package subscript(_ range: Range<Int>) -> ServerText {
         withBytes { ServerText(bytes: UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
@@ -124,12 +124,12 @@ extension ServerText {
     package func dropFirst(_ bytes: Int) -> ServerText { self[min(bytes, utf8.count)..<utf8.count] }
     package func dropLast(_ bytes: Int) -> ServerText { self[0..<max(0, utf8.count - bytes)] }
 
-    /// The pieces between a byte of ASCII.
+    /// Splits the text at an ASCII character.
     ///
     /// - Parameters:
-    ///   - separator: A character of ASCII, which is no part of any other character's bytes.
-    ///   - maxSplits: How often it is cut at most.
-    ///   - omittingEmptySubsequences: Whether pieces without a byte are left out.
+    ///   - separator: An ASCII character, whose byte occurs in no other character.
+    ///   - maxSplits: The maximum number of splits.
+    ///   - omittingEmptySubsequences: Whether empty pieces are left out.
     /// - Returns: The pieces.
     package func pieces(
         between separator: Unicode.Scalar,
@@ -174,13 +174,13 @@ extension Sequence where Element == ServerText {
 }
 
 extension DefaultStringInterpolation {
-    // Not `unavailable`: the compiler would then take the one for any type. Warnings are errors here.
+    // Not `unavailable`: the compiler would then use the overload for any type. Warnings are errors here.
 
-    /// Whoever prints a server's text has to say for whom.
+    /// Forbids printing a server's text without saying for whom.
     @available(*, deprecated, message: "say .visible for people, .string for machines")
     package mutating func appendInterpolation(_ text: ServerText) { appendLiteral(text.visible) }
 
-    /// Whoever prints a server's text has to say for whom.
+    /// Forbids printing a server's text without saying for whom.
     @available(*, deprecated, message: "say .visible for people, .string for machines")
     package mutating func appendInterpolation(_ text: ServerText?) { appendLiteral(text?.visible ?? "nil") }
 }

@@ -3,7 +3,7 @@ public struct ServerVersion: Sendable, Hashable, Comparable, Codable, CustomStri
     /// The number, major × 10000 + minor.
     public let number: Int
 
-    /// Makes a version of `server_version_num`.
+    /// Creates a version from `server_version_num`.
     public init(number: Int) {
         self.number = number
     }
@@ -11,11 +11,10 @@ public struct ServerVersion: Sendable, Hashable, Comparable, Codable, CustomStri
     /// The major version: 15 of 15.18.
     public var major: Int { number / 10_000 }
 
-    /// As people write it.
+    /// The version as people write it.
     public var description: String { "\(major).\(number % 10_000)" }
 
-    /// Whether CREATE INDEX CONCURRENTLY may leave out rows without a word (PostgreSQL 14.0 to 14.3; release notes of
-    /// 14.4).
+    /// Whether CREATE INDEX CONCURRENTLY may silently miss rows (PostgreSQL 14.0 to 14.3; release notes of 14.4).
     package var corruptsConcurrentBuilds: Bool { (140_000..<140_004).contains(number) }
 
     /// Older before newer.

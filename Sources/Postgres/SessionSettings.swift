@@ -1,9 +1,9 @@
-/// The settings every session is pinned to, whatever its role, database or server says.
+/// The settings every session is pinned to, regardless of the settings of its role, database or server.
 ///
-/// Each one changes what a row looks like, which rows are seen, which object a name means, or whether a long statement
-/// survives. A role with `DateStyle = 'SQL, DMY'` would otherwise turn 3 April into 4 March without an error.
+/// Each one decides what a row looks like, which rows are seen, which object a name means, or whether a long statement
+/// survives. Without it a role with `DateStyle = 'SQL, DMY'` would turn 3 April into 4 March without an error.
 enum SessionSettings {
-    /// Settings that do not exist on an older server are left out there.
+    /// The settings; those that an older server does not have are skipped there.
     static let pinned: [(name: String, value: String)] = [
         // How values look as text.
         ("datestyle", "ISO, YMD"),
@@ -21,13 +21,13 @@ enum SessionSettings {
         // Which rows and which objects are seen.
         ("row_security", "off"),
         ("search_path", ""),
-        // A limit makes a search by a GIN index leave out rows at random.
+        // With a limit, a search by a GIN index skips rows at random.
         ("gin_fuzzy_search_limit", "0"),
         ("synchronize_seqscans", "off"),
-        // Compiling a look at the catalog takes longer than the look, and some servers lack the compiler's library.
+        // Compiling a catalog query takes longer than running it, and some servers lack the compiler's library.
         ("jit", "off"),
         ("session_replication_role", "origin"),
-        // A night's statement outlives every default.
+        // Statements of a cutover may run longer than any default allows.
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
         ("idle_in_transaction_session_timeout", "0"),
@@ -38,13 +38,13 @@ enum SessionSettings {
         ("tcp_keepalives_interval", "10"),
         ("tcp_keepalives_count", "3"),
         ("client_connection_check_interval", "10s"),
-        // Nothing but errors is sent while a COPY runs; an answer there means the server has given up.
+        // Only errors are sent while a COPY runs; an answer during it means that the COPY has failed.
         ("client_min_messages", "error"),
-        // An error that is handled (a lock not granted in time) would end the session.
+        // If on, an error that we handle (a lock not granted in time) would end the session.
         ("exit_on_error", "off"),
         ("check_function_bodies", "off"),
         ("icu_validation_level", "warning"),
-        // Where and how a table or an index is made whose definition names no place and no method.
+        // Where and how a table or index is created whose definition names no tablespace or access method.
         ("default_tablespace", ""),
         ("default_table_access_method", "heap"),
         ("default_transaction_read_only", "off"),
@@ -52,31 +52,31 @@ enum SessionSettings {
         ("default_transaction_deferrable", "off"),
     ]
 
-    /// The pins of a side.
+    /// The pinned settings of a side.
     ///
-    /// On the source a table swapped for a view between listing and reading must not run the view's functions with our
-    /// rights (CVE-2024-7348). The target needs its views, to refresh materialized ones.
+    /// On the source, a table replaced by a view between listing and reading must not run the view's functions with our
+    /// rights (CVE-2024-7348). The target needs its views to refresh materialized views.
     private static func pins(on side: Endpoint.Side) -> [(name: String, value: String)] {
         pinned + [("restrict_nonsystem_relation_kind", side == .source ? "view, foreign-table" : "")]
     }
 
-    /// What decides over values, rows and names, and what a script of definitions may leave set.
+    /// Settings that decide over values, rows and names, and that a script of definitions may leave changed.
     private static let decisive: Set = [
         "datestyle", "intervalstyle", "timezone", "bytea_output", "extra_float_digits", "xmloption", "lc_monetary",
         "standard_conforming_strings", "quote_all_identifiers", "array_nulls", "transform_null_equals", "row_security",
         "search_path", "gin_fuzzy_search_limit", "default_tablespace", "default_table_access_method",
     ]
 
-    /// Sets what the server knows; one round trip.
+    /// Sets the settings the server knows, in one round trip.
     ///
     /// - Parameters:
-    ///   - connection: A new session, or one in which code of others has run.
-    ///   - side: What the session is with.
-    ///   - onlyDecisive: Leaves alone what a transaction may have set for itself, timeouts for example.
+    ///   - connection: A new session, or one in which other people's code has run.
+    ///   - side: The side the session is with.
+    ///   - onlyDecisive: Whether to keep settings that a transaction may have changed for itself, such as timeouts.
     /// - Throws: ``PostgresError``.
     static func pin(on connection: Connection, side: Endpoint.Side, onlyDecisive: Bool = false) throws {
         let values = rows(of: pins(on: side).filter { !onlyDecisive || decisive.contains($0.name) })
-        // Only some roles may set session_replication_role, so it is left alone where it is as it should be.
+        // Only some roles may set session_replication_role, so it is not set where it already has the value.
         let rows = try connection.query(
             """
             SELECT v.name, v.value, s.setting, pg_catalog.set_config(v.name, v.value, false) AS effective,
@@ -90,7 +90,7 @@ enum SessionSettings {
         if let pid = try rows.first?.integer("pid"), pid != connection.announcedProcessID {
             throw PostgresError(
                 .connectionFailed,
-                "a connection pooler stands between here and the \(side.rawValue)",
+                "there is a connection pooler between tidemark and the \(side.rawValue)",
                 hint: "connect to PostgreSQL itself: snapshots, locks and settings must stay with one server process"
             )
         }
@@ -106,10 +106,10 @@ enum SessionSettings {
         }.joined(separator: ", ")
     }
 
-    /// The same pins as `options` of a connection string, for a child process that connects by itself.
+    /// The same settings as `options` of a connection string, for a child process with its own connection.
     ///
-    /// In the startup packet they come before what the role and the database say, and an unknown or forbidden one ends
-    /// the connection: only those are given that the server has and that every role may set.
+    /// Settings in the startup packet override those of the role and the database. An unknown or forbidden one ends the
+    /// connection, so only those are included that the server has and that every role may set.
     ///
     /// - Parameter connection: A session with the same database.
     /// - Returns: `-c name=value …`.
@@ -129,15 +129,13 @@ enum SessionSettings {
         }.joined(separator: " ")
     }
 
-    /// A pooler may swallow a SET.
-    ///
-    /// What decides over values and rows is read back.
+    /// Checks that a decisive setting has the wanted value; a pooler may swallow a SET.
     private static func verify(name: String, effective: String, wanted: String) throws {
         func plain(_ text: String) -> String { text.lowercased().filter { !$0.isWhitespace && $0 != "\"" } }
         guard decisive.contains(name), plain(effective) != plain(wanted) else { return }
         throw PostgresError(
             .connectionFailed,
-            "the server keeps \(name) at '\(effective)' although '\(wanted)' was set",
+            "the server keeps \(name) at '\(effective)' although it was set to '\(wanted)'",
             hint: "connect to PostgreSQL directly, not through a connection pooler"
         )
     }

@@ -1,24 +1,24 @@
 import Synchronization
 
-/// The sessions one call has with one server: what they wait for, and who waits for them.
+/// The sessions of one call with one server: what they wait for, and which sessions wait for them.
 ///
-/// ``Endpoint/watched(isStopped:tell:)`` attaches it; every ``Connection`` to such an endpoint enters itself.
+/// ``Endpoint/watched(isStopped:tell:)`` attaches it; every ``Connection`` to such an endpoint registers itself.
 package final class SessionWatch: Sendable {
     struct State {
         var sessions: [Int: WatchedSession] = [:]
         var name: String?
         var hasConnected = false
-        /// While the server cannot be reached: how long it is tried.
+        /// While the server cannot be reached: the time at which reconnecting is given up.
         var outage: ContinuousClock.Instant?
         var standstill: PostgresError?
-        /// Sessions of child processes that were ended because they were in the way of somebody else.
+        /// Whether the session of a child process was ended because it blocked another session.
         var hasEndedChild = false
     }
 
     let side: Endpoint.Side
-    /// Whether whatever waits for a lock is to end.
+    /// Whether sessions that wait for a lock should end.
     let isStopped: @Sendable () -> Bool
-    /// Receives what is waited for.
+    /// Receives a line about what is being waited for.
     let tell: @Sendable (String) -> Void
     private let state = Mutex(State())
 
@@ -28,19 +28,21 @@ package final class SessionWatch: Sendable {
         self.tell = tell
     }
 
-    /// What the run's sessions are called, those of its child processes included: nobody else's begin so.
+    /// The beginning of the `application_name` of the run's sessions, including those of its child processes.
+    ///
+    /// No other session's name begins with it.
     package var name: String? {
         get { state.withLock { $0.name } }
         set { state.withLock { $0.name = newValue } }
     }
 
-    /// That the run waited for a session which itself waited for the run; nil if that did not happen.
+    /// The error if the run waited for a session that itself waited for the run; nil if that did not happen.
     package var standstill: PostgresError? { state.withLock { $0.standstill } }
 
-    /// Whether a child process was ended, so that somebody else's change of a definition came to its turn.
+    /// Whether the session of a child process was ended so that another session could change a definition.
     package var hasEndedChild: Bool { state.withLock { $0.hasEndedChild } }
 
-    /// Forgets what an earlier call, or an earlier attempt, has met.
+    /// Forgets the events of an earlier call or attempt.
     package func begin(anew isNewCall: Bool) {
         state.withLock { state in
             state.standstill = nil
@@ -63,34 +65,34 @@ package final class SessionWatch: Sendable {
 
     func leave(_ session: WatchedSession) {
         state.withLock { state in
-            // Another one may have the number by now.
+            // Another session may have this process id by now.
             if state.sessions[session.pid] === session { state.sessions[session.pid] = nil }
         }
     }
 }
 
-/// One session of ours, as another thread sees it.
+/// One of our sessions, as another thread sees it.
 final class WatchedSession: Sendable {
     private struct State {
-        /// When the statement that is running began; nil between two statements.
+        /// When the running statement began; nil between two statements.
         var statementSince: ContinuousClock.Instant?
-        /// When the open transaction was seen first.
+        /// When the open transaction was first seen.
         var transactionSince: ContinuousClock.Instant?
         var ending: PostgresError?
         var endedAt: ContinuousClock.Instant?
     }
 
-    /// How long after a request to cancel the session itself is ended: a cancelled statement may have been over already.
+    /// How long after a cancel request the session itself is ended: the request may have come after the statement's end.
     private static let grace = Duration.seconds(1)
 
     let pid: Int
-    /// Whether it ends as soon as somebody else waits for what it holds.
+    /// Whether it ends as soon as another session waits for its locks.
     let givesWay: Bool
     private let handle: CancelHandle
     private let state = Mutex(State())
     private let holds = Atomic<Bool>(false)
 
-    /// Whether what it has locked stays so until others have done their work.
+    /// Whether it keeps its locks until other sessions have done their work.
     var isHolder: Bool {
         get { holds.load(ordering: .relaxed) }
         set { holds.store(newValue, ordering: .relaxed) }
@@ -117,7 +119,7 @@ final class WatchedSession: Sendable {
         }
     }
 
-    /// Whether it has been at one statement, or in one transaction, for so long.
+    /// Whether it has been in one statement or one transaction for longer than `duration`.
     func isBusy(for duration: Duration) -> Bool {
         state.withLock { state in
             [state.statementSince, state.transactionSince].compactMap(\.self)
@@ -129,9 +131,9 @@ final class WatchedSession: Sendable {
         state.withLock { $0.statementSince.map { $0.duration(to: .now) > duration } ?? false }
     }
 
-    /// Cancels what it does; if it is asked again a while later, the session itself is ended.
+    /// Cancels the running statement; a second call after the grace time ends the session itself.
     ///
-    /// - Parameter reason: What the session's thread gets to see.
+    /// - Parameter reason: The error that the session's thread receives.
     func end(because reason: PostgresError) {
         let isFirst = state.withLock { state -> Bool? in
             guard let endedAt = state.endedAt else {
@@ -148,7 +150,7 @@ final class WatchedSession: Sendable {
         }
     }
 
-    /// Why the statement that has just failed was ended; nil if that was not our doing.
+    /// Why we ended the statement that has just failed; nil if we did not.
     func takeEnding() -> PostgresError? {
         state.withLock { state in
             defer { (state.ending, state.endedAt) = (nil, nil) }

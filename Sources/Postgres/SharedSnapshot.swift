@@ -1,6 +1,6 @@
-/// A snapshot one transaction has exported and others read as well (PostgreSQL manual 9.27.5).
+/// A snapshot that one transaction has exported for others to read (PostgreSQL manual 9.27.5).
 ///
-/// It can be imported as long as the exporting transaction is open.
+/// It can be imported while the exporting transaction is open.
 package struct SharedSnapshot: Sendable, Hashable {
     package let identifier: String
     package let snapshot: Snapshot

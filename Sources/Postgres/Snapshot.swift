@@ -1,16 +1,16 @@
-/// What `pg_current_snapshot()` says: which transactions a reader sees (PostgreSQL manual 9.27.10).
+/// A value of `pg_current_snapshot()`: which transactions a reader sees (PostgreSQL manual 9.27.10).
 ///
-/// Every transaction below `xmin` is over; none at or above `xmax` had begun to write; those in between are in flight
-/// only if listed. The numbers are 64 bits wide, epoch included.
+/// Every transaction below `xmin` has ended; none at or above `xmax` had begun to write; those in between are in flight
+/// only if listed. The numbers are 64 bits wide, including the epoch.
 public struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
-    /// Every transaction below it is over.
+    /// Every transaction below it has ended.
     public let xmin: UInt64
     /// No transaction at or above it had begun to write.
     public let xmax: UInt64
     /// The transactions between the two that were in flight.
     public let inFlight: [UInt64]
 
-    /// Reads the text form `xmin:xmax:xip,xip,…`; nil if it is anything else.
+    /// Reads the text form `xmin:xmax:xip,xip,…`; returns nil for any other text.
     public init?(_ text: String) {
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map(Substring.init)
         guard parts.count == 3, let xmin = UInt64(parts[0]), let xmax = UInt64(parts[1]), xmin <= xmax else {

@@ -1,13 +1,13 @@
-/// What a statement does, without anything it does it with: `ALTER TABLE`, `TRUNCATE`.
+/// The kind of a statement without names or values: `ALTER TABLE`, `TRUNCATE`.
 struct StatementKind {
-    /// One or two words in capitals; none where the statement is hidden.
+    /// One or two words in capitals; empty where the statement is hidden.
     let words: String
 
     private static let objects: Set = [
         "TABLE", "INDEX", "VIEW", "MATERIALIZED", "SEQUENCE", "TYPE", "SCHEMA", "FUNCTION", "TRIGGER", "POLICY",
         "DOMAIN", "EXTENSION", "UNIQUE", "FOREIGN", "STATISTICS", "FULL",
     ]
-    /// What comes before the statement that matters, in one message.
+    /// Statements that may precede the one that matters in the same message.
     private static let preludes: Set = ["BEGIN", "START", "SET", "SAVEPOINT"]
 
     init(of query: ServerText) {

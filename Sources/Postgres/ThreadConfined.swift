@@ -1,8 +1,8 @@
-/// A value that lives and dies on a thread of its own: one connection, or the two ends of a relay.
+/// A value confined to its own thread: one connection, or the two ends of a relay.
 ///
-/// Code inside ``run(_:)`` is plain, synchronous and may block. Because it never suspends, nothing can slip a statement
-/// of its own into a transaction that is open there. Between two calls the value stays as it was, so a transaction may
-/// be held open while other threads work (an exported snapshot needs that).
+/// Code inside ``run(_:)`` is synchronous and may block. It never suspends, so no other code can execute a statement in a
+/// transaction that is open there. The value keeps its state between two calls, so a transaction can stay open while
+/// other threads work (an exported snapshot needs that).
 package actor ThreadConfined<State> {
     private let executor: ThreadExecutor
     private let interrupter: Interrupter
@@ -15,11 +15,11 @@ package actor ThreadConfined<State> {
         interrupter = Interrupter()
     }
 
-    /// Makes the value on a new thread, hands it to `body`, and takes it down when `body` ends, however it ends.
+    /// Creates the value on a new thread, passes it to `body`, and releases it when `body` returns or throws.
     ///
     /// - Parameters:
-    ///   - make: Makes the value; connections opened with the interrupter it receives are cancelled with the task.
-    ///   - body: What is done with it.
+    ///   - make: Creates the value; connections opened with the interrupter it receives are cancelled with the task.
+    ///   - body: The work to do with the value.
     /// - Returns: What `body` returns.
     /// - Throws: What `make` or `body` throws.
     package static func with<Result: Sendable>(
@@ -50,7 +50,7 @@ package actor ThreadConfined<State> {
     package func run<Result: Sendable>(_ body: @Sendable (State) throws -> Result) async throws -> Result {
         try Task.checkCancellation()
         return try await withTaskCancellationHandler {
-            // A closure belongs to the actor only if it captures it; one that does not would run on the common pool.
+            // A closure runs on the actor only if it captures the actor; otherwise it would run on the common pool.
             try self.call(body)
         } onCancel: { [interrupter] in
             interrupter.interrupt()
@@ -80,12 +80,12 @@ package actor ThreadConfined<State> {
 }
 
 extension ThreadConfined where State == Connection {
-    /// Opens one connection on a thread of its own for as long as `body` runs.
+    /// Opens one connection on its own thread while `body` runs.
     ///
     /// - Parameters:
     ///   - endpoint: The server and database.
-    ///   - purpose: Becomes part of `application_name`, so that `pg_stat_activity` explains the load.
-    ///   - body: What is done with it.
+    ///   - purpose: Becomes `application_name`, so that `pg_stat_activity` explains the load.
+    ///   - body: The work to do with the connection.
     /// - Returns: What `body` returns.
     /// - Throws: ``PostgresError`` when the connection cannot be opened, and what `body` throws.
     package static func with<Result: Sendable>(

@@ -2,12 +2,12 @@ import Glibc
 
 /// A serial executor that owns exactly one thread.
 ///
-/// libpq blocks. On Swift's cooperative pool, which is as wide as the machine has cores, blocked calls starve timers,
-/// signals and progress; a thread of their own does not.
+/// libpq blocks. Swift's cooperative pool has one thread per core, so blocked calls there starve timers, signals and
+/// progress. A separate thread avoids that.
 ///
-/// `@unchecked Sendable`: `jobs` and `isStopping` are only touched while `mutex` is held, `thread` only by the owner.
+/// `@unchecked Sendable`: `jobs` and `isStopping` are only accessed while `mutex` is held, `thread` only by the owner.
 final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
-    // pthread objects need a stable address, hence the heap.
+    // On the heap, because pthread objects need a stable address.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [UnownedJob] = []
@@ -47,13 +47,13 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         let unowned = UnownedJob(job)
         pthread_mutex_lock(mutex)
         jobs.append(unowned)
-        // While the mutex is held: as soon as it is not, the thread may run this very job, which may be the last one,
-        // and the executor with its condition be gone.
+        // Signal while the mutex is held: once it is released, the thread may run this job, and if that is the last one
+        // the executor and its condition may no longer exist.
         pthread_cond_signal(condition)
         pthread_mutex_unlock(mutex)
     }
 
-    /// Lets the jobs already queued run, then ends the thread.
+    /// Runs the jobs already queued, then ends the thread.
     func stop() {
         pthread_mutex_lock(mutex)
         isStopping = true

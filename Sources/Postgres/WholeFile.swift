@@ -1,24 +1,24 @@
 import Glibc
 
-/// Writes files that are whole or not there, and says what the system says where that fails.
+/// Writes files completely or not at all, and reports the system's error if that fails.
 package enum WholeFile {
     /// Why a file could not be written.
     package struct Failure: Error, CustomStringConvertible {
         package let path: String
-        /// What the system says: `No space left on device`.
+        /// The system's message: `No space left on device`.
         package let reason: String
         package var description: String { "cannot write \(path): \(reason)" }
     }
 
-    /// Writes a file under a name of its own and renames it: a reader sees the old one or the new one.
+    /// Writes a file under a temporary name and renames it, so that a reader sees the old file or the new one.
     ///
     /// - Parameters:
     ///   - text: The content.
-    ///   - path: The file, which may be there.
-    /// - Throws: ``Failure``; nothing is left of the new file then.
+    ///   - path: The file, which may exist already.
+    /// - Throws: ``Failure``; nothing of the new file remains then.
     package static func write(_ text: String, to path: String) throws {
         var temporary = Array("\(path).XXXXXX".utf8CString)
-        // For its owner only, until it is known to be whole.
+        // Readable by its owner only until it is complete.
         let descriptor = mkstemp(&temporary)
         guard descriptor >= 0 else { throw failure(path) }
         defer { Glibc.close(descriptor) }
@@ -35,11 +35,11 @@ package enum WholeFile {
         }
     }
 
-    /// Writes a file that nobody else may read, in a folder that nobody else may look into.
+    /// Writes a file that only its owner may read; the folder must be private as well.
     ///
     /// - Parameters:
     ///   - text: The content.
-    ///   - path: The file, which may be there.
+    ///   - path: The file, which may exist already.
     /// - Throws: ``Failure``.
     package static func writePrivate(_ text: String, to path: String) throws {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -61,7 +61,7 @@ package enum WholeFile {
         }
     }
 
-    /// What the last call has failed with.
+    /// The error of the last system call.
     private static func failure(_ path: String) -> Failure {
         Failure(path: path, reason: String(cString: strerror(errno)))
     }

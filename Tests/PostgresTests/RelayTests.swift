@@ -74,7 +74,7 @@ import Testing
             try await pair.source.run("INSERT INTO t SELECT n, 'x' FROM generate_series(1, 3) n")
             let error = await #expect(throws: PostgresError.self) { try await relay(pair, .text) }
             #expect(error?.code == .copyFailed)
-            #expect(error?.message == "the source sent 3 rows, 3 passed through, and the target took 2")
+            #expect(error?.message == "the source sent 3 rows, 3 were relayed, and the target stored 2")
         }
     }
 
