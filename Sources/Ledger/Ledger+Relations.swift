@@ -134,7 +134,7 @@ extension Ledger {
                 name: relation.name,
                 isPartitioned: relation.definition.isPartitioned,
                 treatment: relation.treatment,
-                reason: "as begun",
+                reason: "as decided at the start",
                 key: relation.key,
                 format: relation.format,
                 estimatedRows: relation.definition.estimatedRows,

@@ -15,10 +15,10 @@ package struct Key: Sendable, Hashable, Codable {
             self.comparison = comparison
         }
 
-        /// The column in an order both sides agree on.
+        /// The column as an expression whose order both sides agree on.
         package var comparable: SQL { comparable(in: nil) }
 
-        /// The column of a table, by the table's alias.
+        /// The same expression, with the column qualified by the table's alias.
         package func comparable(in alias: SQL?) -> SQL {
             let column: SQL = alias.map { "\($0).\(Identifier(name))" } ?? "\(Identifier(name))"
             return switch comparison {
@@ -28,12 +28,12 @@ package struct Key: Sendable, Hashable, Codable {
             }
         }
 
-        /// What rows of one server with the same key have alike.
+        /// The expression that is equal for rows of one server with the same key.
         fileprivate func equated(in alias: SQL) -> SQL {
             comparison == .inUTF8 ? "\(alias).\(Identifier(name)) COLLATE pg_catalog.\"C\"" : comparable(in: alias)
         }
 
-        /// A bound, to be compared with the column.
+        /// A bound, written so that it can be compared with the column.
         package func bound(_ value: ServerText) -> SQL {
             switch comparison {
             case .native, .bytewise: "\(literal: value)::\(SQL(trusted: type))"
@@ -44,19 +44,20 @@ package struct Key: Sendable, Hashable, Codable {
 
     /// How a column's values are ordered.
     package enum Comparison: String, Sendable, Hashable, Codable {
-        /// As its type orders them.
+        /// In the order of their type.
         case native
-        /// Byte by byte, because source and target do not provably sort text alike.
+        /// Byte by byte, because source and target do not provably sort text in the same order.
         case bytewise
-        /// By the bytes their text has in UTF-8: the two databases, or one that is not known yet, keep it in other bytes.
+        /// By the bytes of their text in UTF-8, because the two databases have different encodings or one is not known
+        /// yet.
         case inUTF8 = "in_utf8"
-        /// By the bytes of their text in UTF-8, although two texts may be the same key: the type's own operators are an
-        /// extension's, which no search path of ours finds, or go by the bytes of the database's own encoding.
+        /// By the bytes of their text in UTF-8, although two texts may be the same key: the type's operators belong to an
+        /// extension outside our search path, or depend on the database's encoding.
         case asText = "as_text"
     }
 
     package let parts: [Part]
-    /// The index that guarantees it, on the source.
+    /// The index on the source that guarantees it.
     package let indexName: ServerText
 
     package init(parts: [Part], indexName: ServerText) {
@@ -66,10 +67,11 @@ package struct Key: Sendable, Hashable, Codable {
 
     package var columns: [Identifier] { parts.map { Identifier($0.name) } }
 
-    /// The key as ORDER BY takes it, in the order in which ranges are cut.
+    /// The key for ORDER BY, in the order in which ranges are cut.
     package var order: SQL { parts.map(\.comparable).joined(separator: ", ") }
 
-    /// Whether a range of the key lies all over the table, or no index serves it: then reading one reads the table.
+    /// Whether the rows of a key range are spread over the table, or no index serves it, so that reading one range reads
+    /// the whole table.
     package func isScattered(in table: Table) -> Bool {
         guard let first = parts.first, let column = table.column(first.name) else { return false }
         if first.comparison != .native { return true }
@@ -77,25 +79,25 @@ package struct Key: Sendable, Hashable, Codable {
         return column.correlation.map { abs($0) < 0.5 } ?? scattersByNature
     }
 
-    /// Whether two rows, by their tables' aliases, have the same key.
+    /// The condition that two rows, given by their tables' aliases, have the same key.
     package func isSame(_ one: SQL, _ other: SQL) -> SQL {
         parts.map { "\($0.equated(in: one)) OPERATOR(pg_catalog.=) \($0.equated(in: other))" as SQL }.joined(
             separator: " AND "
         )
     }
 
-    /// Chooses what identifies a row.
+    /// Chooses the key that identifies a row.
     ///
-    /// A table that has been copied keeps its key for as long as an index guarantees it, whatever that index is called:
-    /// with another key its chunks are others, and all of its rows are copied again. Else it is the primary key, else the
-    /// smallest unique index whose columns are all NOT NULL; sizes change with every write, so they decide only once.
+    /// A copied table keeps its key while any index guarantees it, because with another key its chunks change and all of
+    /// its rows are copied again. Otherwise the key is the primary key, or else the smallest unique index whose columns are
+    /// all NOT NULL. Sizes change with every write, so they decide only once.
     ///
     /// - Parameters:
     ///   - table: The table.
     ///   - indexes: Its indexes.
-    ///   - earlier: The key its chunks were cut by, with the columns' names of now; nil where there are none yet.
-    ///   - order: What both sides provably agree on.
-    /// - Returns: The key; nil where nothing identifies a row.
+    ///   - earlier: The key its chunks were cut by, with the current names of columns; nil if it has no chunks yet.
+    ///   - order: The text order both sides provably agree on.
+    /// - Returns: The key; nil if nothing identifies a row.
     package static func choose(
         for table: Table,
         among indexes: [Index],
@@ -117,12 +119,12 @@ package struct Key: Sendable, Hashable, Codable {
         return Key(parts: parts, indexName: chosen.name)
     }
 
-    /// The same key of a table some of whose columns have other names since.
+    /// The same key after columns of the table were renamed.
     ///
     /// - Parameters:
     ///   - earlier: The table when the key was chosen.
-    ///   - later: The table as it is now.
-    /// - Returns: The key with the columns' names of now; a column that is gone keeps the name it had.
+    ///   - later: The table now.
+    /// - Returns: The key with the current names of columns; a dropped column keeps its old name.
     package func renamed(from earlier: Table, to later: Table) -> Key {
         let parts = parts.map { part in
             let number = earlier.column(part.name)?.number
@@ -140,7 +142,7 @@ package struct Key: Sendable, Hashable, Codable {
 }
 
 extension Index {
-    /// Whether it is the better key of two that would both do.
+    /// Whether this index is a better key than another suitable one.
     fileprivate func identifiesBetter(than other: Index) -> Bool {
         (isPrimary ? 0 : 1, keyColumns?.count ?? 0, bytes, name)
             < (other.isPrimary ? 0 : 1, other.keyColumns?.count ?? 0, other.bytes, other.name)

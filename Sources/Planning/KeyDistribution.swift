@@ -1,23 +1,23 @@
 package import Postgres
 
-/// Where to cut a table so that its chunks hold about as many rows each.
+/// Finds where to cut a table so that its chunks have about the same number of rows.
 ///
-/// The cuts come from the keys there are, never from arithmetic between the least and the greatest: ids have gaps.
+/// The cuts are taken from existing keys, not computed between the smallest and the largest key: ids have gaps.
 package struct KeyDistribution {
-    /// Pages read per chunk; the rows of that many pages place a cut to within a few percent.
+    /// Pages sampled per chunk; the rows of that many pages place a cut to within a few percent.
     private static let sampledPagesPerChunk = 48
     private static let pageBytes = 8192
 
     private let connection: Connection
 
-    /// - Parameter connection: The source, with or without an open transaction.
+    /// - Parameter connection: A connection to the source, with or without an open transaction.
     package init(_ connection: Connection) {
         self.connection = connection
     }
 
-    /// Cuts every table of a plan that wants more than one chunk.
+    /// Cuts every table of a plan that should have more than one chunk.
     ///
-    /// - Parameter plan: A plan whose tables are one range wide.
+    /// - Parameter plan: A plan in which each table is a single range.
     /// - Returns: The plan with its ranges.
     /// - Throws: ``PostgresError``.
     package func cut(_ plan: Plan) throws -> Plan {
@@ -39,13 +39,13 @@ package struct KeyDistribution {
         return plan
     }
 
-    /// The lower bounds of all chunks but the first.
+    /// The lower bounds of all chunks except the first.
     ///
     /// - Parameters:
-    ///   - rows: The table, as FROM takes it.
+    ///   - rows: The table, as a FROM item.
     ///   - key: Its key.
-    ///   - count: How many chunks are wanted; a table with fewer keys gets fewer.
-    ///   - bytes: Its size, which says how small a sample may be.
+    ///   - count: The wanted number of chunks; a table with fewer keys gets fewer.
+    ///   - bytes: The table's size, which decides how small the sample may be.
     /// - Returns: One list of values per bound, ascending.
     /// - Throws: ``PostgresError``.
     package func bounds(of rows: SQL, key: Key, count: Int, bytes: Int) throws -> [[ServerText]] {
@@ -57,13 +57,13 @@ package struct KeyDistribution {
                 key,
                 count
             )
-            // A sample may hit empty pages only (after a large DELETE); then every key is looked at.
+            // A sample may hit only empty pages (after a large DELETE); then every key is read.
             if sampled.count >= count / 2 { return sampled }
         }
         return try cuts(in: rows, key, count)
     }
 
-    /// The least key whose first column is not below a value.
+    /// The smallest key whose first column is not below a value.
     private func firstKey(of rows: SQL, _ key: Key, notBelow bound: ServerText) throws -> [ServerText]? {
         guard let first = key.parts.first else { return nil }
         let texts = key.columns.map { SQL.printed("\($0)") }.joined(separator: ", ")
@@ -77,9 +77,7 @@ package struct KeyDistribution {
         ).first?.bound
     }
 
-    /// Bounds in the key's own order, each once.
-    ///
-    /// Only the server knows that order.
+    /// The distinct bounds, sorted by the server in the key's order.
     private func sorted(_ bounds: [[ServerText]], _ key: Key) throws -> [[ServerText]] {
         let rows = Set(bounds).map { bound in
             let values = zip(key.parts, bound).map { part, value in
@@ -97,13 +95,13 @@ package struct KeyDistribution {
         ).map(\.bound)
     }
 
-    /// The lower bounds of all but the first of the parts a range is cut into; looks at every key in it.
+    /// Cuts a range into parts and returns the lower bounds of all except the first; reads every key in the range.
     ///
     /// - Parameters:
     ///   - range: The range.
-    ///   - rows: The table, as FROM takes it.
+    ///   - rows: The table, as a FROM item.
     ///   - key: Its key.
-    ///   - count: How many parts are wanted; a range with fewer keys gets fewer.
+    ///   - count: The wanted number of parts; a range with fewer keys gets fewer.
     /// - Returns: One list of values per bound, ascending.
     /// - Throws: ``PostgresError``.
     package func cuts(_ range: KeyRange, of rows: SQL, key: Key, count: Int) throws -> [[ServerText]] {

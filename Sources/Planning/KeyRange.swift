@@ -1,8 +1,8 @@
 package import Postgres
 
-/// A half-open range of a key: from `lower`, included, up to `upper`, left out.
+/// A half-open range of a key: includes `lower`, excludes `upper`.
 ///
-/// A missing bound is nil, never a sentinel value: keys have gaps, negatives and the ends of int64.
+/// A missing bound is nil, never a sentinel value: keys may be negative or at the limits of int64.
 package struct KeyRange: Sendable, Hashable, Codable {
     /// One value per key column, as text; nil: from the beginning.
     package let lower: [ServerText]?
@@ -14,22 +14,22 @@ package struct KeyRange: Sendable, Hashable, Codable {
         self.upper = upper
     }
 
-    /// Every key there is.
+    /// The range of all keys.
     package static let everything = KeyRange(lower: nil, upper: nil)
 
-    /// The ranges between bounds given in ascending order; n bounds make n + 1 ranges that leave nothing out.
+    /// The ranges between bounds in ascending order; n bounds give n + 1 ranges that cover all keys.
     package static func between(_ bounds: [[ServerText]]) -> [KeyRange] {
         everything.cut(at: bounds)
     }
 
-    /// The parts of this range between bounds that lie in it, given in ascending order.
+    /// Cuts this range at bounds that lie in it, given in ascending order.
     package func cut(at bounds: [[ServerText]]) -> [KeyRange] {
         let lowers = [lower] + bounds
         let uppers = bounds + [upper]
         return zip(lowers, uppers).map(KeyRange.init)
     }
 
-    /// The condition a row of the range fulfils, the same on both sides.
+    /// The condition that selects the rows of the range, the same on both sides.
     package func condition(on key: Key) -> SQL {
         let conditions = [
             lower.map { comparison(key, ">=", with: $0) }, upper.map { comparison(key, "<", with: $0) },
@@ -37,7 +37,7 @@ package struct KeyRange: Sendable, Hashable, Codable {
         return conditions.isEmpty ? "true" : conditions.joined(separator: " AND ")
     }
 
-    /// A comparison of whole rows, which a composite index serves (PostgreSQL manual 9.25.5).
+    /// A row comparison, which a composite index supports (PostgreSQL manual 9.25.5).
     private func comparison(_ key: Key, _ comparator: SQL, with values: [ServerText]) -> SQL {
         precondition(values.count == key.parts.count, "a bound has one value per key column")
         let columns = key.parts.map(\.comparable).joined(separator: ", ")
@@ -47,7 +47,7 @@ package struct KeyRange: Sendable, Hashable, Codable {
 }
 
 extension KeyRange: CustomStringConvertible {
-    /// For people: `[1000, 2000)`, `[-∞, 1000)`.
+    /// The range for people: `[1000, 2000)`, `[-∞, 1000)`.
     package var description: String {
         func shown(_ values: [ServerText]?, _ missing: String) -> String {
             guard let values else { return missing }

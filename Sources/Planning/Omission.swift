@@ -1,29 +1,31 @@
-/// A part of the source that was asked not to be brought over.
+/// A part of the source that is not copied on request.
 ///
-/// The ledger remembers it from the first call on, so that the night leaves out what precopy did.
+/// The ledger remembers it from the first call on, so that cutover leaves out what precopy left out.
 public enum Omission: String, Sendable, Codable, CaseIterable, Hashable {
-    /// Who owns what: everything belongs to the role that makes it.
+    /// Owners; every object belongs to the role that creates it.
     case owners
     /// GRANTs and REVOKEs.
     case privileges
-    /// Where tables and indexes lie: everything goes to the target's default.
+    /// Tablespaces; everything goes to the target's default.
     case tablespaces
-    /// Event triggers: only a superuser may make them.
+    /// Event triggers; only a superuser may create them.
     case eventTriggers = "event-triggers"
-    /// Publications: one for all tables only a superuser may make.
+    /// Publications; only a superuser may create one for all tables.
     case publications
-    /// Subscriptions: only a superuser of the source may read them.
+    /// Subscriptions; only a superuser of the source may read them.
     case subscriptions
     /// Large objects.
     case largeObjects = "large-objects"
-    /// What ALTER DATABASE and ALTER ROLE … IN DATABASE have set, the database's comment, rights and connection limit.
+    /// Settings made with ALTER DATABASE and ALTER ROLE … IN DATABASE, and the database's comment, rights and connection
+    /// limit.
     case databaseSettings = "database-settings"
 
-    /// The look at the rows by which foreign keys are validated: left until after the night. Those of partitioned
-    /// tables are validated all the same, they cannot be without.
+    /// The validation of foreign keys, left until after cutover.
+    ///
+    /// Foreign keys of partitioned tables are validated anyway: they cannot exist unvalidated.
     case foreignKeyValidation = "foreign-key-validation"
 
-    /// What the command line calls it.
+    /// The command-line option that requests it.
     package var flag: String {
         switch self {
         case .owners: "--no-owner"

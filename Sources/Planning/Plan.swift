@@ -1,11 +1,11 @@
 package import Postgres
 
-/// What will be done with each table: decided before anything runs, printed, and then followed.
+/// What will be done with each table, decided and printed before anything runs.
 package struct Plan: Sendable, Hashable, Codable {
     package var tables: [TablePlan]
-    /// What the operator should know before the night, and cannot see in a table's line.
+    /// What the operator should know before cutover and cannot see in a table's line.
     package var warnings: [String]
-    /// What the operator may declare to make the night shorter; never assumed.
+    /// Declarations by which the operator can shorten cutover; never assumed.
     package var suggestions: [String]
 
     package init(tables: [TablePlan], warnings: [String], suggestions: [String] = []) {
@@ -15,22 +15,24 @@ package struct Plan: Sendable, Hashable, Codable {
     }
 
     package func tables(_ treatment: Treatment) -> [TablePlan] { tables.filter { $0.treatment == treatment } }
-    /// Tables that are not brought over at all.
+    /// Tables that are not copied at all.
     package var excluded: Set<QualifiedName> { Set(tables(.excluded).map(\.name)) }
-    /// Tables that hold rows, and partitioned ones through which rows are brought.
+    /// Tables with rows of their own, and partitioned tables through which rows are copied.
     package var holders: [TablePlan] { tables.filter { !$0.isPartitioned || $0.treatment.bringsRows } }
 
     /// Bytes copied days ahead.
     package var precopyBytes: Int { tables.filter(\.treatment.isCopiedAhead).reduce(0) { $0 + $1.tableBytes } }
-    /// Bytes copied on the night whatever happens; the delta comes on top.
+    /// Bytes copied during cutover in any case, in addition to the delta.
     package var wholeBytes: Int { tables(.whole).reduce(0) { $0 + $1.tableBytes } }
 }
 
 /// What will be done with one table.
 package struct TablePlan: Sendable, Hashable, Codable {
     package let name: QualifiedName
-    /// Its rows are in its partitions: they are brought by those, or, where a row may belong to another partition on
-    /// the target, through this one.
+    /// Whether its rows are in its partitions.
+    ///
+    /// They are copied partition by partition, or through this table where a row may belong to another partition on the
+    /// target.
     package let isPartitioned: Bool
     package let treatment: Treatment
     package let reason: String
@@ -38,21 +40,23 @@ package struct TablePlan: Sendable, Hashable, Codable {
     package let format: CopyFormat
     package let estimatedRows: Int
     package let tableBytes: Int
-    /// Beside its key the table has unique or exclusion constraints: rows of different chunks may swap values, so all
-    /// chunks shed before any loads, and one snapshot must serve the whole table.
+    /// Whether the table has unique or exclusion constraints besides its key.
+    ///
+    /// Then rows of different chunks may swap values, so all chunks shed before any loads, and the whole table is read in
+    /// one snapshot.
     package let hasOtherUniqueKeys: Bool
-    /// The chunks, in key order; one that spans everything for a table copied whole.
+    /// The chunks, in key order; a single range of all keys for a table copied whole.
     package var ranges: [KeyRange]
-    /// Only rows that fulfil this condition are brought over.
+    /// Only rows that satisfy this condition are copied.
     package let filter: String?
-    /// A value of the key's first column; what lies below is declared to change no more.
+    /// A value of the key's first column; rows below it are declared immutable.
     package let immutableBelow: ServerText?
-    /// How many of the ranges, from the first on, lie below it.
+    /// The number of ranges, from the first on, that lie below it.
     package var immutableRanges: Int
-    /// How many chunks the table should be cut into; its ranges are found by sampling the source.
+    /// The number of chunks the table should be cut into; its ranges are found by sampling the source.
     package let wantedChunks: Int
 
-    /// As FROM takes it.
+    /// The table as a FROM item.
     package var rows: SQL { isPartitioned ? "\(name)" : "ONLY \(name)" }
 
     package init(

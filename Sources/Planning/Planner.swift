@@ -5,7 +5,8 @@ import Postgres
 ///
 /// Pure: no connection, no clock, no environment.
 package struct Planner {
-    /// A table whose rows lie on disk in another order than its key (a random uuid) is read entirely for each chunk.
+    /// The maximum number of chunks of a table whose rows are not on disk in key order (random uuids): every chunk reads
+    /// the whole table.
     private static let chunksOfScatteredKey = 8
 
     private let source: DatabaseCatalog
@@ -17,10 +18,10 @@ package struct Planner {
     private let partitions: PartitionTree
 
     /// - Parameters:
-    ///   - source: What the source contains.
-    ///   - target: Which database is to be filled; nil while planning without one.
-    ///   - options: What the operator decided.
-    ///   - settled: What the operator cannot decide any more.
+    ///   - source: The source's catalog.
+    ///   - target: The identity of the target; nil when planning without one.
+    ///   - options: The operator's decisions.
+    ///   - settled: Earlier decisions that can no longer be changed.
     package init(
         source: DatabaseCatalog,
         target: DatabaseIdentity?,
@@ -36,9 +37,9 @@ package struct Planner {
         partitions = source.partitions
     }
 
-    /// The plan, each table still one range wide; ``KeyDistribution`` cuts them.
+    /// Makes the plan, with each table still a single range; ``KeyDistribution`` cuts them.
     ///
-    /// - Throws: ``PlanError`` when an option names a table that is not there, or a table cannot be read.
+    /// - Throws: ``PlanError`` if an option names a table that does not exist, or a table cannot be read.
     package func plan() throws -> Plan {
         try refuseUnknownTables()
         let plans = try source.tables.filter { !partitions.ancestors(of: $0).contains(where: isCopiedThrough) }.map(
@@ -80,7 +81,7 @@ package struct Planner {
         )
     }
 
-    /// A partitioned table has no rows of its own; it is brought with its partitions, or left out with them.
+    /// Plans a partitioned table whose rows are copied with its partitions.
     private func planWithoutRows(_ table: Table) -> TablePlan {
         TablePlan(
             name: table.qualifiedName,
@@ -98,9 +99,9 @@ package struct Planner {
         )
     }
 
-    /// Whether a row may belong to another partition on the target: then its partitions' rows go through their root.
+    /// Whether a row may belong to another partition on the target, so that rows have to be copied through this table.
     ///
-    /// An enum hashes by the object ids of its labels, text by its bytes; text in ranges is ordered by a collation.
+    /// Enums are hashed by the object ids of their labels, and text by its bytes; ranges of text depend on a collation.
     private func isCopiedThrough(_ table: Table) -> Bool {
         guard let strategy = table.partitionStrategy, let names = table.partitionColumns,
             askedTreatment(of: table) != .excluded
@@ -118,17 +119,17 @@ package struct Planner {
     private func treatment(of table: Table, key: Key?, _ bytes: Int) throws -> (Treatment, String) {
         if let begun = settled.treatments[table.qualifiedName] {
             return begun.isCopiedAhead && key == nil
-                ? (.whole, "no key identifies its rows any more") : (begun, "as begun")
+                ? (.whole, "no key identifies its rows any longer") : (begun, "as decided at the start")
         }
         if let asked = askedTreatment(of: table) {
             if asked.isCopiedAhead, key == nil {
                 throw PlanError(
                     .usage,
                     "\(table.qualifiedName) cannot be treated as \(asked.rawValue): no primary key and no unique index over NOT NULL columns",
-                    hint: "let it be copied whole, or add a key on the source"
+                    hint: "let it be copied whole (the default), or add a key on the source"
                 )
             }
-            return (asked, "asked for")
+            return (asked, "as requested")
         }
         guard key != nil else {
             return (.whole, "no key identifies its rows")
@@ -136,7 +137,7 @@ package struct Planner {
         if bytes < options.wholeBelowBytes { return (.whole, "small") }
         return (
             .delta,
-            table.isPartitioned ? "large, with a key; its rows may change partition on the way" : "large, with a key"
+            table.isPartitioned ? "large, with a key; rows may change partition on the target" : "large, with a key"
         )
     }
 
@@ -145,14 +146,14 @@ package struct Planner {
         guard treatment.isCopiedAhead else {
             throw PlanError(
                 .usage,
-                "\(table.qualifiedName) has a bound below which it is immutable, but is treated as \(treatment.rawValue)",
-                hint: "only a table copied ahead has chunks to leave alone"
+                "\(table.qualifiedName) has a bound below which it is immutable, but its treatment is \(treatment.rawValue)",
+                hint: "remove the bound: only tables copied ahead (delta, append_only) have chunks that can be skipped"
             )
         }
         return ServerText(bound)
     }
 
-    /// A decision for a partitioned table holds for its partitions, the nearest decision wins.
+    /// The treatment decided for a table or, if there is none, for its nearest partitioned parent.
     private func askedTreatment(of table: Table) -> Treatment? {
         if let begun = settled.treatments[table.qualifiedName] { return begun }
         for candidate in [table] + partitions.ancestors(of: table) {
@@ -168,8 +169,8 @@ package struct Planner {
     }
 
     private func hasOtherUniqueKeys(_ table: Table, _ key: Key?, _ indexes: [Index]) -> Bool {
-        // Under a nondeterministic collation, or in a citext, 'a' may become 'A' and move to another chunk while
-        // staying the same key.
+        // With a nondeterministic collation or citext, 'a' may become 'A' and move to another chunk but stay the same
+        // key.
         let isKeyAmbiguous =
             key?.parts.contains {
                 $0.comparison == .asText || table.column($0.name)?.isCollationDeterministic == false
@@ -177,7 +178,7 @@ package struct Planner {
         return isKeyAmbiguous || indexes.contains { ($0.isUnique || $0.isExclusion) && $0.name != key?.indexName }
     }
 
-    // MARK: What is refused, and what is said
+    // MARK: Refusals and warnings
 
     private func refuseUnknownTables() throws {
         let known = Set(source.tables.map(\.qualifiedName) + (source.extensionTables ?? []).map(\.qualifiedName))
@@ -187,10 +188,10 @@ package struct Planner {
         let alike = known.filter { $0.name.string.lowercased() == first.name.string.lowercased() }.sorted().first
         throw PlanError(
             .usage,
-            "the options name \(unknown.count == 1 ? "a table" : "tables") the source does not have: "
+            "the options name \(unknown.count == 1 ? "a table" : "tables") that the source does not have: "
                 + unknown.map(\.description).joined(separator: ", "),
             hint: alike.map { "did you mean \($0)?" }
-                ?? "names are given as schema.table, exactly as the catalog spells them; list them with: tidemark plan"
+                ?? "give names as schema.table, exactly as the catalog spells them; list them with: tidemark plan"
         )
     }
 
@@ -239,8 +240,8 @@ package struct Planner {
         let identity = source.identity
         if identity.systemIdentifier == nil {
             warnings.append(
-                "the source is recognized by \(identity.evidence); "
-                    + "when it was restarted, all chunks are compared instead of trusted"
+                "the source is identified by \(identity.evidence); "
+                    + "after a restart of the source all chunks are compared instead of trusted"
             )
         }
         if identity.preparedTransactions > 0 {
@@ -250,10 +251,10 @@ package struct Planner {
             $0.treatment == .whole && $0.reason != "small" && $0.tableBytes >= options.wholeBelowBytes
         }
         for table in keyless {
-            warnings.append("\(table.name) is copied entirely on the night (\(table.reason))")
+            warnings.append("\(table.name) is copied entirely on the cutover night (\(table.reason))")
         }
         for index in source.indexes where !index.isUsable && !index.isPartitioned {
-            warnings.append("index \(index.qualifiedName) is INVALID on the source and is not brought over")
+            warnings.append("index \(index.qualifiedName) is INVALID on the source and is not created on the target")
         }
         let excluded = Set(plans.filter { $0.treatment == .excluded }.map(\.name))
         for constraint in source.constraints {
@@ -268,16 +269,15 @@ package struct Planner {
         return warnings
     }
 
-    /// Statistics only hint at how a table is written: what they forgot in a crash would be lost rows if it were
-    /// assumed.
+    /// Suggests treatments; statistics are only a hint, because a crash may have reset them.
     private func suggestions(_ plans: [TablePlan]) -> [String] {
         plans.filter { $0.treatment == .delta && !$0.isPartitioned }.compactMap { plan in
             guard let table = source.table(plan.name), table.rowsInserted > 0, table.rowsChanged == 0 else {
                 return nil
             }
             let since = source.identity.statisticsSince.map { " since \($0)" } ?? ""
-            return "\(plan.name): rows were only added\(since) (\(table.rowsInserted)); if that is always so, "
-                + "treatment append_only in tidemark.yaml saves looking at its old rows on the night"
+            return "\(plan.name): rows were only added\(since) (\(table.rowsInserted)); if that is always the case, "
+                + "treatment append_only in tidemark.yaml saves reading its old rows during cutover"
         }
     }
 

@@ -1,11 +1,11 @@
 package import Postgres
 
-/// Which conditions on rows can be brought differentially.
+/// Checks that conditions on rows work with deltas.
 ///
-/// The rule of the delta looks at rows that were written. A row that comes to fulfil a condition, or ceases to, without
-/// being written itself (because another table changed, or the clock went on) would be overlooked.
+/// A delta reads only rows that were written. It would miss a row whose condition becomes true or false without a write
+/// to the row (because another table or the time changed).
 package enum RowFilter {
-    /// Refuses what is no condition on the table's own rows: before anything is written.
+    /// Refuses filters that are not conditions on the table's own rows, before anything is written.
     ///
     /// - Parameters:
     ///   - plan: The plan, with the operator's conditions.
@@ -18,24 +18,24 @@ package enum RowFilter {
                 let explain: SQL = "EXPLAIN (FORMAT JSON) SELECT FROM \(table.rows) WHERE (\(SQL(trusted: filter)))"
                 told = try source.query(explain).compactMap { $0["QUERY PLAN"] }.joined(separator: "")
             } catch let error as PostgresError where error.code == .statementFailed {
-                throw unfit(table, "is no condition: \(error.message)")
+                throw unfit(table, "is not a condition: \(error.message)")
             }
             guard !["\"Subplan Name\"", "\"Join Type\""].contains(where: { told.contains($0) }) else {
-                throw unfit(table, "reads other rows than the one it judges")
+                throw unfit(table, "reads rows other than the one it filters")
             }
         }
     }
 
-    /// Refuses what the same row may fulfil today and not tomorrow.
+    /// Refuses filters that may be true for a row today and not tomorrow.
     ///
-    /// The server judges by its rule for the predicates of indexes: only immutable functions, no subqueries (PostgreSQL
-    /// manual, CREATE INDEX).
+    /// The server checks this by its rule for index predicates: only immutable functions, no subqueries (PostgreSQL manual,
+    /// CREATE INDEX).
     ///
     /// - Parameters:
-    ///   - plan: The plan.
-    ///   - target: A connection to the target with an open transaction, in which the tables are there.
-    ///   - areEmpty: Whether they are without rows; else tables made like them stand in, in which a filter's names must not be
-    ///     qualified.
+    ///   - plan: The plan, with the operator's conditions.
+    ///   - target: A connection to the target with an open transaction in which the tables exist.
+    ///   - areEmpty: Whether the tables have no rows; if they have, copies of them are used, and names in a filter must not
+    ///     be qualified.
     /// - Throws: ``PlanError``.
     package static func refuseChanging(_ plan: Plan, on target: Connection, areEmpty: Bool) throws {
         for (table, filter) in filtered(plan) {
@@ -50,23 +50,23 @@ package enum RowFilter {
                 guard used.isEmpty else {
                     throw unfit(
                         table,
-                        "calls what can be replaced without a row being written: " + used.joined(separator: ", ")
+                        "calls objects that can be replaced without a write to the row: " + used.joined(separator: ", ")
                     )
                 }
                 try target.execute("ROLLBACK TO SAVEPOINT tidemark_filter; RELEASE SAVEPOINT tidemark_filter")
             } catch let error as PostgresError where !areEmpty && nameErrors.contains(error.sqlState ?? "") {
-                throw unfit(table, "names what a copy of the table does not have: \(error.message); name columns alone")
+                throw unfit(table, "uses a name the server does not find: \(error.message); use plain column names")
             } catch let error as PostgresError where error.code == .statementFailed {
-                throw unfit(table, "may hold for a row today and not tomorrow: \(error.message)")
+                throw unfit(table, "may be true for a row today and not tomorrow: \(error.message)")
             }
         }
     }
 
     private static let trial: Identifier = "tidemark filter"
 
-    /// Functions and operators of the user's own that an index's condition calls, whatever they are declared as.
+    /// User-defined functions and operators that an index's condition calls, even if they are declared immutable.
     ///
-    /// Those of extensions change with the extension's version only.
+    /// Extensions' functions and operators are allowed: they change only with the extension's version.
     private static func replaceable(in index: QualifiedName, on target: Connection) throws -> [String] {
         try target.query(
             """
@@ -95,7 +95,7 @@ package enum RowFilter {
         PlanError(
             .usage,
             "the filter of \(table.name) \(reason)",
-            hint: "a filter may depend on nothing but the row's own columns, by immutable functions: "
+            hint: "a filter may use only the row's own columns and immutable functions: "
                 + "tenant_id = 7, created_at < timestamptz '2026-01-01 00:00:00+00'"
         )
     }

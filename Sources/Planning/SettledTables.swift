@@ -1,19 +1,19 @@
 package import Postgres
 
-/// What was decided about tables when a run or a chain of archives began: no later option changes it.
+/// Decisions about tables made when a run or a chain of archives began; later options do not change them.
 ///
-/// Tables have the names the source has for them now.
+/// Tables have the names they have on the source now.
 package struct SettledTables: Sendable {
     package let treatments: [QualifiedName: Treatment]
     /// Conditions on rows.
     package let filters: [QualifiedName: String]
-    /// What chunks were cut by, which stays the key while an index guarantees it.
+    /// The keys that chunks were cut by; each stays the key while an index guarantees it.
     package let keys: [QualifiedName: Key]
 
-    /// Tables that are left out.
+    /// The excluded tables.
     package var excluded: Set<QualifiedName> { Set(treatments.filter { $0.value == .excluded }.keys) }
 
-    /// Nothing is decided yet.
+    /// No decisions yet.
     package static let none = SettledTables(treatments: [:], filters: [:], keys: [:])
 
     package init(

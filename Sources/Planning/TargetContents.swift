@@ -1,9 +1,9 @@
-/// What the target holds when a run begins.
+/// What the target contains when a run begins.
 public enum TargetContents: String, Sendable, CaseIterable {
-    /// Nothing: all definitions are made from the source's.
+    /// Nothing; all definitions are created from the source's.
     case nothing
-    /// The tables, made by other means (an application's migrations), and no rows in them.
+    /// Tables without rows, created by other means (an application's migrations).
     case schema
-    /// Tables and rows of unknown origin: last week's dump, a storage snapshot. Rows are compared.
+    /// Tables and rows of unknown origin (last week's dump, a storage snapshot); the rows are compared.
     case rows
 }

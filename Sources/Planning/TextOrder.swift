@@ -1,17 +1,17 @@
 package import Catalog
 import Postgres
 
-/// What source and target provably agree on about the order of text.
+/// The order of text that source and target provably agree on.
 package struct TextOrder: Sendable {
     /// Whether text under the default collation sorts the same on both sides.
     package let sortsAlike: Bool
-    /// Whether text has the same bytes on both sides: the order of the collation C is that of its bytes.
+    /// Whether text has the same bytes on both sides; collation C sorts by bytes.
     package let encodesAlike: Bool
     private let isTargetKnown: Bool
 
     /// - Parameters:
     ///   - source: The source.
-    ///   - target: The target; nil while it is not known. Then the bytes of UTF-8 are what any database can go by.
+    ///   - target: The target; nil while it is not known, then the order is that of bytes in UTF-8.
     package init(_ source: DatabaseIdentity, _ target: DatabaseIdentity?) {
         let order = source.defaultSortOrder
         sortsAlike = order != nil && (target == nil ? order == "C" : order == target?.defaultSortOrder)
@@ -22,11 +22,11 @@ package struct TextOrder: Sendable {
     /// How a key's column is compared so that both sides agree.
     func comparison(of column: Column) -> Key.Comparison {
         if !column.isComparable { return .asText }
-        // They have no collation, and hold text: its bytes decide over their order, a jsonb's by the default collation.
+        // These types have no collation but contain text: they sort by its bytes, jsonb by the default collation.
         let holdsText = ["jsonb", "tsvector", "tsquery"].contains(column.typeName)
         if holdsText, !isTargetKnown || !encodesAlike || (column.typeName == "jsonb" && !sortsAlike) { return .asText }
         if !column.sortOrder.isEmpty {
-            // An array's own order is not that of its text, by which another encoding would have to go.
+            // An array does not sort like its text, which is what has to be compared in another encoding.
             let isArray = column.type.ends(with: "[]")
             if !encodesAlike || isArray && !isTargetKnown { return .inUTF8 }
         }
@@ -37,19 +37,19 @@ package struct TextOrder: Sendable {
         }
     }
 
-    /// Whether a column's values lie in the same order on both sides by themselves.
+    /// Whether a column's values have the same order on both sides without conversion.
     func isNative(_ column: Column) -> Bool {
         comparison(of: column) == .native
     }
 }
 
 extension Key {
-    /// The key as a database compares it that is of another encoding than the one the key was chosen for.
+    /// The key as compared in a database whose encoding differs from the one it was chosen for.
     ///
     /// - Parameters:
-    ///   - table: The table, as it was where the key was chosen.
-    ///   - encoding: The encoding of that database: UTF-8, or its text keys do not depend on it.
-    ///   - other: The encoding of the other.
+    ///   - table: The table in the database where the key was chosen.
+    ///   - encoding: The encoding of that database; if it is not UTF8, the key is returned unchanged.
+    ///   - other: The encoding of the other database.
     /// - Returns: A key with the same ranges.
     package func carried(_ table: Table, from encoding: String, to other: String) -> Key {
         guard encoding == "UTF8", other != encoding else { return self }
