@@ -1,15 +1,15 @@
 package import Postgres
 
-/// The run that has begun on a target, with what it has decided about the source's tables.
+/// The run that has begun on a target, with its decisions about the source's tables.
 package struct BegunRun: Sendable {
     package let run: RunEntry
-    /// Empty until the tables are defined: until then nothing is decided.
+    /// Empty until the tables are defined; nothing is decided before.
     package let relations: [RelationEntry]
 
-    /// Reads it.
+    /// Reads the run from the target's ledger.
     ///
-    /// - Returns: nil where no run has begun.
-    /// - Throws: ``LedgerError`` when the ledger is of another version, ``PostgresError``.
+    /// - Returns: The run; nil if no run has begun.
+    /// - Throws: ``LedgerError`` if the ledger has another version, ``PostgresError``.
     package init?(on target: Connection) throws {
         guard let run = try Ledger.run(on: target) else { return nil }
         self.run = run

@@ -1,21 +1,21 @@
 import Postgres
 
-/// That the rows of a chunk were found to be the same on both sides, and when.
+/// A proof that the rows of a chunk were the same on both sides at a certain time.
 ///
-/// They still are while none of them was written or removed on either side since: the rule of the delta tells, on the
-/// source as on the target. Rows that have come since are beside them, and have to be compared.
+/// It remains valid while none of these rows is written or removed on either side; the delta rule shows that, on the
+/// target as on the source. Rows added later are not covered and have to be compared.
 package struct ChunkProof: Sendable, Hashable, Codable {
-    /// The source's table when its rows were read.
+    /// The state of the source's table when its rows were read.
     package let source: TableState
-    /// The target's.
+    /// The state of the target's table when its rows were read.
     package let target: TableState
-    /// The pass it was made after.
+    /// The pass after which the proof was made.
     package let pass: Int?
-    /// Whether rows have gone since, so that their number says nothing any more; nil: no.
+    /// Whether rows were removed since, so that their number no longer proves anything; nil means no.
     package private(set) var isReduced: Bool?
-    /// How many rows there were.
+    /// The number of proven rows.
     package let rows: Int
-    /// How they were hashed.
+    /// The method by which they were hashed.
     package let method: String
     /// The sum of their hashes.
     package let sum: String
@@ -29,13 +29,13 @@ package struct ChunkProof: Sendable, Hashable, Codable {
         self.sum = sum
     }
 
-    /// What becomes of a chunk's proof with its next mark.
+    /// What happens to a chunk's proof with its next mark.
     package enum Fate: String, Sendable {
-        /// Rows may have come, none went.
+        /// Rows may have been added, none were removed.
         case stands
-        /// Rows went, by being updated or deleted; what is said of the others stays true.
+        /// Rows were removed (updated or deleted); the proof remains valid for the others.
         case reduced
-        /// Its rows were brought anew.
+        /// All rows of the chunk were copied again.
         case void
 
         var sql: SQL {
@@ -47,9 +47,9 @@ package struct ChunkProof: Sendable, Hashable, Codable {
         }
     }
 
-    /// Whether the rows of both tables can be asked what was written since; else they have to be read again.
+    /// Whether the rows of both tables show what was written since; otherwise all rows have to be read again.
     ///
-    /// A table whose file was written anew is read again whatever its rows tell.
+    /// A table whose file was rewritten always has to be read again.
     package func canStand(source here: TableState, target there: TableState) -> Bool {
         source.tells(of: here) && target.tells(of: there)
     }

@@ -1,16 +1,16 @@
 package import Postgres
 
-/// What is being done to chunks, and therefore which of them are due.
+/// A stage of work on chunks, which decides which chunks are due.
 package enum ChunkStage: Sendable, Hashable {
-    /// The base of chunks that have none.
+    /// Copies the base of chunks that have none.
     case base
-    /// Shedding and loading at once, for tables whose only unique key is the one their chunks are cut by.
+    /// Sheds and loads in one step, for tables whose only unique key is the one their chunks are cut by.
     case delta(pass: Int)
-    /// Shedding alone, for the other tables; of one relation, or of all.
+    /// Only sheds, for the other tables; of one relation, or of all.
     case shed(pass: Int, snapshot: Snapshot, relation: Int?)
-    /// Loading what was shed for; of one relation, or of all.
+    /// Loads the written rows of chunks that have shed; of one relation, or of all.
     case load(pass: Int, relation: Int?)
-    /// Everything a cutover still has to bring: bases, deltas, loads and whole tables.
+    /// Copies everything that cutover still has to copy: bases, deltas, loads and whole tables.
     case cutover(pass: Int)
 
     /// The condition on `tidemark.chunk c` and `tidemark.relation r`.

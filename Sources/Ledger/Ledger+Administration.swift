@@ -1,6 +1,6 @@
 package import Postgres
 
-/// How much of a run is done, in numbers.
+/// The progress of a run in numbers.
 package struct LedgerTotals: Sendable, Codable {
     package let chunks: Int
     package let chunksWithBase: Int
@@ -34,7 +34,7 @@ extension Ledger {
         return first
     }
 
-    /// Removes the ledger's own tables one by one, and nothing that somebody hung on to them.
+    /// Drops the ledger's own tables one by one; fails if other objects depend on them.
     package static func drop(on connection: Connection, abandon: Bool) throws {
         try lock(connection)
         guard let run = try run(on: connection) else {
@@ -43,8 +43,8 @@ extension Ledger {
         guard run.step == .done || abandon else {
             throw LedgerError(
                 .tooLate,
-                "the run is not done (step \(run.step.rawValue)): without its ledger it cannot be continued",
-                hint: "finish the cutover first, or give --abandon"
+                "the run is not done (step \(run.step.rawValue)): without its ledger it cannot resume",
+                hint: "finish the cutover first, or give --abandon to drop the ledger anyway"
             )
         }
         try connection.transaction(.readWrite) {

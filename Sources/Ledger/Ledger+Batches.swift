@@ -1,8 +1,9 @@
 package import Postgres
 
-/// Many lines in one statement: with thousands of small tables a line each would cost more than what it tells of.
+/// Writes many rows of the ledger in one statement: with thousands of small tables, single statements would cost more
+/// than the recorded work.
 extension Ledger {
-    /// What was done to one subject.
+    /// One entry of the audit trail.
     package struct Event: Sendable, Encodable {
         let kind: String
         let subject: String?
@@ -14,10 +15,10 @@ extension Ledger {
 
         /// - Parameters:
         ///   - kind: What was done.
-        ///   - subject: What it was done to, or the statement that was carried out.
-        ///   - relation: The table, where it is one the ledger knows.
-        ///   - chunk: Its chunk.
-        ///   - count: How much was copied.
+        ///   - subject: The object it was done to, or the statement that was executed.
+        ///   - relation: The number of the table, if the ledger has it.
+        ///   - chunk: The number of the chunk.
+        ///   - count: The rows and bytes copied.
         ///   - duration: How long it took.
         package init(
             _ kind: String,
@@ -37,7 +38,7 @@ extension Ledger {
         }
     }
 
-    /// Enters what was done, in the order of the list.
+    /// Records events, in the order of the list.
     package func record(_ events: [Event]) throws {
         guard !events.isEmpty else { return }
         try connection.execute(
@@ -52,7 +53,7 @@ extension Ledger {
         )
     }
 
-    /// That a chunk stands at a new mark.
+    /// A chunk's move to a new mark.
     package struct Completion: Sendable {
         let chunk: ChunkEntry
         let mark: Mark
@@ -63,11 +64,11 @@ extension Ledger {
 
         /// - Parameters:
         ///   - chunk: The chunk.
-        ///   - mark: The mark it stands at now.
+        ///   - mark: The new mark.
         ///   - pass: The pass this counts for.
-        ///   - rows: How many rows of the chunk the target holds now.
-        ///   - bytes: How many bytes were copied for it, all passes together.
-        ///   - proof: What becomes of the proof of its rows.
+        ///   - rows: The number of the chunk's rows on the target now.
+        ///   - bytes: The bytes copied for it in all passes.
+        ///   - proof: What happens to the proof of its rows.
         package init(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, proof: ChunkProof.Fate) {
             self.chunk = chunk
             self.mark = mark
@@ -78,10 +79,10 @@ extension Ledger {
         }
     }
 
-    /// Enters that chunks stand at new marks, in the transaction that made it so.
+    /// Records that chunks are at new marks, in the transaction that changed their rows.
     package func complete(_ completions: [Completion]) throws {
         guard !completions.isEmpty else { return }
-        // As many as there are, so that the planner knows: one chunk among tens of thousands is found by its key.
+        // A VALUES list, so that the planner knows the number of rows and finds each chunk by its key.
         let rows = try completions.map { done -> SQL in
             let id: SQL = "\(done.chunk.relationId)::integer, \(done.chunk.chunkNumber)::integer"
             return """
@@ -105,7 +106,7 @@ extension Ledger {
         )
     }
 
-    /// Enters that all statements of objects are done, in the transaction that did them.
+    /// Records that all statements of objects are done, in the transaction that executed them.
     package func complete(_ objects: [ObjectEntry]) throws {
         guard !objects.isEmpty else { return }
         let ids = objects.map { "\($0.objectId)" as SQL }.joined(separator: ", ")

@@ -2,25 +2,25 @@ package import Planning
 package import Postgres
 
 extension Ledger {
-    /// How large a table may be whose chunk, and whose keys and indexes, are taken together with others'.
+    /// The maximum size, in bytes, of a table whose chunk, keys and indexes are claimed together with other tables'.
     package static let smallBytes = 1 << 20
-    /// Of how many tables they are taken at once.
+    /// The maximum number of small tables claimed at once.
     static let smallTogether = 50
 
-    /// The order of `chunk_due`: the larger a table was when it was entered, the smaller is its number.
+    /// The order of `chunk_due`; larger tables have smaller numbers, by their size when they were entered.
     static let dueOrder: SQL =
         "c.pass, c.relation_id, (CASE WHEN c.mark IS NULL THEN c.chunk_number ELSE -c.chunk_number END)"
 
-    /// Takes the next chunk that is due, the largest tables' first; it stays taken until the open transaction ends.
+    /// Claims the next chunk that is due, the largest tables' first; the claim lasts until the open transaction ends.
     ///
-    /// Workers of any number of processes may claim at once: a taken row is skipped, not waited for. Of small tables
-    /// that are copied whole several are taken: with thousands of them the transactions would cost more than the rows.
+    /// Workers of any number of processes may claim at once: claimed rows are skipped, not waited for. Small tables that
+    /// are copied whole are claimed several at a time: with thousands of them, transactions would cost more than rows.
     ///
     /// - Parameters:
-    ///   - stage: What is to be done.
-    ///   - tables: Those that are left alone for now.
-    ///   - isSingly: Whether only one chunk is taken, however small.
-    /// - Returns: The chunks; none when none is left that nobody has taken.
+    ///   - stage: The stage of work.
+    ///   - tables: Tables to skip for now.
+    ///   - isSingly: Whether to claim only one chunk, however small.
+    /// - Returns: The chunks; empty if none are left to claim.
     /// - Throws: ``PostgresError``.
     package func claim(
         _ stage: ChunkStage,
@@ -30,7 +30,7 @@ extension Ledger {
         let isDue: SQL = "\(stage.isDue) \(Self.isNone(of: tables, "r"))"
         guard let first = try claim(where: isDue).first else { return [] }
         guard !isSingly, case .cutover = stage, try isSmallAndWhole(first.relationId) else { return [first] }
-        // What this transaction has taken is not locked for itself.
+        // SKIP LOCKED does not skip rows that this transaction itself has locked.
         let isAnother: SQL = "c.relation_id <> \(first.relationId)"
         return try [first]
             + claim(
@@ -39,7 +39,7 @@ extension Ledger {
             )
     }
 
-    /// The end of a condition that leaves tables out.
+    /// A condition, beginning with AND, that leaves tables out.
     static func isNone(of tables: [QualifiedName], _ alias: SQL) -> SQL {
         guard !tables.isEmpty else { return "" }
         let names = tables.map { "(\(literal: $0.schema), \(literal: $0.name))" as SQL }.joined(separator: ", ")
@@ -54,14 +54,14 @@ extension Ledger {
         ).boolean("f")
     }
 
-    /// Takes chunks; they stay taken until the open transaction ends.
+    /// Claims chunks; the claim lasts until the open transaction ends.
     ///
     /// - Parameters:
-    ///   - isDue: A condition on `tidemark.chunk c` and `tidemark.relation r`; best one that leaves out by the order's
-    ///     first column what has been dealt with.
-    ///   - order: One that an index has.
-    ///   - count: How many at most.
-    /// - Returns: The chunks, by table; none when none is left that nobody has taken.
+    ///   - isDue: A condition on `tidemark.chunk c` and `tidemark.relation r`; it should exclude finished chunks by the
+    ///     first column of the order.
+    ///   - order: The order of an index.
+    ///   - count: The maximum number of chunks.
+    /// - Returns: The chunks, by table; empty if none are left to claim.
     /// - Throws: ``PostgresError``.
     func claim(where isDue: SQL, inOrderOf order: SQL = Ledger.dueOrder, atMost count: Int = 1) throws -> [ChunkEntry] {
         try fence()
@@ -78,9 +78,9 @@ extension Ledger {
         )
     }
 
-    /// Enters that a chunk has shed what changed up to a snapshot.
+    /// Records that a chunk has shed the rows that changed up to a snapshot.
     ///
-    /// It keeps its old mark, and holds fewer rows.
+    /// It keeps its old mark and has fewer rows.
     package func shed(_ chunk: ChunkEntry, rows: Int, written: Int, snapshot: Snapshot) throws {
         try connection.execute(
             """
@@ -93,9 +93,9 @@ extension Ledger {
         )
     }
 
-    /// Enters that a chunk has shed what a comparison found to differ in this snapshot.
+    /// Records that a chunk has shed the rows that a comparison in this snapshot found to differ.
     ///
-    /// What is left is right, but no mark tells since when: it has to be compared again before it gets one.
+    /// The remaining rows are correct, but the chunk has no mark: it has to be compared again before it gets one.
     package func shedByComparison(_ chunk: ChunkEntry, rows: Int, snapshot: Snapshot) throws {
         try connection.execute(
             """
@@ -110,15 +110,15 @@ extension Ledger {
 
     /// Cuts a chunk into several with the same mark.
     ///
-    /// How many rows the target holds in each is counted; where they are not as many as the ledger tells, the chunk
-    /// stays whole, for the comparison it needs.
+    /// The target's rows in each part are counted. If the total does not match the ledger, the chunk is not cut, because
+    /// it has to be compared.
     ///
     /// - Parameters:
     ///   - chunk: The chunk.
     ///   - relation: Its table.
     ///   - key: The table's key.
-    ///   - cuts: Keys that lie in the chunk, ascending.
-    ///   - tableBytes: The size of the source's table that the cuts are made for.
+    ///   - cuts: Keys within the chunk, ascending.
+    ///   - tableBytes: The size of the source's table for which the cuts were found.
     /// - Throws: ``PostgresError``.
     package func cut(
         _ chunk: ChunkEntry,
@@ -166,7 +166,8 @@ extension Ledger {
         )
     }
 
-    /// Makes all chunks of a table due again if any is: they must stand in one snapshot, and an earlier one is gone.
+    /// Makes all chunks of a table due again if any is due: they need one common snapshot, and the earlier one no longer
+    /// exists.
     ///
     /// - Returns: Whether any chunk is due.
     package func unsettle(_ relation: Int, pass: Int) throws -> Bool {

@@ -2,7 +2,7 @@ package import Catalog
 import Postgres
 
 extension Ledger {
-    /// Keeps the entries that made the target's definitions, in the place of what was kept of the same objects.
+    /// Stores the entries that created the target's definitions, replacing earlier ones of the same objects.
     package func keep(_ definitions: [DefinitionEntry]) throws {
         try connection.execute(
             """
@@ -16,11 +16,11 @@ extension Ledger {
         )
     }
 
-    /// Keeps what the source's catalog is now.
+    /// Stores the source's current catalog.
     ///
     /// - Parameters:
     ///   - catalog: The catalog.
-    ///   - withLabels: Whether the labels of enums are the source's too; else they stay those the target was made like.
+    ///   - withLabels: Whether to store the source's enum labels too; otherwise the labels the target has remain stored.
     /// - Throws: ``PostgresError``.
     package func keep(_ catalog: DatabaseCatalog, withLabels: Bool) throws {
         let labels: SQL = withLabels ? "excluded" : "tidemark.catalog"
@@ -34,21 +34,21 @@ extension Ledger {
         )
     }
 
-    /// Keeps the labels of enums the target has been made like, in the transaction that did it.
+    /// Stores the enum labels the target now has, in the transaction that changed them.
     package func keep(_ enumerations: [Enumeration]) throws {
         try connection.execute(
             "UPDATE tidemark.catalog SET enumerations = \(value: try Self.json(enumerations))::jsonb"
         )
     }
 
-    /// The labels of enums the target was made like.
+    /// The enum labels the target has.
     package func enumerations() throws -> [Enumeration] {
         struct Kept: Decodable { let enumerations: [Enumeration] }
         return try connection.query(Kept.self, "SELECT enumerations FROM tidemark.catalog")
             .first?.enumerations ?? []
     }
 
-    /// What the source's catalog was when it was last read, and when that was; nil before the first time.
+    /// The source's catalog when it was last read, and the time; nil if it was never read.
     package func catalog() throws -> (catalog: DatabaseCatalog, readAt: String)? {
         struct Kept: Decodable {
             let content: DatabaseCatalog
@@ -60,14 +60,14 @@ extension Ledger {
         ).first.map { ($0.content, $0.readAt) }
     }
 
-    /// Forgets entries the target has no more.
+    /// Deletes entries of objects the target no longer has.
     package func forget(_ definitions: [DefinitionEntry]) throws {
         for entry in definitions {
             try connection.execute("DELETE FROM tidemark.definition WHERE identity = \(value: entry.identity)")
         }
     }
 
-    /// The entries that made the target's definitions.
+    /// The entries that created the target's definitions.
     package func definitions() throws -> [DefinitionEntry] {
         try connection.query(
             DefinitionEntry.self,

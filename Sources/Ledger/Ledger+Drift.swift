@@ -2,15 +2,15 @@ package import Catalog
 package import Planning
 package import Postgres
 
-/// What the ledger notes when the target has followed a change of the source's tables.
+/// Records how the target has followed changes of the source's tables.
 extension Ledger {
-    /// The file nodes the chunks of each table were read from.
+    /// The file nodes from which the chunks of each table were read.
     package func fileNodes() throws -> [Int: Set<UInt32>] {
         let chunks = try chunks()
         return Dictionary(grouping: chunks, by: \.relationId).mapValues { Set($0.compactMap { $0.mark?.fileNode }) }
     }
 
-    /// The target has dropped a table.
+    /// Removes a table that was dropped on the target.
     package func remove(_ relation: RelationEntry) throws {
         for table in ["object", "chunk", "relation"] as [Identifier] {
             try connection.execute(
@@ -19,13 +19,13 @@ extension Ledger {
         }
     }
 
-    /// The target's table has the form `definition` tells.
+    /// Records that the target's table now matches `definition`.
     ///
     /// - Parameters:
-    ///   - relation: The table as it was entered.
+    ///   - relation: The table as recorded so far.
     ///   - definition: The source's table now.
-    ///   - plan: How it would be treated if the run began now.
-    ///   - isCopiedAgain: Whether the target's table was emptied: then the plan's chunks take the place of the old ones.
+    ///   - plan: The plan the table would have if the run began now.
+    ///   - isCopiedAgain: Whether the target's table was emptied; then the plan's chunks replace the old ones.
     /// - Throws: ``PostgresError``.
     package func follow(
         _ relation: RelationEntry,
@@ -46,7 +46,7 @@ extension Ledger {
             WHERE relation_id = \(value: id)::integer
             """
         )
-        // What rows hold may have changed without a trace in them.
+        // The change may have altered values without leaving a trace in the rows.
         try connection.execute(
             "UPDATE tidemark.chunk SET proof = NULL WHERE relation_id = \(value: id)::integer"
         )
@@ -55,7 +55,7 @@ extension Ledger {
         try enterChunks(of: id, plan)
     }
 
-    /// Puts names out of the way of others that come after them: two tables may have swapped theirs.
+    /// Gives tables temporary names so that other tables can take theirs: two tables may have swapped names.
     package func giveWay(_ relations: [RelationEntry]) throws {
         for relation in relations {
             try connection.execute(
@@ -67,7 +67,7 @@ extension Ledger {
         }
     }
 
-    /// An object that is built differs from what the source has now, or has gone there: the target has dropped it.
+    /// Records that the target has dropped an object that changed or no longer exists on the source.
     package func reset(_ object: ObjectEntry, to definition: NewObject?) throws {
         guard let definition else {
             try connection.execute("DELETE FROM tidemark.object WHERE object_id = \(value: object.objectId)::integer")
@@ -83,7 +83,7 @@ extension Ledger {
         )
     }
 
-    /// More is to be done for an object than was known; what is done stays done.
+    /// Adds statements to an object; finished statements stay finished.
     package func extend(_ object: ObjectEntry, to definition: NewObject) throws {
         let done = Array(object.statements.prefix(object.stepsDone))
         let statements = done + definition.statements.map(\.text).filter { !done.contains($0) }
@@ -95,7 +95,7 @@ extension Ledger {
         )
     }
 
-    /// The object's table, or a column of it, has another name: what is done stays done.
+    /// Records the new name of an object's table or of a column; finished statements stay finished.
     package func rename(_ object: ObjectEntry, to definition: NewObject) throws {
         try connection.execute(
             """
@@ -108,7 +108,7 @@ extension Ledger {
         )
     }
 
-    /// The target holds no rows of a table any more.
+    /// Records that the target no longer has any rows of a table.
     package func forgetChunks(of relation: RelationEntry) throws {
         try connection.execute(
             """
@@ -119,7 +119,7 @@ extension Ledger {
         )
     }
 
-    /// Objects whose tables were entered after them.
+    /// Links objects to tables that were entered later.
     package func linkObjects() throws {
         try connection.execute(
             """
@@ -129,7 +129,7 @@ extension Ledger {
         )
     }
 
-    /// NOT NULL and CHECK that these tables of the target still lack; what was entered before for them is out of date.
+    /// Replaces the recorded NOT NULL and CHECK constraints of tables by those the target still lacks.
     package func replaceRowConstraints(of tables: Set<QualifiedName>, with objects: [NewObject]) throws {
         for table in tables {
             try connection.execute(
@@ -143,7 +143,7 @@ extension Ledger {
         try enter(objects)
     }
 
-    /// Labels of an enum have other names: chunks are bounded by them.
+    /// Renames enum labels in the bounds of chunks.
     package func rename(
         labels: [ServerText: ServerText],
         of enumeration: QualifiedName,

@@ -3,11 +3,13 @@ import Planning
 import Postgres
 
 extension Ledger {
-    /// Forgets what the target has lost: a server that crashes, and a standby that is promoted, empties every unlogged
-    /// table (PostgreSQL manual, CREATE TABLE, UNLOGGED).
+    /// Finds unlogged tables that the target has lost the rows of, and makes their chunks due again.
     ///
-    /// - Parameter relations: The tables to look at.
-    /// - Returns: Those whose rows are to be copied again.
+    /// A server that crashes, or a standby that is promoted, empties every unlogged table (PostgreSQL manual, CREATE TABLE,
+    /// UNLOGGED).
+    ///
+    /// - Parameter relations: The tables to check.
+    /// - Returns: The tables whose rows have to be copied again.
     /// - Throws: ``PostgresError``.
     package func forgetEmptied(among relations: [RelationEntry]) throws -> [RelationEntry] {
         let unlogged = try relations.filter { relation in
@@ -50,7 +52,7 @@ extension Ledger {
         ).boolean("f")
     }
 
-    /// Some partitions may have kept their rows.
+    /// Makes the chunks be compared, because some partitions may have kept their rows.
     private func compareChunks(of relation: RelationEntry) throws {
         try connection.execute(
             """

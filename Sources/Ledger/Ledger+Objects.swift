@@ -2,15 +2,15 @@ import Planning
 package import Postgres
 
 extension Ledger {
-    /// Takes the next object to build, the largest first; it stays taken until the open transaction ends.
+    /// Claims the next object to build, the largest first; the claim lasts until the open transaction ends.
     ///
     /// - Parameters:
     ///   - stages: The stages that may be built now.
-    ///   - pass: Only objects of tables copied ahead whose base is complete, and whose chunks, where they have
-    ///     other unique keys, all stand in one snapshot of this pass; nil: all objects.
-    ///   - passedOver: Objects that were tried in vain.
-    ///   - tables: Those that are left alone for now.
-    /// - Returns: The object; nil when none is left that nobody has taken.
+    ///   - pass: Only objects of tables copied ahead whose base is complete, and whose chunks, if the table has other
+    ///     unique keys, are all in one snapshot of this pass; nil: all objects.
+    ///   - passedOver: Objects to skip because building them failed.
+    ///   - tables: Tables to skip for now.
+    /// - Returns: The object; nil if none are left to claim.
     /// - Throws: ``PostgresError``.
     package func claimObject(
         _ stages: [RebuildStage],
@@ -29,7 +29,7 @@ extension Ledger {
             SELECT \(Self.objectColumns) FROM tidemark.object o
             WHERE o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
               AND \(pass.map(isReady(in:)) ?? "true") \(others) \(Self.isNone(of: tables, "o"))
-            -- Builds before take-overs, which would wait for the other builds of their table.
+            -- Index builds first: adding a constraint to a built index waits for the other builds of its table.
             ORDER BY o.steps_done > 0, o.stage, o.bytes DESC, o.object_id
             FOR UPDATE OF o SKIP LOCKED LIMIT 1
             """
@@ -39,14 +39,14 @@ extension Ledger {
     private static let objectColumns: SQL =
         "object_id, stage, kind, schema_name, table_name, object_name, statements, steps_done, bytes"
 
-    /// Takes all objects of some small tables; they stay taken until the open transaction ends.
+    /// Claims all objects of some small tables; the claim lasts until the open transaction ends.
     ///
-    /// All of a table's, or two builders would wait for each other's locks.
+    /// One builder gets all objects of a table, so that two builders never wait for each other's locks.
     ///
     /// - Parameters:
     ///   - stages: The stages that may be built now.
-    ///   - tables: Those that are left alone for now.
-    /// - Returns: The objects, table by table, in the order in which they are built; none when no small table is left.
+    ///   - tables: Tables to skip for now.
+    /// - Returns: The objects, table by table, in building order; empty if no small table is left.
     /// - Throws: ``PostgresError``.
     package func claimObjectsOfSmallTables(_ stages: [RebuildStage], passingOver tables: [QualifiedName] = []) throws
         -> [ObjectEntry]
@@ -82,7 +82,7 @@ extension Ledger {
         """
     }
 
-    /// Enters that the object's next statement is done, in the transaction that did it.
+    /// Records that the object's next statement is done, in the transaction that executed it.
     package func completeStatement(of object: ObjectEntry) throws {
         try connection.execute(
             """
@@ -92,7 +92,7 @@ extension Ledger {
         )
     }
 
-    /// Enters that an object is on the target already.
+    /// Records that an object already exists on the target.
     package func complete(_ object: NewObject) throws {
         try connection.execute(
             """

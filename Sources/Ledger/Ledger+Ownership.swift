@@ -3,23 +3,23 @@ import Glibc
 package import Postgres
 
 extension Ledger {
-    /// Two numbers that name the tool's advisory lock ("tide", "mark"); such locks are per database.
+    /// The two numbers of the tool's advisory lock ("tide", "mark"); advisory locks are per database.
     private static let lockKey: SQL = "1953064037, 1835102827"
 
-    /// Makes this client the only one at work on the target, creating the ledger where there is none.
+    /// Makes this client the only one working on the target; creates the ledger if there is none.
     ///
-    /// The lock belongs to the session: the connection must stay open as long as the run works. What a killed client
-    /// left running on the server is ended first, then the epoch is raised, which waits for every worker transaction
-    /// still alive and fences off any that comes later.
+    /// The lock belongs to the session, so the connection must stay open while the run works. Sessions that a killed
+    /// client left running are ended first. Then the epoch is raised, which waits for every worker transaction still
+    /// alive and fences off later ones.
     ///
     /// - Parameters:
     ///   - connection: The control connection to the target.
-    ///   - source: Which database is being copied.
-    ///   - toolVersion: Who writes the ledger.
+    ///   - source: The identity of the database being copied.
+    ///   - toolVersion: The version of the tool that writes the ledger.
     ///   - archive: The archive the rows come from; nil: from the source itself.
-    ///   - acceptsOtherSystem: Whether the source may be another cluster than it was, with the same rows.
-    ///   - mayCreate: Whether an empty target may become ours.
-    ///   - mayAdopt: Whether one that is not empty may.
+    ///   - acceptsOtherSystem: Whether the source may be a different cluster than before, with the same rows.
+    ///   - mayCreate: Whether to accept an empty target without a ledger.
+    ///   - mayAdopt: Whether to accept a target without a ledger that is not empty.
     /// - Returns: The run and the ledger, with the new epoch.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     package static func takeOver(
@@ -53,7 +53,7 @@ extension Ledger {
             "epoch"
         )
         let ledger = Ledger(connection, epoch: epoch)
-        // What an archive has brought stands at marks of the source: the source itself may bring the rest.
+        // Chunks restored from an archive have marks of the source, so the source itself can supply the rest.
         if archive == nil, found.archive != nil { try ledger.leaveArchive() }
         if found.source != source { try ledger.keep(source) }
         return (found, ledger)
@@ -63,11 +63,11 @@ extension Ledger {
     ///
     /// - Parameters:
     ///   - connection: A connection to the target.
-    ///   - source: Which database is being copied.
+    ///   - source: The identity of the database being copied.
     ///   - archive: The archive the rows come from; nil: from the source itself.
-    ///   - acceptsOtherSystem: Whether the source may be another cluster than it was, with the same rows.
-    ///   - mayCreate: Whether an empty target may become ours.
-    ///   - mayAdopt: Whether one that is not empty may.
+    ///   - acceptsOtherSystem: Whether the source may be a different cluster than before, with the same rows.
+    ///   - mayCreate: Whether to accept an empty target without a ledger.
+    ///   - mayAdopt: Whether to accept a target without a ledger that is not empty.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     package static func refuse(
         _ connection: Connection,
@@ -81,7 +81,7 @@ extension Ledger {
             return try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
         }
         if found.step == .begun {
-            // Some definitions may have been made already, in transactions of their own: what is there is ours.
+            // If definitions are recorded, an earlier attempt has created objects here, so what is there is ours.
             let isOurs = try !Ledger(connection).definitions().isEmpty
             try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt || isOurs)
         }
@@ -90,7 +90,7 @@ extension Ledger {
             throw LedgerError(
                 .otherSource,
                 "the target is being filled from \(difference)",
-                hint: "check --source; a target takes one source until: tidemark finish --target …"
+                hint: "check --source; a target accepts only one source until: tidemark finish --target …"
                     + (acceptsOtherSystem ? "" : "; " + DatabaseIdentity.otherSystemHint)
             )
         }
@@ -98,17 +98,17 @@ extension Ledger {
             throw LedgerError(
                 .otherSource,
                 "the target is being filled "
-                    + (found.archive.map { "from archive \($0)" } ?? "from its source itself")
+                    + (found.archive.map { "from archive \($0)" } ?? "directly from its source")
                     + ", not from archive \(archive)",
                 hint: "check --archive, or restore into an empty database"
             )
         }
     }
 
-    /// The rows come from the source itself from now on.
+    /// Records that the rows come from the source itself from now on.
     ///
-    /// In one statement, since an archive's passes count its generations: chunks would pass for brought already. Only
-    /// after the epoch is raised: a worker of an earlier client may still be about to complete a chunk.
+    /// In one statement, because passes of an archive count its generations, and chunks would look finished otherwise.
+    /// Only after the epoch is raised, because a worker of an earlier client may still be completing a chunk.
     private func leaveArchive() throws {
         try connection.execute(
             """
@@ -118,12 +118,12 @@ extension Ledger {
         )
     }
 
-    /// The source as it is now: it may have been restarted, failed over or upgraded.
+    /// Stores the source's current identity: it may have been restarted, failed over or upgraded.
     private func keep(_ source: DatabaseIdentity) throws {
         try connection.execute("UPDATE tidemark.run SET source = \(value: try Self.json(source))::jsonb")
     }
 
-    /// Makes this session the only client of ours at work on the target, ledger or not.
+    /// Makes this session the only client of ours working on the target, with or without a ledger.
     package static func lockTarget(_ connection: Connection) throws { try lock(connection) }
 
     static func lock(_ connection: Connection) throws {
@@ -147,12 +147,14 @@ extension Ledger {
                 + (holder.map {
                     " (server process \(($0["pid"] ?? "?").visible), \(($0["application_name"] ?? "?").visible))"
                 } ?? ""),
-            hint: "wait for it, or stop it; it leaves a state in which the work can be continued"
+            hint: "wait for it, or stop it; its work can be resumed afterwards"
         )
     }
 
-    /// What a run makes belongs to the role that makes it: a run gone on with as another would leave two owners, and
-    /// the first object that is not its own would stop it in the night.
+    /// Refuses a role other than the one that began the run.
+    ///
+    /// Objects belong to the role that creates them. A run resumed as another role would leave objects with two owners and
+    /// fail during cutover at the first object that is not its own.
     private static func refuseOtherRole(_ connection: Connection) throws {
         let roles = try connection.queryOne(
             """
@@ -164,8 +166,8 @@ extension Ledger {
         guard owner != us else { return }
         throw LedgerError(
             .otherRole,
-            "the run was begun as role \(Identifier(owner).quoted.visible), and this is \(Identifier(us).quoted.visible)",
-            hint: "connect as it, or add --role \(Escaping.shellWord(owner.string).visible)"
+            "the run was begun as role \(Identifier(owner).quoted.visible), but this is \(Identifier(us).quoted.visible)",
+            hint: "connect as that role, or add --role \(Escaping.shellWord(owner.string).visible)"
         )
     }
 
@@ -184,10 +186,10 @@ extension Ledger {
             }
             throw LedgerError(
                 .targetNotEmpty,
-                "the target is not empty and holds no ledger of ours: "
+                "the target is not empty and has no tidemark ledger: "
                     + names.joined(separator: ", ") + (present.count > 5 ? ", …" : ""),
                 hint:
-                    "give an empty database (createdb -T template0 …), or take what was filled from the source by other means: tidemark precopy --adopt; nothing was written"
+                    "give an empty database (createdb -T template0 …), or adopt one that was filled from the source by other means: tidemark precopy --adopt (rows that differ from the source are replaced); nothing was written"
             )
         }
     }

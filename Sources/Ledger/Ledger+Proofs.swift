@@ -1,14 +1,14 @@
 package import Planning
 package import Postgres
 
-/// What is proven ahead.
+/// Proofs of chunks made ahead of cutover.
 extension Ledger {
-    /// Chunks whose rows were found equal, with the proof of each.
+    /// The proofs of chunks whose rows were found equal, by table and range.
     package func proofs() throws -> [QualifiedName: [KeyRange: ChunkProof]] {
         Self.proofs(of: try relations(), try chunks())
     }
 
-    /// The same from what was read already.
+    /// The same from relations and chunks already read.
     package static func proofs(of relations: [RelationEntry], _ chunks: [ChunkEntry])
         -> [QualifiedName: [KeyRange: ChunkProof]]
     {
@@ -21,8 +21,8 @@ extension Ledger {
         return proofs
     }
 
-    /// Takes the next chunk of which not all rows are proven and that was not tried in this pass; it stays taken until
-    /// the open transaction ends.
+    /// Claims the next chunk with unproven rows that was not tried in this pass; the claim lasts until the open
+    /// transaction ends.
     package func claimForProof(pass: Int) throws -> ChunkEntry? {
         try claim(
             where: """
@@ -33,7 +33,7 @@ extension Ledger {
         ).first
     }
 
-    /// Enters that a chunk's rows are the same on both sides.
+    /// Records that a chunk's rows are the same on both sides.
     package func prove(_ chunk: ChunkEntry, by proof: ChunkProof, pass: Int) throws {
         try connection.execute(
             """
@@ -43,12 +43,12 @@ extension Ledger {
         )
     }
 
-    /// Enters that a chunk cannot be proven in this pass.
+    /// Records that a chunk cannot be proven in this pass.
     package func passOverProof(of chunk: ChunkEntry, pass: Int) throws {
         try connection.execute("UPDATE tidemark.chunk SET proof_pass = \(value: pass) WHERE \(isChunk(chunk))")
     }
 
-    /// Enters that nobody knows what the target holds of a chunk: the next pass compares it.
+    /// Records that the target's rows of a chunk are unknown, so that the next pass compares them.
     package func distrust(_ chunk: ChunkEntry, pass: Int) throws {
         try connection.execute(
             """

@@ -3,7 +3,7 @@ package import Planning
 package import Postgres
 
 extension Ledger {
-    /// Enters the plan's tables and chunks: once, in the transaction that is open.
+    /// Enters the plan's tables and chunks, once per run, in the open transaction.
     package func enter(_ plan: Plan, source: DatabaseCatalog) throws {
         let definitions = Dictionary(
             source.tables.map { ($0.qualifiedName, $0) },
@@ -13,7 +13,7 @@ extension Ledger {
         try analyze()
     }
 
-    /// Who takes chunks finds them by an index, if the planner knows how many there are.
+    /// Gathers statistics of the ledger's tables, which the planner needs to find due chunks by an index.
     package func analyze() throws {
         try connection.execute(
             """
@@ -26,15 +26,15 @@ extension Ledger {
     /// Enters one table with its chunks.
     ///
     /// - Parameters:
-    ///   - table: How it is treated.
+    ///   - table: The table's plan.
     ///   - definition: The source's table.
-    ///   - isAdopted: Whether the target holds rows of it already, of unknown origin.
+    ///   - isAdopted: Whether the target already has rows of the table, of unknown origin.
     /// - Throws: ``PostgresError``.
     package func enter(_ table: TablePlan, _ definition: Table, isAdopted: Bool = false) throws {
         try enter([NewRelation(table, definition, isAdopted: isAdopted)])
     }
 
-    /// Many in one statement: a database may have tens of thousands of tables.
+    /// Enters many tables per statement: a database may have tens of thousands.
     private func enter(_ relations: [NewRelation]) throws {
         for start in stride(from: 0, to: relations.count, by: Self.rowsPerStatement) {
             let relations = Array(relations[start..<min(start + Self.rowsPerStatement, relations.count)])
@@ -71,7 +71,7 @@ extension Ledger {
         )
     }
 
-    /// Enters what is to be rebuilt; what is there already stays as it is.
+    /// Enters objects to rebuild; those already entered stay unchanged.
     package func enter(_ objects: [NewObject]) throws {
         for start in stride(from: 0, to: objects.count, by: Self.rowsPerStatement) {
             let given = objects[start..<min(start + Self.rowsPerStatement, objects.count)].map { object in
@@ -100,7 +100,7 @@ extension Ledger {
                 """
             )
         }
-        // As with chunks.
+        // For the same reason as in analyze().
         if objects.count > Self.rowsPerStatement { try connection.execute("ANALYZE tidemark.object") }
     }
 
@@ -115,16 +115,16 @@ extension Ledger {
         )
     }
 
-    /// The plan of the run that has begun on this target; nil where there is none.
+    /// The plan of the run that has begun on this target; nil if there is none.
     package static func begunPlan(on connection: Connection) throws -> Plan? {
         guard let run = try run(on: connection), run.step > .begun else { return nil }
         return try Ledger(connection).plan()
     }
 
-    /// The plan the run follows since it began.
+    /// The plan the run has followed since it began.
     package func plan() throws -> Plan { Self.plan(of: try relations(), try chunks()) }
 
-    /// The same from what was read already.
+    /// The same from relations and chunks already read.
     package static func plan(of relations: [RelationEntry], _ chunks: [ChunkEntry]) -> Plan {
         let chunks = Dictionary(grouping: chunks, by: \.relationId)
         let tables = relations.map { relation in
@@ -156,7 +156,7 @@ extension Ledger {
         )
     }
 
-    /// A statement's parameter and one document end at some hundred megabytes.
+    /// Limits the size of a statement's parameter, a JSON document, which may have a few hundred megabytes at most.
     private static let rowsPerStatement = 1000
 
     static let chunkColumns: SQL = """
@@ -165,7 +165,7 @@ extension Ledger {
         """
 }
 
-/// A table as it is entered.
+/// A table to be entered.
 private struct NewRelation: Encodable {
     let schema: ServerText
     let name: ServerText
@@ -198,7 +198,7 @@ private struct NewRelation: Encodable {
     }
 }
 
-/// An object as it is entered.
+/// An object to be entered.
 private struct ObjectRow: Encodable {
     let stage: Int
     let kind: String

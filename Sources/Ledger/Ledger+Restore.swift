@@ -1,19 +1,19 @@
 import Planning
 import Postgres
 
-/// Rows that come from an archive: a chunk's `pass` is the number of the generation it stands at, plus one.
+/// Restores from an archive: a chunk's `pass` is the number of the generation it is at, plus one.
 extension Ledger {
-    /// Takes the next chunk without a base; it stays taken until the open transaction ends.
+    /// Claims the next chunk without a base; the claim lasts until the open transaction ends.
     package func claimForRestore() throws -> ChunkEntry? {
         try claim(where: "c.mark IS NULL").first
     }
 
-    /// Takes the next chunk of a table that stands at an earlier generation.
+    /// Claims the next chunk that is at an earlier generation.
     ///
     /// - Parameters:
-    ///   - generation: The one wanted.
-    ///   - settled: Tables that are brought as a whole: not among these.
-    /// - Returns: The chunk; nil when none is left that nobody has taken.
+    ///   - generation: The wanted generation.
+    ///   - settled: The numbers of tables to skip because all of their chunks are restored together.
+    /// - Returns: The chunk; nil if none are left to claim.
     /// - Throws: ``PostgresError``.
     package func claimForRestore(before generation: Int, except settled: [Int]) throws -> ChunkEntry? {
         let others: SQL =
@@ -31,7 +31,7 @@ extension Ledger {
         return try chunks().filter { $0.relationId == relation.relationId }
     }
 
-    /// Enters that all chunks stand at a generation.
+    /// Records that all chunks are at a generation.
     package func reach(generation: Int) throws {
         try connection.execute("UPDATE tidemark.run SET pass = \(value: generation + 1), is_pass_open = false")
     }

@@ -1,6 +1,6 @@
 package import Postgres
 
-/// What one client's run has done for a table.
+/// The work one client has done for a table.
 package struct TableWork: Sendable, Codable {
     package let schemaName: ServerText
     package let tableName: ServerText
@@ -10,15 +10,15 @@ package struct TableWork: Sendable, Codable {
     package let milliseconds: Int
 }
 
-/// A statement a run has executed, and how long it took.
+/// A statement that a run has executed, with its duration.
 package struct StatementWork: Sendable, Codable {
     package let statement: ServerText
     package let milliseconds: Int
 }
 
-/// What the audit trail tells of this client's run.
+/// Summaries of the audit trail.
 extension Ledger {
-    /// The tables of which a pass has written rows on the target.
+    /// The tables whose rows on the target a pass has written.
     package func relationsWritten(in pass: Int) throws -> Set<Int> {
         try Set(
             connection.query(
@@ -31,7 +31,7 @@ extension Ledger {
         )
     }
 
-    /// Chunks brought, by table; the time is that of all workers together.
+    /// This client's work on chunks, by table; the time is the sum over all workers.
     package func tableWork() throws -> [TableWork] {
         try connection.query(
             TableWork.self,
@@ -46,7 +46,7 @@ extension Ledger {
         )
     }
 
-    /// Statements that built something, in the order in which they ended.
+    /// This client's statements that built objects, in the order in which they ended.
     package func statementWork() throws -> [StatementWork] {
         try connection.query(
             StatementWork.self,

@@ -5,16 +5,16 @@ package import Postgres
 
 /// The record of a run, in the target.
 ///
-/// Everything here is plain SQL in whatever transaction is open on the connection, so that a chunk's row is committed
-/// with the chunk's rows, and an object's with the object.
+/// Everything here is plain SQL in the transaction that is open on the connection. So the ledger's row of a chunk is
+/// committed with the chunk's rows, and the row of an object with the object.
 package struct Ledger {
     package static let version = 4
     package static let schema: Identifier = "tidemark"
-    /// Each before those it refers to.
+    /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = ["event", "object", "definition", "catalog", "chunk", "relation", "run"]
 
     package let connection: Connection
-    /// What this client holds; -1 for one that only reads.
+    /// The epoch of this client; -1 if it only reads.
     package let epoch: Int
 
     package init(_ connection: Connection, epoch: Int = -1) {
@@ -22,7 +22,7 @@ package struct Ledger {
         self.epoch = epoch
     }
 
-    /// Relations in the ledger's schema that are not the ledger's: nobody would bring them over.
+    /// Relations in the schema `tidemark` that are not the ledger's; they would not be copied.
     package static func strangers(on connection: Connection) throws -> [QualifiedName] {
         try connection.query(
             """
@@ -39,18 +39,18 @@ package struct Ledger {
 
     // MARK: The run
 
-    /// The run; nil where the target has no ledger.
+    /// The run; nil if the target has no ledger.
     package static func run(on connection: Connection) throws -> RunEntry? {
         let exists = try connection.queryOne("SELECT pg_catalog.to_regclass('tidemark.run') IS NOT NULL AS is_there")
         guard try exists.boolean("is_there") else { return nil }
-        // Before anything else is read: another version may keep other things.
+        // Before anything else is read: the ledger of another version may have other columns.
         if let found = try connection.query("SELECT ledger_version, tool_version FROM tidemark.run").first,
             try found.integer("ledger_version") != version
         {
             throw LedgerError(
                 .unknownVersion,
-                "the target's ledger has version \(try found.word("ledger_version")), this tidemark knows version \(version)",
-                hint: "go on with tidemark \(try found.word("tool_version")), which began the run"
+                "the target's ledger has version \(try found.word("ledger_version")), this tidemark needs version \(version)",
+                hint: "continue with tidemark \(try found.word("tool_version")), which began the run"
             )
         }
         return try connection.query(
@@ -62,7 +62,7 @@ package struct Ledger {
         ).first
     }
 
-    /// Writes an empty ledger.
+    /// Creates an empty ledger.
     package static func create(
         on connection: Connection,
         source: DatabaseIdentity,
@@ -81,7 +81,7 @@ package struct Ledger {
         }
     }
 
-    /// Refuses whoever lost the run to another client; holds off a take-over until this transaction ends.
+    /// Fails if another client has taken over the run; delays a take-over until this transaction ends.
     package func fence() throws {
         let rows = try connection.query("SELECT FROM tidemark.run WHERE epoch = \(value: epoch) FOR SHARE")
         guard rows.count == 1 else {
@@ -93,7 +93,7 @@ package struct Ledger {
         }
     }
 
-    /// Remembers what is left out, beside what was so far.
+    /// Adds to the recorded omissions.
     package func leaveOut(_ omissions: Set<Omission>) throws {
         let names = omissions.map(\.rawValue).sorted()
         try connection.execute(
@@ -109,7 +109,7 @@ package struct Ledger {
         try connection.execute("UPDATE tidemark.run SET step = \(value: step.rawValue)")
     }
 
-    /// Begins the next pass, unless one is open: that one is continued.
+    /// Begins the next pass, or continues the open one.
     ///
     /// - Returns: The pass's number.
     package func openPass() throws -> Int {
@@ -123,15 +123,15 @@ package struct Ledger {
         return pass
     }
 
-    /// Lets all chunks that are due count as of the last pass: then those of the largest tables are taken first,
-    /// whichever pass each was left out by.
+    /// Sets all due chunks to the last pass, so that the largest tables come first, regardless of which passes each chunk
+    /// has missed.
     private func alignDue(to pass: Int) throws {
         try connection.execute("UPDATE tidemark.chunk SET pass = \(pass - 1) WHERE pass < \(pass - 1)")
     }
 
-    /// Begins a new pass even if one is open: its chunks are to be brought to a newer mark than any before.
+    /// Begins a new pass even if one is open, because its chunks need a newer mark than any before.
     ///
-    /// - Parameter snapshot: The one snapshot the pass reads.
+    /// - Parameter snapshot: The only snapshot the pass reads.
     /// - Returns: The pass's number.
     /// - Throws: ``PostgresError``.
     package func openCutoverPass(reading snapshot: Snapshot) throws -> Int {
@@ -146,7 +146,7 @@ package struct Ledger {
         return pass
     }
 
-    /// Counts the chunks declared immutable as brought: they are not looked at again once they have a base.
+    /// Marks chunks that are declared immutable as done: once they have a base, they are not read again.
     package func passOverImmutable(_ pass: Int) throws {
         try connection.execute(
             "UPDATE tidemark.chunk SET pass = \(pass) WHERE is_immutable AND mark IS NOT NULL AND pass < \(pass)"
@@ -159,7 +159,7 @@ package struct Ledger {
 
     // MARK: The audit trail
 
-    /// Enters what was done.
+    /// Records one event.
     package func record(
         _ kind: String,
         subject: String? = nil,
@@ -181,7 +181,7 @@ package struct Ledger {
 }
 
 extension Duration {
-    /// Milliseconds, cut.
+    /// Whole milliseconds, rounded toward zero.
     package var wholeMilliseconds: Int64 {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }

@@ -2,7 +2,7 @@ package import Catalog
 package import Planning
 package import Postgres
 
-/// The run as the ledger has it.
+/// The run as recorded in the ledger.
 package struct RunEntry: Sendable, Codable {
     package let runId: String
     package let epoch: Int
@@ -16,26 +16,26 @@ package struct RunEntry: Sendable, Codable {
     /// The archive the rows come from; nil: from the source itself.
     package let archive: String?
 
-    /// What the run's sessions are called, so that leftovers of a killed client are found.
+    /// The beginning of the run's `application_name`s, by which sessions of a killed client are found.
     package var sessionPrefix: String { "tidemark \(runId.prefix(8))" }
 
-    /// Refuses to judge the target by another cluster than the one it was filled from.
+    /// Refuses a source on a different cluster than the one the target was filled from.
     ///
-    /// - Parameter source: The database that is given as the source.
-    /// - Throws: ``LedgerError``; not where a system identifier is not known.
+    /// - Parameter source: The database given as the source.
+    /// - Throws: ``LedgerError``; never if one of the system identifiers is unknown.
     package func refuseOtherSystem(_ source: DatabaseIdentity) throws {
         guard let ours = self.source.systemIdentifier, let theirs = source.systemIdentifier, ours != theirs else {
             return
         }
         throw LedgerError(
             .otherSource,
-            "the target was filled from the server with the system identifier \(ours), and this is the one with \(theirs)",
+            "the target was filled from the server with system identifier \(ours), but the source's is \(theirs)",
             hint: "check --source; " + DatabaseIdentity.otherSystemHint
         )
     }
 }
 
-/// A table as the ledger has it.
+/// A table as recorded in the ledger.
 package struct RelationEntry: Sendable, Codable {
     package let relationId: Int
     package let schemaName: ServerText
@@ -48,7 +48,7 @@ package struct RelationEntry: Sendable, Codable {
     package let tableBytes: Int
     package let rowFilter: String?
 
-    /// A table that no ledger holds: of an archive.
+    /// Creates an entry for a table of an archive, which is not in a ledger.
     package init(_ plan: TablePlan, _ definition: Table) {
         relationId = 0
         schemaName = plan.name.schema
@@ -63,13 +63,13 @@ package struct RelationEntry: Sendable, Codable {
     }
 
     package var name: QualifiedName { QualifiedName(schema: schemaName, name: tableName) }
-    /// As FROM and DELETE take it.
+    /// The table as FROM and DELETE take it.
     package var rows: SQL { definition.isPartitioned ? "\(name)" : "ONLY \(name)" }
-    /// The columns COPY carries, by name: their order may differ on the two sides.
+    /// The columns that COPY transfers, by name, because their order may differ on the two sides.
     package var columns: [Identifier] { definition.copiedColumns.map(\.identifier) }
 }
 
-/// A chunk as the ledger has it.
+/// A chunk as recorded in the ledger.
 package struct ChunkEntry: Sendable, Codable {
     package let relationId: Int
     package let chunkNumber: Int
@@ -101,7 +101,7 @@ package struct ObjectEntry: Sendable, Codable {
 
     package var description: String { "\(kind) \(Identifier(objectName).quoted) on \(table)" }
 
-    /// The same when more of its statements are done.
+    /// The same object with more of its statements done.
     package func after(_ steps: Int) -> ObjectEntry {
         ObjectEntry(
             objectId: objectId,
@@ -118,42 +118,42 @@ package struct ObjectEntry: Sendable, Codable {
 }
 
 extension ChunkEntry {
-    /// The table it is a chunk of.
+    /// The chunk's table.
     ///
     /// - Parameter relations: The ledger's tables, by their numbers.
     /// - Returns: The table.
-    /// - Throws: ``LedgerError`` where there is none.
+    /// - Throws: ``LedgerError`` if it is not among them.
     package func relation(among relations: [Int: RelationEntry]) throws -> RelationEntry {
         guard let relation = relations[relationId] else {
             throw LedgerError(
                 .missing,
-                "the ledger has a chunk of a table it does not know",
-                hint: "somebody has written to the schema tidemark; begin again with an empty target"
+                "the ledger contains a chunk of an unknown table",
+                hint: "the schema tidemark was modified; start over with an empty target"
             )
         }
         return relation
     }
 }
 
-/// The order in which objects come into being; a stage begins when the ones before it are done.
+/// The order in which objects are created; a stage begins when the stages before it are done.
 package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
-    /// What identifies a table's rows: the delta is applied by it.
+    /// Keys that identify a table's rows; deltas need them.
     case key = 1
-    /// The other indexes, unique and exclusion constraints.
+    /// Other indexes, unique and exclusion constraints.
     case index = 2
-    /// Indexes of partitioned tables, and the partitions' attached to them.
+    /// Indexes of partitioned tables, with the partitions' indexes attached to them.
     case partitionedIndex = 3
-    /// NOT NULL and CHECK that came after the tables' definitions were brought: only complete rows need fulfil them.
+    /// NOT NULL and CHECK constraints added after the tables were created; only complete rows have to satisfy them.
     case rowConstraint = 4
     /// Foreign keys, not validated yet.
     case foreignKey = 5
     /// Validation of foreign keys.
     case validation = 6
-    /// Validation of partitions' foreign keys: their parents' take over only what is validated.
+    /// Validation of partitions' foreign keys, which a parent's foreign key can take over only when validated.
     case partitionValidation = 7
     /// Foreign keys of partitioned tables, which take over those of their partitions.
     case partitionedForeignKey = 8
-    /// Indexes of materialized views: a view may only come into being after the keys.
+    /// Indexes of materialized views; some views can only be created after the keys.
     case viewIndex = 9
 
     package var isOfIndex: Bool { self < .rowConstraint || self == .viewIndex }
@@ -161,7 +161,7 @@ package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// An object to be entered into the ledger.
+/// An object to enter into the ledger.
 package struct NewObject: Sendable, Hashable {
     package let table: QualifiedName
     package let stage: RebuildStage

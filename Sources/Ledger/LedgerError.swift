@@ -1,18 +1,18 @@
-/// Why a run cannot use this target.
+/// The reason why a run cannot use this target.
 public struct LedgerError: Error, Sendable, CustomStringConvertible {
     /// The kind of refusal.
     public enum Code: Sendable, Hashable {
-        /// The target holds relations and no ledger says that they are ours.
+        /// The target contains relations, but no ledger.
         case targetNotEmpty
-        /// The ledger tells of another source.
+        /// The ledger was made for another source.
         case otherSource
-        /// There is no ledger where one is needed.
+        /// A ledger is needed, but there is none.
         case missing
-        /// Another client is at work on the same target.
+        /// Another client is working on the same target.
         case busy
-        /// Another client has taken over since.
+        /// Another client has taken over the run.
         case fenced
-        /// The ledger was written by a version of the tool that this one does not know.
+        /// The ledger has a version that this version of the tool does not support.
         case unknownVersion
         /// The run was begun as another role.
         case otherRole
@@ -20,9 +20,9 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
         case tooLate
     }
 
-    /// The kind.
+    /// The kind of refusal.
     public let code: Code
-    /// What is wrong, where, and what to do.
+    /// What is wrong, where, and what to do about it.
     public let description: String
 
     package init(_ code: Code, _ message: String, hint: String? = nil) {

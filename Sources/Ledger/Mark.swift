@@ -1,11 +1,11 @@
 package import Postgres
 
-/// Where the tide stood: the snapshot in which a chunk was last read, and of which table of which database.
+/// The snapshot in which a chunk was last read, with the table and the database it was read from.
 package struct Mark: Sendable, Hashable, Codable {
     package let snapshot: Snapshot
     package let systemIdentifier: String?
     package let timeline: Int?
-    /// When the server was started; only where system identifier and timeline cannot be read.
+    /// When the server was started; set only if system identifier and timeline cannot be read.
     package let serverStartedAt: String?
     package let databaseOid: UInt32
     package let tableOid: UInt32
@@ -29,23 +29,25 @@ package struct Mark: Sendable, Hashable, Codable {
         self.fileNode = fileNode
     }
 
-    /// Why nothing can be concluded from this mark about a later one; nil where the delta rule holds.
+    /// Why this mark does not show what was written since; nil if the delta rule applies.
     ///
-    /// `age()` compares 32-bit transaction ids and knows only which of two is older within 2^31 of each other.
+    /// `age()` compares 32-bit transaction ids and orders only ids within 2^31 of each other.
     ///
-    /// - Parameter now: The mark that reading the same chunk now would get.
+    /// - Parameter now: The mark the same chunk would get now.
     /// - Returns: The reason, for the log.
     package func voidReason(at now: Mark) -> String? {
-        if systemIdentifier != now.systemIdentifier || databaseOid != now.databaseOid { return "another database" }
+        if systemIdentifier != now.systemIdentifier || databaseOid != now.databaseOid {
+            return "it was last read from another database"
+        }
         if serverStartedAt != now.serverStartedAt {
             return
                 "the source was restarted or is another server, and its system identifier and timeline cannot be read"
         }
-        if timeline != now.timeline { return "the source was failed over or restored: another timeline" }
-        if tableOid != now.tableOid { return "another table has taken its name" }
+        if timeline != now.timeline { return "the source failed over or was restored (the timeline changed)" }
+        if tableOid != now.tableOid { return "another table has its name now" }
         if now.snapshot.xmax < snapshot.xmax { return "transaction ids went backwards" }
         if now.snapshot.xmax - snapshot.xmin >= Self.comparableTransactions {
-            return "too many transactions have passed"
+            return "too many transactions since its mark"
         }
         return nil
     }

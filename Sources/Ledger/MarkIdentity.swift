@@ -1,11 +1,10 @@
 package import Catalog
 
-/// The part of a mark that is the same for all chunks read from one database.
+/// The part of a mark that is the same for all chunks of one database.
 package struct MarkIdentity: Sendable, Hashable {
     let systemIdentifier: String?
     let timeline: Int?
-    /// Stands in for the two where they may not be read: a server that was failed over to, or restored, was started at
-    /// another time.
+    /// Replaces the other two if the role may not read them: after a failover or restore the start time differs.
     let serverStartedAt: String?
     let databaseOid: UInt32
 

@@ -1,33 +1,33 @@
 package import Postgres
 import Synchronization
 
-/// Tables that somebody else has locked: they are left for later, while others are worked on.
+/// Tables that other sessions have locked; they are postponed while other tables are processed.
 package final class Postponed: Sendable {
-    /// How long a table is left alone.
+    /// How long a table is skipped.
     private static let pause = Duration.seconds(1)
 
     private let tables = Mutex<[QualifiedName: ContinuousClock.Instant]>([:])
 
     package init() {}
 
-    /// Those that are to be left alone now.
+    /// The tables to skip now.
     package var now: [QualifiedName] {
         let moment = ContinuousClock.now
         return tables.withLock { tables in tables.filter { $0.value > moment }.keys.sorted() }
     }
 
-    /// Whether any is left for later.
+    /// Whether no table is postponed.
     package var isEmpty: Bool { tables.withLock(\.isEmpty) }
 
-    /// Leaves a table for later.
+    /// Postpones a table.
     ///
-    /// - Returns: Whether it was not left before.
+    /// - Returns: Whether it was not postponed before.
     @discardableResult
     package func postpone(_ table: QualifiedName) -> Bool {
         tables.withLock { $0.updateValue(.now + Self.pause, forKey: table) == nil }
     }
 
-    /// Says that a table could be worked on.
+    /// Ends the postponement of a table.
     package func resume(_ table: QualifiedName) {
         tables.withLock { $0[table] = nil }
     }

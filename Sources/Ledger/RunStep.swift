@@ -1,6 +1,6 @@
-/// How far a run has come.
+/// The progress of a run.
 ///
-/// A step is entered when everything before it is committed; only `done` is ever left backwards.
+/// A step is recorded when everything before it is committed; only `done` is ever taken back.
 public enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     /// The ledger exists.
     case begun
@@ -8,17 +8,19 @@ public enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     case defined
     /// Every chunk has a base.
     case precopied
-    /// The cutover's pass, the whole tables and the sequences are in.
+    /// The cutover's pass, the whole tables and the sequences are complete.
     case dataComplete
-    /// Every key and index is built. From here on foreign keys and triggers come into being: no data pass any more, it
-    /// would fire cascades.
+    /// Every key and index is built.
+    ///
+    /// From here on foreign keys and triggers are created, so no data pass may follow: it would fire cascades.
     case keysBuilt
-    /// Materialized views and functions that depend on keys are made.
+    /// Materialized views and functions that depend on keys are created.
     case lateDefinitions
-    /// Everything that the source's definitions hold is on the target.
+    /// Everything in the source's definitions exists on the target.
     case postData
-    /// Analysed, verified and found equal by the last cutover or restore; another one takes it back until it has found
-    /// the same.
+    /// The last cutover or restore has analyzed and verified the target and found it equal.
+    ///
+    /// Another cutover or restore takes this step back until it has found the same.
     case done
 
     /// Earlier steps first.

@@ -3,11 +3,11 @@ import Postgres
 package import Planning
 
 extension SettledTables {
-    /// What a run's ledger says of the tables that the source still has.
+    /// Takes the decisions in a run's ledger for the tables that the source still has.
     ///
     /// - Parameters:
-    ///   - relations: The ledger's; their names are those of the last pass.
-    ///   - source: Where they may have other names now, and columns too.
+    ///   - relations: The ledger's tables, with their names as of the last pass.
+    ///   - source: The source's catalog, in which tables and columns may have new names.
     package init(_ relations: [RelationEntry], in source: DatabaseCatalog) {
         let tables = Dictionary(source.tables.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
         let settled = relations.compactMap { relation in

@@ -1,17 +1,17 @@
 import Synchronization
 
-/// The operator's wish that a run end at the next point of safe return.
+/// The operator's request to stop a run at the next safe point.
 ///
-/// Not a cancellation: whoever sees it finishes the chunk or object at hand, commits, and takes no further one.
+/// Not a cancellation: a worker finishes its current chunk or object, commits, and claims no further one.
 public final class StopRequest: Sendable {
     private let requested = Atomic<Bool>(false)
 
-    /// Nobody has asked yet.
+    /// Creates a request that has not been made yet.
     public init() {}
 
-    /// Whether somebody has asked.
+    /// Whether the request was made.
     public var isRequested: Bool { requested.load(ordering: .relaxed) }
 
-    /// Asks; may be called from any thread, any number of times.
+    /// Makes the request; may be called from any thread, any number of times.
     public func request() { requested.store(true, ordering: .relaxed) }
 }

@@ -2,35 +2,35 @@ import Catalog
 import FoundationEssentials
 package import Postgres
 
-/// What a table is at the moment in which rows of it are read.
+/// The state of a table at the moment its rows are read.
 package struct TableState: RowLayout, Sendable, Hashable, Codable {
-    /// The mark that what is read in this transaction gets.
+    /// The mark for rows read in this transaction.
     package let mark: Mark
     package let kind: String
     package let columnsDigest: String
     package let partitionsDigest: String?
-    /// What values of its types mean; nil where all types are the server's own.
+    /// The meaning of values of its types; nil if all types are built in.
     package let typeMeaning: TypeMeaning?
 
-    /// Reads it, in the transaction in which the rows are read.
+    /// Reads the state, in the transaction in which the rows are read.
     ///
     /// - Parameters:
     ///   - name: The table.
-    ///   - connection: The side that is read.
-    ///   - identity: Which database that is.
-    /// - Throws: ``PostgresError``, where there is no such table too.
+    ///   - connection: A connection to the side that is read.
+    ///   - identity: The identity of that database.
+    /// - Throws: ``PostgresError``, also if there is no such table.
     package init(of name: QualifiedName, on connection: Connection, _ identity: MarkIdentity) throws {
         try self.init(connection.queryOne(CatalogQuery.tableState(name)), identity)
     }
 
-    /// Reads those of several tables.
+    /// Reads the states of several tables.
     ///
     /// - Parameters:
     ///   - names: The tables.
-    ///   - connection: The side that is read.
-    ///   - identity: Which database that is.
-    /// - Returns: By name, all of them.
-    /// - Throws: ``PostgresError``, where there is no such table too.
+    ///   - connection: A connection to the side that is read.
+    ///   - identity: The identity of that database.
+    /// - Returns: The state of each table, by name.
+    /// - Throws: ``PostgresError``, also if one of the tables does not exist.
     package static func all(
         of names: [QualifiedName],
         on connection: Connection,
@@ -72,11 +72,10 @@ package struct TableState: RowLayout, Sendable, Hashable, Codable {
         }
     }
 
-    /// Whether the table's rows can be asked what was written to them since this state: they are in the same file, and
-    /// each holds the same columns.
+    /// Whether the table's rows show what was written since this state: they are in the same file, with the same columns.
     ///
-    /// - Parameter now: The table later.
-    /// - Returns: Whether they can.
+    /// - Parameter now: The table's state now.
+    /// - Returns: Whether the rows show it.
     package func tells(of now: TableState) -> Bool {
         mark.voidReason(at: now.mark) == nil && mark.fileNode == now.mark.fileNode
             && isLaidOut(as: now) && doTypesHold(now)

@@ -2,21 +2,21 @@ import Crypto
 import FoundationEssentials
 import Postgres
 
-/// What values of a table's own types mean: which labels its enums have, which attributes its composite types.
+/// The meaning of values of a table's user-defined types: the labels of its enums, the attributes of its composite types.
 ///
-/// Either may change without any row being written. Labels that have come since are in none of the rows that were
-/// there, so that what was proven of them is not touched; everything else is.
+/// Either may change without a write to any row. New labels cannot occur in existing rows, so earlier proofs remain
+/// valid; any other change invalidates them.
 package struct TypeMeaning: Sendable, Hashable, Codable {
-    /// Of all parts that were there.
+    /// The digest of all parts.
     private let digest: String
-    /// The youngest label among them, by its object id.
+    /// The newest label among them, by its object id.
     private let newestLabel: UInt32
-    /// The parts themselves; only of what was read a moment ago.
+    /// The parts themselves; nil if the value was decoded instead of read from the server.
     private let parts: [ServerText]?
 
     private enum CodingKeys: CodingKey { case digest, newestLabel }
 
-    /// - Parameter parts: As ``Table/typeParts`` tells them.
+    /// - Parameter parts: The parts as in ``Table/typeParts``.
     init(_ parts: [ServerText]) {
         self.parts = parts
         digest = Self.digest(parts)
@@ -30,10 +30,10 @@ package struct TypeMeaning: Sendable, Hashable, Codable {
         parts = nil
     }
 
-    /// Whether values that were there still mean what they meant.
+    /// Whether earlier values still have the same meaning.
     ///
-    /// - Parameter now: What was read now.
-    /// - Returns: False also where that cannot be told.
+    /// - Parameter now: The meaning read now.
+    /// - Returns: Whether they have; false also if it cannot be determined.
     func holds(now: TypeMeaning) -> Bool {
         if digest == now.digest { return true }
         guard let parts = now.parts else { return false }
@@ -46,7 +46,7 @@ package struct TypeMeaning: Sendable, Hashable, Codable {
             .joined()
     }
 
-    /// The object id in `label 16399 name`; nil for a part of another kind.
+    /// The object id in `label 16399 name`; nil for other kinds of parts.
     private static func label(_ part: ServerText) -> UInt32? {
         let words = part.pieces(between: " ", maxSplits: 2)
         return words.first == "label" && words.count > 1 ? UInt32(words[1].string) : nil

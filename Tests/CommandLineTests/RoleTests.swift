@@ -59,7 +59,7 @@ import Testing
             )
             let other = try await command.run("precopy", "--whole-below", "0kB")
             #expect(other.code == 1)
-            #expect(other.errors.contains("begun as role \"keeper\", and this is \"role_mover\""), "\(other.errors)")
+            #expect(other.errors.contains("begun as role \"keeper\", but this is \"role_mover\""), "\(other.errors)")
             #expect(other.errors.contains("--role 'keeper'"))
             // A session of the killed client belongs to the role that connected, but it is still ended.
             let run = try await pair.target.value("SELECT left(run_id::text, 8) FROM tidemark.run")

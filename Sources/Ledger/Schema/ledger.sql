@@ -1,9 +1,9 @@
--- The ledger: what has been copied, in which state of the source, and what was done. It lives in the target, so that a
--- chunk's row is committed by the very transaction that wrote the chunk's rows; there is no other record to disagree.
+-- The ledger: what has been copied, in which state of the source, and what was done. It is in the target, so that the
+-- transaction that writes a chunk's rows also commits its ledger row; the record cannot disagree with the rows.
 CREATE SCHEMA tidemark;
 COMMENT ON SCHEMA tidemark IS 'Ledger of a migration by Tidemark. Removed by: tidemark finish';
 
--- One row: the run. Whoever works on it holds `epoch`; raising it fences off everybody who came before.
+-- One row: the run. The client working on it holds `epoch`; raising it fences off all earlier clients.
 CREATE TABLE tidemark.run (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     ledger_version integer NOT NULL,
@@ -14,15 +14,15 @@ CREATE TABLE tidemark.run (
     pass bigint NOT NULL,
     is_pass_open boolean NOT NULL,
     source jsonb NOT NULL,
-    -- What was asked not to be brought over.
+    -- The parts of the source that are not copied on request.
     omissions jsonb NOT NULL DEFAULT '[]',
     cutover_snapshot text,
-    -- The archive the rows come from, and then `pass` counts its generations; NULL: from the source itself.
+    -- The archive the rows come from (then `pass` counts its generations); NULL: from the source itself.
     archive text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- One row per table. `definition` is the source's catalog entry as it was: drift is measured against it.
+-- One row per table. `definition` is the source's catalog entry that the target follows; drift is compared with it.
 CREATE TABLE tidemark.relation (
     relation_id integer PRIMARY KEY,
     schema_name text NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE tidemark.relation (
     UNIQUE (schema_name, table_name)
 );
 
--- One row per entry of the source's definitions as they were brought over, to find out what has changed since.
+-- One row per entry of the source's definitions as created on the target, to find later changes.
 CREATE TABLE tidemark.definition (
     identity text PRIMARY KEY,
     kind text NOT NULL,
@@ -47,27 +47,27 @@ CREATE TABLE tidemark.definition (
     statement text NOT NULL
 );
 
--- One row: what the source's catalog was when it was last read, so that keys can be rebuilt when the source is gone.
--- enumerations: the labels of enums the target was made like, which may be older.
+-- One row: the source's catalog when it was last read, so that keys can be rebuilt without the source.
+-- enumerations: the enum labels the target has, which may be older.
 CREATE TABLE tidemark.catalog (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     content json NOT NULL,
     enumerations jsonb NOT NULL,
     read_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
--- Nothing in it is looked for, and compressing it takes longer than writing it: of thousands of tables it has megabytes.
+-- It is never searched, and with thousands of tables it has megabytes: compressing it takes longer than writing it.
 ALTER TABLE tidemark.catalog ALTER COLUMN content SET STORAGE EXTERNAL;
 
--- One row per chunk: a half-open range of its table's key. A bound that is NULL is no bound.
--- mark: the snapshot in which the chunk was last read, and which database that was. NULL until the base is there.
--- rows: how many rows of the chunk the target holds.
+-- One row per chunk: a half-open range of its table's key. A NULL bound means unbounded.
+-- mark: the snapshot in which the chunk was last read, and the database. NULL until the base is copied.
+-- rows: the number of the chunk's rows on the target.
 CREATE TABLE tidemark.chunk (
     relation_id integer NOT NULL REFERENCES tidemark.relation,
     chunk_number integer NOT NULL,
     range jsonb NOT NULL,
-    -- Declared to change no more: never read again once it has a base, but proven with the rest.
+    -- Declared immutable: never read again once it has a base, but proven with the rest.
     is_immutable boolean NOT NULL DEFAULT false,
-    -- The target holds rows of unknown origin in the range: they are compared, not copied.
+    -- The target has rows of unknown origin in the range: they are compared, not copied.
     is_adopted boolean NOT NULL DEFAULT false,
     mark jsonb,
     pass bigint NOT NULL DEFAULT 0,
@@ -76,7 +76,7 @@ CREATE TABLE tidemark.chunk (
     -- The chunk has shed what changed up to this snapshot and waits for that many written rows to be loaded.
     shed_snapshot text,
     written_rows bigint,
-    -- That its rows were found equal on both sides, which and when; NULL again as soon as rows of it are shed or replaced.
+    -- The proof that its rows were found equal on both sides; NULL if there is none or it is no longer valid.
     proof jsonb,
     -- The last pass that tried to prove it.
     proof_pass bigint NOT NULL DEFAULT 0,
@@ -85,13 +85,13 @@ CREATE TABLE tidemark.chunk (
     PRIMARY KEY (relation_id, chunk_number)
 );
 
--- What is taken next, in its order, looked up once for each of perhaps tens of thousands. Bases in the order of the key; of
--- what is there already the end first: new rows are mostly there.
+-- The order in which chunks are claimed; used once for each of perhaps tens of thousands. Bases go in key order. Chunks with
+-- a base go from the end of the key, where new rows usually are.
 CREATE INDEX chunk_due
     ON tidemark.chunk (pass, relation_id, (CASE WHEN mark IS NULL THEN chunk_number ELSE -chunk_number END));
 CREATE INDEX chunk_unproven ON tidemark.chunk (proof_pass, relation_id, chunk_number);
 
--- One row per key, index and constraint to rebuild, with the statements that make it and how many of them are committed.
+-- One row per key, index and constraint to rebuild, with the statements that create it and how many of them are committed.
 CREATE TABLE tidemark.object (
     object_id integer PRIMARY KEY,
     relation_id integer REFERENCES tidemark.relation,
@@ -106,13 +106,13 @@ CREATE TABLE tidemark.object (
     UNIQUE (kind, schema_name, table_name, object_name)
 );
 
--- The same for these; small tables are taken with all of their objects.
+-- The order in which objects are claimed; small tables are claimed with all of their objects.
 CREATE INDEX object_due ON tidemark.object ((steps_done > 0), stage, bytes DESC, object_id)
     WHERE steps_done < pg_catalog.jsonb_array_length(statements);
 CREATE INDEX object_due_of_relation ON tidemark.object (relation_id)
     WHERE steps_done < pg_catalog.jsonb_array_length(statements);
 
--- The audit trail: everything that changed something, how long it took and how it ended.
+-- The audit trail: every change, how long it took and how it ended.
 CREATE TABLE tidemark.event (
     event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
