@@ -1,13 +1,13 @@
 package import Postgres
 
-/// What hangs on a table of a target that was filled by other means, and has to go before rows are brought.
+/// An object on a table of an adopted target that has to be dropped before rows are copied.
 package struct AdoptedObject: Sendable, Hashable, Codable {
     package let schema: ServerText
     package let tableName: ServerText
-    /// Foreign key, trigger, rule, policy, statistics object.
+    /// The kind of object: foreign key, trigger, rule, policy, statistics object.
     package let kind: String
     package let name: ServerText
-    /// The statement that takes it off.
+    /// The statement that drops it.
     package let statement: ServerText
 
     package var table: QualifiedName { QualifiedName(schema: schema, name: tableName) }

@@ -1,11 +1,11 @@
 package import Postgres
 
-/// One object of a database, told by its attributes so that it can be compared with its counterpart.
+/// One object of a database, described by attributes so that it can be compared with its counterpart.
 ///
-/// The queries of the proof, one file for each kind of object, tell all of them in the same manner; they share nothing
-/// with those that copying and building go by.
+/// The queries of the proof, one file for each kind of object, all return the same columns. They share nothing with the
+/// queries used for copying and building.
 package struct CatalogObject: Sendable, Equatable, Codable {
-    /// What can be told, in the order of a report.
+    /// All kinds of objects, in the order of a report.
     package static let kinds = [
         "schema", "extension", "language", "access method", "enum", "domain", "composite type", "range type",
         "base type",
@@ -21,17 +21,17 @@ package struct CatalogObject: Sendable, Equatable, Codable {
 
     /// One of ``kinds``.
     package let kind: String
-    /// Its full name, quoted where SQL wants it.
+    /// Its full name, quoted where SQL requires it.
     package let object: ServerText
-    /// The table it is, or hangs on.
+    /// The table it is or belongs to.
     package let table: QualifiedName?
-    /// What decides over how it works; what is not set is not there.
+    /// The attributes that decide how it works, without those that are not set.
     package let attributes: NamedTexts
-    /// For some attributes, the SQL that makes the other side's like this one's.
+    /// For some attributes, the SQL that changes the other side to match this one.
     package let statements: NamedTexts
-    /// The SQL that makes it, where that is a single statement.
+    /// The SQL that creates it, if that is a single statement.
     package let creation: ServerText?
-    /// The SQL that removes it.
+    /// The SQL that drops it.
     package let removal: ServerText?
 
     package init(
@@ -52,11 +52,10 @@ package struct CatalogObject: Sendable, Equatable, Codable {
         self.removal = removal
     }
 
-    /// Reads all objects of the database the connection is to, but those of extensions, of the system and of the
-    /// ledger.
+    /// Reads all objects of a database except those of extensions, the system and the ledger.
     ///
-    /// - Parameter connection: A connection with an open transaction.
-    /// - Returns: The objects, in no order.
+    /// - Parameter connection: A connection to the database, with an open transaction.
+    /// - Returns: The objects, in no particular order.
     /// - Throws: ``PostgresError``.
     package static func all(of connection: Connection) throws -> [CatalogObject] {
         try CatalogQuery.compared.flatMap { query in
@@ -64,7 +63,7 @@ package struct CatalogObject: Sendable, Equatable, Codable {
         }
     }
 
-    /// The rows of a query that belong to nobody but the database's users.
+    /// A query that returns only the rows of objects made by the database's users.
     private static func own(_ query: SQL) -> SQL {
         """
         SELECT q.class AS kind, q.object, tn.nspname AS table_schema, t.relname AS table_name,
@@ -77,7 +76,7 @@ package struct CatalogObject: Sendable, Equatable, Codable {
                                    AND q.schema !~ '^pg_(toast|temp)')
           AND (tn.nspname IS NULL OR tn.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
                                      AND tn.nspname !~ '^pg_(toast|temp)')
-          -- The schema itself is told without one.
+          -- Owners, privileges and comments of a schema itself have no value in the column schema.
           AND NOT (q.class IN ('schema', 'owner', 'privileges', 'comment')
                    AND q.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
                    AND (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = q.objid) ~ '^(pg_|tidemark$)')

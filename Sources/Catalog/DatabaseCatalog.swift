@@ -1,6 +1,6 @@
 package import Postgres
 
-/// What a database contains, as far as the engine handles it itself.
+/// The contents of a database that the engine handles itself, without `pg_dump`.
 package struct DatabaseCatalog: Sendable, Codable {
     package let identity: DatabaseIdentity
     package let tables: [Table]
@@ -10,7 +10,7 @@ package struct DatabaseCatalog: Sendable, Codable {
     package let materializedViews: [MaterializedView]
     package let enumerations: [Enumeration]
     package let settings: DatabaseSettings
-    /// nil in archives and ledgers of before.
+    /// nil in older archives and ledgers.
     package let extensionTables: [ExtensionTable]?
 
     package init(
@@ -43,9 +43,9 @@ package struct DatabaseCatalog: Sendable, Codable {
         self = try connection.transaction(.snapshot) { try Self(inTransactionOf: connection) }
     }
 
-    /// Reads everything in the transaction that is open.
+    /// Reads everything in the open transaction.
     ///
-    /// - Parameter connection: A connection with an open transaction, a snapshot if the lists are to agree.
+    /// - Parameter connection: A connection with an open transaction, in a snapshot if the lists must agree.
     /// - Throws: ``PostgresError``.
     package init(inTransactionOf connection: Connection) throws {
         try self.init(
@@ -61,10 +61,10 @@ package struct DatabaseCatalog: Sendable, Codable {
         )
     }
 
-    /// The same database, whose indexes are to be built wherever the target's default is.
+    /// The same database, with its indexes in the target's default tablespace.
     package var withoutTablespaces: DatabaseCatalog { with(indexes: indexes.map(\.withoutTablespace)) }
 
-    /// The same database without indexes that are still being built, or whose build has failed.
+    /// The same database without indexes that are still being built or whose build has failed.
     package var withoutUnusableIndexes: DatabaseCatalog {
         with(indexes: indexes.filter { $0.isUsable || $0.isPartitioned })
     }
@@ -83,18 +83,18 @@ package struct DatabaseCatalog: Sendable, Codable {
         )
     }
 
-    /// The same database with other words for its indexes and constraints.
+    /// The same database with other definitions for its indexes and constraints.
     package func told(as indexes: [Index], _ constraints: [Constraint]) -> DatabaseCatalog {
         with(indexes: indexes, constraints)
     }
 
     package func table(_ name: QualifiedName) -> Table? { tables.first { $0.qualifiedName == name } }
-    /// How its partitions hang together.
+    /// The tree of its partitions.
     package var partitions: PartitionTree { PartitionTree(tables) }
 }
 
 extension DatabaseSettings {
-    /// Reads what the database carries itself.
+    /// Reads the settings of the database itself.
     ///
     /// - Parameter connection: Any connection.
     /// - Throws: ``PostgresError``.
@@ -104,7 +104,7 @@ extension DatabaseSettings {
 }
 
 extension DatabaseIdentity {
-    /// Reads the identity; where a role may not read the control data, the best evidence there is.
+    /// Reads the identity; if the role may not read the control data, the best available evidence.
     ///
     /// - Parameter connection: Any connection.
     /// - Throws: ``PostgresError``.
@@ -116,8 +116,8 @@ extension DatabaseIdentity {
             let control = try connection.queryOne(
                 """
                 SELECT s.system_identifier::text,
-                       -- The last checkpoint may be of the timeline before a promotion; what is written now tells.
-                       -- Aurora has no WAL to ask for.
+                       -- The last checkpoint may be on the timeline before a promotion; the current WAL file is not.
+                       -- The WAL of Aurora cannot be queried.
                        CASE WHEN pg_catalog.pg_is_in_recovery()
                                  OR pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL
                                  OR NOT pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_lsn()', 'EXECUTE')
@@ -135,7 +135,7 @@ extension DatabaseIdentity {
     }
 }
 
-/// The catalog's queries, kept as `.sql` files that also run in psql; `table_meaning.sql` is a part of two others.
+/// The catalog's queries, stored as `.sql` files that also run in psql; `table_meaning.sql` is part of two others.
 package enum CatalogQuery {
     static let tables = withMeaning(PackageResources.tables_sql)
     package static let expressions = sql(PackageResources.expressions_sql)
@@ -158,7 +158,7 @@ package enum CatalogQuery {
     package static let userRelations = sql(PackageResources.user_relations_sql)
     static let extensionTables = sql(PackageResources.extension_tables_sql)
 
-    /// What the proof compares, kind by kind.
+    /// The queries whose results the proof compares, by kind of object.
     package static let compared = [
         PackageResources.compared_schemas_sql, PackageResources.compared_extensions_sql,
         PackageResources.compared_types_sql,
@@ -175,8 +175,8 @@ package enum CatalogQuery {
 
     private static let tableState = withMeaning(PackageResources.table_state_sql)
 
-    /// What must not have changed when a chunk of a table is read: snapshot, oid, kind, file node, digest of its
-    /// columns.
+    /// A query for the state that must not have changed when a chunk is read: snapshot, oid, kind, file node, digest of
+    /// the columns.
     package static func tableState(_ name: QualifiedName) -> SQL {
         "\(tableState) WHERE c.oid = \(literal: name.quoted)::pg_catalog.regclass"
     }

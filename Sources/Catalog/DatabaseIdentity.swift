@@ -1,13 +1,14 @@
 public import Postgres
 
-/// Which database this is: what a mark is worth depends on it.
+/// The identity of a database; a mark is valid only for the database it was made for.
 ///
-/// A host name says nothing: it moves with a failover, and two names may mean one server.
+/// A host name is no evidence: it moves with a failover, and two names may mean the same server.
 public struct DatabaseIdentity: Sendable, Hashable, Codable {
     /// `pg_control_system()`: the same for a primary and its standbys, new after initdb and pg_upgrade.
     public var systemIdentifier: String?
-    /// Of the WAL that is being written, on a standby `pg_control_checkpoint()`: a new one begins with every promotion
-    /// and point-in-time recovery.
+    /// The timeline of the WAL being written, on a standby of `pg_control_checkpoint()`.
+    ///
+    /// A new timeline begins with every promotion and point-in-time recovery.
     public var timeline: Int?
     /// `pg_database.oid`.
     public let databaseOid: UInt32
@@ -22,41 +23,41 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
     package let roleName: ServerText
     package let bypassesRowSecurity: Bool
     package let mayReadControlData: Bool
-    /// How the default collation sorts: `C`, or locale and C library version; nil where it cannot be told.
+    /// How the default collation sorts: `C`, or locale and C library version; nil if that is unknown.
     package let defaultSortOrder: ServerText?
     package let preparedTransactions: Int
-    /// Since when the counters of written rows count, as far as can be told.
+    /// When the counters of written rows were last reset, if known.
     package let statisticsSince: String?
 
     package var serverVersion: ServerVersion { ServerVersion(number: serverVersionNumber) }
 
-    /// What the identity rests on, for people.
+    /// The evidence for the identity, for people.
     package var evidence: String {
         systemIdentifier == nil
             ? "server address, port, start time and database oid (pg_control_system() is not granted to \(roleName.visible))"
             : "system identifier, timeline and database oid"
     }
 
-    /// Whether it is the same database on the same server, and not merely one of the same name.
+    /// Whether it is the same database on the same server, not just one with the same name.
     package func isSameDatabase(as other: Self) -> Bool {
         guard databaseOid == other.databaseOid else { return false }
         if let systemIdentifier, let theirs = other.systemIdentifier { return systemIdentifier == theirs }
         return address == other.address && port == other.port && serverStartedAt == other.serverStartedAt
     }
 
-    /// What an operator does whose source really is another cluster now.
+    /// The hint for operators whose source really is on another cluster now.
     package static let otherSystemHint =
-        "if the source was upgraded or moved with all its rows, give --source-moved: every chunk is compared then"
+        "if the source was upgraded or moved with all its rows, give --source-moved: every chunk is then compared"
 
-    /// In what a database that is given as the same source is another one.
+    /// Describes how a database given as the source differs from this one.
     ///
-    /// Two servers set up by one script agree in names and object ids: only their system identifiers tell them apart.
-    /// Where a role may not read those, address and port of the server do.
+    /// Two servers set up by the same script have the same names and object ids; only their system identifiers differ.
+    /// If the role may not read these, address and port of the servers are compared.
     ///
     /// - Parameters:
     ///   - now: The database that is given.
-    ///   - acceptsOtherSystem: Whether it may be another cluster.
-    /// - Returns: For people: what it was, and what it is; nil where it is the same.
+    ///   - acceptsOtherSystem: Whether it may be on another cluster.
+    /// - Returns: The two databases, for people; nil if they are the same.
     package func difference(from now: Self, acceptsOtherSystem: Bool) -> String? {
         guard databaseName == now.databaseName, databaseOid == now.databaseOid || acceptsOtherSystem else {
             return "database \(databaseName.visible) (oid \(databaseOid)), "
@@ -71,7 +72,7 @@ public struct DatabaseIdentity: Sendable, Hashable, Codable {
         }
         guard address == now.address, port == now.port else {
             return "a server at \(place), not from one at \(now.place); "
-                + "their system identifiers, which would tell whether they are the same, may not be read"
+                + "the role may not read their system identifiers, which would show whether they are the same"
         }
         return nil
     }

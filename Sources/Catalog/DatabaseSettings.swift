@@ -1,14 +1,14 @@
 package import Postgres
 
-/// What a database carries itself, beside what is in it: `pg_dump` tells it only with `--create`.
+/// The settings of a database itself, apart from its contents; `pg_dump` prints them only with `--create`.
 package struct DatabaseSettings: Sendable, Hashable, Codable {
     /// A parameter that ALTER DATABASE or ALTER ROLE … IN DATABASE has set.
     package struct Setting: Sendable, Hashable, Codable {
-        /// nil: for everybody.
+        /// The role it applies to; nil: all roles.
         package let role: ServerText?
         package let name: ServerText
         package let value: ServerText
-        /// Whether the role may write to tables; nil where it is not known.
+        /// Whether the role may write to tables; nil if unknown.
         fileprivate let isOfWriter: Bool?
 
         package static func == (left: Self, right: Self) -> Bool {
@@ -22,26 +22,26 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
         }
     }
 
-    /// A right on the database that somebody beside its owner has.
+    /// A right on the database that was granted to a role other than its owner.
     package struct Grant: Sendable, Hashable, Codable {
-        /// nil stands for PUBLIC.
+        /// The role; nil means PUBLIC.
         package let role: ServerText?
         package let privilege: String
         package let isGrantable: Bool
     }
 
     package let settings: [Setting]
-    /// Who owns the database and needs no grant on it; nil in older archives and ledgers.
+    /// The database's owner, who needs no grant on it; nil in older archives and ledgers.
     package let owner: ServerText?
     package let comment: ServerText?
-    /// -1: as many as the server takes.
+    /// The connection limit; -1 means none.
     package let connectionLimit: Int
-    /// nil: nobody has ever granted or revoked anything.
+    /// The rights; nil if nothing was ever granted or revoked.
     package let grants: [Grant]?
     /// The parameters this server knows.
     package let parameters: Set<ServerText>
 
-    /// Nothing set, for databases that are told apart otherwise.
+    /// No settings, for catalogs that are built without them.
     package static let none = DatabaseSettings(
         settings: [],
         owner: nil,
@@ -51,14 +51,13 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
         parameters: []
     )
 
-    /// Those that close the database to the application: the fence of a night, which must not arrive as a definition.
+    /// Settings that close the database to the application for cutover; they must not be copied as definitions.
     package var closing: [Setting] { settings.filter { $0.closes } }
 
-    /// Whether nobody but a superuser may connect.
+    /// Whether only superusers may connect.
     package var admitsNobody: Bool { connectionLimit == 0 }
 
-    /// Whether the server takes a parameter of that name; anything with a dot in it belongs to an extension and is
-    /// taken.
+    /// Whether the server accepts the parameter; a name with a dot belongs to an extension and is always accepted.
     package func knows(_ setting: Setting) -> Bool {
         setting.name.contains(".") || parameters.contains(setting.name)
     }
@@ -69,29 +68,29 @@ extension DatabaseSettings.Setting {
         "idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout", "statement_timeout",
         "transaction_timeout",
     ]
-    /// No application works with less.
+    /// The shortest timeout an application can work with.
     private static let leastMilliseconds = 1000.0
 
-    /// Whether new sessions can write nothing, or do nothing that takes a second.
+    /// Whether it keeps new sessions from writing, or from running anything that takes a second.
     ///
-    /// What is set for a single role may be meant, as where it only reads.
+    /// A setting of a single role may be intended, for example if the role only reads.
     fileprivate var closes: Bool {
         if isFence { return isTrue && (role == nil || isOfWriter == true) }
         guard role == nil, Self.timeouts.contains(name), let milliseconds else { return false }
         return milliseconds > 0 && milliseconds < Self.leastMilliseconds
     }
 
-    /// Whether it decides over writing.
+    /// Whether it is the parameter that makes sessions read-only.
     package var isFence: Bool { name == "default_transaction_read_only" }
 
-    /// As the server reads a boolean: any beginning of the words.
+    /// Whether the value means true; the server accepts any prefix of the words.
     private var isTrue: Bool {
         let word = value.string.lowercased()
         return word == "on" || word == "1"
             || !word.isEmpty && ["true", "yes"].contains { $0.utf8.starts(with: word.utf8) }
     }
 
-    /// As the server reads a time (PostgreSQL manual 20.1.1); nil where it is none.
+    /// The value as a duration, as the server reads it (PostgreSQL manual 20.1.1); nil if it is not a duration.
     private var milliseconds: Double? {
         let factors = ["": 1, "us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000]
         let text = value.string.utf8.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }
@@ -104,26 +103,25 @@ extension DatabaseSettings.Setting {
         return number * factor
     }
 
-    /// Parameters whose value is a list of names, each stored with quotes where it needs them (`GUC_LIST_QUOTE`; the
-    /// list is the one in `pg_dump`, `dumputils.c`).
+    /// Parameters whose value is a list of names, stored with quotes where needed (`GUC_LIST_QUOTE`; same list as in
+    /// `pg_dump`, `dumputils.c`).
     private static let lists: Set<ServerText> = [
         "local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
         "temp_tablespaces", "unix_socket_directories",
     ]
 
-    /// The value as SET takes it.
+    /// The value in the form that SET accepts.
     ///
-    /// A list as one constant would be one name with commas in it.
+    /// A list written as one constant would be a single name with commas in it.
     package var valueClause: SQL {
         guard Self.lists.contains(name) else { return "\(literal: value)" }
         let names = Self.names(in: value)
         return names.isEmpty ? "''" : names.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
     }
 
-    /// Takes a stored list apart as the server does (`SplitIdentifierString`).
+    /// Splits a stored list as the server does (`SplitIdentifierString`).
     ///
-    /// Names have commas between them and blanks around them; those in double quotes are as they are, others in lower
-    /// case.
+    /// Names are separated by commas and surrounded by blanks; names in double quotes are kept, others are lower-cased.
     private static func names(in list: ServerText) -> [ServerText] {
         let (quote, comma) = (UInt8(ascii: "\""), UInt8(ascii: ","))
         func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (9...13).contains(byte) }

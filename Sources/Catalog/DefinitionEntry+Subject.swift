@@ -1,9 +1,8 @@
 package import Postgres
 
-/// What a comment or a right is about, read from the name `pg_dump` lists it by: `COLUMN t."A column"`.
+/// The subject of a comment or a right, parsed from its name in `pg_dump`'s list: `COLUMN t."A column"`.
 ///
-/// Names are in quotes there, where the version of `pg_dump` takes them for keywords: here they are as the catalog has
-/// them.
+/// Names are quoted there if they are keywords for that version of `pg_dump`; here they are as in the catalog.
 extension DefinitionEntry {
     /// A comment on a constraint of a table.
     package struct CommentedConstraint: Hashable, Sendable {
@@ -15,7 +14,7 @@ extension DefinitionEntry {
         "TABLE ", "FOREIGN TABLE ", "VIEW ", "MATERIALIZED VIEW ", "SEQUENCE ", "COLUMN ",
     ]
 
-    /// The relation that it, or a column of which, it is about; nil where it is about something else.
+    /// The relation it is about, also if it is about a column of it; nil if it is about something else.
     package var subject: QualifiedName? {
         if let commented = commentedConstraint { return commented.table }
         guard let kind = Self.kindsOfRelations.first(where: name.begins),
@@ -24,7 +23,8 @@ extension DefinitionEntry {
         return QualifiedName(schema: schema, name: relation.name)
     }
 
-    /// Which constraint it is a comment on: `CONSTRAINT c ON t`; nil for all else, constraints of domains among it.
+    /// The table's constraint it is a comment on (`CONSTRAINT c ON t`); nil for anything else, including constraints of
+    /// domains.
     package var commentedConstraint: CommentedConstraint? {
         let (kind, between): (ServerText, ServerText) = ("CONSTRAINT ", " ON ")
         guard self.kind == "COMMENT", name.begins(with: kind),
@@ -39,7 +39,7 @@ extension DefinitionEntry {
 }
 
 extension ServerText {
-    /// The identifier it begins with, without its quotes, and what comes after; nil where there is none.
+    /// The identifier at the beginning, without its quotes, and the rest; nil if there is none.
     fileprivate var leadingIdentifier: (name: ServerText, rest: ServerText)? {
         let length = lengthOfIdentifier
         guard length > 0 else { return nil }
@@ -48,8 +48,9 @@ extension ServerText {
         return (printed[1..<(length - 1)].replacingAll("\"\"", with: "\""), rest)
     }
 
-    /// How many bytes the identifier takes that it begins with, as the server prints one: in double quotes, those inside
-    /// doubled, or up to the next blank or dot; 0 where there is none.
+    /// The length in bytes of the identifier at the beginning, as printed by the server; 0 if there is none.
+    ///
+    /// It is in double quotes, with quotes inside doubled, or ends at the next blank or dot.
     var lengthOfIdentifier: Int {
         let quote = UInt8(ascii: "\"")
         guard utf8.first == quote else {

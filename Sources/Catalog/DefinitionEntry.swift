@@ -1,24 +1,24 @@
 package import Postgres
 
-/// One entry of the source's definitions, as `pg_dump` lists them.
+/// One entry of the source's definitions, as listed by `pg_dump`.
 package struct DefinitionEntry: Sendable, Hashable, Codable {
-    /// Which object of the source it is, whatever its name: catalog and object id; for entries that are no objects
-    /// (comments, rights) the line of the list.
+    /// Identifies the object on the source regardless of its name: catalog and object id; for entries that are not
+    /// objects (comments, rights) the line of the list.
     package let identity: ServerText
-    /// What kind of object it makes, as `pg_dump` calls it: TABLE, VIEW, TYPE, COMMENT and so on.
+    /// The kind of object it creates, as `pg_dump` calls it: TABLE, VIEW, TYPE, COMMENT and so on.
     package let kind: String
-    /// `-` for what is in no schema.
+    /// The schema; `-` for objects outside of schemas.
     package let schema: ServerText
     package let name: ServerText
-    /// The statements that make it.
+    /// The statements that create it.
     package let statement: ServerText
-    /// The line of `pg_restore --list` that selects it; good for one file only.
+    /// The line of `pg_restore --list` that selects it; valid for one file only.
     package let line: ServerText
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
-    /// Which object of any database it makes, as `pg_restore --list` has it: `TYPE public mood`.
+    /// The object it creates in any database, as printed by `pg_restore --list`: `TYPE public mood`.
     package var listed: ServerText { ServerText("\(kind) \(schema.string) \(name.string)") }
-    /// For people: `type public.mood`.
+    /// The object for people: `type public.mood`.
     package var description: String {
         "\(kind.lowercased()) \(schema == "-" ? "" : schema.visible + ".")\(name.visible)"
     }
@@ -39,7 +39,7 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         self.line = line
     }
 
-    /// The same object with the statements another database tells.
+    /// The same object with the statements of another database.
     package func told(by other: DefinitionEntry) -> DefinitionEntry {
         DefinitionEntry(
             identity: identity,
@@ -51,8 +51,9 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         )
     }
 
-    /// A table without the names of its NOT NULL constraints: since PostgreSQL 18 they have one, which is told where it
-    /// is not the one the server would choose.
+    /// The same entry without the names of NOT NULL constraints.
+    ///
+    /// Since PostgreSQL 18 these have names, which are printed if they differ from the server's own choice.
     package var withoutNamesOfNotNull: DefinitionEntry {
         guard kind == "TABLE" else { return self }
         return DefinitionEntry(
@@ -65,7 +66,7 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         )
     }
 
-    /// ` CONSTRAINT name NOT NULL` is ` NOT NULL`, whatever the name is, in quotes or not.
+    /// Replaces ` CONSTRAINT name NOT NULL` by ` NOT NULL`, for any name, quoted or not.
     private static func withoutNamesOfNotNull(_ statement: ServerText) -> ServerText {
         let (begin, end): (ServerText, ServerText) = (" CONSTRAINT ", " NOT NULL")
         var (result, start): (ServerText, Int) = ("", 0)
@@ -79,7 +80,7 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         return result + statement.dropFirst(start)
     }
 
-    /// An object the source does not have: its object id must not be taken for one of the source's.
+    /// The same entry as one of the target's, so that its object id is not mistaken for one of the source's.
     package var ofTarget: DefinitionEntry {
         DefinitionEntry(
             identity: "target " + identity,
@@ -92,20 +93,20 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
     }
 
     package var isView: Bool { kind == "VIEW" || kind == "MATERIALIZED VIEW" }
-    /// A part of a table, found by comparing the tables themselves.
+    /// Whether it is a part of a table; such changes are found by comparing the tables themselves.
     package var isPartOfTable: Bool { ["DEFAULT", "TABLE ATTACH", "INDEX ATTACH"].contains(kind) }
-    /// A table, a part of it, or what is said with it.
+    /// Whether it is a table, a part of one, or printed along with one.
     package var isOfTable: Bool { isPartOfTable || ["TABLE", "SEQUENCE OWNED BY"].contains(kind) }
-    /// Rights may have been left out on purpose.
+    /// Whether it grants rights, which may have been left out on purpose.
     package var isOfRights: Bool { kind == "ACL" || kind == "DEFAULT ACL" }
 
-    /// Whether it makes anything.
+    /// Whether it creates anything.
     ///
-    /// Of the schema `public` only the owner is told, and only where the server did not choose it: that the entry comes or
-    /// goes says nothing of the schema.
+    /// For the schema `public` only the owner is printed, and only if it is not the server's default. So whether this entry
+    /// exists says nothing about the schema.
     package var isCompared: Bool { !isOfRights && !statement.isEmpty }
 
-    /// What a table's statements say beside its columns and constraints, and the tables it inherits from.
+    /// The clauses of a table's statements other than columns, constraints and inherited tables.
     package var settings: [ServerText] {
         let lines = statement.pieces(between: "\n")
         guard let end = lines.firstIndex(where: { $0.begins(with: ")") }) else { return [] }
@@ -114,7 +115,7 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
         }.filter { !$0.isEmpty }
     }
 
-    /// The object id of the source's table it defines; nil for anything else.
+    /// The object id of the source's table it creates; nil for other kinds.
     package var tableOid: UInt32? {
         let catalogOfRelations: ServerText = "1259 "
         guard kind == "TABLE", identity.begins(with: catalogOfRelations) else { return nil }

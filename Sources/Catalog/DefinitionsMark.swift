@@ -1,14 +1,14 @@
 package import Postgres
 
-/// What the system catalogs were at one moment, so that it can be told later whether any definition was changed since.
+/// A mark of the system catalogs, by which later changes of definitions are detected.
 ///
-/// The rule of the delta, for the catalogs themselves: none of their rows was written since the mark's snapshot, and
-/// none has gone. What nobody but a superuser may read is not among them; nor is what changes without any definition
-/// being touched: statistics, large objects, which databases there are, who depends on whom in them.
+/// It applies the delta rule to the catalogs: no row was written since the mark's snapshot, and none was removed. Not
+/// covered are catalogs that only a superuser may read, and those that change without a change of definitions:
+/// statistics, large objects, the list of databases, shared dependencies.
 package struct DefinitionsMark: Sendable {
     private let oldest: UInt32
     private let rows: [String: Int]
-    /// Roles and user mappings, of which everybody may read a view only.
+    /// A digest of roles and user mappings, which most roles can read only through views.
     private let digest: String
 
     /// Takes the mark.
@@ -33,10 +33,10 @@ package struct DefinitionsMark: Sendable {
         self.digest = digest
     }
 
-    /// Whether everything is as it was.
+    /// Whether no definition has changed since the mark.
     ///
-    /// - Parameter connection: A connection to the same database, in the snapshot that is asked about.
-    /// - Returns: True if certainly nothing was changed; false if something may have been.
+    /// - Parameter connection: A connection to the same database, in the snapshot to check.
+    /// - Returns: True if certainly nothing has changed; false if something may have.
     /// - Throws: ``PostgresError``.
     package func holds(on connection: Connection) throws -> Bool {
         let now = try Self.counted(connection, since: oldest)

@@ -5,15 +5,14 @@ package struct Enumeration: Sendable, Hashable, Codable {
     package let oid: UInt32
     package let schema: ServerText
     package let name: ServerText
-    /// In their order.
+    /// The labels, in their order.
     package let labels: [ServerText]?
-    /// The object id of each label, which stays when it is renamed; nil in what an older version kept.
+    /// The object id of each label, which a rename does not change; nil if stored by an older version.
     package let labelOids: [UInt32]?
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
 
-    /// What labels were called in an earlier state of this enum, and what they are called now, where that is something
-    /// else.
+    /// The labels that were renamed since an earlier state of this enum: the old names and the new ones.
     package func renames(since earlier: Enumeration) -> [ServerText: ServerText] {
         guard oid == earlier.oid, let labels, let labelOids, let before = earlier.labels, let known = earlier.labelOids
         else {

@@ -1,6 +1,6 @@
 package import Postgres
 
-/// An index as the catalog describes it, with the constraint it enforces.
+/// An index as described by the catalog, with the constraint it enforces.
 package struct Index: Sendable, Hashable, Codable {
     package struct StatisticsTarget: Sendable, Hashable, Codable {
         package let column: Int
@@ -12,11 +12,11 @@ package struct Index: Sendable, Hashable, Codable {
     package let schema: ServerText
     package let tableName: ServerText
     package let name: ServerText
-    /// `i` an index, `I` the index of a partitioned table.
+    /// `i`: an index; `I`: an index of a partitioned table.
     package let kind: String
-    /// `r` a table, `p` a partitioned one, `m` a materialized view.
+    /// `r`: a table; `p`: a partitioned table; `m`: a materialized view.
     package let tableKind: String
-    /// `pg_get_indexdef`, everything schema-qualified.
+    /// The result of `pg_get_indexdef`, with all names schema-qualified.
     package private(set) var definition: ServerText
     package let isUnique: Bool
     package let isPrimary: Bool
@@ -31,21 +31,21 @@ package struct Index: Sendable, Hashable, Codable {
     package let isPartial: Bool
     package let hasExpressions: Bool
     package let accessMethod: ServerText
-    /// What it is made of beside columns, with commas in between.
+    /// Its expressions, separated by commas.
     package private(set) var expressions: ServerText?
     package private(set) var predicate: ServerText?
-    /// nil: the database's default.
+    /// The tablespace; nil: the database's default.
     package private(set) var tablespace: ServerText?
     package let bytes: Int
-    /// The key columns in order; nil stands for an expression.
+    /// The key columns in order; nil for an expression.
     package let keyColumns: [ServerText?]?
-    /// The partitioned table's index this one is attached to.
+    /// The index of the partitioned table that this one is attached to.
     package let parentOid: UInt32?
     package let statisticsTargets: [StatisticsTarget]?
-    /// Extensions it is dropped with (ALTER INDEX … DEPENDS ON EXTENSION); nil: none.
+    /// Extensions with which it is dropped (ALTER INDEX … DEPENDS ON EXTENSION); nil: none.
     package let dependentOnExtensions: [ServerText]?
     package let constraintName: ServerText?
-    /// `p` primary key, `u` unique, `x` exclusion.
+    /// `p`: primary key; `u`: unique; `x`: exclusion.
     package let constraintType: String?
     package private(set) var constraintDefinition: ServerText?
     package let isDeferrable: Bool
@@ -56,14 +56,14 @@ package struct Index: Sendable, Hashable, Codable {
     package var isPartitioned: Bool { kind == "I" }
     package var isOfMaterializedView: Bool { tableKind == "m" }
 
-    /// The same index, to be built wherever the target's default is.
+    /// The same index, in the target's default tablespace.
     package var withoutTablespace: Index {
         var index = self
         index.tablespace = nil
         return index
     }
 
-    /// The same index, in words every server would choose.
+    /// The same index with its names quoted for all servers.
     package var quotedForAllServers: Index {
         var index = self
         index.definition = definition.quotedForAllServers
@@ -73,11 +73,11 @@ package struct Index: Sendable, Hashable, Codable {
         return index
     }
 
-    /// The same index in other words.
+    /// The same index with definitions as another server prints them.
     ///
     /// - Parameters:
-    ///   - definition: What another server calls it.
-    ///   - constraintDefinition: What it calls its constraint.
+    ///   - definition: The index's definition there.
+    ///   - constraintDefinition: The definition of its constraint there; nil if it has none.
     /// - Returns: The index.
     package func told(as definition: ServerText, constraint constraintDefinition: ServerText?) -> Index {
         var index = self
@@ -86,10 +86,10 @@ package struct Index: Sendable, Hashable, Codable {
         return index
     }
 
-    /// Present is not enough: a unique index that is not valid, ready and live enforces nothing.
+    /// Whether it is valid, ready and live; a unique index that is not enforces nothing.
     package var isUsable: Bool { isValid && isReady && isLive }
 
-    /// Whether it stands behind the same constraint, or none, as another one.
+    /// Whether it has the same constraint as another index, or like it none.
     package func hasSameConstraint(as other: Index) -> Bool {
         constraintName == other.constraintName && constraintType == other.constraintType
             && constraintDefinition == other.constraintDefinition
@@ -101,14 +101,14 @@ package struct Index: Sendable, Hashable, Codable {
     }
 }
 
-/// A constraint as the catalog describes it.
+/// A constraint as described by the catalog.
 package struct Constraint: Sendable, Hashable, Codable {
     package let oid: UInt32
     package let tableOid: UInt32
     package let schema: ServerText
     package let tableName: ServerText
     package let name: ServerText
-    /// `p` primary key, `u` unique, `x` exclusion, `f` foreign key, `c` check.
+    /// `p`: primary key; `u`: unique; `x`: exclusion; `f`: foreign key; `c`: check.
     package let kind: String
     package private(set) var definition: ServerText
     package let isValidated: Bool
@@ -119,7 +119,7 @@ package struct Constraint: Sendable, Hashable, Codable {
     package let isLocal: Bool
     package let parentOid: UInt32?
     package let tableKind: String
-    /// Whether it is a CHECK with a function that may read tables; nil in what older versions have written to an archive.
+    /// Whether it is a CHECK with a function that may read tables; nil in archives of older versions.
     package let mayReadTables: Bool?
     package let comment: ServerText?
     package let referencedSchema: ServerText?
@@ -127,13 +127,13 @@ package struct Constraint: Sendable, Hashable, Codable {
 
     package var tableQualifiedName: QualifiedName { QualifiedName(schema: schema, name: tableName) }
 
-    /// What it demands, without whether the rows that are there were looked at.
+    /// Its definition without NOT VALID.
     package var demand: ServerText { definition.withoutSuffix(" NOT VALID") }
 
-    /// The same constraint, in words every server would choose.
+    /// The same constraint with its names quoted for all servers.
     package var quotedForAllServers: Constraint { told(as: definition.quotedForAllServers) }
 
-    /// The same constraint in other words.
+    /// The same constraint with the definition as another server prints it.
     package func told(as definition: ServerText) -> Constraint {
         var constraint = self
         constraint.definition = definition

@@ -1,28 +1,28 @@
 package import Postgres
 
-/// A large object without its content: who owns it, who may use it, what is said about it.
+/// A large object without its content: its owner, rights and comment.
 package struct LargeObject: Sendable, Hashable, Codable {
-    /// One right; the grantor is always taken to be the owner.
+    /// One right; the grantor is assumed to be the owner.
     package struct Grant: Sendable, Hashable, Codable {
-        /// Whether the owner is meant, whatever the owner is called on the other side.
+        /// Whether the grantee is the owner, which may be a different role on the other side.
         package let isOwner: Bool
-        /// The role; nil stands for PUBLIC.
+        /// The role; nil means PUBLIC.
         package let role: ServerText?
         package let privilege: String
         package let isGrantable: Bool
     }
 
-    /// What applications know it by; it must be the same on both sides.
+    /// The id applications refer to it by; it must be the same on both sides.
     package let oid: UInt32
     package let owner: ServerText
-    /// nil: nobody has ever granted or revoked anything.
+    /// The rights; nil if nothing was ever granted or revoked.
     package let grants: [Grant]?
     package let comment: ServerText?
 
-    /// Whether another one gives the same rights, whoever owns either of them.
+    /// Whether another large object gives the same rights, regardless of the owners.
     ///
-    /// An owner needs no grant: where the owners differ, the other one's must have at least what ours has and what we grant
-    /// to that role, and all others exactly the same.
+    /// An owner needs no grant. If the owners differ, the other owner must have at least the rights of our owner and those
+    /// we grant to that role. All other roles must have exactly the same rights.
     package func givesSameRights(as other: LargeObject) -> Bool {
         guard owner != other.owner else { return grants == other.grants }
         let granted = Set((grants ?? []).filter { $0.role == other.owner }.map(\.privilege))
@@ -38,18 +38,18 @@ package struct LargeObject: Sendable, Hashable, Codable {
         grants.map { Set($0.filter(\.isOwner).map(\.privilege)) } ?? ["SELECT", "UPDATE"]
     }
 
-    /// Those of one range, with what is asked for beside.
+    /// The query for the large objects of one range.
     ///
-    /// - Parameter range: Which.
+    /// - Parameter range: The range.
     /// - Returns: A query ordered by oid.
     package static func query(_ range: LargeObjectRange) -> SQL {
         "\(CatalogQuery.largeObjects) WHERE \(range.condition) ORDER BY m.oid"
     }
 }
 
-/// A contiguous range of large objects, by oid; a bound that is nil is no bound.
+/// A contiguous range of large objects, by oid; a nil bound means unbounded.
 package struct LargeObjectRange: Sendable, Hashable, CustomStringConvertible {
-    /// Few enough that a transaction stays short, whatever each of them holds.
+    /// The number of objects per range, small enough to keep transactions short even if objects are large.
     private static let size = 200
 
     package let lower: UInt32?
@@ -60,7 +60,7 @@ package struct LargeObjectRange: Sendable, Hashable, CustomStringConvertible {
         self.upper = upper
     }
 
-    /// As WHERE takes it, over `pg_largeobject_metadata m`.
+    /// The range as a WHERE condition on `pg_largeobject_metadata m`.
     package var condition: SQL {
         let bounds = [lower.map { "m.oid >= \($0)" as SQL }, upper.map { "m.oid < \($0)" as SQL }].compactMap(\.self)
         return bounds.isEmpty ? "true" : bounds.joined(separator: " AND ")
@@ -68,20 +68,20 @@ package struct LargeObjectRange: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "large objects \(lower.map { "\($0)" } ?? "")..<\(upper.map { "\($0)" } ?? "")" }
 
-    /// Cuts some, and all there could be between them, into ranges.
+    /// Cuts the space of all oids into ranges by the oids of some large objects.
     ///
-    /// - Parameter oids: Those that decide over the cuts, ascending.
-    /// - Returns: Ranges that leave nothing out.
+    /// - Parameter oids: The oids that decide the cuts, ascending.
+    /// - Returns: Ranges that together cover every oid.
     package static func all(of oids: [UInt32]) -> [LargeObjectRange] {
         let cuts = stride(from: size, to: oids.count, by: size).map { oids[$0] }
         let bounds = [nil] + cuts.map(Optional.some) + [nil]
         return zip(bounds, bounds.dropFirst()).map { LargeObjectRange(lower: $0, upper: $1) }
     }
 
-    /// Cuts all there are, and all there could be, into ranges.
+    /// Cuts the space of all oids into ranges by the large objects of a database.
     ///
-    /// - Parameter connection: The database whose large objects decide over the cuts.
-    /// - Returns: Ranges that leave nothing out; none where there is nothing.
+    /// - Parameter connection: The database whose large objects decide the cuts.
+    /// - Returns: Ranges that together cover every oid; a single one if the database has few large objects.
     /// - Throws: ``PostgresError``.
     package static func all(of connection: Connection) throws -> [LargeObjectRange] {
         let cuts = try connection.query(

@@ -1,11 +1,11 @@
 import FoundationEssentials
 package import Postgres
 
-/// Texts by name, kept as the document the server wrote until somebody asks for one.
+/// Texts by name, kept as the server's JSON document and decoded only when needed.
 ///
-/// A database has tens of thousands of columns, and nearly all of them are the same on both sides: that the documents
-/// are the same tells it at once. Where names are a database's own (roles) the document is a list of pairs, since
-/// readers of JSON take members of an object for the same whose names only look the same.
+/// A database has tens of thousands of columns, nearly all of them equal on both sides, and equal documents show that at
+/// once. If names come from the database (roles), the document is a list of pairs, because JSON readers merge members
+/// whose names are canonically equivalent.
 package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionaryLiteral {
     private static let empty: ServerText = "{}"
 
@@ -18,7 +18,7 @@ package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionary
 
     package init(_ texts: [ServerText: ServerText]) {
         let pairs = texts.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
-        // Texts are always written.
+        // Encoding texts never fails.
         document = (try? JSONEncoder().encode(pairs)).map { ServerText(bytes: $0) } ?? Self.empty
     }
 
@@ -26,7 +26,7 @@ package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionary
         self.init(Dictionary(elements, uniquingKeysWith: { first, _ in first }))
     }
 
-    /// All of them, by name.
+    /// All texts, by name.
     package var all: [ServerText: ServerText] {
         guard document != Self.empty else { return [:] }
         let data = Data(document.utf8)
@@ -39,7 +39,7 @@ package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionary
         } else if let texts = try? JSONDecoder().decode([String: ServerText].self, from: data) {
             return Dictionary(uniqueKeysWithValues: texts.map { (ServerText($0.key), $0.value) })
         }
-        // What cannot be read must not look like nothing.
+        // An unreadable document must not look empty.
         return ["document": document]
     }
 

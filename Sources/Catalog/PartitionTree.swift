@@ -1,4 +1,4 @@
-/// How partitions and partitioned tables hang together.
+/// The tree of partitioned tables and their partitions.
 package struct PartitionTree: Sendable {
     private let byOid: [UInt32: Table]
     private let children: [UInt32: [Table]]
@@ -9,10 +9,10 @@ package struct PartitionTree: Sendable {
         children = Dictionary(grouping: tables.filter { $0.parentOid != nil }, by: { $0.parentOid ?? 0 })
     }
 
-    /// The partitioned table a partition belongs to.
+    /// The partitioned table that a partition belongs to.
     package func parent(of table: Table) -> Table? { table.parentOid.flatMap { byOid[$0] } }
 
-    /// From the parent up to the root.
+    /// The partitioned tables above a table, from its parent to the root.
     package func ancestors(of table: Table) -> [Table] {
         var ancestors: [Table] = []
         var current = table
@@ -23,7 +23,7 @@ package struct PartitionTree: Sendable {
         return ancestors
     }
 
-    /// The tables below a partitioned one that hold its rows.
+    /// The tables below a partitioned table that contain its rows.
     package func leaves(of table: Table) -> [Table] {
         (children[table.oid] ?? []).flatMap { $0.isPartitioned ? leaves(of: $0) : [$0] }
     }

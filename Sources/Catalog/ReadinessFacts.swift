@@ -1,14 +1,14 @@
 package import Postgres
 
-/// What decides over how a database works once it is open, beside its definitions and rows.
+/// Facts other than definitions and rows that decide how a database works once it is open.
 package struct ReadinessFacts: Sendable, Codable {
     package struct Role: Sendable, Codable, Hashable {
         package let name: ServerText
-        /// It may log in, now, and into this database.
+        /// Whether it may log in to this database now.
         package let mayConnect: Bool
         /// The roles it is a member of.
         package let groups: [ServerText]
-        /// Whether it may log in and write to tables, and is no superuser; nil in archives of before.
+        /// Whether it may log in and write to tables, and is not a superuser; nil in older archives.
         package let isWriter: Bool?
     }
 
@@ -24,24 +24,23 @@ package struct ReadinessFacts: Sendable, Codable {
     package let withoutStatistics: [QualifiedName]
     package let notVacuumed: [QualifiedName]
     package let nearWraparound: [QualifiedName]
-    /// Tables an INSERT into which runs triggers or rules, by oid.
+    /// The oids of tables on which an INSERT runs triggers or rules.
     package let withInsertCode: Set<UInt32>
-    /// Settings of the server that are sometimes changed for a load, as a new session gets them.
+    /// Server settings that are sometimes changed for a load, with the values of a new session.
     package let settings: [String: ServerText]
     package let roles: [Role]
-    /// Roles that may write to tables and whose new sessions are read-only by a setting of theirs; nil in archives of
-    /// before.
+    /// Roles that may write to tables but whose own settings make new sessions read-only; nil in older archives.
     package let closedRoles: [ServerText]?
-    /// The ten that were used most often.
+    /// The ten indexes used most often.
     package let mostUsedIndexes: [UsedIndex]
 
-    /// Reads them.
+    /// Reads the facts.
     ///
-    /// - Parameter connection: Either side.
+    /// - Parameter connection: A connection to either side.
     /// - Throws: ``PostgresError``.
     package init(of connection: Connection) throws {
         guard let facts = try connection.query(Self.self, CatalogQuery.readiness).first else {
-            throw PostgresError(.unexpectedAnswer, "no facts came")
+            throw PostgresError(.unexpectedAnswer, "the server returned no row for the readiness query")
         }
         self = facts
     }

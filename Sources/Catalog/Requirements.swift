@@ -1,6 +1,6 @@
 package import Postgres
 
-/// What the source's definitions need of the server they are to be made on.
+/// The requirements of the source's definitions for the target's server.
 package struct Requirements: Sendable, Codable {
     package struct Extension: Sendable, Codable, Hashable {
         package let name: ServerText
@@ -10,9 +10,9 @@ package struct Requirements: Sendable, Codable {
 
     package struct Role: Sendable, Codable, Hashable {
         package let name: ServerText
-        /// Whether anything belongs to it; else it only has rights.
+        /// Whether it owns anything; otherwise it only has rights.
         package let isOwner: Bool
-        /// Whether a table or view in the schema public belongs to it.
+        /// Whether it owns a table or view in the schema public.
         package let ownsInPublic: Bool
 
         package init(name: ServerText, isOwner: Bool, ownsInPublic: Bool) {
@@ -22,20 +22,22 @@ package struct Requirements: Sendable, Codable {
         }
     }
 
-    /// An object that only a superuser may make.
+    /// An object that only a superuser may create.
     package struct SuperuserObject: Sendable, Codable, Hashable {
         package let kind: String
-        /// What leaves it out, where there is such a thing.
+        /// The omission that leaves it out, if there is one.
         package let omission: String?
         package let name: ServerText
     }
 
     package let extensions: [Extension]
     package let roles: [Role]
-    /// The role that made the cluster is not among the others, whatever belongs to it.
+    /// Whether the role that created the cluster owns objects; it is not listed in `roles`.
     package let hasObjectsOfBootstrap: Bool
     package let bootstrapRole: ServerText
-    /// As it is before PostgreSQL 15; from then on it is no default any more, and `pg_dump` tells it.
+    /// Whether that role owns the schema public, as is the default before PostgreSQL 15.
+    ///
+    /// Since PostgreSQL 15 it is not the default, and `pg_dump` prints it.
     package let bootstrapOwnsPublic: Bool
     package let tablespaces: [ServerText]
     package let collations: [ServerText]
@@ -44,40 +46,43 @@ package struct Requirements: Sendable, Codable {
     package let subscriptions: [ServerText]
     /// CHECK constraints with functions that may read other tables.
     package let callingChecks: [ServerText]
-    /// User mappings whose options, passwords among them, this role may not see.
+    /// The number of user mappings whose options, including passwords, this role may not see.
     package let hiddenUserMappings: Int
     package let replicationSlots: Int
     package let unreadableLargeObjects: Int
     package let isSuperuser: Bool
 
-    /// Reads them.
+    /// Reads the requirements.
     ///
-    /// - Parameter connection: The source.
+    /// - Parameter connection: A connection to the source.
     /// - Throws: ``PostgresError``.
     package init(of connection: Connection) throws {
         let found = try connection.query(Self.self, CatalogQuery.requirements)
-        guard let first = found.first else { throw PostgresError(.unexpectedAnswer, "no requirements came") }
+        guard let first = found.first else {
+            throw PostgresError(.unexpectedAnswer, "the server returned no row for the requirements query")
+        }
         self = first
     }
 }
 
-/// What a server offers to definitions that the connected role is to make on it.
+/// What a server offers for definitions that the connected role will create.
 package struct Provisions: Sendable, Codable {
     package struct Extension: Sendable, Codable, Hashable {
         package let name: ServerText
         package let version: String
         package let isDefault: Bool
         package let needsSuperuser: Bool
-        /// The schema it is in, where it is there already.
+        /// The schema it is installed in; nil if it is not installed.
         package let installedIn: ServerText?
     }
 
     package struct Role: Sendable, Codable, Hashable {
         package let name: ServerText
         package let isSuperuser: Bool
-        /// Whether the connected role may make it the owner of what it owns itself.
+        /// Whether the connected role may make this role the owner of its objects.
         package let mayGiveTo: Bool
-        /// Only who may create there may be given what is there (PostgreSQL manual, ALTER TABLE, OWNER TO).
+        /// Whether it may create objects in the schema public, as owners of objects there must (PostgreSQL manual, ALTER
+        /// TABLE, OWNER TO).
         package let mayCreateInPublic: Bool
     }
 
@@ -92,13 +97,15 @@ package struct Provisions: Sendable, Codable {
     package let ownsDatabase: Bool
     package let superuserParameters: [ServerText]
 
-    /// Reads them.
+    /// Reads the provisions.
     ///
-    /// - Parameter connection: The target.
+    /// - Parameter connection: A connection to the target.
     /// - Throws: ``PostgresError``.
     package init(of connection: Connection) throws {
         let found = try connection.query(Self.self, CatalogQuery.provisions)
-        guard let first = found.first else { throw PostgresError(.unexpectedAnswer, "no provisions came") }
+        guard let first = found.first else {
+            throw PostgresError(.unexpectedAnswer, "the server returned no row for the provisions query")
+        }
         self = first
     }
 }

@@ -1,21 +1,21 @@
 package import Postgres
 
-/// How a row becomes a number that is the same on both servers.
+/// A method that turns a row into a number that is the same on both servers.
 ///
-/// Every column by name and with pinned settings: equality of text, not `=`, for which 1.0 is 1.00. Hashes are added
-/// up, not XORed, since a row that is there twice would cancel itself; the sum is exact (numeric).
+/// Columns are taken by name and with pinned settings. Values are equal if their texts are, not by `=`, for which 1.0
+/// equals 1.00. Hashes are added, not XORed, because a duplicated row would cancel itself; the sum is exact (numeric).
 package enum RowHash: String, Sendable, Codable {
-    /// 64 bits over each value, mixed: by the type's own hash where equal values are the same bytes, over its text
-    /// elsewhere.
+    /// 64 bits over each value, mixed: the type's own hash if equal values have the same bytes, otherwise a hash of the
+    /// value's text.
     case hashesOfColumns = "hashes of columns"
     /// 64 bits over the row's text.
     case hashtextextended
     /// The first 64 bits of md5 over the row's text.
     case md5
-    /// The same over the text in UTF-8: the two databases keep text in different encodings.
+    /// The same over the text in UTF-8, for databases with different encodings.
     case md5OfUTF8
 
-    // The outcome of a server's own hashes is not promised to stay the same across versions, so it is asked for first.
+    // A server's own hashes are not guaranteed to be the same across versions, so their results are compared first.
 
     private static let columnsProbe: SQL = """
         SELECT pg_catalog.string_agg(pg_catalog.hashint4extended(0,
@@ -32,7 +32,7 @@ package enum RowHash: String, Sendable, Codable {
         FROM pg_catalog.generate_series(0, 40) AS n
         """
 
-    /// The fastest hash that gives the same on both servers.
+    /// The fastest hash that gives the same results on both servers.
     ///
     /// - Parameters:
     ///   - source: A connection to the source.
@@ -43,20 +43,20 @@ package enum RowHash: String, Sendable, Codable {
         common(to: try Answers(of: source), and: try Answers(of: target))
     }
 
-    /// The fastest hash for two servers that answer so.
+    /// The fastest hash for two servers with these answers.
     package static func common(to source: Answers, and target: Answers) -> RowHash {
         guard source.encoding == target.encoding else { return .md5OfUTF8 }
         if source.columns == target.columns { return .hashesOfColumns }
         return source.text == target.text ? .hashtextextended : .md5
     }
 
-    /// What a server's own hash functions make of certain values.
+    /// The results of a server's own hash functions for certain values.
     package struct Answers: Sendable, Codable, Hashable {
         let encoding: String
         let columns: String
         let text: String
 
-        /// Asks the server.
+        /// Computes the hashes on a server.
         ///
         /// - Throws: ``PostgresError``.
         package init(of connection: Connection) throws {
@@ -69,8 +69,8 @@ package enum RowHash: String, Sendable, Codable {
     /// The hash of a row of columns, as bigint.
     ///
     /// - Parameters:
-    ///   - columns: The columns, of the same names on both sides.
-    ///   - others: Those that are of another type on the other side: their text is what can be compared.
+    ///   - columns: The columns, with the same names on both sides.
+    ///   - others: Columns with a different type on the other side, which are hashed by their text.
     /// - Returns: The expression.
     package func expression(_ columns: [Column], ofOtherType others: Set<ServerText> = []) -> SQL {
         let row = Self.text(of: columns)
@@ -87,21 +87,21 @@ package enum RowHash: String, Sendable, Codable {
 
     private static func text(of columns: [Column]) -> SQL {
         let values = columns.map { column -> SQL in
-            // As text bytes are twice as long, and a row's text ends at 1 GB.
+            // bytea as text is twice as long, and a row's text is limited to 1 GB.
             column.isBytes ? "pg_catalog.md5(\(column.identifier))" : "\(column.identifier)"
         }
         return "ROW(\(values.joined(separator: ", ")))::text"
     }
 
-    /// Each column with a seed of its own, or two columns that swapped their values would not be noticed; and mixed
-    /// once more, or two rows that did would add up to the same.
+    /// Hashes each column with its own seed, so that swapped values of two columns are noticed, and mixes the result once
+    /// more, so that values swapped between two rows change the sum.
     ///
-    /// Mixed as a seed: as a value `hashint8extended` folds its halves into 32 bits first (`hashfunc.c`).
+    /// It is mixed as a seed: as a value, `hashint8extended` would first fold its halves into 32 bits (`hashfunc.c`).
     private static func mixed(_ columns: [Column], _ others: Set<ServerText>) -> SQL {
         var parts: [SQL] = []
         for (number, column) in columns.enumerated() {
             guard !others.contains(column.name), let hash = column.hash(seed: number + 1) else { continue }
-            // Even where the catalog says NOT NULL: one NULL would take the whole row out of the sum.
+            // Even if the catalog says NOT NULL: a single NULL would remove the whole row from the sum.
             parts.append("coalesce(\(hash), \(number + 1))")
         }
         let printed = columns.filter { others.contains($0.name) || $0.hash(seed: 0) == nil }
@@ -112,27 +112,26 @@ package enum RowHash: String, Sendable, Codable {
 }
 
 extension Column {
-    /// The hash of one value, the same for the same bytes; nil: only as a part of the row's text.
+    /// The hash of one value, equal for equal bytes; nil if the column is hashed as part of the row's text.
     fileprivate func hash(seed: Int) -> SQL? {
         let name = identifier
-        // Another type may have a cast to text of its own, which need not tell all of it.
+        // Other types may have user-defined casts to text that do not show the whole value.
         guard typeSchema == "pg_catalog", typeKind == "b", !isDomain, typeName != "bpchar" else { return nil }
         guard !type.ends(with: "[]") else { return "pg_catalog.hashtextextended(\(SQL.printed("\(name)")), \(seed))" }
         return switch typeName.string {
         case "bool": "pg_catalog.hashint4extended(\(name)::integer, \(seed))"
         case "int2": "pg_catalog.hashint2extended(\(name), \(seed))"
         case "int4": "pg_catalog.hashint4extended(\(name), \(seed))"
-        // The type's own folds its halves into 32 bits first: -1 would be 4294967295. A seed is taken whole.
+        // The type's own hash folds its halves into 32 bits: -1 would equal 4294967295. A seed is used in full.
         case "int8": "pg_catalog.hashint4extended(\(seed), \(name))"
         case "uuid": "pg_catalog.uuid_hash_extended(\(name), \(seed))"
-        // Their own hashes fold as well: two moments of one day, 2³² + 1 microseconds apart, would be the same.
+        // Their own hashes fold as well: two times 2³² + 1 microseconds apart would have the same hash.
         case "time", "timestamp", "timestamptz":
             "pg_catalog.hashtextextended(pg_catalog.encode(pg_catalog.\(SQL(trusted: typeName))_send(\(name)), 'hex'), \(seed))"
         case "bytea": "pg_catalog.hashtextextended(pg_catalog.md5(\(name)), \(seed))"
         case "text", "varchar": "pg_catalog.hashtextextended(\(name) COLLATE pg_catalog.\"C\", \(seed))"
-        // Equal numbers (1.0 and 1.00), floats (0 and -0), intervals, documents may be different bytes: their text
-        // tells.
-        // PostgreSQL's own casts to text, which nobody can replace.
+        // Equal numbers (1.0 and 1.00), floats (0 and -0), intervals and documents may have different bytes, so the
+        // default hashes their text. The types here have built-in casts to text, which cannot be replaced.
         case "name", "char", "inet", "cidr", "xml": "pg_catalog.hashtextextended(\(name)::pg_catalog.text, \(seed))"
         default: "pg_catalog.hashtextextended(\(SQL.printed("\(name)")), \(seed))"
         }

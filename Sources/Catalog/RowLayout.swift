@@ -1,10 +1,10 @@
 package import Postgres
 
-/// Which columns rows have, and which tables hold them.
+/// The columns of rows and the tables that contain them.
 package protocol RowLayout {
-    /// Of all that decides over what the columns of a row mean.
+    /// The digest of everything that decides the meaning of a row's columns.
     var columnsDigest: String { get }
-    /// Of which tables hold the rows of a partitioned one; nil for any other.
+    /// The digest of the tables that contain a partitioned table's rows; nil for other tables.
     var partitionsDigest: String? { get }
 }
 
@@ -14,20 +14,20 @@ extension RowLayout {
     }
 }
 
-/// What rows hold, as far as a definition can change it without any of them being written.
+/// The content of rows, as far as definitions can change it without a write to the rows.
 package protocol RowMeaning: RowLayout {
-    /// What values of the database's own types in it mean: `label oid name` for each of an enum, `row oid attributes` for each
-    /// composite type; nil where there are none.
+    /// The meaning of values of user-defined types: `label oid name` for each label of an enum, `row oid attributes` for
+    /// each composite type; nil if there are none.
     var typeParts: [ServerText]? { get }
 }
 
 extension RowMeaning {
-    /// Whether rows that were read under this definition, and that nobody has written since, hold the same now.
+    /// Whether rows read under this definition and not written since have the same content now.
     ///
-    /// They do not if a label was renamed, or an attribute dropped or added. Labels that came since are in none of them.
+    /// They do not if a label was renamed, or an attribute dropped or added. New labels cannot occur in them.
     ///
-    /// - Parameter now: The definition later.
-    /// - Returns: Whether they do.
+    /// - Parameter now: The definition now.
+    /// - Returns: Whether the content is the same.
     package func meansTheSame(under now: some RowMeaning) -> Bool {
         isLaidOut(as: now) && Set(typeParts ?? []).isSubset(of: now.typeParts ?? [])
     }

@@ -1,8 +1,8 @@
 package import Postgres
 
-/// A sequence as the catalog describes it; its position is read apart, because it follows no snapshot.
+/// A sequence as described by the catalog; its position is read separately, because it does not follow snapshots.
 package struct SequenceDefinition: Sendable, Hashable, Codable {
-    /// A column whose values come from the sequence.
+    /// A column that takes its values from the sequence.
     package struct User: Sendable, Hashable, Codable {
         package let schema: ServerText
         package let table: ServerText
@@ -27,10 +27,10 @@ package struct SequenceDefinition: Sendable, Hashable, Codable {
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
 }
 
-/// Where a sequence stands.
+/// The position of a sequence.
 package struct SequencePosition: Sendable, Hashable {
     package let lastValue: Int
-    /// False: `lastValue` itself is the next value to be handed out.
+    /// Whether `lastValue` was already returned; if not, it is the next value.
     package let isCalled: Bool
 
     package init(lastValue: Int, isCalled: Bool) {
@@ -38,13 +38,13 @@ package struct SequencePosition: Sendable, Hashable {
         self.isCalled = isCalled
     }
 
-    /// The next value to be handed out, if the sequence does not end or wrap before it.
+    /// The next value, unless the sequence ends or wraps before it.
     package func next(increment: Int) -> Int {
         isCalled ? lastValue.addingReportingOverflow(increment).partialValue : lastValue
     }
 }
 
-/// A materialized view; the lower level is refreshed first.
+/// A materialized view; views of lower levels are refreshed first.
 package struct MaterializedView: Sendable, Hashable, Codable {
     package let oid: UInt32
     package let schema: ServerText

@@ -1,40 +1,40 @@
 package import Postgres
 
-/// Schemas and extensions a target has before anything is brought to it.
+/// Schemas and extensions that a target has before anything is created on it.
 ///
-/// On managed hosts an administrator makes extensions, and schemas for them. They are taken as they are.
+/// On managed hosts an administrator creates extensions and schemas for them. They are left unchanged.
 package struct StandingObjects: Sendable {
     private struct Object: Codable {
         let kind: String
         let name: ServerText
-        /// As the server prints it in an object's identity.
+        /// The name as the server prints it in an object's identity.
         let quoted: ServerText
         let isOurs: Bool
     }
 
     private let objects: [Object]
 
-    /// Where nothing was there.
+    /// For a target without any.
     package static let none = StandingObjects(objects: [])
 
     private init(objects: [Object]) {
         self.objects = objects
     }
 
-    /// Reads them.
+    /// Reads the schemas and extensions.
     ///
-    /// - Parameter connection: The target.
+    /// - Parameter connection: A connection to the target.
     /// - Throws: ``PostgresError``.
     package init(of connection: Connection) throws {
         objects = try connection.query(Object.self, CatalogQuery.standingObjects)
     }
 
-    /// Schemas that belong to somebody whose rights the connected role does not have, as the server identifies them.
+    /// Schemas whose owner's rights the connected role does not have, as the server identifies them.
     package var schemasOfOthers: [ServerText] {
         objects.filter { $0.kind == "schema" && !$0.isOurs }.map { "schema " + $0.quoted }
     }
 
-    /// Whether a definition is not to be made: it is there, or is about something that is there and not ours.
+    /// Whether a definition should not be created: it exists, or it is about an existing object that is not ours.
     package func covers(_ entry: DefinitionEntry) -> Bool {
         switch entry.kind {
         case "SCHEMA": return objects.contains { $0.kind == "schema" && $0.name == entry.name }
@@ -46,12 +46,12 @@ package struct StandingObjects: Sendable {
         }
     }
 
-    /// Whether what says whose an object is, or what is said about it, is not ours to change.
+    /// Whether an object's owner or comment is not ours to change.
     ///
     /// - Parameters:
-    ///   - kind: The class of object.
-    ///   - object: An object of the class, of either side, as the server identifies it.
-    /// - Returns: Whether it is not to be compared.
+    ///   - kind: The kind of catalog object; only `owner` and `comment` can be covered.
+    ///   - object: The object, of either side, as the server identifies it.
+    /// - Returns: Whether it should not be compared.
     package func covers(kind: String, object: ServerText) -> Bool {
         guard kind == "owner" || kind == "comment" else { return false }
         return objects.contains { other in

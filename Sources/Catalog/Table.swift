@@ -1,57 +1,57 @@
 package import Postgres
 
-/// A table as the catalog describes it.
+/// A table as described by the catalog.
 package struct Table: RowMeaning, Sendable, Hashable, Codable {
     package let oid: UInt32
     package let schema: ServerText
     package let name: ServerText
-    /// `r` ordinary, `p` partitioned.
+    /// `r`: ordinary; `p`: partitioned.
     package let kind: String
     package let persistence: String
     package let fileNode: UInt32
-    /// The partitioned table this one is a partition of.
+    /// The partitioned table of which this one is a partition.
     package let parentOid: UInt32?
     package private(set) var partitionBound: ServerText?
-    /// `h` hash, `l` list, `r` range; nil for a table that is not partitioned.
+    /// `h`: hash; `l`: list; `r`: range; nil if the table is not partitioned.
     package let partitionStrategy: String?
-    /// The columns rows are spread over its partitions by; nil stands for an expression.
+    /// The columns of the partition key; nil for an expression.
     package let partitionColumns: [ServerText?]?
-    /// The tables it inherits from, in order; a partition has none.
+    /// The tables it inherits from, in order; empty for a partition.
     package let inheritedTables: [QualifiedName]
     package let columnsDigest: String
     package let partitionsDigest: String?
     package let typeParts: [ServerText]?
-    /// Whether policies would hide rows from our role.
+    /// Whether policies may hide rows from our role.
     package let isRowSecurityActive: Bool
     package let heapBytes: Int
     /// Heap and TOAST, without maps and indexes.
     package let tableBytes: Int
-    /// The planner's estimate; 0 where it has none.
+    /// The planner's estimate; 0 if there is none.
     package let estimatedRows: Int
-    /// Since the statistics were reset; lost in a crash, aborted work included: a hint, never a proof.
+    /// Rows inserted since the statistics were reset, including aborted work; only a hint, because a crash resets it.
     package let rowsInserted: Int
-    /// Updated and deleted, as far as the statistics know.
+    /// Rows updated and deleted according to the statistics.
     package let rowsChanged: Int
     package let isReadable: Bool
     package private(set) var columns: [Column]
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
     package var isPartitioned: Bool { kind == "p" }
-    /// As FROM and DELETE take it: without the rows of tables that inherit from it, with those of its partitions.
+    /// The table as FROM and DELETE take it, without rows of inheriting tables, but with rows of partitions.
     package var rows: SQL { isPartitioned ? "\(qualifiedName)" : "ONLY \(qualifiedName)" }
 
-    /// The columns COPY carries: generated ones are computed anew.
+    /// The columns that COPY transfers; generated columns are computed again.
     package var copiedColumns: [Column] { columns.filter { $0.generated.isEmpty } }
 
-    /// The columns that rows hold values of.
+    /// The columns whose values are stored in rows.
     ///
-    /// A virtual generated column has only an expression, which is evaluated where it is read and may fail there: its
-    /// definition is all there is to compare.
+    /// A virtual generated column has only an expression, which is evaluated when it is read and may fail. Only its
+    /// definition can be compared.
     package var heldColumns: [Column] { columns.filter(\.isHeld) }
 
     /// Reads all tables.
     ///
-    /// - Parameter connection: A connection with an open transaction, a snapshot if tables and columns are to agree.
+    /// - Parameter connection: A connection with an open transaction, in a snapshot if tables and columns must agree.
     /// - Returns: The tables with their columns, by schema and name.
     /// - Throws: ``PostgresError``.
     package static func all(of connection: Connection) throws -> [Table] {
@@ -67,10 +67,10 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
         return tables
     }
 
-    /// The names of all tables, and nothing else of them: with thousands of tables the rest takes its time.
+    /// Reads only the names of all tables: with thousands of tables the rest takes long.
     ///
     /// - Parameter connection: Any connection.
-    /// - Returns: By object id.
+    /// - Returns: The names, by object id.
     /// - Throws: ``PostgresError``.
     package static func names(on connection: Connection) throws -> [UInt32: QualifiedName] {
         struct Found: Decodable {
@@ -85,17 +85,16 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
         )
     }
 
-    /// The names and types of all tables' columns, and nothing else of them: with thousands of tables the rest takes
-    /// its time.
+    /// Reads only the names and types of all tables' columns: with thousands of tables the rest takes long.
     ///
     /// - Parameter connection: Any connection.
-    /// - Returns: By table, types by names; a table without columns is not among them.
+    /// - Returns: Types by column name, by table; tables without columns are missing.
     /// - Throws: ``PostgresError``.
     package static func columnTypes(on connection: Connection) throws -> [QualifiedName: [ServerText: ServerText]] {
         struct Found: Decodable {
             let schema: ServerText
             let name: ServerText
-            /// Name and type of each.
+            /// The name and type of each column.
             let types: [[ServerText]]
         }
         let found = try connection.query(Found.self, CatalogQuery.columnTypes)
@@ -114,41 +113,41 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
     package func column(numbered number: Int) -> Column? { columns.first { $0.number == number } }
 }
 
-/// A column as the catalog describes it.
+/// A column as described by the catalog.
 package struct Column: Sendable, Hashable, Codable {
-    /// `pg_attribute.attnum`: stays when the column is renamed, and is never used again.
+    /// `pg_attribute.attnum`, which a rename does not change and which is never reused.
     package let number: Int
     package let name: ServerText
-    /// With its modifier, schema-qualified unless built in.
+    /// The type with its modifier, schema-qualified unless built in.
     package private(set) var type: ServerText
     package let isDomain: Bool
-    /// `pg_type.typtype` of the type, looked at through one array and one domain.
+    /// `pg_type.typtype` of the type; of the element of an array, of the base type of a domain.
     package let typeKind: String
     package let typeSchema: ServerText
     package let typeName: ServerText
     package let isNotNull: Bool
-    /// Whether values are object ids, at whatever depth, and print as names.
+    /// Whether values are object ids, at any depth, and print as names.
     ///
-    /// They may print otherwise without a row being written. nil in older archives and ledgers.
+    /// Their text may change without a write to the row. nil in older archives and ledgers.
     package let isPrintedByName: Bool?
     package private(set) var defaultExpression: ServerText?
-    /// `a` always, `d` by default, empty for none.
+    /// `a`: always; `d`: by default; empty if not an identity column.
     package let identity: String
-    /// `s` stored, `v` virtual, empty for none.
+    /// `s`: stored; `v`: virtual; empty if not generated.
     package let generated: String
-    /// What rows have in it that were written before it came, as text; nil: NULL.
+    /// The value, as text, in rows written before the column was added; nil: NULL.
     package let missingValue: ServerText?
-    /// Schema and name, quoted.
+    /// The collation's schema and name, quoted.
     package private(set) var collation: ServerText?
     package let isCollationDeterministic: Bool
-    /// Empty for types without collation, `default` for the database's own, `C`, or the collation's name.
+    /// Empty for types without collation, `default` for the database's default, `C`, or the collation's name.
     package let sortOrder: ServerText
-    /// How closely the rows on disk follow the column's order, −1 … 1 (`pg_stats.correlation`).
+    /// How closely the rows on disk follow the column's order, from −1 to 1 (`pg_stats.correlation`).
     package let correlation: Double?
 
     package var identifier: Identifier { Identifier(name) }
 
-    /// The same column, in words every server would choose.
+    /// The same column with its names quoted for all servers.
     var quotedForAllServers: Column {
         var column = self
         column.type = type.typeQuotedForAllServers
@@ -157,16 +156,16 @@ package struct Column: Sendable, Hashable, Codable {
         return column
     }
 
-    /// Whether rows hold its values.
+    /// Whether its values are stored in rows.
     package var isHeld: Bool { generated != "v" }
 
-    /// Whether it holds bytes, not an array of them.
+    /// Whether it is of type bytea, not an array of bytea.
     package var isBytes: Bool { typeSchema == "pg_catalog" && typeName == "bytea" && !type.ends(with: "[]") }
 
-    /// Whether its type is compared by operators every session finds, whatever its search path.
+    /// Whether its type has comparison operators that every session finds, regardless of the search path.
     ///
-    /// A type of an extension (citext, ltree) has its own, and compared otherwise it would sort and match otherwise;
-    /// a domain over an enum has none; a composite may hold text that is sorted otherwise on the other side.
+    /// A type of an extension (citext, ltree) has its own operators; with others it would sort and match differently. A
+    /// domain over an enum has none. A composite may contain text that sorts differently on the other side.
     package var isComparable: Bool {
         switch typeKind {
         case "b", "r", "m": typeSchema == "pg_catalog" && !Self.unorderedTypes.contains(typeName)
@@ -175,7 +174,7 @@ package struct Column: Sendable, Hashable, Codable {
         }
     }
 
-    /// Types that only an operator class of the user's own can make a key of; some have an `=` that goes by the area.
+    /// Types that need a user-defined operator class to be a key; `=` of some compares areas.
     private static let unorderedTypes: Set<ServerText> = [
         "aclitem", "box", "cid", "circle", "json", "jsonpath", "line", "lseg", "path", "pg_snapshot", "point",
         "polygon", "refcursor", "txid_snapshot", "xid", "xml",
@@ -183,8 +182,8 @@ package struct Column: Sendable, Hashable, Codable {
 
     /// Whether the binary form of COPY means the same on every server.
     ///
-    /// Built-in types without object ids inside, enums (they travel as text), arrays of these and domains over these.
-    /// Not `reg*` (the source's ids), composites and arrays of user types (ids of types), nor types of extensions.
+    /// True for built-in types without object ids inside, arrays of them, enums (sent as text), and domains over these.
+    /// False for `reg*` (ids of the source), composites and arrays of user types (ids of types), and types of extensions.
     package var isBinarySafe: Bool {
         if typeKind == "e" { return !type.ends(with: "[]") }
         return typeKind == "b" && typeSchema == "pg_catalog" && Self.binarySafeTypes.contains(typeName)
@@ -199,7 +198,7 @@ package struct Column: Sendable, Hashable, Codable {
     ]
 }
 
-/// A column as its row tells it.
+/// A column with the oid of its table, decoded from one row.
 private struct ColumnOfTable: Decodable {
     let tableOid: UInt32
     let column: Column
@@ -212,7 +211,7 @@ private struct ColumnOfTable: Decodable {
     }
 }
 
-/// The target's table told as if the source had had it, so that what differs between the two is a change.
+/// The target's table described as an earlier state of the source's table, so that each difference is a change.
 extension Table {
     package func known(as source: Table, parentOid: UInt32?, _ columns: [Column]) -> Table {
         Table(

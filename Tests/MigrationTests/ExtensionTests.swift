@@ -124,7 +124,7 @@ import Tidemark
             )
             _ = try await pair.migration().precopy()
             let error = await #expect(throws: PostgresError.self) { try await pair.migration().cutover() }
-            #expect(error?.description.contains("a condition that is none") == true, "\(error?.description ?? "")")
+            #expect(error?.description.contains("has an invalid condition") == true, "\(error?.description ?? "")")
             #expect(try await pair.source.value("SELECT count(*) FROM pg_class WHERE relname = 'p'") == "0")
         }
     }
