@@ -1,5 +1,5 @@
--- What hangs on the tables of a target that was filled by other means and would act on rows that are brought, or be in
--- the way of the definitions that come after the rows: foreign keys, constraints that are not valid, triggers, rules, policies, statistics objects.
+-- Objects on the tables of an adopted target that would act on copied rows or conflict with definitions created after the
+-- rows: foreign keys, constraints that are not valid, triggers, rules, policies, statistics objects.
 SELECT * FROM (
 SELECT n.nspname AS schema, c.relname AS table_name, x.kind, x.name, x.statement, x.place
 FROM pg_catalog.pg_class c
@@ -10,7 +10,7 @@ CROSS JOIN LATERAL (
     FROM pg_catalog.pg_constraint con
     WHERE con.conrelid = c.oid AND con.contype = 'f' AND con.conparentid = 0
     UNION ALL
-    -- Rows that were there before it need not fulfil it on the source, and would be refused here.
+    -- On the source, older rows may violate it; here it would reject them.
     SELECT 1, 'constraint that is not valid', con.conname,
            pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, con.conname)
     FROM pg_catalog.pg_constraint con

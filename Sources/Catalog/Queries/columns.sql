@@ -1,4 +1,4 @@
--- The columns of ordinary and partitioned tables, of each in their order: the tables are the same as those of tables.sql.
+-- The columns of ordinary and partitioned tables, in their order; the same tables as in tables.sql.
 SELECT c.oid::bigint AS table_oid,
        a.attnum AS number,
        a.attname AS name,
@@ -7,11 +7,11 @@ SELECT c.oid::bigint AS table_oid,
        base.typtype::text AS type_kind,
        bn.nspname AS type_schema,
        base.typname AS type_name,
-       -- From PostgreSQL 18 on also true where the rows that were there have never been looked at.
+       -- Since PostgreSQL 18 attnotnull is also true for a NOT NULL constraint that was never validated.
        a.attnotnull AND NOT EXISTS (
            SELECT FROM pg_catalog.pg_constraint con
            WHERE con.conrelid = a.attrelid AND con.contype = 'n' AND NOT con.convalidated AND a.attnum = ANY (con.conkey)) AS is_not_null,
-       -- The reg types and aclitem, in whatever type: their values are object ids, and print as the names of today.
+       -- The reg types and aclitem, inside any type: their values are object ids and print as current names.
        CASE WHEN base.oid IN (24, 1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191) THEN true
             WHEN a.atttypid < 16384 AND base.typtype <> 'c' THEN false
             ELSE (WITH RECURSIVE used(oid) AS (
@@ -32,7 +32,7 @@ SELECT c.oid::bigint AS table_oid,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expression,
        a.attidentity::text AS identity,
        a.attgenerated::text AS generated,
-       -- What rows written before the column came have in it (manual, pg_attribute).
+       -- The value in rows written before the column was added (manual, pg_attribute).
        CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END AS missing_value,
        pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname) AS collation,
        coalesce(co.collisdeterministic, true) AS is_collation_deterministic,
@@ -41,7 +41,7 @@ SELECT c.oid::bigint AS table_oid,
            WHEN co.oid = 100 THEN 'default'
            WHEN co.collname IN ('C', 'POSIX') AND con.nspname = 'pg_catalog' THEN 'C'
            ELSE co.collname END AS sort_order,
-       -- It decides over how tables of more than a megabyte are cut, and in which order their indexes are built.
+       -- It decides how tables of more than a megabyte are cut, and in which order their indexes are built.
        CASE WHEN c.relpages > 128 THEN
            (SELECT s.correlation FROM pg_catalog.pg_stats s
             WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND NOT s.inherited)
@@ -50,7 +50,7 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
--- Not by its category and elements: int2vector has these, and is a type of its own.
+-- Arrays are found by typarray, not by category and element type: int2vector has these but is a separate type.
 LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
 JOIN pg_catalog.pg_type base ON base.oid = CASE
     WHEN coalesce(e.typtype, t.typtype) = 'd' THEN coalesce(e.typbasetype, t.typbasetype)

@@ -1,4 +1,4 @@
--- Every constraint of a table, enforcement included.
+-- Every constraint of a table, including whether it is enforced.
 SELECT con.oid::bigint AS oid,
        con.conrelid::bigint AS table_oid,
        n.nspname AS schema,
@@ -14,7 +14,7 @@ SELECT con.oid::bigint AS oid,
        con.conislocal AS is_local,
        nullif(con.conparentid, 0)::bigint AS parent_oid,
        t.relkind::text AS table_kind,
-       -- What a function declared immutable does is its author's word.
+       -- A function declared immutable may read tables all the same, so its source is searched.
        con.contype = 'c' AND EXISTS (
            SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
            WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = con.oid

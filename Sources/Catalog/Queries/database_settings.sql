@@ -1,7 +1,7 @@
--- What the database carries itself: parameters set for it, its comment, rights and limit; and what its server knows.
+-- The settings of the database itself: parameters, comment, rights, connection limit; and the parameters its server knows.
 SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                             'role', r.rolname, 'name', pg_catalog.split_part(c.setting, '=', 1),
-                            -- Whether anything is lost if its sessions can only read.
+                            -- Whether the role may write, so that read-only sessions would matter.
                             'isOfWriter', r.oid IS NOT NULL AND c.setting ~* '^default_transaction_read_only=' AND EXISTS (
                                 SELECT FROM pg_catalog.pg_class w
                                 LEFT JOIN LATERAL pg_catalog.aclexplode(w.relacl) a

@@ -1,4 +1,4 @@
--- What is computed for each row that is written: stored generated columns and CHECK constraints that are valid.
+-- Expressions computed for each written row: stored generated columns and valid CHECK constraints.
 SELECT 'column' AS kind, n.nspname AS table_schema, c.relname AS table_name,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) || '.' || pg_catalog.quote_ident(a.attname) AS name,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression

@@ -1,5 +1,5 @@
--- Tables and sequences of extensions whose rows are the database's own (manual, pg_extension_config_dump), in the order in
--- which the extension tells them.
+-- Tables and sequences of extensions with rows that belong to the database (manual, pg_extension_config_dump), in the order
+-- in which the extension lists them.
 SELECT e.extname AS extension,
        n.nspname AS schema,
        c.relname AS name,
@@ -8,7 +8,7 @@ SELECT e.extname AS extension,
        coalesce((SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum)
                  FROM pg_catalog.pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '[]'::json) AS columns,
-       -- Whose rows must be there first, and may go only after these.
+       -- Tables whose rows must be inserted before and deleted after these.
        coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', rn.nspname, 'name', r.relname))
                  FROM (SELECT DISTINCT f.confrelid FROM pg_catalog.pg_constraint f
                        WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid) f

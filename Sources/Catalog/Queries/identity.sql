@@ -1,4 +1,4 @@
--- Which database this is, as far as every role may know.
+-- The identity of this database, as far as every role may read it.
 SELECT d.oid::bigint AS database_oid,
        d.datname AS database_name,
        pg_catalog.current_setting('server_version_num')::integer AS server_version_number,

@@ -1,4 +1,4 @@
--- Every index with its constraint, if it has one, and with all that says whether it is really enforced.
+-- Every index with its constraint, if it has one, and with everything that decides whether it is really enforced.
 SELECT i.indexrelid::bigint AS oid,
        i.indrelid::bigint AS table_oid,
        n.nspname AS schema,
@@ -16,7 +16,7 @@ SELECT i.indexrelid::bigint AS oid,
        i.indislive AS is_live,
        i.indisclustered AS is_clustered,
        i.indisreplident AS is_replica_identity,
-       -- A column since PostgreSQL 15. Taking the row apart is costly: only where the definition has the words.
+       -- A column since PostgreSQL 15. Converting the row to JSON is costly, so only where the definition has the words.
        CASE WHEN i.indisunique AND told.definition LIKE '%NULLS NOT DISTINCT%'
             THEN coalesce(pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)
             ELSE false END AS is_nulls_not_distinct,
@@ -31,7 +31,7 @@ SELECT i.indexrelid::bigint AS oid,
                                     WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[k.position]) ORDER BY k.position)
         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k(position)) AS key_columns,
        (SELECT h.inhparent::bigint FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) AS parent_oid,
-       -- Expressions alone can have one (manual, ALTER INDEX).
+       -- Only expressions can have a statistics target (manual, ALTER INDEX).
        CASE WHEN i.indexprs IS NOT NULL THEN
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attnum, 'target', a.attstattarget) ORDER BY a.attnum)
             FROM pg_catalog.pg_attribute a
@@ -50,7 +50,7 @@ JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_catalog.pg_am am ON am.oid = c.relam
 LEFT JOIN pg_catalog.pg_tablespace ts ON ts.oid = c.reltablespace
--- ALTER INDEX ... DEPENDS ON EXTENSION.
+-- Extensions of ALTER INDEX ... DEPENDS ON EXTENSION.
 LEFT JOIN (SELECT d.objid, pg_catalog.json_agg(e.extname ORDER BY e.extname) AS extensions
            FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
            WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'x'

@@ -1,4 +1,4 @@
--- Large objects: who owns them, who may use them, what is said about them. Their content has functions of its own.
+-- Large objects with owner, rights and comment. Their content is read by other functions.
 SELECT m.oid::bigint AS oid,
        pg_catalog.pg_get_userbyid(m.lomowner)::text AS owner,
        CASE WHEN m.lomacl IS NOT NULL THEN

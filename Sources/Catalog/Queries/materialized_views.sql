@@ -1,4 +1,4 @@
--- Materialized views, those first that others are made of.
+-- Materialized views, each after those it depends on.
 WITH RECURSIVE uses AS (
     SELECT DISTINCT r.ev_class AS view, d.refobjid AS used
     FROM pg_catalog.pg_rewrite r

@@ -1,4 +1,4 @@
--- What a server offers to definitions that are to be made on it by the role that asks.
+-- What a server offers for definitions that the connected role will create.
 SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                             'name', v.name, 'version', v.version, 'isDefault', v.version = e.default_version,
                             'needsSuperuser', v.superuser
@@ -18,7 +18,7 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
        (SELECT pg_catalog.json_agg(DISTINCT c.collname) FROM pg_catalog.pg_collation c
         WHERE c.collnamespace = 'pg_catalog'::pg_catalog.regnamespace) AS collations,
        (SELECT pg_catalog.json_agg(l.lanname) FROM pg_catalog.pg_language l) AS languages,
-       -- A new enough server lets members of this role make subscriptions.
+       -- Since PostgreSQL 16 members of this role may create subscriptions.
        coalesce((SELECT pg_catalog.pg_has_role(r.oid, 'USAGE') FROM pg_catalog.pg_roles r
                  WHERE r.rolname = 'pg_create_subscription'), false) AS may_create_subscriptions,
        (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS is_superuser,

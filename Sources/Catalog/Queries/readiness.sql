@@ -1,4 +1,4 @@
--- What decides over how a database works once it is open, beside its definitions and rows.
+-- Facts other than definitions and rows that decide how a database works once it is open.
 WITH writer(oid) AS MATERIALIZED (
     SELECT w.relowner FROM pg_catalog.pg_class w
     WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND w.relnamespace::pg_catalog.regnamespace::text <> 'tidemark'
@@ -6,14 +6,14 @@ WITH writer(oid) AS MATERIALIZED (
     SELECT a.grantee FROM pg_catalog.pg_class w CROSS JOIN LATERAL pg_catalog.aclexplode(w.relacl) a
     WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE') AND a.grantee <> 0)
 SELECT
-    -- Tables with rows and without statistics. Of those under row security pg_stats tells nothing.
+    -- Tables with rows and without statistics. pg_stats shows nothing for tables with active row security.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
                                          ORDER BY n.nspname, c.relname), '[]')
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'm') AND c.reltuples <> 0 AND pg_catalog.pg_relation_size(c.oid) > 0
        AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
        AND NOT pg_catalog.row_security_active(c.oid)
-       -- An extension's belong to it, and often to a superuser.
+       -- Tables of extensions often belong to a superuser.
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
                        WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid AND x.deptype = 'e')
        AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
@@ -21,7 +21,7 @@ SELECT
                      AND a.attgenerated <> 'v') -- ANALYZE passes these over
        AND (n.nspname, c.relname) NOT IN (SELECT s.schemaname, s.tablename FROM pg_catalog.pg_stats s)
     ) AS without_statistics,
-    -- Larger tables whose visibility map is mostly empty: index-only scans read the table as well.
+    -- Larger tables whose visibility map is mostly empty, so that index-only scans also read the table.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
                                          ORDER BY c.relpages DESC), '[]')
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -35,14 +35,14 @@ SELECT
      WHERE c.relkind IN ('r', 'm') AND pg_catalog.age(c.relfrozenxid) > 1000000000
        AND n.nspname NOT IN ('tidemark')
     ) AS near_wraparound,
-    -- An INSERT into these runs code of the application's.
+    -- Tables on which an INSERT runs code of the application.
     (SELECT coalesce(pg_catalog.json_agg(x.oid), '[]')
      FROM (SELECT t.tgrelid::bigint AS oid FROM pg_catalog.pg_trigger t
            WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 4 <> 0
            UNION
            SELECT r.ev_class::bigint FROM pg_catalog.pg_rewrite r WHERE r.ev_type = '3' AND r.ev_enabled <> 'D') x
     ) AS with_insert_code,
-    -- What is sometimes turned off to load faster, and must not stay so. As every new session gets it.
+    -- Settings that are sometimes turned off to load faster and must not stay off, with the values of a new session.
     (SELECT coalesce(pg_catalog.json_object_agg(s.name, s.reset_val), '{}')
      FROM pg_catalog.pg_settings s
      WHERE s.name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'autovacuum', 'track_counts',
@@ -62,7 +62,7 @@ SELECT
      FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
      WHERE d.datname = pg_catalog.current_database() AND r.rolname !~ '^pg_'
     ) AS roles,
-    -- By what is set for them, here or everywhere: what is set for the whole database is not theirs (manual, ALTER ROLE).
+    -- By the roles' own settings, in this database or in all; settings of the database itself do not count (manual, ALTER ROLE).
     (SELECT coalesce(pg_catalog.json_agg(r.rolname ORDER BY r.rolname), '[]')
      FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
      WHERE d.datname = pg_catalog.current_database() AND r.rolcanlogin
@@ -71,14 +71,14 @@ SELECT
             ORDER BY s.setdatabase DESC LIMIT 1) ~* '=(on|1|t(r(ue?)?)?|y(es?)?)$'
        AND EXISTS (SELECT FROM writer w WHERE pg_catalog.pg_has_role(r.oid, w.oid, 'USAGE'))
     ) AS closed_roles,
-    -- Since the statistics were reset.
+    -- Scans since the statistics were reset.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                 'schema', u.schemaname, 'name', u.indexrelname, 'table', u.relname, 'scans', u.idx_scan)
                 ORDER BY u.idx_scan DESC), '[]')
      FROM (SELECT s.schemaname, s.indexrelname, s.relname, s.idx_scan
            FROM pg_catalog.pg_stat_user_indexes s
            WHERE s.idx_scan > 0 AND s.schemaname <> 'tidemark'
-             -- CREATE EXTENSION makes its own.
+             -- Indexes of extensions are created by CREATE EXTENSION.
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                              WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = s.relid
                                AND e.deptype = 'e')

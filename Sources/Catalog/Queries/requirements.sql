@@ -1,4 +1,4 @@
--- What the source's definitions need of the server they are to be made on.
+-- The requirements of the source's definitions for the target's server.
 WITH members AS (SELECT x.classid, x.objid FROM pg_catalog.pg_depend x WHERE x.deptype = 'e'),
      own_schemas AS (SELECT n.oid FROM pg_catalog.pg_namespace n
                      WHERE n.nspname NOT IN ('information_schema', 'tidemark') AND n.nspname !~ '^pg_'
@@ -18,7 +18,7 @@ WITH members AS (SELECT x.classid, x.objid FROM pg_catalog.pg_depend x WHERE x.d
          WHERE (p.proleakproof OR (NOT l.lanpltrusted AND l.lanname <> 'sql' AND p.prokind <> 'a'))
            AND n.oid IN (SELECT oid FROM own_schemas)
            AND NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND m.objid = p.oid)
-           -- A range type brings its constructors along.
+           -- Constructors of range types are created with the type.
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
                            WHERE x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND x.objid = p.oid AND x.deptype = 'i')
          UNION ALL
@@ -37,7 +37,7 @@ WITH members AS (SELECT x.classid, x.objid FROM pg_catalog.pg_depend x WHERE x.d
          WHERE n.oid IN (SELECT oid FROM own_schemas)
            AND NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_catalog.pg_ts_template'::pg_catalog.regclass AND m.objid = o.oid)
          UNION ALL
-         -- Objects of the server's own have ids below 16384.
+         -- Built-in objects have ids below 16384.
          SELECT 'access method', NULL, o.amname::text FROM pg_catalog.pg_am o
          WHERE o.oid >= 16384
            AND NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_catalog.pg_am'::pg_catalog.regclass AND m.objid = o.oid)
@@ -67,7 +67,7 @@ WITH members AS (SELECT x.classid, x.objid FROM pg_catalog.pg_depend x WHERE x.d
 SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                             'name', e.extname, 'version', e.extversion, 'schema', n.nspname) ORDER BY e.extname)
                  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace), '[]'::json) AS extensions,
-       -- Owners, and those who have rights or policies; never the bootstrap superuser's initial rights.
+       -- Roles that own something, have rights or are named in policies; without the bootstrap superuser's initial rights.
        coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                             'name', r.rolname, 'isOwner', s.is_owner, 'ownsInPublic',
                             EXISTS (SELECT FROM pg_catalog.pg_class c
@@ -81,7 +81,7 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                          AND NOT EXISTS (SELECT FROM members m WHERE m.classid = d.classid AND m.objid = d.objid)
                        GROUP BY d.refobjid) s
                  JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid), '[]'::json) AS roles,
-       -- Everything that belongs to the bootstrap superuser is not in pg_shdepend.
+       -- Objects of the bootstrap superuser are not in pg_shdepend.
        EXISTS (SELECT FROM pg_catalog.pg_class c
                WHERE c.relowner = 10 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
                  AND c.relnamespace IN (SELECT oid FROM own_schemas)
@@ -106,7 +106,7 @@ SELECT coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
        coalesce((SELECT pg_catalog.json_agg(s.subname ORDER BY s.subname) FROM pg_catalog.pg_subscription s
                  WHERE s.subdbid = (SELECT b.oid FROM pg_catalog.pg_database b
                                     WHERE b.datname = pg_catalog.current_database())), '[]'::json) AS subscriptions,
-       -- Functions that may read tables: rows are checked while other tables are still empty.
+       -- CHECK constraints with functions that may read tables: rows are checked while other tables are still empty.
        coalesce((SELECT pg_catalog.json_agg(DISTINCT pg_catalog.format('%I on %I.%I calls %I.%I', con.conname, n.nspname,
                                                                        c.relname, pn.nspname, p.proname))
                  FROM pg_catalog.pg_constraint con

@@ -1,4 +1,4 @@
--- Sequences, and every column that draws its values from one: owned (serial, identity) or by a default alone.
+-- Sequences, and the columns that take their values from them: owning (serial, identity) or only by a default.
 SELECT c.oid::bigint AS oid,
        n.nspname AS schema,
        c.relname AS name,

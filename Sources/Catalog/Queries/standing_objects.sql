@@ -1,4 +1,4 @@
--- Schemas and extensions that are there, and whether the connected role has their owner's rights.
+-- Existing schemas and extensions, and whether the connected role has their owner's rights.
 SELECT 'schema' AS kind, n.nspname AS name, pg_catalog.quote_ident(n.nspname) AS quoted,
        pg_catalog.pg_has_role(n.nspowner, 'MEMBER') AS is_ours
 FROM pg_catalog.pg_namespace n

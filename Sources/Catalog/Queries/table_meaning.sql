@@ -1,19 +1,19 @@
--- What the rows of a table mean: columns of tables.sql and of table_state.sql, for the table c. None of it may have changed
--- between two readings whose rows are taken for the same.
-       -- Of all that decides over what the columns of a row mean.
+-- The meaning of a table's rows: columns of tables.sql and table_state.sql, for the table c. It must not have changed between
+-- two reads whose rows are assumed equal.
+       -- The digest of everything that decides the meaning of a row's columns.
        (SELECT pg_catalog.md5(coalesce(pg_catalog.string_agg(
                    pg_catalog.format('%s %I %s %s %s %s', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
                                      a.attgenerated), ',' ORDER BY a.attnum), ''))
         FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns_digest,
-       -- Which tables hold the rows of a partitioned one.
+       -- The digest of the tables that contain a partitioned table's rows.
        CASE WHEN c.relkind = 'p' THEN
            (SELECT pg_catalog.md5(pg_catalog.string_agg(
                        pg_catalog.format('%s %s', x.oid, pg_catalog.pg_get_expr(x.relpartbound, x.oid)), ',' ORDER BY x.oid))
             FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class x ON x.oid = p.relid)
        END AS partitions_digest,
-       -- What values of the database's own types mean, which may change without a row being written: the labels of enums, the
-       -- attributes of composite types.
+       -- The meaning of values of user-defined types, which may change without a write to the rows: labels of enums, attributes
+       -- of composite types.
        CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute a
                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid >= 16384) THEN
            (WITH RECURSIVE used(oid) AS (

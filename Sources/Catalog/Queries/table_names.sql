@@ -1,4 +1,4 @@
--- The tables of tables.sql, and nothing else of them.
+-- Only the names of the tables in tables.sql.
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
--- What must not have changed when a chunk of a table is read.
+-- The state of a table that must not have changed when a chunk is read.
 SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
        c.oid::bigint AS oid,
        (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace) AS schema,

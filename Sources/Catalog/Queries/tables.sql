@@ -1,5 +1,5 @@
--- Ordinary and partitioned tables, their columns apart. Members of extensions belong to the extension; the ledger's own
--- schema, system and temporary schemas are not looked at.
+-- Ordinary and partitioned tables, without their columns. Not included are tables of extensions and tables in the ledger's
+-- schema and in system and temporary schemas.
 SELECT c.oid::bigint AS oid,
        n.nspname AS schema,
        c.relname AS name,
@@ -9,7 +9,7 @@ SELECT c.oid::bigint AS oid,
        (SELECT i.inhparent::bigint FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid AND c.relispartition) AS parent_oid,
        pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
        (SELECT p.partstrat::text FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = c.oid) AS partition_strategy,
-       -- NULL stands for an expression.
+       -- NULL for an expression.
        (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
         FROM pg_catalog.pg_partitioned_table p
         CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs) WITH ORDINALITY AS k(number, position)
@@ -25,14 +25,14 @@ SELECT c.oid::bigint AS oid,
        -- The columns of table_meaning.sql come here.
        pg_catalog.row_security_active(c.oid) AS is_row_security_active,
        size.heap_bytes,
-       -- pg_table_size looks at eight files more for each table, whose maps are nothing beside its rows.
+       -- pg_table_size would check eight more files for each table; the maps are small compared with the rows.
        size.heap_bytes + coalesce(CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END, 0)
            AS table_bytes,
        greatest(c.reltuples, 0)::bigint AS estimated_rows,
        pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS rows_inserted,
        pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS rows_changed,
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
-       -- columns.sql tells them.
+       -- Filled in from columns.sql.
        '[]'::json AS columns
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
--- What a target that is not ours already holds: relations of any kind outside the system, extensions and our ledger.
+-- Relations of any kind in the target, except those of the system, of extensions and of our ledger.
 SELECT n.nspname AS schema, c.relname AS name
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
--- Collations, and whether the library still sorts as it did when they were made.
+-- Collations, and whether the library still has the recorded version.
 SELECT 'collation' AS class, 'pg_catalog.pg_collation'::pg_catalog.regclass AS classid, c.oid AS objid, n.nspname AS schema,
        pg_catalog.format('%I.%I', n.nspname, c.collname) AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object(

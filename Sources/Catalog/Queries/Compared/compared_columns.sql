@@ -1,11 +1,11 @@
--- Columns of tables and foreign tables; those of views follow from the view.
+-- Columns of tables and foreign tables; columns of views follow from the view.
 SELECT 'column' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid, c.oid AS objid, n.nspname AS schema,
        pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname) AS object, c.oid AS table_oid,
        pg_catalog.json_build_object(
            'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
            'NOT NULL', a.attnotnull::text,
            'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-           -- From PostgreSQL 17 on a partition's is its parent's, which tells it; before, partitions had none of it.
+           -- Since PostgreSQL 17 a partition inherits its parent's identity, compared there; before, partitions had none.
            'identity', CASE CASE WHEN c.relispartition AND pg_catalog.current_setting('server_version_num')::integer >= 170000
                                  THEN '' ELSE a.attidentity END WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
            'generation', CASE a.attgenerated WHEN 's' THEN 'stored' WHEN 'v' THEN 'virtual' END,
@@ -35,10 +35,10 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
--- What older servers do not have, and only values that can be long.
+-- Older servers do not have attcompression; it matters only for values that can be long.
 CROSS JOIN LATERAL (SELECT CASE WHEN a.attstorage <> 'p' THEN nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', '') END AS compression,
                            coalesce(a.attstattarget, -1)::text AS statistics) x
--- Options whose name begins with pg_ are the server's own bookkeeping (pg_attver): pg_dump writes none of them.
+-- Options with names beginning with pg_ are the server's own bookkeeping (pg_attver); pg_dump does not print them.
 CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(p.option_name || '=' || p.option_value, ', ' ORDER BY p.option_name COLLATE "C") AS told,
                            pg_catalog.string_agg(pg_catalog.quote_ident(p.option_name) || '=' || pg_catalog.quote_literal(p.option_value),
                                                  ', ' ORDER BY p.option_name COLLATE "C") AS settings

@@ -1,4 +1,4 @@
--- Comments and security labels of whatever has one.
+-- Comments and security labels of all objects.
 SELECT 'comment' AS class, d.classoid AS classid, d.objoid AS objid, i.schema, i.type || ' ' || i.identity AS object,
        CASE d.classoid
        WHEN 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -26,7 +26,7 @@ CROSS JOIN LATERAL (
                                          WHEN 'table constraint' THEN 'CONSTRAINT' WHEN 'domain constraint' THEN 'CONSTRAINT'
                                          WHEN 'statistics object' THEN 'STATISTICS' ELSE pg_catalog.upper(i.type) END,
                              i.identity) AS command) c
--- A subscription that is dropped leaves its comment behind.
+-- The comment of a dropped subscription remains.
 WHERE i.identity IS NOT NULL AND d.objoid >= 16384
    OR d.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND i.identity = 'public'
       AND d.description <> 'standard public schema'

@@ -1,4 +1,4 @@
--- Extensions; their members belong to them and are not looked at one by one.
+-- Extensions; their members are not compared one by one.
 SELECT 'extension' AS class, 'pg_catalog.pg_extension'::pg_catalog.regclass AS classid, e.oid AS objid, NULL::text AS schema,
        pg_catalog.quote_ident(e.extname) AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object('version', e.extversion, 'schema', n.nspname) AS attributes,

@@ -1,4 +1,4 @@
--- Foreign-data wrappers, servers, user mappings and foreign tables; options in the order of their names, as pg_dump writes them.
+-- Foreign-data wrappers, servers, user mappings and foreign tables; options sorted by name, as printed by pg_dump.
 SELECT 'foreign-data wrapper' AS class, 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass AS classid, w.oid AS objid,
        NULL::text AS schema, pg_catalog.quote_ident(w.fdwname) AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object(
@@ -18,7 +18,7 @@ SELECT 'server', 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, s.oid, NUL
 FROM pg_catalog.pg_foreign_server s
 JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
 UNION ALL
--- Options may hold passwords, and some roles may not see them: they are compared by their names.
+-- Options may contain passwords, and some roles may not see them, so only their names are compared.
 SELECT 'user mapping', 'pg_catalog.pg_user_mapping'::pg_catalog.regclass, m.umid, NULL,
        pg_catalog.format('%s on %I', CASE m.umuser WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(m.usename) END, m.srvname), NULL,
        pg_catalog.json_build_object('options', (

@@ -10,7 +10,7 @@ SELECT 'cast' AS class, 'pg_catalog.pg_cast'::pg_catalog.regclass AS classid, c.
                          pg_catalog.format_type(c.casttarget, NULL)) AS removal
 FROM pg_catalog.pg_cast c
 WHERE c.oid >= 16384
-  -- That of a range to its multirange comes and goes with the type.
+  -- The cast of a range to its multirange is created and dropped with the type.
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                   WHERE d.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'i')
 UNION ALL

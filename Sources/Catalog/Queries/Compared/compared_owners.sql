@@ -1,4 +1,4 @@
--- Who owns what can have an owner.
+-- The owners of all objects that can have one.
 SELECT 'owner' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.identity AS object, o.table_oid,
        pg_catalog.json_build_object('role', pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.owner))) AS attributes,
        pg_catalog.json_build_object(

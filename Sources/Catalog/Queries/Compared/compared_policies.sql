@@ -1,4 +1,4 @@
--- Row level security policies; whether they are switched on is told with the table.
+-- Row-level security policies; whether they are enabled is an attribute of the table.
 SELECT 'policy' AS class, 'pg_catalog.pg_policy'::pg_catalog.regclass AS classid, p.oid AS objid, n.nspname AS schema,
        pg_catalog.format('%I on %I.%I', p.polname, n.nspname, c.relname) AS object, c.oid AS table_oid,
        pg_catalog.json_build_object(
@@ -21,7 +21,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
     SELECT CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END
                AS command,
-           -- By their names: which of them are in quotes depends on the server's version.
+           -- Sorted by plain name: which names are quoted depends on the server's version.
            (SELECT pg_catalog.string_agg(CASE u.oid WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(u.oid)) END,
                                          ', ' ORDER BY u.oid = 0, pg_catalog.pg_get_userbyid(u.oid) COLLATE "C")
             FROM pg_catalog.unnest(p.polroles) u(oid)) AS roles,

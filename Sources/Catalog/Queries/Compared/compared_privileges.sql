@@ -1,7 +1,7 @@
--- What whom is granted on what: one attribute for each role, an asterisk where it may be handed on.
+-- Privileges: one attribute for each role; an asterisk means WITH GRANT OPTION.
 --
--- Where nothing was ever granted or revoked the owner has everything, and PUBLIC what the manual says (ddl-priv): the same as
--- if that had been granted. The owner is called so, whoever it is.
+-- Where nothing was ever granted or revoked, the defaults (manual, ddl-priv) are taken as granted: all rights for the owner,
+-- and those of PUBLIC. The owner appears as 'the owner', whichever role it is.
 SELECT 'privileges' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.identity AS object, o.table_oid,
        (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(g.role, g.privileges))
         FROM (SELECT x.role, pg_catalog.string_agg(x.privilege, ', ' ORDER BY x.privilege COLLATE "C") AS privileges
@@ -15,7 +15,7 @@ SELECT 'privileges' AS class, o.classid, o.objid, i.schema, i.type || ' ' || i.i
                           WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.attrelid = o.objid
                             AND c.attnum > 0 AND NOT c.attisdropped) a) x
               GROUP BY x.role) g) AS attributes,
-       -- What GRANT and REVOKE call it.
+       -- The object as GRANT and REVOKE name it.
        pg_catalog.json_build_array(pg_catalog.json_build_array('the object', o.subject || i.identity)) AS statements,
        NULL::text AS creation, NULL::text AS removal
 FROM (

@@ -1,4 +1,4 @@
--- Publications, what they publish, and this database's subscriptions, which arrive disabled.
+-- Publications, what they publish, and this database's subscriptions, which are created disabled.
 SELECT 'publication' AS class, 'pg_catalog.pg_publication'::pg_catalog.regclass AS classid, p.oid AS objid, NULL::text AS schema,
        pg_catalog.quote_ident(p.pubname) AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object(
@@ -10,7 +10,7 @@ UNION ALL
 SELECT 'published table', 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid, NULL,
        pg_catalog.format('%I.%I in %I', t.schemaname, t.tablename, p.pubname), c.oid,
        pg_catalog.json_build_object('row filter', pg_catalog.to_jsonb(t) ->> 'rowfilter',
-                                    -- Only where they were listed; else they are all there are.
+                                    -- Only if columns were listed; otherwise all columns are published.
                                     'columns', (SELECT pg_catalog.to_jsonb(t) ->> 'attnames' FROM pg_catalog.pg_publication_rel r
                                                 WHERE r.prpubid = p.oid AND r.prrelid = c.oid
                                                   AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NOT NULL)),
@@ -22,7 +22,7 @@ JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
 WHERE n.nspname <> 'tidemark'
 UNION ALL
--- Only what every role may read on every version.
+-- Only the columns that every role may read on every version.
 SELECT 'subscription', 'pg_catalog.pg_subscription'::pg_catalog.regclass, 0, NULL, pg_catalog.quote_ident(s.subname), NULL,
        pg_catalog.json_build_object('publications', pg_catalog.array_to_string(s.subpublications, ', ')),
        '{}', NULL, pg_catalog.format('DROP SUBSCRIPTION %I', s.subname)

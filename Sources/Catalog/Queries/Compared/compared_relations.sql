@@ -1,4 +1,4 @@
--- Tables and views: all that is theirs, their columns apart.
+-- Tables and views with all attributes except their columns.
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END AS class,
        'pg_catalog.pg_class'::pg_catalog.regclass AS classid, c.oid AS objid, n.nspname AS schema,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS object, c.oid AS table_oid,
@@ -62,10 +62,10 @@ CROSS JOIN LATERAL (
             FROM pg_catalog.pg_inherits i
             JOIN pg_catalog.pg_class pc ON pc.oid = i.inhparent
             JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace WHERE i.inhrelid = c.oid) AS parents,
-           -- That of a partitioned table is only what its partitions will get, and newer servers alone know it.
+           -- Not for partitioned tables: there it is only the default for partitions, and only newer servers have it.
            (SELECT am.amname FROM pg_catalog.pg_am am WHERE am.oid = c.relam AND c.relkind <> 'p') AS access_method,
            (SELECT t.spcname FROM pg_catalog.pg_tablespace t WHERE t.oid = c.reltablespace) AS tablespace) o
--- In the order of their names: pg_dump writes some of them apart from the others (WITH CHECK OPTION), so they arrive in another.
+-- Sorted by name: pg_dump prints some options separately (WITH CHECK OPTION), so their order differs on the target.
 CROSS JOIN LATERAL (
     SELECT pg_catalog.string_agg(p.option_name || '=' || p.option_value, ', ' ORDER BY p.option_name COLLATE "C") AS told,
            pg_catalog.string_agg(pg_catalog.quote_ident(p.option_name) || '=' || pg_catalog.quote_literal(p.option_value), ', '

@@ -1,4 +1,4 @@
--- Sequences; where they stand is compared apart.
+-- Sequences; their positions are compared separately.
 SELECT 'sequence' AS class, 'pg_catalog.pg_class'::pg_catalog.regclass AS classid, c.oid AS objid, n.nspname AS schema,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS object, o.table_oid,
        pg_catalog.json_build_object(

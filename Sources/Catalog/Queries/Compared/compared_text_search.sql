@@ -1,4 +1,4 @@
--- Text search: configurations with what they map to which dictionaries, dictionaries, parsers, templates.
+-- Text search: configurations with their mappings to dictionaries, dictionaries, parsers, templates.
 SELECT 'text search configuration' AS class, 'pg_catalog.pg_ts_config'::pg_catalog.regclass AS classid, c.oid AS objid,
        n.nspname AS schema, pg_catalog.format('%I.%I', n.nspname, c.cfgname) AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object(

@@ -1,4 +1,4 @@
--- Triggers with their state. A partition's copy of its parent's is told only where its state is its own.
+-- Triggers with their state. A partition's copy of its parent's trigger is included only if its state differs.
 SELECT 'trigger' AS class, 'pg_catalog.pg_trigger'::pg_catalog.regclass AS classid, t.oid AS objid, n.nspname AS schema,
        pg_catalog.format('%I on %I.%I', t.tgname, n.nspname, c.relname) AS object, c.oid AS table_oid,
        pg_catalog.json_build_object(
@@ -15,7 +15,7 @@ FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_trigger p ON p.oid = (pg_catalog.to_jsonb(t) ->> 'tgparentid')::oid
--- Before PostgreSQL 15 such a copy was marked as internal, which foreign keys' triggers are as well.
+-- Before PostgreSQL 15 such a copy was marked internal, as triggers of foreign keys are.
 WHERE (NOT t.tgisinternal AND p.oid IS NULL)
    OR (p.oid IS NOT NULL AND NOT p.tgisinternal AND t.tgenabled <> p.tgenabled)
 UNION ALL

@@ -1,4 +1,4 @@
--- Types that are neither the row of a table nor the array, or multirange, of another type.
+-- Types other than row types of tables and the array and multirange types of other types.
 SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum' WHEN 'c' THEN 'composite type' WHEN 'r' THEN 'range type'
                       ELSE 'base type' END AS class,
        'pg_catalog.pg_type'::pg_catalog.regclass AS classid, t.oid AS objid, n.nspname AS schema,
@@ -9,7 +9,7 @@ SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum' WHEN 'c' THEN 
            FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid))
        WHEN 'd' THEN pg_catalog.json_build_object(
            'type', pg_catalog.format_type(t.typbasetype, t.typtypmod), 'NOT NULL', t.typnotnull::text,
-           -- typdefault is the text of the day it was given; what names it uses may have been changed since.
+           -- typdefault is the text from when it was set; names in it may have changed since.
            'default', coalesce(pg_catalog.pg_get_expr(t.typdefaultbin, 0), pg_catalog.quote_literal(t.typdefault)),
            'collation', (SELECT pg_catalog.format('%I.%I', cn.nspname, co.collname) FROM pg_catalog.pg_collation co
                          JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = t.typcollation),
