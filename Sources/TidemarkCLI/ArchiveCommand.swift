@@ -6,16 +6,16 @@ import Tidemark
 struct ArchiveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "archive",
-        abstract: "Looks into an archive; needs no server.",
+        abstract: "Lists, checks, prints or merges an archive; needs no server.",
         subcommands: [List.self, Check.self, Cat.self, Merge.self]
     )
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The generations: when, how many rows, how large.")
+        static let configuration = CommandConfiguration(abstract: "Lists the generations: time, rows and size.")
 
         @OptionGroup var archive: ArchiveOption
 
-        @Flag(help: "As JSON.")
+        @Flag(help: "Print the list as JSON")
         var json = false
 
         func run() async throws {
@@ -29,7 +29,7 @@ struct ArchiveCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Reads every file and sees that each is what was written."
+            abstract: "Reads every file and checks that it is intact."
         )
 
         @OptionGroup var archive: ArchiveOption
@@ -39,7 +39,7 @@ struct ArchiveCommand: AsyncParsableCommand {
                 let archive = DatabaseArchive(archive.archive, stop: terminal.stop)
                 try await archive.check()
                 let report = try archive.report()
-                terminal.tell(report.text + "\n\nEvery file is what was written.")
+                terminal.tell(report.text + "\n\nEvery file is intact.")
                 return .done
             }
         }
@@ -47,17 +47,17 @@ struct ArchiveCommand: AsyncParsableCommand {
 
     struct Merge: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Folds a base and its deltas into the base of a new archive; the old one stays.",
-            discussion: "The next dump into the new archive is a delta to it."
+            abstract: "Merges a base and its deltas into the base of a new archive; the old one stays.",
+            discussion: "The next dump into the new archive is a delta to this base."
         )
 
         @OptionGroup var archive: ArchiveOption
         @OptionGroup var output: OutputOptions
 
-        @Option(help: ArgumentHelp("The new archive's folder.", valueName: "folder"))
+        @Option(help: ArgumentHelp("Write the new archive to this folder", valueName: "folder"))
         var into: String
 
-        @Option(help: ArgumentHelp("The last generation that goes in; by default the newest.", valueName: "number"))
+        @Option(help: ArgumentHelp("Merge up to this generation (default: newest)", valueName: "number"))
         var until: Int?
 
         func run() async throws {
@@ -70,16 +70,16 @@ struct ArchiveCommand: AsyncParsableCommand {
 
     struct Cat: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Writes one table at one generation to standard output, as COPY text.",
-            discussion: "What takes it, with the columns, is told on standard error."
+            abstract: "Writes one table as of one generation to standard output, in COPY text format.",
+            discussion: "The matching COPY … FROM STDIN is printed to standard error."
         )
 
         @OptionGroup var archive: ArchiveOption
 
-        @Argument(help: ArgumentHelp("The table.", valueName: "schema.table"))
+        @Argument(help: ArgumentHelp("Table to write", valueName: "schema.table"))
         var table: String
 
-        @Option(help: ArgumentHelp("The generation wanted; by default the newest.", valueName: "number"))
+        @Option(help: ArgumentHelp("Write the table as of this generation (default: newest)", valueName: "number"))
         var until: Int?
 
         func run() async throws {

@@ -4,7 +4,7 @@ import Postgres
 import Tidemark
 import Yams
 
-/// `tidemark.yaml`: what is too long for a command line.
+/// `tidemark.yaml`: options that are too long for a command line.
 ///
 /// ```yaml
 /// jobs: 4
@@ -23,28 +23,32 @@ import Yams
 enum ConfigurationFile {
     private static let defaultPath = "tidemark.yaml"
 
-    /// - Parameter path: The file; nil: the default one, if it exists.
-    /// - Returns: The options it holds.
-    /// - Throws: ``PostgresError``.
+    /// Reads the options from a file.
+    ///
+    /// - Parameter path: The file; nil means the default file, if it exists.
+    /// - Returns: The defaults, with the file's options applied.
+    /// - Throws: ``UsageError``.
     static func load(_ path: String?) throws -> MigrationOptions {
         if path == nil, !FileManager.default.fileExists(atPath: defaultPath) { return MigrationOptions.ofCommandLine }
         let path = path ?? defaultPath
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw UsageError(description: "cannot read the configuration \(path)")
+            throw UsageError(description: "cannot read the configuration file \(path)")
         }
         do {
             return try options(of: String(decoding: data, as: UTF8.self))
         } catch let error as UsageError {
             throw UsageError(description: "\(path): \(error)")
         } catch {
-            throw UsageError(description: "\(path) is no YAML: \(error)")
+            throw UsageError(description: "\(path) is not valid YAML: \(error)")
         }
     }
 
     private static func options(of text: String) throws -> MigrationOptions {
         var options = MigrationOptions.ofCommandLine
         guard let root = try Yams.compose(yaml: text) else { return options }
-        guard let mapping = root.mapping else { throw UsageError(description: "a list of 'name: value' is expected") }
+        guard let mapping = root.mapping else {
+            throw UsageError(description: "the file must be a mapping of 'name: value' pairs")
+        }
         for (key, value) in mapping {
             switch key.string {
             case "jobs": options.jobs = try PlanArguments.count(try integer(value, "jobs"), "jobs")
@@ -56,7 +60,7 @@ enum ConfigurationFile {
             case "tables": try tables(value, &options.plan)
             default:
                 throw UsageError(
-                    description: "unknown name '\(key.string ?? "?")'; known are jobs, index_jobs, index_memory, "
+                    description: "unknown name '\(key.string ?? "?")'; known names are jobs, index_jobs, index_memory, "
                         + "chunk_size, whole_below, tables"
                 )
             }
@@ -66,7 +70,7 @@ enum ConfigurationFile {
 
     private static func tables(_ node: Node, _ options: inout PlanOptions) throws {
         guard let mapping = node.mapping else {
-            throw UsageError(description: "tables is a list of 'schema.table: treatment'")
+            throw UsageError(description: "tables must be a mapping of 'schema.table: treatment' pairs")
         }
         for (key, value) in mapping {
             let name = try QualifiedName(argument: key.string ?? "?")
@@ -87,7 +91,7 @@ enum ConfigurationFile {
         case "immutable_below": options.immutableBelow[name] = try text(value, "immutable_below of \(name)")
         default:
             throw UsageError(
-                description: "unknown name '\(detail)' of \(name); known are treatment, where, immutable_below"
+                description: "unknown name '\(detail)' of \(name); known names are treatment, where, immutable_below"
             )
         }
     }
@@ -95,24 +99,26 @@ enum ConfigurationFile {
     private static func treatment(_ node: Node, of name: QualifiedName) throws -> Treatment {
         guard let treatment = node.string.flatMap(Treatment.init(rawValue:)) else {
             let known = Treatment.allCases.map(\.rawValue).joined(separator: ", ")
-            throw UsageError(description: "the treatment of \(name) is one of \(known)")
+            throw UsageError(description: "the treatment of \(name) must be one of \(known)")
         }
         return treatment
     }
 
     private static func text(_ node: Node, _ name: String) throws -> String {
-        guard let text = node.scalar?.string, !text.isEmpty else { throw UsageError(description: "\(name) is a text") }
+        guard let text = node.scalar?.string, !text.isEmpty else {
+            throw UsageError(description: "\(name) must be a string that is not empty")
+        }
         return text
     }
 
     private static func integer(_ node: Node, _ name: String) throws -> Int {
-        guard let number = node.int else { throw UsageError(description: "\(name) is a number") }
+        guard let number = node.int else { throw UsageError(description: "\(name) must be a whole number") }
         return number
     }
 
     private static func size(_ node: Node, _ name: String) throws -> Int {
         guard let size = node.string.flatMap(ByteSize.init(argument:)) else {
-            throw UsageError(description: "\(name) is a size such as 64MB")
+            throw UsageError(description: "\(name) must be a size such as 64MB")
         }
         return size.bytes
     }

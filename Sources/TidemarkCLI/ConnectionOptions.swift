@@ -2,9 +2,9 @@ import ArgumentParser
 import FoundationEssentials
 import Postgres
 
-/// Where the source is.
+/// The option that names the source.
 struct SourceOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The database being left (else TIDEMARK_SOURCE).", valueName: "url"))
+    @Option(help: ArgumentHelp("Migrate from this database (default: TIDEMARK_SOURCE)", valueName: "url"))
     var source: String?
 
     func endpoint() throws -> Endpoint {
@@ -24,12 +24,12 @@ struct SourceOption: ParsableArguments {
     }
 }
 
-/// Where the target is.
+/// The options that name the target.
 struct TargetOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The database being filled (else TIDEMARK_TARGET).", valueName: "url"))
+    @Option(help: ArgumentHelp("Migrate to this database (default: TIDEMARK_TARGET)", valueName: "url"))
     var target: String?
 
-    @Option(help: ArgumentHelp("Do everything on the target as this role (SET ROLE).", valueName: "name"))
+    @Option(help: ArgumentHelp("Do everything on the target as this role (SET ROLE)", valueName: "name"))
     var role: String?
 
     func endpoint() throws -> Endpoint {
@@ -37,22 +37,22 @@ struct TargetOption: ParsableArguments {
     }
 }
 
-/// The report as files.
+/// The option that writes the report to files.
 struct ReportOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Write report.html, report.json, report.md and junit.xml into this folder, also when the run fails.",
+            "Write report.html, report.json, report.md and junit.xml into this folder, even if the run fails",
             valueName: "dir"
         )
     )
     var report: String?
 }
 
-/// What comes out, and how.
+/// The options for what is printed, and how.
 struct OutputOptions: ParsableArguments {
-    @Flag(help: "Print the report as JSON.")
+    @Flag(help: "Print the report as JSON")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "Say nothing but the report and errors.")
+    @Flag(name: .shortAndLong, help: "Print only the report and errors")
     var quiet = false
 }

@@ -5,10 +5,10 @@ import Tidemark
 struct CutoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cutover",
-        abstract: "The night: the last delta in one snapshot, every key and index, and the proof.",
+        abstract: "Copies the last delta in one snapshot, builds every key and index, and proves the result.",
         discussion: """
-            Nobody may write to the source any more. Up to the foreign keys the command can be run again for a newer \
-            state; exit code 0 means done and proven.
+            Stop all writes to the source first. Until it starts on the foreign keys, the cutover can be stopped and \
+            run again to copy a newer state. Exit code 0 means done and proven.
             """
     )
 
@@ -21,9 +21,11 @@ struct CutoverCommand: AsyncParsableCommand {
     @OptionGroup var files: ReportOption
 
     @Option(
-        help: "What keeps the source still: trust (maintenance mode), or lock (SHARE locks; needs more than SELECT).",
+        help: "Rely on maintenance mode (trust), or hold SHARE locks on the source, which need more than SELECT (lock)",
         transform: { text in
-            guard let fence = Fence(rawValue: text) else { throw UsageError(description: "--fence is trust or lock") }
+            guard let fence = Fence(rawValue: text) else {
+                throw UsageError(description: "--fence must be trust or lock")
+            }
             return fence
         }
     )

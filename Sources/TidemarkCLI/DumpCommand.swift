@@ -6,10 +6,11 @@ import Tidemark
 struct DumpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dump",
-        abstract: "Writes a base the first time, and what has changed since every next time.",
+        abstract: "Writes a base first, then a delta each time.",
         discussion: """
-            Needs SELECT on the source's tables and sequences. Killed or stopped at any moment, the same command goes on \
-            with the chunks that are on disk; earlier generations are never touched.
+            Needs SELECT on the source's tables and sequences. If it is killed or stopped, run the same command again: \
+            it keeps the chunks that are on disk (with --consistent it starts over). Earlier generations are never \
+            changed.
             """
     )
 
@@ -23,21 +24,21 @@ struct DumpCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "With --archive -: keep the manifests here, so that the next dump is a delta.",
+            "With --archive -: keep the manifests here, so that the next dump is a delta",
             valueName: "folder"
         )
     )
     var manifests: String?
 
-    @Flag(help: "Read everything in one snapshot; a transaction stays open on the source as long as the dump takes.")
+    @Flag(help: "Read everything in one snapshot; keeps a transaction open on the source for the whole dump")
     var consistent = false
 
-    @Option(help: ArgumentHelp("zstd's level, 1 to 19.", valueName: "level"))
+    @Option(help: ArgumentHelp("Compress with this zstd level, 1 to 19", valueName: "level"))
     var level = 1
 
     @Option(
         help: ArgumentHelp(
-            "Threads of each job that compress, beside the one that reads; for high levels.",
+            "Compress with this many threads per job, besides the reader; useful with high levels",
             valueName: "count"
         )
     )
@@ -45,19 +46,19 @@ struct DumpCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Begin another file where a chunk's has this size; a table without a key is one chunk.",
+            "Split a chunk's file at this size (a table without a key is one chunk)",
             valueName: "size"
         )
     )
     var splitFiles: ByteSize?
 
     func validate() throws {
-        guard (1...19).contains(level) else { throw ValidationError("--level is 1 to 19") }
-        guard (0...64).contains(threads) else { throw ValidationError("--threads is 0 to 64") }
+        guard (1...19).contains(level) else { throw ValidationError("--level must be from 1 to 19") }
+        guard (0...64).contains(threads) else { throw ValidationError("--threads must be from 0 to 64") }
         guard splitFiles.map({ $0.bytes >= 1 << 20 }) ?? true else {
-            throw ValidationError("--split-files is at least 1MB")
+            throw ValidationError("--split-files must be at least 1MB")
         }
-        guard manifests == nil || archive.isStream else { throw ValidationError("--manifests goes with --archive -") }
+        guard manifests == nil || archive.isStream else { throw ValidationError("--manifests requires --archive -") }
     }
 
     func run() async throws {
@@ -85,15 +86,15 @@ struct DumpCommand: AsyncParsableCommand {
                     try await dump(into: $0)
                 }
             }
-            // Standard output is the archive's.
+            // Standard output carries the archive.
             return try terminal.complain(report, json: output.json)
         }
     }
 }
 
-/// The archive's folder.
+/// The option that names the archive's folder.
 struct ArchiveOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The archive's folder; dump and restore take - for a stream.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Use the archive in this folder (dump and restore: - is a stream)", valueName: "folder"))
     var archive: String
 
     var isStream: Bool { archive == "-" }

@@ -5,7 +5,7 @@ import Postgres
 import Report
 import Tidemark
 
-/// How the process ends: the one table of exit codes.
+/// The exit codes, all in one table.
 enum ExitStatus: Int32 {
     case done = 0
     case failed = 1
@@ -25,8 +25,8 @@ enum ExitStatus: Int32 {
     }
 
     /// - Parameters:
-    ///   - error: What ended the command.
-    ///   - isCancelled: Whether the operator had it cancelled: whatever it ended with then came of that.
+    ///   - error: The error that ended the command.
+    ///   - isCancelled: Whether the operator cancelled it; any error is then a result of that.
     init(_ error: any Error, isCancelled: Bool) {
         switch error {
         case _ where isCancelled || error.isStop: self = .stopped
@@ -39,7 +39,7 @@ enum ExitStatus: Int32 {
     var code: ExitCode { ExitCode(rawValue: rawValue) }
 }
 
-/// The call itself is wrong.
+/// An error in how the command was called.
 struct UsageError: Error, CustomStringConvertible {
     let description: String
 }

@@ -4,18 +4,18 @@ import Tidemark
 struct FinishCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "finish",
-        abstract: "Drops the ledger; the target is an ordinary database afterwards."
+        abstract: "Drops the ledger; the target is then an ordinary database."
     )
 
     @OptionGroup var target: TargetOption
 
-    @Flag(help: "Drop it although the run is not done: it cannot be continued then.")
+    @Flag(help: "Drop the ledger even if the run is not done; the run cannot be resumed then")
     var abandon = false
 
     func run() async throws {
         try await Terminal.run(quiet: true) { terminal in
             try await LedgerAdministration(target: target.endpoint()).finish(abandon: abandon)
-            terminal.tell("The ledger is dropped.")
+            terminal.tell("The ledger was dropped.")
             return .done
         }
     }

@@ -6,10 +6,10 @@ import Tidemark
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "What will go wrong, before it does; writes nothing.",
+        abstract: "Checks both servers for problems; writes nothing.",
         discussion: """
-            Names what the target's server lacks or would refuse (extensions, roles, tablespaces, objects that need a \
-            superuser), and what of the source will not arrive. Exit code 0: nothing stands in the way. 1: something \
+            Lists what the target server lacks or would refuse (extensions, roles, tablespaces, objects that need a \
+            superuser), and what will not be copied from the source. Exit code 0: nothing is in the way. 1: something \
             would stop the migration.
             """
     )
@@ -20,7 +20,7 @@ struct InspectCommand: AsyncParsableCommand {
     @OptionGroup var tools: ToolsArgument
     @OptionGroup var output: OutputOptions
 
-    @Option(help: ArgumentHelp("Leave a table out, as precopy will; repeatable.", valueName: "schema.table"))
+    @Option(help: ArgumentHelp("Leave out a table, as precopy will (repeatable)", valueName: "schema.table"))
     var exclude: [String] = []
 
     func run() async throws {

@@ -1,7 +1,7 @@
 import Glibc
 import Postgres
 
-/// Nobody takes what the command prints: the reader went away, or the disk is full.
+/// The error when output cannot be written: the reader has closed the pipe, or the disk is full.
 struct OutputError: Error, CustomStringConvertible {
     let description: String
 
@@ -10,7 +10,7 @@ struct OutputError: Error, CustomStringConvertible {
     }
 }
 
-/// Standard output, or standard error.
+/// Standard output or standard error.
 struct Output {
     static let standard = Output(descriptor: STDOUT_FILENO, name: "standard output")
     static let errors = Output(descriptor: STDERR_FILENO, name: "standard error")
@@ -18,23 +18,24 @@ struct Output {
     private let descriptor: Int32
     private let name: String
 
-    /// Keeps the descriptors of standard input, output and error from becoming those of a file or a connection where
-    /// whoever started the command has closed them: reports would be written into it.
+    /// Opens standard input, output and error if the caller closed them.
+    ///
+    /// Otherwise a file or a connection would get one of these descriptors, and the report would be written into it.
     static func reserveDescriptors() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-            // The lowest one that is free; for reading, so that what is printed is told to have gone nowhere.
+            // Takes the lowest free descriptor. Read-only, so that printing to it fails instead of vanishing.
             _ = open("/dev/null", O_RDONLY)
         }
     }
 
-    /// Writes text for people: whatever names it holds, none of them moves a cursor.
+    /// Writes text for people, with control characters escaped so that no name in it can move the cursor.
     ///
     /// - Throws: ``OutputError``.
     func write(_ text: String) throws {
         try writeRaw(Escaping.terminal(text, lines: true))
     }
 
-    /// Writes text as it is.
+    /// Writes text unchanged.
     ///
     /// - Throws: ``OutputError``.
     func writeRaw(_ text: String) throws {
@@ -56,7 +57,7 @@ struct Output {
             switch errno {
             case EINTR: continue
             case EAGAIN:
-                // Somebody else has made the terminal or the pipe non-blocking.
+                // Another process made the terminal or the pipe non-blocking.
                 var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&ready, 1, -1)
             case let code: throw OutputError(name, code)

@@ -3,35 +3,35 @@ import Planning
 import Postgres
 import Tidemark
 
-/// How tables are treated.
+/// The options that decide how tables are treated.
 struct PlanArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Leave a table out, definition and rows; repeatable.", valueName: "schema.table"))
+    @Option(help: ArgumentHelp("Leave out a table, definition and rows (repeatable)", valueName: "schema.table"))
     var exclude: [String] = []
 
-    @Option(help: ArgumentHelp("Copy a table whole on the night; repeatable.", valueName: "schema.table"))
+    @Option(help: ArgumentHelp("Copy a table whole during cutover (repeatable)", valueName: "schema.table"))
     var whole: [String] = []
 
-    @Option(help: ArgumentHelp("Copy a table ahead in chunks; repeatable.", valueName: "schema.table"))
+    @Option(help: ArgumentHelp("Copy a table ahead in chunks (repeatable)", valueName: "schema.table"))
     var delta: [String] = []
 
-    @Option(help: ArgumentHelp("The size a chunk is cut to (64MB).", valueName: "size"))
+    @Option(help: ArgumentHelp("Cut tables into chunks of this size (default: 64MB)", valueName: "size"))
     var chunkSize: ByteSize?
 
-    @Option(help: ArgumentHelp("Tables smaller than this are copied whole on the night (8MB).", valueName: "size"))
+    @Option(help: ArgumentHelp("Copy smaller tables whole during cutover (default: 8MB)", valueName: "size"))
     var wholeBelow: ByteSize?
 
     @Option(
-        help: ArgumentHelp("Options too long for a command line (./tidemark.yaml, if there is one).", valueName: "file")
+        help: ArgumentHelp("Read this configuration file (default: ./tidemark.yaml, if it exists)", valueName: "file")
     )
     var config: String?
 
-    @Option(name: .jobs, help: "Chunks copied, and ranges compared, at the same time (4).")
+    @Option(name: .jobs, help: "Copy or compare this many chunks at the same time (default: 4)")
     var jobs: Int?
 
-    /// The file's options with the command line's laid over them.
-    @Flag(help: "The source is another cluster since the run began (pg_upgrade), with the same rows: compare them.")
+    @Flag(help: "Accept a source moved to another cluster since the run began (pg_upgrade), and compare all its rows")
     var sourceMoved = false
 
+    /// Reads the configuration file and applies the options of the command line, which take precedence.
     func options() throws -> MigrationOptions {
         var options = try ConfigurationFile.load(config)
         options.acceptsMovedSource = sourceMoved
@@ -41,27 +41,31 @@ struct PlanArguments: ParsableArguments {
         if let chunkSize { options.plan.chunkBytes = chunkSize.bytes }
         if let wholeBelow { options.plan.wholeBelowBytes = wholeBelow.bytes }
         if let jobs { options.jobs = try Self.count(jobs, "--jobs") }
-        guard options.plan.chunkBytes >= 8192 else { throw UsageError(description: "a chunk has at least 8kB") }
+        guard options.plan.chunkBytes >= 8192 else {
+            throw UsageError(description: "the chunk size must be at least 8kB")
+        }
         return options
     }
 
     static func count(_ number: Int, _ name: String) throws -> Int {
-        guard (1...256).contains(number) else { throw UsageError(description: "\(name) is a number from 1 to 256") }
+        guard (1...256).contains(number) else {
+            throw UsageError(description: "\(name) must be a number from 1 to 256")
+        }
         return number
     }
 }
 
 extension NameSpecification {
-    /// `--jobs 2`, `-j 2` and, as `pg_dump` takes it, `-j2`.
+    /// `--jobs 2`, `-j 2` and, as for `pg_dump`, `-j2`.
     static var jobs: NameSpecification { [.customShort("j", allowingJoined: true), .customLong("jobs")] }
 }
 
-/// What decides over building keys and definitions.
+/// The options for building keys and definitions.
 struct BuildArguments: ParsableArguments {
-    @Option(help: "Keys and indexes built at the same time (2).")
+    @Option(help: "Build this many keys and indexes at the same time (default: 2)")
     var indexJobs: Int?
 
-    @Option(help: ArgumentHelp("Memory for all index builds together (512MB).", valueName: "size"))
+    @Option(help: ArgumentHelp("Use this much memory for all index builds (default: 512MB)", valueName: "size"))
     var indexMemory: ByteSize?
 
     @OptionGroup var tools: ToolsArgument
@@ -75,11 +79,11 @@ struct BuildArguments: ParsableArguments {
     }
 }
 
-/// Where PostgreSQL's own tools are.
+/// The option that says where PostgreSQL's own tools are.
 struct ToolsArgument: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The folder of pg_dump and pg_restore; by default PATH and the usual folders.",
+            "Take pg_dump and pg_restore from this folder (default: PATH and the usual folders)",
             valueName: "dir"
         )
     )
@@ -90,35 +94,37 @@ struct ToolsArgument: ParsableArguments {
     }
 }
 
-/// What is left out; remembered by the ledger, so that it need be said once only.
+/// The options that leave something out.
+///
+/// The ledger remembers them, so they need to be given only once.
 struct OmissionArguments: ParsableArguments {
-    @Flag(help: "Let all objects belong to the target's role.")
+    @Flag(help: "Copy no owners: all objects belong to the target's role")
     var noOwner = false
 
-    @Flag(help: "Bring over no GRANTs.")
+    @Flag(help: "Copy no GRANTs")
     var noPrivileges = false
 
-    @Flag(help: "Put tables and indexes into the target's default tablespace.")
+    @Flag(help: "Put tables and indexes into the target's default tablespace")
     var noTablespaces = false
 
-    @Flag(help: "Bring over no event triggers (only a superuser may make them).")
+    @Flag(help: "Copy no event triggers (creating one requires a superuser)")
     var noEventTriggers = false
 
-    @Flag(help: "Bring over no publications (one FOR ALL TABLES only a superuser may make).")
+    @Flag(help: "Copy no publications (creating one FOR ALL TABLES requires a superuser)")
     var noPublications = false
 
-    @Flag(help: "Bring over no subscriptions (only a superuser of the source may read them).")
+    @Flag(help: "Copy no subscriptions (reading them requires a superuser on the source)")
     var noSubscriptions = false
 
-    @Flag(help: "Bring over no large objects.")
+    @Flag(help: "Copy no large objects")
     var noLargeObjects = false
 
-    @Flag(help: "Bring over no ALTER DATABASE and ALTER ROLE IN DATABASE settings.")
+    @Flag(help: "Copy no ALTER DATABASE and ALTER ROLE IN DATABASE settings")
     var noDatabaseSettings = false
 
     @Option(
         help: ArgumentHelp(
-            "Look at the rows for foreign keys on the night (validate), or leave it to rebuild (later).",
+            "Validate foreign keys during cutover or restore (validate), or leave it to rebuild (later)",
             valueName: "when"
         )
     )

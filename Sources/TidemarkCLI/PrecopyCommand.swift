@@ -5,10 +5,10 @@ import Tidemark
 struct PrecopyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "precopy",
-        abstract: "Copies ahead while the source stays in production; run again, it moves the marks.",
+        abstract: "Copies ahead while the source stays in production; run it again to catch up.",
         discussion: """
-            Needs SELECT on the source's tables and sequences, and an empty target database that is owned. Killed or \
-            stopped at any moment, the same command goes on from there.
+            Needs SELECT on the source's tables and sequences, and an empty target database that you own. If it is \
+            killed or stopped, run the same command again to resume.
             """
     )
 
@@ -19,21 +19,21 @@ struct PrecopyCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
-    @Flag(help: "Take a target that was filled from the source by other means; compare, and copy only what differs.")
+    @Flag(help: "Adopt a target that was filled from the source by other means: compare it, and copy what differs")
     var adopt = false
 
     @Option(
         help: ArgumentHelp(
-            "Make the definitions (create), or take the empty tables that are there (existing).",
+            "Create the definitions (create), or use the target's existing empty tables (existing)",
             valueName: "how"
         )
     )
     var schema = Schema.create
 
-    @Flag(help: "With --schema existing: load into the indexes that are there instead of building them after the rows.")
+    @Flag(help: "With --schema existing: load into the existing indexes instead of building them after the rows")
     var keepIndexes = false
 
-    @Flag(help: "Do not compare what was copied right away: the night then compares all of it.")
+    @Flag(help: "Do not compare the copied rows now; the cutover then compares all of them")
     var noProof = false
 
     enum Schema: String, ExpressibleByArgument {

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Tidemark
 
-/// How both sides are compared, and what is told of differences.
+/// The options for comparing both sides and reporting differences.
 struct ProofArguments: ParsableArguments {
-    @Flag(help: "Compare every row again, whatever was proven before and has not changed since.")
+    @Flag(help: "Compare every row again, even rows that were proven and have not changed since")
     var full = false
 
-    @Flag(help: "Tell what differing rows hold; reports are passed around, so by default only where they differ.")
+    @Flag(help: "Include the values of differing rows (off by default, because reports are often shared)")
     var showValues = false
 
     func apply(to options: inout MigrationOptions) {

@@ -1,11 +1,12 @@
 import Postgres
 
 extension QualifiedName {
-    /// Reads `schema.table`, each part as the catalog spells it; a part with a dot or a quote in it is quoted as in
-    /// SQL.
+    /// Parses `schema.table`, each part as the catalog spells it.
     ///
-    /// - Parameter argument: What the operator wrote.
-    /// - Throws: ``UsageError`` when it is not two parts.
+    /// A part that contains a dot or a quote is quoted as in SQL.
+    ///
+    /// - Parameter argument: The name as the operator wrote it.
+    /// - Throws: ``UsageError`` if it does not have two parts.
     init(argument: String) throws {
         let (quote, dot) = (UInt8(ascii: "\""), UInt8(ascii: "."))
         var parts: [[UInt8]] = [[]]
@@ -23,7 +24,7 @@ extension QualifiedName {
         }
         guard parts.count == 2, !isQuoted, parts.allSatisfy({ !$0.isEmpty }) else {
             throw UsageError(
-                description: "'\(argument)' is no table name: write schema.table, or \"my.schema\".\"my table\""
+                description: "'\(argument)' is not a table name: write schema.table, or \"my.schema\".\"my table\""
             )
         }
         self.init(schema: ServerText(bytes: parts[0]), name: ServerText(bytes: parts[1]))

@@ -5,37 +5,36 @@ import Tidemark
 struct RebuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild",
-        abstract: "Builds whatever key, index or constraint the target lacks or does not enforce.",
+        abstract: "Builds the keys, indexes and constraints that the target lacks or does not enforce.",
         discussion: """
-            Compares the target with the source, whoever filled it, and needs no ledger; with --from-ledger it needs no \
-            source. With --concurrently the target \
-            may be in use: readers and writers go on. Rows are not compared; that is what verify is for. Killed or \
-            stopped at any moment, the same command goes on from there.
+            Compares the target with the source, however the target was filled, and needs no ledger; with \
+            --from-ledger it needs no source. With --concurrently the target can be read and written meanwhile. Rows \
+            are not compared; use verify for that. If it is killed or stopped, run the same command again to resume.
             """
     )
 
     @OptionGroup var source: SourceOption
 
-    @Flag(help: "Take the source from the target's ledger, as it was when it was last read; it may be gone.")
+    @Flag(help: "Use the source definitions last recorded in the target's ledger; needs no source")
     var fromLedger = false
 
     @OptionGroup var target: TargetOption
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
-    @Flag(help: "Keep nobody from writing, at the price of longer builds.")
+    @Flag(help: "Build without blocking writers (slower)")
     var concurrently = false
 
-    @Flag(help: "Print the SQL instead of running it.")
+    @Flag(help: "Print the SQL instead of running it")
     var dryRun = false
 
-    @Option(help: ArgumentHelp("Leave a table alone; repeatable.", valueName: "schema.table"))
+    @Option(help: ArgumentHelp("Leave a table alone (repeatable)", valueName: "schema.table"))
     var exclude: [String] = []
 
-    @Option(help: "Tables repaired at the same time (2).")
+    @Option(help: "Repair this many tables at the same time (default: 2)")
     var indexJobs: Int?
 
-    @Option(help: ArgumentHelp("Memory for all index builds together (512MB).", valueName: "size"))
+    @Option(help: ArgumentHelp("Use this much memory for all index builds (default: 512MB)", valueName: "size"))
     var indexMemory: ByteSize?
 
     func run() async throws {

@@ -6,11 +6,11 @@ import Tidemark
 struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
-        abstract: "Brings a database to a generation of an archive, and proves it.",
+        abstract: "Restores a generation of an archive to a database, and proves the result.",
         discussion: """
-            Needs an empty database that is owned, or one that stands at an earlier generation of the same archive. Days \
-            ahead, restore the base with --ahead; on the night, ship the delta and restore it without. Killed or stopped at any \
-            moment, the same command goes on from there.
+            Needs an empty database that you own, or one that is at an earlier generation of the same archive. Days \
+            ahead, restore the base with --ahead; during cutover, ship the delta and restore it without --ahead. If it \
+            is killed or stopped, run the same command again to resume.
             """
     )
 
@@ -21,16 +21,13 @@ struct RestoreCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
-    @Option(help: ArgumentHelp("The generation wanted; by default the newest.", valueName: "number"))
+    @Option(help: ArgumentHelp("Restore this generation (default: newest)", valueName: "number"))
     var until: Int?
 
-    @Flag(help: "Bring rows, keys and indexes only: later generations are to come.")
+    @Flag(help: "Restore only rows, keys and indexes, because later generations will follow")
     var ahead = false
 
-    @Flag(
-        help:
-            "End when everything is built and compare nothing: verify --archive does it later, as does the same command without this."
-    )
+    @Flag(help: "Compare nothing in the end; verify --archive does it later, as does this command without the flag")
     var noProof = false
 
     func run() async throws {
@@ -52,9 +49,9 @@ struct RestoreCommand: AsyncParsableCommand {
     }
 }
 
-/// How much is done at the same time.
+/// The option that says how much is done at the same time.
 struct JobsArgument: ParsableArguments {
-    @Option(name: .jobs, help: "Files loaded, and ranges compared, at the same time (4).")
+    @Option(name: .jobs, help: "Load or compare this many files or ranges at the same time (default: 4)")
     var jobs: Int?
 
     func apply(to options: inout MigrationOptions) throws {

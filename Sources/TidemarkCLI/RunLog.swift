@@ -4,7 +4,7 @@ import Report
 import Synchronization
 import Tidemark
 
-/// Tells an operator what a run does: log lines on standard error, and how far the copying is, not too often.
+/// Logs what a run does to standard error, with copy progress at intervals.
 struct RunLog: Sendable {
     private let logger: Logger
     private let pulse = Pulse()
@@ -31,7 +31,7 @@ struct RunLog: Sendable {
         }
     }
 
-    /// Says which phase goes on whenever nothing else was said for a while, until it is cancelled.
+    /// Logs the current phase whenever nothing else was logged for a while, until the task is cancelled.
     func keepTalking() async {
         while (try? await Task.sleep(for: .milliseconds(100))) != nil {
             guard let phase = pulse.duePhase() else { continue }
@@ -40,7 +40,7 @@ struct RunLog: Sendable {
     }
 }
 
-/// When something was last said, and in which phase; asked from several threads.
+/// When something was last logged, and in which phase; used from several threads.
 private final class Pulse: Sendable {
     private struct State {
         var phase: (name: String, begun: ContinuousClock.Instant)?
@@ -63,12 +63,12 @@ private final class Pulse: Sendable {
         state.withLock { $0.last = .now }
     }
 
-    /// Whether it is time to say something; if so, it is taken as said.
+    /// Whether it is time to log something; if so, counts it as logged.
     func isDue() -> Bool {
         state.withLock { isDue(&$0) }
     }
 
-    /// The phase to speak of, if it is time to.
+    /// The phase to log, if it is time to.
     func duePhase() -> (name: String, seconds: Int64)? {
         state.withLock { state in
             guard let phase = state.phase, isDue(&state) else { return nil }
@@ -76,7 +76,7 @@ private final class Pulse: Sendable {
         }
     }
 
-    /// Nobody looks at a silent screen for over two seconds; who comes back after minutes finds a line soon.
+    /// During the first ten minutes a line is due every 1.6 s, because someone is probably watching; then every 10 s.
     private func isDue(_ state: inout State) -> Bool {
         let now = ContinuousClock.now
         let interval = begun.duration(to: now) < .seconds(600) ? Duration.milliseconds(1_600) : .seconds(10)
@@ -102,7 +102,7 @@ private struct PlainLogHandler: LogHandler {
         gmtime_r(&now, &parts)
         func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : String(number) }
         let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
-        // A run goes on, whether or not anybody follows it.
+        // A run does not end because its log cannot be written.
         try? Output.errors.write("\(clock) \(event.message)\n")
     }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Standard output for more than a report: in large pieces, and with an eye on whether anybody takes them.
+/// Standard output for bulk data, written in large pieces; throws if a piece cannot be written.
 struct StandardOutput {
     static let descriptor = STDOUT_FILENO
     private static let capacity = 256 << 10
@@ -22,7 +22,7 @@ struct StandardOutput {
     }
 }
 
-/// Standard input, for more than an answer.
+/// Standard input for bulk data.
 enum StandardInput {
     static let descriptor = STDIN_FILENO
 }

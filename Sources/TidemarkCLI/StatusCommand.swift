@@ -5,7 +5,7 @@ import Tidemark
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Shows where a run stands, from the target's ledger; disturbs nobody."
+        abstract: "Shows the progress of a run from the target's ledger; read-only."
     )
 
     @OptionGroup var target: TargetOption
@@ -14,7 +14,7 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         try await Terminal.run(quiet: output.quiet) { terminal in
             guard let status = try await LedgerAdministration(target: target.endpoint()).status() else {
-                terminal.complain("the target has no ledger: no run has begun there")
+                terminal.complain("the target has no ledger: no run has started there")
                 return .failed
             }
             try terminal.print(output.json ? try status.json() : status.text)

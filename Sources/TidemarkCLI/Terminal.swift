@@ -7,14 +7,14 @@ import Synchronization
 import Tidemark
 import UnixSignals
 
-/// The operator's side of a command: reports on standard output, everything else on standard error, signals, exit code.
+/// A command's contact with its operator: reports on standard output, the rest on standard error, signals, exit code.
 final class Terminal: Sendable {
     let stop = StopRequest()
     private let isQuiet: Bool
     private let log: RunLog
 
     private let directory: ReportDirectory?
-    /// How far a run came that has failed.
+    /// The report of a run that failed.
     private let failed = Mutex<RunReport?>(nil)
 
     private init(quiet: Bool, directory: ReportDirectory?) {
@@ -23,14 +23,14 @@ final class Terminal: Sendable {
         log = RunLog()
     }
 
-    /// Runs a command to its exit code.
+    /// Runs a command and turns its result into an exit code.
     ///
-    /// The first SIGINT or SIGTERM asks the run to stop at a point of safe return, the second cancels what is running;
-    /// either way everything committed stays and the same command goes on from there.
+    /// The first SIGINT or SIGTERM asks the run to stop after its current step, the second cancels that step. Either
+    /// way everything committed stays, and the same command resumes from there.
     ///
     /// - Parameters:
-    ///   - quiet: Whether nothing but reports and errors is said.
-    ///   - report: The folder reports are written to as well; checked before anything else begins.
+    ///   - quiet: Whether only reports and errors are printed.
+    ///   - report: A folder to write reports to as well; checked before anything else begins.
     ///   - body: The command.
     /// - Throws: `ExitCode`, unless it is 0.
     static func run(
@@ -38,7 +38,7 @@ final class Terminal: Sendable {
         report: String? = nil,
         _ body: @escaping @Sendable (Terminal) async throws -> ExitStatus
     ) async throws {
-        // Whoever reads the output may go away: that is no reason to end what is being done.
+        // The reader of the output may close the pipe: that must not end the run.
         signal(SIGPIPE, SIG_IGN)
         let directory: ReportDirectory?
         do {
@@ -48,7 +48,7 @@ final class Terminal: Sendable {
             throw ExitStatus.usage.code
         }
         let terminal = Terminal(quiet: quiet, directory: directory)
-        // Before the work begins: from its first moment on it can be asked to stop.
+        // Before the work begins, so that it can be stopped from its first moment on.
         let trapped = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let work = Task { try await body(terminal) }
         let signals = Task {
@@ -57,7 +57,7 @@ final class Terminal: Sendable {
                 count += 1
                 if count == 1 {
                     terminal.stop.request()
-                    terminal.complain("stopping after what is at hand; once more to cancel it")
+                    terminal.complain("stopping after the current step; a second Ctrl-C or SIGTERM cancels that step")
                 } else {
                     work.cancel()
                 }
@@ -81,17 +81,17 @@ final class Terminal: Sendable {
 
     /// Prints a report.
     ///
-    /// - Returns: The exit status it stands for.
+    /// - Returns: The exit status for its outcome.
     func print(_ report: RunReport, json: Bool) throws -> ExitStatus {
         try show(report, json: json, on: .standard)
     }
 
-    /// The same on standard error, where standard output carries something else.
+    /// Prints a report to standard error, for commands whose standard output carries something else.
     func complain(_ report: RunReport, json: Bool) throws -> ExitStatus {
         try show(report, json: json, on: .errors)
     }
 
-    /// The verdict first, then the files: what was done and proven stays so, whether or not anybody can be told.
+    /// Prints the verdict, then writes the files; a failure of either does not change the exit status.
     private func show(_ report: RunReport, json: Bool, on output: Output) throws -> ExitStatus {
         let text = json ? try report.json() : report.text
         do {
@@ -120,14 +120,14 @@ final class Terminal: Sendable {
         return report.isClear ? .done : .failed
     }
 
-    /// Prints what the command was called for.
+    /// Prints the text that the command was called for.
     ///
-    /// - Throws: ``OutputError`` when nobody takes it.
+    /// - Throws: ``OutputError`` if it cannot be written.
     func print(_ text: String) throws {
         try Output.standard.write(text + "\n")
     }
 
-    /// Prints SQL that another program may read: as it is, but to a terminal.
+    /// Prints SQL that another program may read: unchanged, unless standard output is a terminal.
     ///
     /// - Throws: ``OutputError``.
     func print(script: String) throws {
@@ -135,7 +135,7 @@ final class Terminal: Sendable {
         try Output.standard.writeRaw(script + "\n")
     }
 
-    /// Says what was done: the exit code says it as well, whether or not anybody takes the text.
+    /// Prints what was done; failing to print is not an error, because the exit code says it as well.
     func tell(_ text: String) {
         do {
             try print(text)
@@ -144,14 +144,14 @@ final class Terminal: Sendable {
         }
     }
 
-    /// Where nobody takes errors either, the exit code is what is left.
+    /// Prints to standard error; if that fails too, only the exit code remains.
     func complain(_ text: String) {
         try? Output.errors.write("tidemark: \(text)\n")
     }
 
-    /// Shows what a run tells.
+    /// Shows an event of a run.
     func show(_ event: RunEvent) {
-        // Written when the error has been told.
+        // Written to files after the error was printed.
         if case .failed(let report) = event { failed.withLock { $0 = report } }
         guard !isQuiet else { return }
         log.show(event)

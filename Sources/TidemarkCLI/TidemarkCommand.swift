@@ -2,24 +2,30 @@ import ArgumentParser
 import Dispatch
 import Tidemark
 
-/// The command line: one subcommand per act.
+/// The command line, with one subcommand for each thing it does.
 @main
 struct TidemarkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidemark",
-        abstract: "Moves a PostgreSQL database in a night that depends on what changed, not on how big it is.",
+        abstract: """
+            Moves a PostgreSQL database in a night that depends on what
+            changed, not on how big the database is.
+            """,
+        // Lines stay under 78 columns: the parser would wrap longer ones again.
         discussion: """
-            Before it all:  tidemark inspect --source URL --target URL
-            Days ahead:     tidemark precopy --source URL --target URL     (again and again, if you like)
-            On the night:   tidemark cutover --source URL --target URL
-            Any time:       tidemark verify  --source URL --target URL
-            Keys missing:   tidemark rebuild --source URL --target URL --concurrently
+            First:        tidemark inspect --source URL --target URL
+            Days ahead:   tidemark precopy --source URL --target URL  (repeat to catch up)
+            Cutover:      tidemark cutover --source URL --target URL
+            Any time:     tidemark verify  --source URL --target URL
+            Lost keys:    tidemark rebuild --source URL --target URL --concurrently
 
-            URL is anything libpq takes. TIDEMARK_SOURCE and TIDEMARK_TARGET may hold it instead, which keeps passwords
-            out of the process list.
+            URL is a connection URI or key=value string, as libpq accepts it.
+            TIDEMARK_SOURCE and TIDEMARK_TARGET may hold it instead, which keeps
+            passwords out of the process list.
 
-            Exit codes: 0 done and proven, 1 failed, 2 source and target differ, 3 could not be proven, 4 stopped and can
-            be continued, 64 usage.
+            Exit codes: 0 done and proven, 1 failed, 2 source and target differ,
+            3 not proven, 4 stopped (run the same command again to resume),
+            64 usage error.
             """,
         version: Versions.description,
         subcommands: [
@@ -31,7 +37,7 @@ struct TidemarkCommand: AsyncParsableCommand {
     )
 
     static func main() {
-        // Before anything else is opened.
+        // Must run before anything else is opened.
         Output.reserveDescriptors()
         Task { await begin() }
         dispatchMain()
@@ -49,7 +55,7 @@ struct TidemarkCommand: AsyncParsableCommand {
         } catch {
             let code = exitCode(for: error)
             guard code != .success, !(error is ExitCode) else { exit(withError: error) }
-            // The parser repeats what it did not expect, which may be a piece of a connection string.
+            // The parser's message quotes unexpected words, which may be a piece of a connection string.
             let message = CommandLineSecrets(CommandLine.arguments).removed(from: fullMessage(for: error))
             try? Output.errors.write(message + "\n")
             exit(withError: code)

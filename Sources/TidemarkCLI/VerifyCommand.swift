@@ -5,9 +5,9 @@ import Tidemark
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Compares the rows of both databases and everything their catalogs define; changes nothing.",
+        abstract: "Compares the rows and all definitions of both databases; changes nothing.",
         discussion:
-            "Exit code 0: proven equal. 2: they differ, each difference is named. 3: something could not be examined."
+            "Exit code 0: proven equal. 2: they differ; the differences are listed. 3: something could not be proven."
     )
 
     @OptionGroup var source: SourceOption
@@ -16,14 +16,14 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var proof: ProofArguments
     @OptionGroup var omissions: OmissionArguments
     @Option(
-        help: ArgumentHelp("Compare with what an archive recorded: the source may be gone.", valueName: "folder")
+        help: ArgumentHelp("Compare with what an archive recorded; needs no source", valueName: "folder")
     )
     var archive: String?
 
-    @Option(help: ArgumentHelp("With --archive: the generation; by default the newest.", valueName: "number"))
+    @Option(help: ArgumentHelp("With --archive: compare with this generation (default: newest)", valueName: "number"))
     var until: Int?
 
-    @Flag(help: "Try an INSERT into every table of the target, and take it back; a cutover always does.")
+    @Flag(help: "Try an INSERT into every table of the target and roll it back (cutover always does)")
     var tryInserts = false
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption

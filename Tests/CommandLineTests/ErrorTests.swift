@@ -102,7 +102,7 @@ import Testing
     @Test func `a configuration that is wrong`() async throws {
         for (text, word) in [
             ("tables:\n  public.t: sideways\n", "delta, append_only, whole"), ("job: 3\n", "unknown name 'job'"),
-            ("jobs: [", "no YAML"),
+            ("jobs: [", "not valid YAML"),
             ("jobs: 0", "1 to 256"),
         ] {
             var path = Array("/tmp/tidemark-test-XXXXXX".utf8CString)
