@@ -2,25 +2,25 @@
 public struct ArchiveReport: Sendable, Codable {
     /// One generation.
     public struct Generation: Sendable, Codable {
-        /// 0 is the base.
+        /// Its number; 0 is the base.
         public let generation: Int
-        /// When its dump began, ISO 8601 in UTC.
+        /// When its dump started, ISO 8601 in UTC.
         public let createdAt: String
-        /// The database.
+        /// The name of the dumped database.
         public let database: String
-        /// The server's version.
+        /// The version of the dumped server.
         public let serverVersion: String
-        /// Whether one snapshot served all of it.
+        /// Whether all of it was read in one snapshot.
         public let isConsistent: Bool
-        /// Tables with rows.
+        /// The number of tables with rows.
         public let tables: Int
-        /// Chunks.
+        /// The number of chunks.
         public let chunks: Int
-        /// Chunks that hold something new.
+        /// The number of chunks that changed since the generation before.
         public let changedChunks: Int
-        /// Rows written.
+        /// The number of rows written to this generation.
         public let writtenRows: Int
-        /// Rows the database has at this generation.
+        /// The number of rows the database has at this generation.
         public let rows: Int
         /// Bytes on disk.
         public let bytes: Int
@@ -54,7 +54,7 @@ public struct ArchiveReport: Sendable, Codable {
 
     /// The archive's folder.
     public let path: String
-    /// The base first.
+    /// The generations, the base first.
     public let generations: [Generation]
 
     package init(path: String, generations: [Generation]) {
@@ -62,7 +62,7 @@ public struct ArchiveReport: Sendable, Codable {
         self.generations = generations
     }
 
-    /// All files together, in bytes.
+    /// The size of all files together, in bytes.
     public var bytes: Int { generations.reduce(0) { $0 + $1.bytes } }
 
     /// The report as a JSON document.
@@ -72,7 +72,7 @@ public struct ArchiveReport: Sendable, Codable {
     public var text: String {
         guard let newest = generations.last else { return "\(path): no generation yet" }
         var table = TextTable([
-            ("generation", .right), ("begun", .left), ("size", .right), ("rows", .right), ("written", .right),
+            ("generation", .right), ("started", .left), ("size", .right), ("rows", .right), ("written", .right),
             ("chunks changed", .right), ("one snapshot", .left),
         ])
         for generation in generations {

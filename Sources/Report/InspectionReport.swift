@@ -1,12 +1,12 @@
 public import Verification
 
-/// What was found out about a migration before it begins.
+/// The problems found before a migration begins.
 public struct InspectionReport: Sendable, Codable {
     /// The source, without user or password.
     public let source: String
     /// The target, without user or password.
     public let target: String
-    /// What stands in the way or will surprise, worst first.
+    /// What would stop the migration or may surprise, worst first.
     public let findings: [Finding]
 
     package init(source: String, target: String, findings: [Finding]) {
@@ -15,7 +15,7 @@ public struct InspectionReport: Sendable, Codable {
         self.findings = findings
     }
 
-    /// Whether nothing would be refused.
+    /// Whether nothing would stop the migration.
     public var isClear: Bool { !findings.contains { $0.severity == .stops } }
 
     /// The report as a JSON document.
@@ -26,8 +26,8 @@ public struct InspectionReport: Sendable, Codable {
         let stopping = findings.count { $0.severity == .stops }
         let headline =
             isClear
-            ? "inspect: nothing stands in the way"
-            : "inspect: \(stopping) thing\(stopping == 1 ? "" : "s") would stop the migration"
+            ? "inspect: nothing would stop the migration"
+            : "inspect: \(stopping) problem\(stopping == 1 ? "" : "s") would stop the migration"
         var lines = [headline, "  source  \(source)", "  target  \(target)", ""]
         for finding in findings { lines += RunReport.lines(of: finding) }
         return lines.joined(separator: "\n")

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Postgres
 
 extension Encodable {
-    /// The value as a JSON document that people can read as well, always in the same order.
+    /// Returns the value as an indented JSON document with sorted keys.
     func document() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -1,11 +1,11 @@
 package import Planning
 import Postgres
 
-/// A plan as it is printed, before anything runs.
+/// A plan as it is printed before anything runs.
 public struct PlanReport: Sendable {
-    /// A table copied whole is named from this size on.
+    /// A table that is copied whole is listed from this size on, in bytes.
     private static let worthSaying = 8 << 20
-    /// What one worker carries on modest hardware; the forecast says so.
+    /// What one worker copies on modest hardware; the forecast states this assumption.
     private static let assumedBytesPerSecond = 50_000_000.0
 
     private let plan: Plan
@@ -14,10 +14,10 @@ public struct PlanReport: Sendable {
         self.plan = plan
     }
 
-    /// The plan as a JSON document, chunks included.
+    /// The plan as a JSON document, including the chunks.
     public func json() throws -> String { try plan.document() }
 
-    /// The plan as a table, the largest first.
+    /// The plan as a table, largest first, followed by a summary and the warnings.
     public var text: String {
         var table = TextTable([
             ("Table", .left), ("Size", .right), ("Rows (estimate)", .right), ("Treatment", .left), ("Chunks", .right),
@@ -37,21 +37,21 @@ public struct PlanReport: Sendable {
         var lines = table.lines
         lines.append("")
         lines.append(
-            "Days ahead: \(Quantity.bytes(plan.precopyBytes)) in \(count(.delta) + count(.appendOnly)) tables, as often as you like"
+            "Copied days ahead: \(Quantity.bytes(plan.precopyBytes)) in \(count(.delta) + count(.appendOnly)) tables; repeat as often as you like"
         )
         lines.append(
-            "On the night: what was written since, \(Quantity.bytes(plan.wholeBytes)) in \(count(.whole)) tables copied whole,"
-                + " and one look at the transaction ids of the rest"
+            "During cutover: copies what was written since and \(Quantity.bytes(plan.wholeBytes)) in \(count(.whole)) whole tables,"
+                + " and reads the transaction ids of the rest once"
         )
         for entry in plan.tables where entry.immutableRanges > 0 {
             let bound = entry.immutableBelow ?? ""
             lines.append(
-                "Not looked at again: \(entry.immutableRanges) chunks of \(entry.name), declared immutable below \(bound.visible)"
+                "Not read again: \(entry.immutableRanges) chunks of \(entry.name), declared immutable below \(bound.visible)"
             )
         }
         for entry in plan.tables(.whole) where entry.key == nil && entry.tableBytes >= Self.worthSaying {
             lines.append(
-                "Whole on the night: \(entry.name), \(Quantity.bytes(entry.tableBytes)), "
+                "Copied whole during cutover: \(entry.name), \(Quantity.bytes(entry.tableBytes)), "
                     + "about \(Quantity.seconds(Double(entry.tableBytes) / Self.assumedBytesPerSecond)) at 50 MB/s (\(entry.reason))"
             )
         }

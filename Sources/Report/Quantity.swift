@@ -1,8 +1,8 @@
 import FoundationEssentials
 
-/// Numbers as people read them.
+/// Formats numbers for people.
 package enum Quantity {
-    /// `1,234,567`.
+    /// Returns a count such as `1,234,567`.
     package static func count(_ number: Int) -> String {
         let digits = String(number.magnitude)
         var grouped = ""
@@ -13,7 +13,7 @@ package enum Quantity {
         return number < 0 ? "-" + grouped : grouped
     }
 
-    /// `1.2 GB`, in powers of 1000.
+    /// Returns a size such as `1.2 GB`, in powers of 1000.
     package static func bytes(_ bytes: Int) -> String {
         let units = ["B", "kB", "MB", "GB", "TB", "PB"]
         var value = Double(bytes)
@@ -25,7 +25,7 @@ package enum Quantity {
         return unit == 0 ? "\(bytes) B" : "\(oneDecimal(value)) \(units[unit])"
     }
 
-    /// `2 h 05 min`, `3 min 20 s`, `4.2 s`.
+    /// Returns a duration such as `2 h 05 min`, `3 min 20 s` or `4.2 s`.
     package static func seconds(_ seconds: Double) -> String {
         let whole = Int(seconds)
         if whole >= 3600 { return "\(whole / 3600) h \(padded(whole % 3600 / 60)) min" }

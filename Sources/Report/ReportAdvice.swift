@@ -1,11 +1,11 @@
 import Verification
 
-/// What a report says to whoever has to decide, at four in the morning.
+/// The verdict of a report and the steps it recommends, for the operator who has to decide.
 struct ReportAdvice {
     let verdict: String
     let tone: String
     let explanation: String
-    /// In order.
+    /// What to do, in order.
     let steps: [String]
 
     init(_ report: RunReport) {
@@ -21,49 +21,49 @@ struct ReportAdvice {
             switch report.command {
             case "precopy":
                 steps = [
-                    "On the night, with nobody writing to the source any more: tidemark cutover. Until then, the same command again moves the marks."
+                    "When all writes to the source have stopped: tidemark cutover. Until then, run the same command again to catch up."
                 ]
             case "dump", "merge":
                 steps = ["Ship the archive as it is. The next dump into it is a delta."]
             case "restore" where report.verification == nil:
-                steps = ["Restore the next delta when it comes, the last one without --ahead."]
+                steps = ["Restore each further delta when it arrives, the last one without --ahead."]
             case "cutover", "restore":
                 steps = [
-                    "Open: let the application write to the target.",
-                    "Enable the subscriptions that were brought over, if there are any.",
-                    "When nobody needs the ledger any more: tidemark finish.",
+                    "Open the target: let the application write to it.",
+                    "Enable the copied subscriptions, if there are any.",
+                    "When you no longer need the ledger: tidemark finish.",
                 ]
-            default: steps = ["Nothing."]
+            default: steps = ["Nothing is left to do."]
             }
         case .differs:
             verdict = mustBeRepaired ? "Differs: do not open yet" : "Differs"
             tone = mustBeRepaired ? "bad" : "warn"
             steps = [
-                "Read the findings below, the worst come first; each tells what the source has, what the target has, and the SQL that repairs it, where there is one.",
-                "Keys, indexes and constraints are built by: tidemark rebuild --concurrently.",
-                "Then prove it again: tidemark verify.",
-                "Going back is possible as long as nobody has written to the target: the source was only read.",
+                "Read the findings below, worst first. Each shows what the source has, what the target has and, if possible, the SQL that repairs it.",
+                "To build missing keys, indexes and constraints: tidemark rebuild --concurrently.",
+                "Then prove the result again: tidemark verify.",
+                "You can go back to the source as long as nothing was written to the target: the source was only read.",
             ]
         case .notProven:
             verdict = "Not proven"
             tone = "warn"
             steps = [
-                "Nothing that was examined differs. Read what could not be proven, and decide whether that is enough.",
-                "To look at everything once more: tidemark verify.",
+                "Nothing that was checked differs. Read what could not be proven, and decide whether that is acceptable.",
+                "To check everything again: tidemark verify.",
             ]
         case .stopped:
             verdict = "Stopped"
             tone = "warn"
-            steps = ["Run the same command again: it goes on from what is committed."]
+            steps = ["Run the same command again: it resumes from what was committed."]
         case .failed:
             verdict = "Failed"
             tone = "bad"
             var steps = [
-                "Read the error above and remove its cause.",
-                "Run the same command again: it goes on from what is committed.",
+                "Read the error above and fix its cause.",
+                "Run the same command again: it resumes from what was committed.",
             ]
             if report.command == "precopy" || report.command == "cutover" {
-                steps.append("Going back is possible: the source was only read.")
+                steps.append("You can go back to the source: it was only read.")
             }
             self.steps = steps
         }

@@ -1,18 +1,19 @@
 import FoundationEssentials
 import Postgres
 
-/// A folder that takes a run's report: as a page, as JSON, as Markdown and for a build server.
+/// A folder for a run's report as an HTML page, JSON, Markdown and JUnit XML.
 public struct ReportDirectory: Sendable {
     /// Why a report cannot be written.
     public struct Failure: Error, CustomStringConvertible {
-        /// What, where, and what to do.
+        /// What could not be written, where, and what to do.
         public let description: String
     }
 
     private let path: String
 
-    /// Makes the folder if it is not there, and sees that it can be written to: the end of a night is no time to find
-    /// out.
+    /// Creates the folder if it does not exist, and checks that it is writable.
+    ///
+    /// This happens before the run, so that an unusable folder is not found only at the end of it.
     ///
     /// - Parameter path: The folder.
     /// - Throws: ``Failure``.
@@ -24,18 +25,19 @@ public struct ReportDirectory: Sendable {
                 withIntermediateDirectories: true
             )
         } catch {
-            throw Failure(description: "cannot make the folder \(path) for the report; give another one to --report")
+            throw Failure(description: "cannot create the report folder \(path); choose another one with --report")
         }
         guard FileManager.default.isWritableFile(atPath: path) else {
-            throw Failure(description: "cannot write into the folder \(path); give another one to --report")
+            throw Failure(description: "cannot write to the report folder \(path); choose another one with --report")
         }
     }
 
-    /// Writes `report.html`, `report.json`, `report.md` and `junit.xml`, each whole or not at all, and as many of them
-    /// as can be written.
+    /// Writes `report.html`, `report.json`, `report.md` and `junit.xml`, each completely or not at all.
+    ///
+    /// A file that cannot be written does not keep the others from being written.
     ///
     /// - Parameter report: The run's report.
-    /// - Throws: ``Failure``, naming the files that could not be written.
+    /// - Throws: ``Failure`` that names the files that could not be written.
     public func write(_ report: RunReport) throws {
         let page = ReportPage(report)
         let files: [(String, () throws -> String)] = [
@@ -52,8 +54,8 @@ public struct ReportDirectory: Sendable {
         }
         guard failures.isEmpty else {
             throw Failure(
-                description: failures.joined(separator: "\n") + "\nHINT: the outcome stands without them; "
-                    + "make room there, or give another folder to --report next time"
+                description: failures.joined(separator: "\n") + "\nHINT: the outcome is valid without them; "
+                    + "free space there, or choose another folder with --report next time"
             )
         }
     }

@@ -2,11 +2,11 @@ import Mustache
 import Postgres
 import Verification
 
-/// A run's report as it is laid out for people and for build servers.
+/// A run's report, laid out for people and for build servers.
 struct ReportPage {
-    /// How many tables a plot shows.
+    /// How many tables a chart shows.
     private static let plottedTables = 25
-    /// How many findings of one code are shown before the rest is folded.
+    /// How many findings of one code are shown before the rest are collapsed.
     private static let shownOfCode = 5
     /// How many statements are listed; all of them are in the JSON.
     private static let listedStatements = 100
@@ -23,12 +23,14 @@ struct ReportPage {
 
     func junit() throws -> String { try render(PackageResources.junit_mustache, Escaping.markup) }
 
-    /// Templates print everything as it is: Mustache escapes by grapheme clusters, and `<` with an accent is not `<`.
+    /// Renders a template with values that are escaped here, not by Mustache.
+    ///
+    /// Mustache escapes by grapheme clusters, and would not escape a `<` that is followed by a combining accent.
     private func render(_ template: [UInt8], _ escape: (String) -> String) throws -> String {
         try MustacheTemplate(string: String(decoding: template, as: UTF8.self)).render(Self.escaped(content, escape))
     }
 
-    /// What is in the format's own language already.
+    /// Text that is already in the output format and must not be escaped again.
     private struct Ready {
         let text: String
     }
@@ -77,8 +79,9 @@ struct ReportPage {
         return content
     }
 
-    /// Findings of one code, of which the first are shown and the others folded: a hundred rows of one table must not
-    /// hide the index below them.
+    /// The findings by code; the first of each code are shown and the rest collapsed.
+    ///
+    /// Otherwise a hundred rows of one table would hide the index listed below them.
     private var groups: [[String: Any]] {
         var codes: [String] = []
         var byCode: [String: [Finding]] = [:]
@@ -105,9 +108,9 @@ struct ReportPage {
             let count = findings.count { $0.severity == severity }
             guard count > 0 else { return nil }
             switch severity {
-            case .stops: return "\(count) would stop the business"
-            case .hurts: return "\(count) would hurt"
-            case .note: return "\(count) to know"
+            case .stops: return "\(count) would break the application"
+            case .hurts: return "\(count) would cause trouble"
+            case .note: return "\(count) for information"
             }
         }
         return "Findings: " + counts.joined(separator: ", ")
@@ -126,7 +129,8 @@ struct ReportPage {
             "id": finding.code,
             "hasSides": finding.source != nil || finding.target != nil,
         ]
-        // A template looks outside for what is not here: these are named otherwise than the run's.
+        // A template takes a name that is missing here from the enclosing scope: these must not be called source and
+        // target, as the run's are.
         content["ours"] = finding.source
         content["theirs"] = finding.target
         content["repair"] = finding.repair
@@ -192,7 +196,7 @@ struct ReportPage {
         }
     }
 
-    /// What took longest, with the rate at which a worker copied it.
+    /// The tables that took longest, with the rate at which one worker copied each.
     private var copied: [[String: String]] {
         let tables = report.tables.filter { $0.bytes > 0 && $0.seconds > 0 }.prefix(Self.plottedTables)
         let rates = tables.map { Double($0.bytes) / $0.seconds }
@@ -222,7 +226,7 @@ struct ReportPage {
         (report.verification?.mostUsedIndexes ?? []).map { index in
             [
                 "name": index.name, "scans": Quantity.count(index.scans),
-                "state": index.isOnTarget ? "there" : "NOT THERE", "tone": index.isOnTarget ? "" : "differs",
+                "state": index.isOnTarget ? "present" : "MISSING", "tone": index.isOnTarget ? "" : "differs",
             ]
         }
     }
@@ -234,7 +238,7 @@ struct ReportPage {
 
     // MARK: For build servers
 
-    /// One test for each kind that was examined, with a failure for each finding that is more than a note.
+    /// One test for each kind that was checked, with a failure for each finding that is more than a note.
     private var tests: [String: Any] {
         let classes = report.verification?.examined ?? []
         let ofNoClass = Set(findings.map(\.kind)).subtracting(classes.map(\.kind)).sorted()

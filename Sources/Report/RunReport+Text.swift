@@ -2,7 +2,7 @@ import Postgres
 import Verification
 
 extension RunReport {
-    /// How many findings a terminal shows; all of them are in the JSON.
+    /// How many findings the text shows; all of them are in the JSON.
     private static let shownFindings = 40
 
     /// The report as a screen of text, the verdict first.
@@ -17,19 +17,19 @@ extension RunReport {
         return lines.joined(separator: "\n")
     }
 
-    /// The outcome in one line.
+    /// The outcome in one line: the verdict, a colon and an explanation.
     public var headline: String {
         switch outcome {
         case .done where command == "precopy":
-            "DONE: what was copied ahead stands at its mark; the source may go on changing"
+            "DONE: all chunks are copied up to their marks; the source may keep changing"
         case .done where verification == nil: "DONE"
         case .done where command == "rebuild":
-            "PROVEN: keys, indexes and constraints are the source's; rows were not compared"
+            "PROVEN: keys, indexes and constraints match the source; rows were not compared"
         case .done: "PROVEN: source and target are equal"
         case .differs: "DIFFERS: source and target are not equal"
-        case .notProven: "NOT PROVEN: something could not be examined"
-        case .failed: "FAILED: what was committed stays, and the same command goes on from there"
-        case .stopped: "STOPPED at a point of safe return; run the same command again to go on"
+        case .notProven: "NOT PROVEN: something could not be checked"
+        case .failed: "FAILED: what was committed stays; run the same command again to resume"
+        case .stopped: "STOPPED: what was committed stays; run the same command again to resume"
         }
     }
 
@@ -40,19 +40,19 @@ extension RunReport {
                 + (transfer.unchangedChunks > 0 ? " (\(transfer.unchangedChunks) unchanged)" : "")
         ]
         if transfer.removedRows > 0 {
-            lines.append("Removed \(Quantity.count(transfer.removedRows)) rows the source no longer has as they were")
+            lines.append("Removed \(Quantity.count(transfer.removedRows)) rows changed or deleted on the source")
         }
         if transfer.reconciledChunks > 0 {
-            lines.append("Compared \(transfer.reconciledChunks) chunks with the source: no mark told what they hold")
+            lines.append("Compared \(transfer.reconciledChunks) chunks with the source: they had no usable mark")
         }
         if transfer.largeObjects + transfer.removedLargeObjects > 0 {
             lines.append(
-                "Brought \(Quantity.count(transfer.largeObjects)) large objects, removed "
+                "Copied \(Quantity.count(transfer.largeObjects)) large objects, removed "
                     + "\(Quantity.count(transfer.removedLargeObjects))"
             )
         }
         if transfer.objects > 0 { lines.append("Built \(transfer.objects) keys, indexes and constraints") }
-        if transfer.retries > 0 { lines.append("Repeated \(transfer.retries) attempts after passing failures") }
+        if transfer.retries > 0 { lines.append("Retried \(transfer.retries) times after transient failures") }
         return lines + [""]
     }
 
@@ -60,7 +60,7 @@ extension RunReport {
         guard !phases.isEmpty else { return [] }
         var table = TextTable([("Phase", .left), ("Time", .right)])
         for phase in phases { table.append(phase.name, Quantity.seconds(phase.seconds)) }
-        table.append("all", Quantity.seconds(seconds))
+        table.append("total", Quantity.seconds(seconds))
         return table.lines
     }
 
@@ -68,10 +68,10 @@ extension RunReport {
         var lines: [String] = []
         for finding in verification.findings.prefix(shownFindings) { lines += Self.lines(of: finding) }
         let hidden = verification.findings.count - shownFindings
-        if hidden > 0 { lines.append("… and \(hidden) more findings; --json has them all") }
+        if hidden > 0 { lines.append("… and \(hidden) more findings; --json shows them all") }
         for reason in verification.notProven { lines.append("NOT PROVEN: \(reason)") }
         if !lines.isEmpty { lines.append("") }
-        var table = TextTable([("Examined", .left), ("source", .right), ("target", .right)])
+        var table = TextTable([("Checked", .left), ("source", .right), ("target", .right)])
         for kind in verification.examined where !kind.isEmpty {
             table.append(kind.kind, Quantity.count(kind.source), Quantity.count(kind.target))
         }
@@ -79,15 +79,15 @@ extension RunReport {
         let ranges = verification.tables.reduce(0) { $0 + $1.ranges }
         let standing = verification.tables.reduce(0) { $0 + $1.standingRanges }
         return lines + table.lines
-            + (empty.isEmpty ? [] : wrapped("Nothing to examine: " + empty.joined(separator: ", ")))
+            + (empty.isEmpty ? [] : wrapped("Nothing to check: " + empty.joined(separator: ", ")))
             + [
                 "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)"
                     + (standing > 0
-                        ? "; \(standing) of them were proven before: only rows that came since were hashed" : "")
+                        ? "; \(standing) of them were proven before, so only rows written since were hashed" : "")
             ] + usedIndexes(verification) + [""]
     }
 
-    /// Cut at blanks, so that it fits a terminal.
+    /// Wraps text at spaces to fit a terminal.
     private static func wrapped(_ text: String) -> [String] {
         let width = 100
         return text.utf8.split(separator: UInt8(ascii: " ")).map(Substring.init).reduce(into: [""]) { lines, word in
@@ -106,11 +106,11 @@ extension RunReport {
         let used = verification.mostUsedIndexes
         guard !used.isEmpty else { return [] }
         let gone = used.filter { !$0.isOnTarget }
-        guard !gone.isEmpty else { return ["The \(used.count) indexes the source uses most are all there"] }
-        return gone.map { "NOT THERE: index \($0.name.visible), used \(Quantity.count($0.scans)) times on the source" }
+        guard !gone.isEmpty else { return ["The target has all of the source's \(used.count) most used indexes"] }
+        return gone.map { "MISSING: index \($0.name.visible), used \(Quantity.count($0.scans)) times on the source" }
     }
 
-    /// A terminal shows no novels; the files have all of it.
+    /// Shortens long text for the terminal; the report files contain all of it.
     private static func shortened(_ text: String) -> String {
         let limit = 600
         return text.count <= limit ? text : "\(text.prefix(limit))… (\(text.count - limit) characters more)"
@@ -123,7 +123,7 @@ extension RunReport {
             case .hurts: "HURTS"
             case .note: "NOTE "
             }
-        // Names and definitions are anything: none of them begins a line of the report.
+        // Names and definitions may contain newlines: indented, none of them can pass for a line of the report.
         func told(_ text: String) -> String {
             let lines = Escaping.terminal(shortened(text), lines: true).utf8.split(
                 separator: UInt8(ascii: "\n"),

@@ -1,30 +1,30 @@
 public import Verification
 
-/// What a run was asked to do, what it did, and what came of it.
+/// What a run was asked to do, what it did, and its outcome.
 ///
-/// The same value is printed, and written as JSON.
+/// The same value is printed and written as JSON.
 public struct RunReport: Sendable, Codable {
     /// How a run ended.
     public enum Outcome: String, Sendable, Codable {
-        /// Everything that was asked for is done and, where it was verified, proven.
+        /// Everything requested is done and, if it was verified, proven.
         case done
         /// Source and target differ.
         case differs
         /// Something could not be proven.
         case notProven
-        /// Stopped at a point of safe return; the same command goes on from there.
+        /// The operator stopped it; the same command resumes from what was committed.
         case stopped
-        /// Ended by an error; what was committed stays.
+        /// An error ended it; what was committed stays.
         case failed
     }
 
-    /// One stretch of the run and how long it took.
+    /// One part of the run and how long it took.
     public struct Phase: Sendable, Codable {
         /// Its name.
         public let name: String
-        /// When it began, in seconds since the run did.
+        /// When it began, in seconds since the run began.
         public let start: Double
-        /// Its duration.
+        /// Its duration in seconds.
         public let seconds: Double
 
         package init(name: String, start: Double, seconds: Double) {
@@ -34,25 +34,25 @@ public struct RunReport: Sendable, Codable {
         }
     }
 
-    /// What was moved.
+    /// What was copied, removed and built, as counts.
     public struct Transfer: Sendable, Codable {
-        /// Chunks brought to a newer mark.
+        /// Chunks copied up to a newer mark.
         public var chunks = 0
-        /// Those of them in which nothing had changed.
+        /// The chunks among them in which nothing had changed.
         public var unchangedChunks = 0
-        /// Those of them compared with the source because their mark was void or the target held something else.
+        /// The chunks among them compared with the source because their mark was void or the target held other rows.
         public var reconciledChunks = 0
         /// Rows copied.
         public var rows = 0
-        /// Rows taken out of the target because the source no longer has them as they were.
+        /// Rows removed from the target because they were changed or deleted on the source.
         public var removedRows = 0
         /// Bytes copied.
         public var bytes = 0
-        /// Attempts repeated after a passing failure.
+        /// Attempts repeated after a transient failure.
         public var retries = 0
-        /// Large objects brought over because they were not there or differed.
+        /// Large objects copied because they were missing or differed.
         public var largeObjects = 0
-        /// Large objects removed because the source has them no more.
+        /// Large objects removed because the source no longer has them.
         public var removedLargeObjects = 0
         /// Keys, indexes and constraints completed.
         public var objects = 0
@@ -64,13 +64,13 @@ public struct RunReport: Sendable, Codable {
     public struct TableWork: Sendable, Codable {
         /// The table's full name.
         public let name: String
-        /// Chunks brought to a newer mark.
+        /// Chunks copied up to a newer mark.
         public let chunks: Int
         /// Rows copied.
         public let rows: Int
         /// Bytes copied.
         public let bytes: Int
-        /// Seconds, of all workers together.
+        /// Seconds spent, summed over all workers.
         public let seconds: Double
 
         package init(name: String, chunks: Int, rows: Int, bytes: Int, seconds: Double) {
@@ -84,9 +84,9 @@ public struct RunReport: Sendable, Codable {
 
     /// A statement that built something on the target.
     public struct Statement: Sendable, Codable {
-        /// As it was run.
+        /// The statement as it was run.
         public let sql: String
-        /// How long it took.
+        /// How long it took, in seconds.
         public let seconds: Double
 
         package init(sql: String, seconds: Double) {
@@ -95,12 +95,14 @@ public struct RunReport: Sendable, Codable {
         }
     }
 
-    /// Raised whenever a field changes its meaning or goes; new ones may come at any time.
+    /// The version of the report's format, raised when a field changes its meaning or is removed.
+    ///
+    /// New fields may be added at any time.
     public static let formatVersion = 1
 
-    /// ``formatVersion`` of the tool that wrote it.
+    /// The ``formatVersion`` of the tool that wrote the report.
     public private(set) var format = formatVersion
-    /// The command.
+    /// The command that was run, such as `precopy`.
     public let command: String
     /// The version of the tool.
     public let toolVersion: String
@@ -110,23 +112,23 @@ public struct RunReport: Sendable, Codable {
     public let target: String
     /// When the run began, ISO 8601 in UTC.
     public let startedAt: String
-    /// The error that ended it, where one did.
+    /// The error that ended it, if one did.
     public var failure: String?
     /// How it ended.
     public var outcome: Outcome = .done
     /// The phases in order.
     public var phases: [Phase] = []
-    /// What was moved.
+    /// What was copied, removed and built.
     public var transfer = Transfer()
-    /// What was done table by table, what took longest first.
+    /// What was done for each table, longest first.
     public var tables: [TableWork] = []
     /// The statements that built keys, indexes and constraints, in order.
     public var statements: [Statement] = []
-    /// What the operator should know.
+    /// Warnings for the operator.
     public var warnings: [String] = []
     /// What the verification found, if there was one.
     public var verification: VerificationResult?
-    /// Whether the source was quiet while it was read for the last time; nil where it was not to be.
+    /// Whether the source was quiet while it was read for the last time; nil if it did not have to be.
     public var quiet: String?
 
     package init(command: String, toolVersion: String, source: String, target: String, startedAt: String) {
@@ -137,7 +139,7 @@ public struct RunReport: Sendable, Codable {
         self.target = target
     }
 
-    /// From the run's beginning to the end of its last phase.
+    /// The seconds from the beginning of the run to the end of its last phase.
     public var seconds: Double { phases.map { $0.start + $0.seconds }.max() ?? 0 }
 
     /// The report as a JSON document.

@@ -2,35 +2,35 @@ import Catalog
 package import Ledger
 import Postgres
 
-/// Where a run stands, as its ledger has it.
+/// The progress of a run, as its ledger records it.
 public struct RunStatus: Sendable, Codable {
     /// The run's identifier.
     public let run: String
-    /// The source's database.
+    /// The name of the source database.
     public let source: String
-    /// How far it has come.
+    /// The last step it has reached.
     public let step: String
-    /// The pass it is in, or did last.
+    /// The number of the current or last pass.
     public let pass: Int
     /// Whether that pass is complete.
     public let isPassComplete: Bool
-    /// How often a client has taken the run over.
+    /// How many times a client has taken over the run.
     public let epoch: Int
-    /// Chunks in all.
+    /// All chunks.
     public let chunks: Int
     /// Chunks that have a base.
     public let chunksWithBase: Int
-    /// Chunks brought to the newest mark by the pass.
+    /// Chunks that this pass has copied up to a new mark.
     public let chunksOfPass: Int
     /// Rows the target holds.
     public let rows: Int
-    /// Bytes copied, all passes together.
+    /// Bytes copied in all passes together.
     public let bytes: Int
-    /// Keys, indexes and constraints in all.
+    /// All keys, indexes and constraints.
     public let objects: Int
-    /// Those that are built.
+    /// The keys, indexes and constraints that are built.
     public let objectsBuilt: Int
-    /// When the ledger last changed.
+    /// When the ledger last changed; nil if it never did.
     public let lastChange: String?
 
     package init(_ entry: RunEntry, _ totals: LedgerTotals) {

@@ -1,4 +1,4 @@
-/// Columns of text, aligned.
+/// A text table with aligned columns.
 package struct TextTable {
     /// How a column is aligned.
     package enum Alignment {
@@ -17,7 +17,7 @@ package struct TextTable {
         rows.append(row)
     }
 
-    /// The lines, headers first.
+    /// The lines of the table, with the header first.
     package var lines: [String] {
         let widths = headers.indices.map { column in
             rows.reduce(headers[column].0.count) { max($0, $1[column].count) }

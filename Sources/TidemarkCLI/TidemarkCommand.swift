@@ -14,7 +14,7 @@ struct TidemarkCommand: AsyncParsableCommand {
         // Lines stay under 78 columns: the parser would wrap longer ones again.
         discussion: """
             First:        tidemark inspect --source URL --target URL
-            Days ahead:   tidemark precopy --source URL --target URL  (repeat to catch up)
+            Days ahead:   tidemark precopy --source URL --target URL (repeat to catch up)
             Cutover:      tidemark cutover --source URL --target URL
             Any time:     tidemark verify  --source URL --target URL
             Lost keys:    tidemark rebuild --source URL --target URL --concurrently

@@ -106,7 +106,7 @@ import Tidemark
             let report = try await pair.migration().plan()
             #expect(report.text.contains("SUGGESTION: public.added: rows were only added"), "\(report.text)")
             #expect(!report.text.contains("SUGGESTION: public.changed"))
-            #expect(report.text.contains("Whole on the night: public.nokey"))
+            #expect(report.text.contains("Copied whole during cutover: public.nokey"))
             #expect(try await plan(pair)["added"]?.treatment == .delta)
         }
     }
