@@ -5,7 +5,7 @@ import Postgres
 import Transfer
 import Verification
 
-/// The proof against what an archive recorded: definitions by their attributes, rows by their fingerprints.
+/// Compares a target with what an archive recorded: definitions by attributes, rows by fingerprints.
 struct ArchiveVerify {
     let migration: Migration
     let recorder: RunRecorder
@@ -15,9 +15,9 @@ struct ArchiveVerify {
     let purpose: String
     let triesInserts: Bool
 
-    /// What rows are compared by, for a target that has them all but is not finished yet.
+    /// Returns a comparison for a target that has all rows but is not finished yet.
     ///
-    /// - Returns: nil where no table is large: then reading them in the end is all the work there is.
+    /// - Returns: nil if no table is large, because comparing the rows at the end then takes little time.
     /// - Throws: ``PostgresError``.
     func comparison() async throws -> RecordedComparison? {
         guard generation.manifest.tables.contains(where: { $0.chunks.count > 1 }) else { return nil }
@@ -27,8 +27,9 @@ struct ArchiveVerify {
         return comparison(VerifiedSide(generation, told, without: omissions).catalog, there, answers)
     }
 
-    /// Compares the rows of large tables, each range in a snapshot of its own; ``run(_:)`` looks whether that still
-    /// stands.
+    /// Compares the rows of large tables, each range in its own snapshot.
+    ///
+    /// ``run(_:)`` checks afterwards whether the results remain valid.
     func compareAhead(_ comparison: RecordedComparison) async throws {
         try await onConnections { connection in
             let identity = MarkIdentity(try DatabaseIdentity(of: connection))
@@ -36,10 +37,10 @@ struct ArchiveVerify {
         }
     }
 
-    /// Judges the target by one snapshot.
+    /// Compares the target in one snapshot.
     ///
-    /// - Parameter ahead: A comparison that has begun; nil: all of it is done now.
-    /// - Returns: What was examined and found.
+    /// - Parameter ahead: A comparison that has begun; nil to do all of it now.
+    /// - Returns: What was compared and found.
     /// - Throws: ``PostgresError``.
     func run(_ ahead: RecordedComparison? = nil) async throws -> VerificationResult {
         let manifest = generation.manifest
@@ -114,7 +115,7 @@ struct ArchiveVerify {
                         try connection.transaction(.shared(snapshot)) { try step(connection) }
                         isDone = true
                     } catch is RecordedComparison.TransactionFailed {
-                        // What is left of the step, without the table that failed.
+                        // Repeats the rest of the step without the table that failed.
                     }
                 }
             }

@@ -4,7 +4,7 @@ import Planning
 import Postgres
 import Rebuild
 
-/// From an owned, perhaps empty target to a session that can work.
+/// The steps from a target, empty or not, to a session that can work.
 struct Beginning {
     let migration: Migration
     let control: ThreadConfined<Connection>
@@ -15,13 +15,14 @@ struct Beginning {
     let target: DatabaseIdentity
     let access: Definitions.Access
 
-    /// Makes the target's tables, or takes those that are there, and enters the plan: in one transaction, or with
-    /// thousands of tables in a few.
+    /// Creates the target's tables, or adopts the existing ones, and records the plan in the ledger.
+    ///
+    /// It does so in one transaction, or in a few if there are thousands of tables.
     ///
     /// - Parameters:
     ///   - plan: How each table is treated.
-    ///   - tried: The source's definitions, where they were read a moment ago.
-    /// - Returns: What was done to a target that was not empty, for people.
+    ///   - tried: The source's definitions, if they were read a moment ago.
+    /// - Returns: Notes on what was done to a target that was not empty.
     /// - Throws: ``PlanError``, ``ToolError``, ``PostgresError``.
     func begin(_ plan: Plan, tried: Definitions?) async throws -> [String] {
         let adopting = migration.options.targetContents != .nothing
@@ -80,7 +81,7 @@ struct Beginning {
                         try ledger.analyze()
                         try RowFilter.refuseChanging(plan, on: connection, areEmpty: false)
                     } else {
-                        try during("making the source's definitions on the target") {
+                        try during("creating the source's definitions on the target") {
                             try Self.make(pieces.last.script, connection)
                         }
                         try Self.compare(source, with: connection, plan)
@@ -97,12 +98,12 @@ struct Beginning {
         }
     }
 
-    /// Reads what the ledger holds and follows what has changed on the source since.
+    /// Reads the ledger and follows what has changed on the source since.
     ///
     /// - Parameters:
-    ///   - act: What the session is for.
-    ///   - warnings: What the report is to tell.
-    ///   - isFresh: Whether the definitions were made a moment ago.
+    ///   - act: The command the session is for.
+    ///   - warnings: Warnings for the report.
+    ///   - isFresh: Whether the definitions were created a moment ago.
     /// - Returns: The session.
     /// - Throws: ``PlanError``, ``PostgresError``.
     func session(for act: String, warnings: [String], isFresh: Bool) async throws -> Session {
@@ -130,7 +131,9 @@ struct Beginning {
         _ followed: SourceDefinitions? = nil
     ) async throws -> Session {
         let (run, relations) = try await control.run { connection in
-            guard let run = try Ledger.run(on: connection) else { throw LedgerError(.missing, "the ledger has gone") }
+            guard let run = try Ledger.run(on: connection) else {
+                throw LedgerError(.missing, "the ledger was dropped")
+            }
             return (run, try Ledger(connection).relations())
         }
         return Session(
@@ -148,18 +151,18 @@ struct Beginning {
         )
     }
 
-    /// Makes definitions piece by piece, each together with the ledger's lines that say so.
+    /// Creates definitions piece by piece, each in one transaction with its ledger entries.
     static func make(_ pieces: [DefinitionPieces.Piece], _ ledger: Ledger) throws {
         for piece in pieces {
             try ledger.connection.transaction(.readWrite) {
                 try ledger.fence()
-                try during("making the definitions on the target") { try make(piece.script, ledger.connection) }
+                try during("creating the definitions on the target") { try make(piece.script, ledger.connection) }
                 try ledger.keep(piece.entries)
             }
         }
     }
 
-    /// Makes definitions, and says what would help where that fails.
+    /// Creates definitions; an error gets a hint that says what would help.
     static func make(_ script: SQL, _ connection: Connection) throws {
         do {
             try connection.execute(definitions: script)
@@ -167,24 +170,26 @@ struct Beginning {
             switch error.sqlState {
             case "42501":
                 error.hint =
-                    "the target's role lacks a right the definitions need; for owners and GRANTs there are --no-owner and --no-privileges"
+                    "the target's role lacks a right the definitions need; --no-owner and --no-privileges leave out owners and GRANTs"
             case "42704" where error.message.contains("role"):
                 error.hint = "create the role on the target, or use --no-owner and --no-privileges"
             case "42P01":
                 error.hint =
-                    "a view or function needs a table that is left out: bring the table as definition_only, or drop what needs it"
+                    "a view or function needs a table that is left out: treat the table as definition_only, or drop the view or function on the source"
             case "3F000" where error.message.contains("\"public\""):
-                error.hint = "run CREATE SCHEMA public on the target: pg_dump takes it for granted in every database"
+                error.hint = "run CREATE SCHEMA public on the target: pg_dump assumes that every database has it"
             case "53200":
                 error.hint =
-                    "raise max_locks_per_transaction on the target: other sessions use most of its room for locks"
+                    "raise max_locks_per_transaction on the target: other sessions use most of its lock table"
             default: break
             }
             throw error
         }
     }
 
-    /// Binary rows say nothing about their types: the columns must be the same before the first row is sent.
+    /// Checks that the created columns match the source's catalog.
+    ///
+    /// Binary rows do not carry their types, so the columns must match before the first row is sent.
     static func compare(_ source: DatabaseCatalog, with connection: Connection, _ plan: Plan) throws {
         let made = try Table.columnTypes(on: connection)
         let excluded = plan.excluded
@@ -193,7 +198,7 @@ struct Beginning {
             guard columns == made[table.qualifiedName] ?? [:] else {
                 throw PlanError(
                     .refused,
-                    "\(table.qualifiedName) has other columns in the definitions than in the catalog",
+                    "the columns of \(table.qualifiedName) differ between the dumped definitions and the catalog",
                     hint: "the source's schema was changed a moment ago; run the same command again"
                 )
             }
@@ -204,12 +209,12 @@ struct Beginning {
         let begun = Dictionary(uniqueKeysWithValues: relations.map { ($0.name, $0.treatment) })
         for (name, asked) in migration.options.plan.treatments.sorted(by: { $0.key < $1.key }) {
             guard let treatment = begun[name], treatment != asked else { continue }
-            // What is asked of a partitioned table is asked of its partitions, which have its rows.
+            // A treatment given for a partitioned table applies to its partitions, which hold its rows.
             if treatment == .definitionOnly, asked.bringsRows, source.table(name)?.isPartitioned == true { continue }
             throw PlanError(
                 .usage,
-                "\(name) is treated as \(treatment.rawValue) since the run began, not as \(asked.rawValue)",
-                hint: "treatments are fixed by the first precopy; begin again with an empty target to change them"
+                "\(name) has been treated as \(treatment.rawValue) since the run began, not as \(asked.rawValue)",
+                hint: "the first precopy fixes the treatments; to change them, start over with an empty target"
             )
         }
     }

@@ -3,16 +3,16 @@ import Planning
 import Postgres
 import Verification
 
-/// What the definitions compute and cannot compute without a search path.
+/// Finds expressions in the definitions that fail with an empty search path.
 ///
-/// `pg_dump`, `pg_restore` and every session of ours have an empty one (PostgreSQL manual 5.9.6): a function that finds what
-/// it uses by the search path only fails in an index, a CHECK, a generated column or a materialized view.
+/// `pg_dump`, `pg_restore` and all of Tidemark's sessions use an empty one (PostgreSQL manual 5.9.6). A function that
+/// relies on the search path then fails in an index, a CHECK, a generated column or a materialized view.
 enum BrokenExpressions {
-    /// What is not found, by SQLSTATE.
+    /// The SQLSTATEs for an object that was not found.
     ///
-    /// Other errors, such as a missing right to execute a function, are the reader's own.
+    /// Other errors, such as a missing right to execute a function, are caused by the role that reads the source.
     private static let absences: Set = ["42P01", "42704", "42883", "42703", "3F000"]
-    /// A view whose first row takes longer is taken for one that can be filled.
+    /// The milliseconds after which a view is assumed to work, although it has not returned its first row.
     private static let patience: SQL = "5000"
 
     private struct Expression: Codable {
@@ -25,13 +25,13 @@ enum BrokenExpressions {
         var table: QualifiedName { QualifiedName(schema: tableSchema, name: tableName) }
     }
 
-    /// Tries them on the source, each on one row.
+    /// Tries each expression on the source, with one row.
     ///
     /// - Parameters:
-    ///   - catalog: What the source contains.
+    ///   - catalog: The source's catalog.
     ///   - excluded: Tables that are left out.
-    ///   - connection: The source.
-    /// - Returns: What fails.
+    ///   - connection: A connection to the source.
+    /// - Returns: A finding for each expression that fails.
     /// - Throws: ``PostgresError``.
     static func findings(
         of catalog: DatabaseCatalog,
@@ -90,7 +90,7 @@ enum BrokenExpressions {
                 name,
                 "needs-search-path",
                 .stops,
-                "it fails without a search path, as it will be computed on the target: \(error.message)"
+                "it fails with an empty search path, which the target will use: \(error.message)"
             )
         }
     }

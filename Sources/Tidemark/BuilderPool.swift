@@ -3,7 +3,7 @@ import Postgres
 import Rebuild
 import Synchronization
 
-/// The connections that build keys and indexes: as many as there are index jobs.
+/// The connections that build keys and indexes, one per index job.
 struct BuilderPool: Sendable {
     private let session: Session
     private let count: Int
@@ -17,10 +17,10 @@ struct BuilderPool: Sendable {
     ///
     /// - Parameters:
     ///   - stages: What to build.
-    ///   - jobs: At most so many at a time; some stages take locks that would meet head-on.
+    ///   - jobs: The most objects to build at the same time; some stages take locks that could deadlock.
     ///   - pass: See `Ledger.claimObject`.
-    ///   - mayMoreCome: While true, tables may still become ready.
-    /// - Returns: How many objects were completed.
+    ///   - mayMoreCome: Returns whether more tables may still become ready.
+    /// - Returns: The number of completed objects.
     /// - Throws: ``PostgresError``.
     func build(
         _ stages: [RebuildStage],
@@ -60,7 +60,7 @@ struct BuilderPool: Sendable {
         return completed.value
     }
 
-    /// Runs statements that need no order.
+    /// Runs statements that can run in any order.
     func run(_ items: [StatementQueue.Item]) async throws {
         guard !items.isEmpty else { return }
         let queue = StatementQueue(items)
@@ -88,7 +88,7 @@ struct BuilderPool: Sendable {
     }
 }
 
-/// A number several threads add to.
+/// A number that several threads add to.
 final class Counter: Sendable {
     private let number = Atomic<Int>(0)
 

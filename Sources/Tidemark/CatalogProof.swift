@@ -5,12 +5,12 @@ import Postgres
 import Rebuild
 import Verification
 
-/// The part of the proof that the catalogs tell, and what is in the way of opening.
+/// The part of the proof that compares the catalogs, and the check whether the target is ready to be opened.
 struct CatalogProof {
     let migration: Migration
     let triesInserts: Bool
 
-    /// Everything the catalogs tell, and where sequences stand.
+    /// Compares all definitions and the positions of the sequences.
     func compareDefinitions(
         _ here: VerifiedSide,
         _ there: VerifiedSide,
@@ -64,7 +64,7 @@ struct CatalogProof {
         return judged(agreeing: agreeing)
     }
 
-    /// What is in the way of opening the target.
+    /// Checks whether the target is ready to be opened.
     func judgeReadiness(
         _ here: VerifiedSide,
         _ there: VerifiedSide,
@@ -97,17 +97,17 @@ struct CatalogProof {
     }
 }
 
-/// What one side tells of itself.
+/// What was read from the catalog of one side.
 struct VerifiedSide: Sendable {
     let catalog: DatabaseCatalog
     let positions: [QualifiedName: SequencePosition]
     let largeObjects: [LargeObjectRange]
     let objects: [CatalogObject]
     let facts: ReadinessFacts
-    /// What may have been there before.
+    /// Objects that may have existed on the target before.
     let standing: StandingObjects
 
-    /// What an archive tells of the source; large objects are not in it.
+    /// Takes what an archive recorded about the source; large objects are compared separately.
     init(_ generation: ArchiveDirectory.Generation, _ told: ArchivedCatalog, without omissions: Set<Omission>) {
         catalog = omissions.contains(.tablespaces) ? told.catalog.withoutTablespaces : told.catalog
         largeObjects = []
@@ -120,11 +120,11 @@ struct VerifiedSide: Sendable {
         )
     }
 
-    /// Reads it.
+    /// Reads the catalog of a database.
     ///
     /// - Parameters:
     ///   - connection: A connection with an open transaction.
-    ///   - omissions: What was not brought over.
+    ///   - omissions: What was not copied.
     /// - Throws: ``PostgresError``.
     init(of connection: Connection, without omissions: Set<Omission>) throws {
         let all = try DatabaseCatalog(inTransactionOf: connection)

@@ -5,28 +5,29 @@ import Postgres
 import Rebuild
 import Verification
 
-/// Who may do what on the target.
+/// The privileges to be granted on the target.
 struct Rights: Sendable {
     let definitions: Definitions
     let entries: [DefinitionEntry]
 
-    /// The rights on some tables, or on everything else.
+    /// Returns the script for the privileges on some tables, or on everything else.
     func script(onTables tables: Set<QualifiedName>, elsewhere: Bool) async throws -> SQL {
         try await definitions.script(of: entries.filter { tables.contains($0.tableOfRights) != elsewhere })
     }
 }
 
 extension Completion {
-    /// The rights that can be granted before the proof: with all others the run could not read or write a table itself.
+    /// Returns the privileges that can be granted before the proof.
     ///
-    /// An owner may have given up INSERT or SELECT on its own table, as is done with audit logs.
+    /// The others would keep the run itself from reading or writing a table: an owner may have given up INSERT or
+    /// SELECT on its own table, as is done with audit logs.
     func rights(_ rights: Rights) async throws -> SQL {
         let closed = try await closedTables(after: rights)
         guard !closed.isEmpty else { return try await rights.definitions.script(of: rights.entries) }
         return try await rights.script(onTables: closed, elsewhere: true)
     }
 
-    /// Takes back for the proof what an earlier cutover has given up.
+    /// Grants the run, for the proof, the privileges that an earlier cutover has revoked from it.
     func reopenTables() async throws {
         try await session.ledger { ledger in
             for table in try Self.closedTables(on: ledger.connection) {
@@ -35,13 +36,13 @@ extension Completion {
         }
     }
 
-    /// Grants what ``rights(_:)`` has left, and compares it.
+    /// Grants what ``rights(_:)`` has left out, and compares the privileges.
     ///
     /// - Parameters:
-    ///   - rights: All rights.
-    ///   - result: What was found before.
-    ///   - source: What the source has.
-    /// - Returns: What was found in all.
+    ///   - rights: All privileges.
+    ///   - result: What the proof has found so far.
+    ///   - source: The source's catalog.
+    /// - Returns: The result, with the findings for these privileges.
     /// - Throws: ``PostgresError``, ``ToolError``.
     func closeTables(
         _ rights: Rights,
@@ -57,7 +58,7 @@ extension Completion {
                 try connection.transaction(.readWrite) {
                     let ledger = Ledger(connection, epoch: epoch)
                     try ledger.fence()
-                    try during("granting rights") {
+                    try during("granting privileges") {
                         try connection.execute(definitions: GrantorScript.byRoles(script, as: connection.endpoint.role))
                     }
                     try ledger.record("rights that the run needed itself")
@@ -89,7 +90,7 @@ extension Completion {
         return result
     }
 
-    /// The tables that could not be read or written to any more with all rights granted; tried, and taken back.
+    /// Returns the tables that the run could not read or write after all grants; tries them and rolls back.
     private func closedTables(after rights: Rights) async throws -> Set<QualifiedName> {
         guard !rights.entries.isEmpty else { return [] }
         let script = try await rights.definitions.script(of: rights.entries)
@@ -97,7 +98,7 @@ extension Completion {
             try await target.run { connection in
                 try connection.execute(Connection.TransactionMode.readWrite.begin)
                 defer { _ = try? connection.execute("ROLLBACK") }
-                try during("granting rights") {
+                try during("granting privileges") {
                     try connection.execute(definitions: GrantorScript.byRoles(script, as: connection.endpoint.role))
                 }
                 return Set(try Self.closedTables(on: connection))
@@ -120,14 +121,14 @@ extension Completion {
 }
 
 extension DefinitionEntry {
-    /// The table an entry of rights is about, as `pg_dump` names it: `TABLE t` or, for one column, `COLUMN t.c`.
+    /// The table that an entry of privileges is about; `pg_dump` names it `TABLE t` or, for a column, `COLUMN t.c`.
     fileprivate var tableOfRights: QualifiedName {
         QualifiedName(schema: schema, name: name.begins(with: "TABLE ") ? name.dropFirst(6) : "")
     }
 }
 
 extension Session {
-    /// The statements that give the target database what the source database carries itself.
+    /// Returns the statements that copy the source database's own settings to the target database.
     func databaseSettings(on target: Connection) throws -> [SQL] {
         try DatabaseSettingsPlan(
             source: source.settings,

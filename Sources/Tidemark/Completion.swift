@@ -5,14 +5,14 @@ import Postgres
 import Rebuild
 import Report
 
-/// What is left to do when all rows are on the target: keys, constraints, the rest of the definitions, statistics.
+/// The work after all rows are on the target: keys, constraints, the rest of the definitions, statistics.
 ///
-/// Every step is in the ledger; killed anywhere, it goes on with the step that is due.
+/// The ledger records every step. If the run is killed, it resumes with the next step.
 struct Completion {
     let session: Session
     let recorder: RunRecorder
 
-    /// Keys and indexes; rows cannot be brought any more afterwards.
+    /// Builds keys and indexes; afterwards no more rows can be copied.
     func buildKeys() async throws {
         let builders = BuilderPool(session)
         try await recorder.phase("keys and indexes") {
@@ -20,21 +20,21 @@ struct Completion {
             recorder.update { $0.transfer.objects += objects }
             try session.migration.stop.check()
         }
-        // From here on rows cannot be brought any more: a delta under foreign keys would fire cascades.
+        // From here on no more rows can be copied: a delta would fire the cascades of foreign keys.
         try await session.ledger { try $0.setStep(.keysBuilt) }
     }
 
-    /// What comes after the keys.
+    /// The definitions that are created after the keys.
     struct PostData: Sendable {
-        /// What depends on them, unless an adopted target has it.
+        /// Definitions that depend on the keys, without those that an adopted target already has.
         let late: SQL
         let rest: SQL
         let rights: Rights
-        /// All of it.
+        /// All of them.
         let entries: [DefinitionEntry]
     }
 
-    /// What comes after the keys, as the source has it now.
+    /// Returns the source's current definitions that are created after the keys.
     func postData(of definitions: Definitions) async throws -> PostData {
         let postData = try await definitions.postData(without: BuiltObjects(of: session.source))
         let (missing, standing) = try await session.control.run { connection in
@@ -49,7 +49,7 @@ struct Completion {
         )
     }
 
-    /// Foreign keys, checks, and what comes after them.
+    /// Builds foreign keys and checks, then creates the rest of the definitions.
     func finishDefinitions(_ postData: PostData) async throws {
         let builders = BuilderPool(session)
         try await recorder.phase("constraints") {
@@ -70,18 +70,18 @@ struct Completion {
             try session.migration.stop.check()
             let rights = try await rights(postData.rights)
             try await make("rest of the definitions", postData.rest, .postData) { connection in
-                try during("granting rights") {
+                try during("granting privileges") {
                     try connection.execute(definitions: GrantorScript.byRoles(rights, as: connection.endpoint.role))
                 }
                 for statement in try session.databaseSettings(on: connection) {
-                    try during("setting what the database carries itself") { try connection.execute(statement) }
+                    try during("applying the settings of the database") { try connection.execute(statement) }
                 }
             }
         }
         try session.migration.stop.check()
     }
 
-    /// Runs a script and enters the step it leads to, in one transaction.
+    /// Runs a script and records the step it completes, in one transaction.
     private func make(
         _ what: String,
         _ script: SQL,
@@ -93,7 +93,7 @@ struct Completion {
                 try connection.transaction(.readWrite) {
                     let ledger = Ledger(connection, epoch: session.epoch)
                     try ledger.fence()
-                    try during("making the \(what)") { try connection.execute(definitions: script) }
+                    try during("creating the \(what)") { try connection.execute(definitions: script) }
                     try more(connection)
                     try ledger.setStep(step)
                     try ledger.record(what)
@@ -102,13 +102,13 @@ struct Completion {
         }
     }
 
-    /// Materialized views, each after those it is made of, and statistics.
+    /// Refreshes materialized views, each after the views it depends on, and gathers statistics.
     func refreshAndAnalyze() async throws {
         let builders = BuilderPool(session)
         let views = session.source.materializedViews.filter(\.isPopulated)
         if !views.isEmpty {
             try await recorder.phase("materialized views") {
-                // One after the other: a view may be made of others.
+                // One after another, because a view may depend on others.
                 for view in views {
                     let name = view.qualifiedName
                     try await builders.run([.init("refreshing \(name)", sql: "REFRESH MATERIALIZED VIEW \(name)")]
@@ -126,8 +126,9 @@ struct Completion {
         try await recorder.phase("analyze") { try await builders.run(items) }
     }
 
-    /// Tables that were analyzed days ahead and of which no more has changed since than autovacuum would let pass
-    /// (PostgreSQL manual 25.1.3): sampling them again on the night would tell the planner nothing new.
+    /// Returns the tables that were analyzed days ahead and need no new statistics.
+    ///
+    /// Fewer rows have changed since than would make autovacuum analyze them (PostgreSQL manual 25.1.3).
     private func withFreshStatistics() async throws -> Set<QualifiedName> {
         let (counted, brought) = try await session.control.run { [epoch = session.epoch] connection in
             let counted = try connection.query(
@@ -150,7 +151,7 @@ struct Completion {
             }
             return (counted, try Ledger(connection, epoch: epoch).tableWork())
         }
-        // The server counts what a session has changed only once it has ended.
+        // The server counts a session's changes only after the session has ended.
         let rows = Dictionary(
             brought.map { (QualifiedName(schema: $0.schemaName, name: $0.tableName), $0.rows) },
             uniquingKeysWith: +

@@ -7,12 +7,12 @@ import Report
 import Transfer
 import Verification
 
-/// The night: the last delta in one snapshot, everything that is left to build, and the proof.
+/// The cutover: the last delta in one snapshot, everything that is left to build, and the proof.
 ///
-/// Every step is in the ledger. Stopped or killed anywhere, it goes on when run again: up to the foreign keys with a
-/// new pass over the rows, afterwards with the step that is due.
+/// The ledger records every step. A cutover that was stopped or killed resumes when run again: up to the foreign keys
+/// with a new pass over the rows, afterwards with the next step.
 struct Cutover {
-    /// How long transactions that are still writing may take to end; afterwards the report says that they were there.
+    /// How long to wait for transactions that are still writing; those that remain are named in the report.
     private static let patienceWithWriters = Duration.seconds(20)
 
     private let migration: Migration
@@ -63,7 +63,7 @@ struct Cutover {
                 try await bringData(session, shared)
                 try await completion.buildKeys()
             } else {
-                migration.observer(.note("the rows are in since an earlier cutover; going on after them"))
+                migration.observer(.note("an earlier cutover has copied all rows; resuming after them"))
                 try await bringEmptied(session, shared)
             }
             if session.run.step < .postData {
@@ -79,7 +79,7 @@ struct Cutover {
                 comparedWith: await holder.run { try VerifiedSide(of: $0, without: omissions) }
             )
             let quiet = try await quiet(session, watch, before, shared.snapshot, holder)
-            // Last of all: while others were waited for, somebody may have changed a definition.
+            // Comes last: a definition may have changed while the cutover waited for other sessions.
             let late = try await LateDefinitions(session: session).changes(since: mark, heldBy: holder)
             let waiting = try await holder.run { try LockWait.changes(waitingFor: session.run.sessionPrefix, on: $0) }
             return try await judge(session, verification.merged(with: changes), quiet, late + waiting)
@@ -105,7 +105,7 @@ struct Cutover {
         try await LanePool.with(session, progress: recorder.progress) { lanes in
             try await recorder.phase("delta and whole tables") {
                 try await recorder.showing(chunks: due) {
-                    // A crash of the target in the meantime may have emptied what was brought.
+                    // A crash of the target in the meantime may have emptied unlogged tables.
                     repeat {
                         try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: nil), context)
                         try await lanes.work(.cutover(pass: pass), context)
@@ -123,7 +123,7 @@ struct Cutover {
         }
     }
 
-    /// After the foreign keys no pass brings rows any more, but those of tables that a crash has emptied.
+    /// Copies the tables that a crash has emptied; after the foreign keys no other rows are copied.
     private func bringEmptied(_ session: Session, _ shared: SharedSnapshot) async throws {
         guard try await session.forgetEmptied() else { return }
         let context = session.context(pass: session.run.pass, snapshot: shared, keepsTriggersOff: true)
@@ -210,8 +210,9 @@ extension RunReport.Outcome {
 }
 
 extension Session {
-    /// The tables whose rows are brought, and those they are partitions of: a row of a new partition comes through
-    /// these.
+    /// The tables whose rows are copied, and the partitioned tables they belong to.
+    ///
+    /// A lock on the latter also stops writes to a new partition that go through them.
     fileprivate var lockedTables: [SQL] {
         let partitions = source.partitions
         let copied = Set(copiedRelations.map(\.name))
@@ -220,13 +221,13 @@ extension Session {
         return copiedRelations.map(\.rows) + names.sorted().map { "ONLY \($0)" }
     }
 
-    /// What has changed in the source's definitions since they were brought over; told at once, judged at the end.
+    /// Compares the source's current definitions with those that were copied; reports each difference as a note.
     func definitionChanges(now entries: [DefinitionEntry]) async throws -> VerificationResult {
         let kept = try await control.run { try Ledger($0).definitions() }
         let definitions = DefinitionChanges(earlier: kept, later: entries)
         var changes = definitions.result()
         if !changes.findings.isEmpty {
-            // Somebody may have made the same change by hand, or it has come along with another one.
+            // The same change may have been made by hand on the target, or as part of another one.
             let there = try await Definitions.entries(
                 on: migration.target,
                 tools: tools,

@@ -3,9 +3,9 @@ import Planning
 public import Postgres
 public import Report
 
-/// What an archive tells without a server.
+/// Reading an archive without a server.
 extension DatabaseArchive {
-    /// The generations, the base first; their manifests are read and checked, their files are not.
+    /// Returns the generations, the base first; reads and checks their manifests but not their files.
     ///
     /// - Throws: ``ArchiveError``.
     public func report() throws -> ArchiveReport {
@@ -29,9 +29,9 @@ extension DatabaseArchive {
         return ArchiveReport(path: path, generations: generations)
     }
 
-    /// Reads every file and sees that each is what was written: sizes, checksums, rows, frames, hashes.
+    /// Reads every file and checks that it is intact: size, checksum, rows, frames, hashes.
     ///
-    /// - Throws: ``ArchiveError`` at the first that is not, naming it; ``Stopped``.
+    /// - Throws: ``ArchiveError`` that names the first damaged file; ``Stopped``.
     public func check() async throws {
         let directory = try ArchiveDirectory.open(path)
         let generations = try directory.generations()
@@ -46,16 +46,16 @@ extension DatabaseArchive {
             }
             try await group.waitForAll()
         }
-        // What was not read cannot be called whole.
+        // After a stop some files were not read, so the archive must not be reported as intact.
         try stop.check()
     }
 
-    /// Hands over a table as COPY text, row by row; the longest row is held in memory.
+    /// Reads a table as COPY text, row by row; holds one row in memory.
     ///
     /// - Parameters:
-    ///   - table: The table.
-    ///   - generation: The generation wanted; nil: the newest.
-    ///   - body: Takes a row with its newline, valid only during the call.
+    ///   - table: The table to read.
+    ///   - generation: The generation to read; nil means the newest.
+    ///   - body: Receives a row with its newline, valid only during the call.
     /// - Returns: The columns, in the order of the fields.
     /// - Throws: ``ArchiveError``, and what `body` throws.
     @discardableResult
@@ -67,12 +67,12 @@ extension DatabaseArchive {
         try read(table, at: generation) { try $0.read(body) }
     }
 
-    /// Hands over a table as COPY text, in pieces that may begin and end within a row.
+    /// Reads a table as COPY text, in pieces that may begin and end within a row.
     ///
     /// - Parameters:
-    ///   - table: The table.
-    ///   - generation: The generation wanted; nil: the newest.
-    ///   - body: Takes a piece, valid only during the call.
+    ///   - table: The table to read.
+    ///   - generation: The generation to read; nil means the newest.
+    ///   - body: Receives a piece, valid only during the call.
     /// - Returns: The columns, in the order of the fields.
     /// - Throws: ``ArchiveError``, and what `body` throws.
     @discardableResult

@@ -3,31 +3,35 @@ import Ledger
 public import Postgres
 public import Report
 
-/// A differential archive of a database on disk: a base, and deltas to it.
+/// A differential archive of a database on disk: a base and its deltas.
 public struct DatabaseArchive: Sendable {
     /// The archive's folder.
     public let path: String
-    /// What the operator decided; of a dump the plan, jobs and omissions count, of a restore all that count for a
-    /// cutover.
+    /// The operator's choices.
+    ///
+    /// A dump uses the plan, jobs and omissions; a restore uses everything that applies to a cutover.
     public var options: MigrationOptions
-    /// zstd's level, 1 to 19.
+    /// The zstd compression level, 1 to 19.
     public var level = 1
-    /// How many threads of each job compress, beside the one that reads; 0: it compresses itself.
+    /// How many threads compress for each job, besides the reader; with 0 the reader compresses.
     public var threads = 0
-    /// From this size on disk on a chunk's rows go to another file; nil: a chunk is one file.
+    /// The size on disk at which a chunk continues in another file; nil keeps each chunk in one file.
     public var splitBytes: Int?
-    /// Read everything in one snapshot: the generation is consistent by itself, and a transaction stays open on the
-    /// source as long as the dump takes.
+    /// Whether to read everything in one snapshot, so that the generation is consistent.
+    ///
+    /// A transaction then stays open on the source for the whole dump.
     public var isConsistent = false
-    /// Asked between any two steps; what is stopped goes on when it is called again.
+    /// Checked between any two steps; stopped work resumes when it is called again.
     public let stop: StopRequest
     let observer: @Sendable (RunEvent) -> Void
 
+    /// Creates a handle for an archive; nothing is read or written yet.
+    ///
     /// - Parameters:
-    ///   - path: The archive's folder; a dump makes it.
-    ///   - options: What the operator decided.
-    ///   - stop: Lets somebody end the work at a point of safe return.
-    ///   - observer: Told what happens; called from any thread.
+    ///   - path: The archive's folder; a dump creates it.
+    ///   - options: The operator's choices.
+    ///   - stop: Lets the caller end the work between two steps.
+    ///   - observer: Receives events; called from any thread.
     public init(
         _ path: String,
         options: MigrationOptions = MigrationOptions(),
@@ -40,59 +44,59 @@ public struct DatabaseArchive: Sendable {
         self.observer = observer
     }
 
-    /// Writes a base the first time, and what has changed since every next time.
+    /// Writes a base first, then a delta each time.
     ///
-    /// - Parameter source: The database; SELECT on its tables and sequences is all that is needed.
+    /// - Parameter source: The database to dump; its role needs only SELECT on the tables and sequences.
     /// - Returns: What was written.
-    /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are untouched;
-    ///   the next call goes on with the chunks that are on disk.
+    /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are not changed;
+    ///   the next call keeps the chunks that are on disk.
     public func dump(from source: Endpoint) async throws -> RunReport {
         try await Dump(self, source).run()
     }
 
-    /// Writes a generation as one stream, a tape archive that `tar x` makes a folder of.
+    /// Writes a generation as one stream, a tape archive that `tar x` unpacks into a folder.
     ///
-    /// No more than a few chunks are on disk at a time. The archive's folder keeps the manifests only: by them the next
-    /// call knows what has changed since.
+    /// At most a few chunks are on disk at a time. The archive's folder keeps only the manifests, which the next call
+    /// needs to find what has changed.
     ///
     /// - Parameters:
-    ///   - source: The database.
-    ///   - descriptor: Takes the stream.
+    ///   - source: The database to dump.
+    ///   - descriptor: The file descriptor to write to.
     /// - Returns: What was written.
-    /// - Throws: As ``dump(from:)``; what was sent is worthless then.
+    /// - Throws: The same as ``dump(from:)``; what was sent is then unusable.
     public func dump(from source: Endpoint, to descriptor: Int32) async throws -> RunReport {
         try await Dump(self, source, to: TarWriter(descriptor)).run()
     }
 
-    /// Makes the archive's folder of such a stream.
+    /// Unpacks such a stream into the archive's folder.
     ///
-    /// - Parameter descriptor: Gives the stream.
+    /// - Parameter descriptor: The file descriptor to read from.
     /// - Throws: ``ArchiveError``.
     public func receive(from descriptor: Int32) throws {
         try TarReader(descriptor).unpack(into: path)
     }
 
-    /// Folds the base and its deltas into the base of another archive, without a server; this one stays as it is.
+    /// Merges the base and its deltas into the base of a new archive, without a server; this archive is not changed.
     ///
-    /// The next dump into the other archive is a delta to it.
+    /// The next dump into the new archive is a delta to that base.
     ///
     /// - Parameters:
-    ///   - destination: The other archive's folder, which is not there yet.
-    ///   - generation: The last generation that goes in; nil: the newest.
+    ///   - destination: The new archive's folder, which must not exist yet.
+    ///   - generation: The last generation to merge; nil means the newest.
     /// - Returns: What was done.
     /// - Throws: ``ArchiveError``.
     public func merge(into destination: String, until generation: Int? = nil) async throws -> RunReport {
         try await Merge(self, into: destination, until: generation).run()
     }
 
-    /// Compares a database with what the archive recorded: definitions by their attributes, rows by their fingerprints.
+    /// Compares a database with what the archive recorded: definitions by attributes, rows by fingerprints.
     ///
-    /// The source may be gone; nothing is written.
+    /// It needs no source and writes nothing.
     ///
     /// - Parameters:
-    ///   - target: The database, whoever filled it.
-    ///   - generation: The one it should be; nil: the newest.
-    /// - Returns: What was examined and found.
+    ///   - target: The database to compare, however it was filled.
+    ///   - generation: The generation to compare it with; nil means the newest.
+    /// - Returns: What was compared and found.
     /// - Throws: ``ArchiveError``, ``LedgerError``, ``PostgresError``.
     public func verify(_ target: Endpoint, at generation: Int? = nil) async throws -> RunReport {
         let migration = try migration(to: target)
@@ -126,7 +130,7 @@ public struct DatabaseArchive: Sendable {
 
     var compression: Compression { Compression(level: level, threads: threads, fileBytes: splitBytes) }
 
-    /// A migration whose source nobody reads: there is none.
+    /// Returns a migration with a placeholder source, which is never read.
     func migration(to target: Endpoint) throws -> Migration {
         Migration(
             source: try Endpoint("host=/nonexistent dbname=archive", side: .source),
@@ -137,17 +141,18 @@ public struct DatabaseArchive: Sendable {
         )
     }
 
-    /// Brings an empty database, or one that stands at an earlier generation of this archive, to a generation, and
-    /// proves it.
+    /// Restores a generation, and proves the result.
+    ///
+    /// The target must be empty, or be at an earlier generation of this archive.
     ///
     /// - Parameters:
-    ///   - target: The database being filled.
-    ///   - generation: The one wanted; nil: the newest.
-    ///   - isAhead: Bring rows, keys and indexes only: later generations are to come.
-    ///   - proves: Compare everything with what the archive recorded once all is built; else the next call does.
+    ///   - target: The database to restore to.
+    ///   - generation: The generation to restore; nil means the newest.
+    ///   - isAhead: Restore only rows, keys and indexes, because later generations will follow.
+    ///   - proves: Whether to compare everything with what the archive recorded; if not, the next call does.
     /// - Returns: What was done, and the proof if there was one.
-    /// - Throws: ``ArchiveError``, ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. Whatever was
-    ///   committed stays, and the next call goes on from there.
+    /// - Throws: ``ArchiveError``, ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. What was
+    ///   committed stays, and the next call resumes from there.
     public func restore(to target: Endpoint, until generation: Int? = nil, isAhead: Bool = false, proves: Bool = true)
         async throws -> RunReport
     {

@@ -4,7 +4,7 @@ import Rebuild
 import Verification
 
 extension DefinitionTrial.Refusal {
-    /// For people, with what would help.
+    /// The refusal as a finding, with what would help.
     var finding: Finding {
         let first = entry.statement.pieces(between: "\n").first { !$0.begins(with: "SET SESSION") } ?? ""
         return Finding(
@@ -12,7 +12,7 @@ extension DefinitionTrial.Refusal {
             entry.qualifiedName.schema == "-" ? entry.name.visible : entry.qualifiedName.description,
             "refused",
             .stops,
-            "the target's server refuses it: \(error.message) (\(first.visible))" + (help.map { "; \($0)" } ?? "")
+            "the target server refuses it: \(error.message) (\(first.visible))" + (help.map { "; \($0)" } ?? "")
         )
     }
 

@@ -9,15 +9,15 @@ import Report
 import Synchronization
 import Transfer
 
-/// Writes a generation: everything the first time, afterwards what has changed since the one before.
+/// Writes a generation: everything the first time, afterwards what has changed since the previous one.
 struct Dump {
     private static let purpose = "tidemark dump"
-    /// `pg_dump` reads servers of its own version and older ones.
+    /// The newest major version of `pg_dump` to look for; it can dump older servers too.
     private static let newestTools = 18
 
     private let archive: DatabaseArchive
     private let source: Endpoint
-    /// Takes the generation instead of the archive's folder, which keeps the manifest.
+    /// Receives the generation instead of the archive's folder, which then keeps only the manifest.
     private let stream: TarWriter?
     private let recorder: RunRecorder
 
@@ -35,7 +35,7 @@ struct Dump {
             target: stream == nil ? archive.path : "standard output",
             on: [source],
             stop: archive.stop,
-            // What was sent cannot be taken back.
+            // What was already sent cannot be recalled, so a stream must not begin again.
             beginsAgain: stream == nil,
             observer: archive.observer
         )
@@ -53,7 +53,7 @@ struct Dump {
 
         var number: Int { previous.map { $0.manifest.generation + 1 } ?? 0 }
         var excluded: Set<QualifiedName> { Set(tables.filter { $0.plan.treatment == .excluded }.map(\.plan.name)) }
-        /// Text has other bytes in another encoding, and so other hashes.
+        /// How fingerprints are computed; they depend on the encoding, because text has other bytes in another one.
         var hash: Manifest.Hash { Manifest.Hash(of: catalog.identity, answers) }
     }
 
@@ -71,7 +71,7 @@ struct Dump {
         }
     }
 
-    // MARK: What is to be done
+    // MARK: Planning
 
     private func situation(
         _ directory: ArchiveDirectory,
@@ -116,8 +116,8 @@ struct Dump {
         throw PlanError(
             .refused,
             "the archive is of \(difference)",
-            hint: "check --source and --archive; another database takes another archive; "
-                + "if the source was upgraded or moved with all its rows, give --source-moved: every chunk is written again"
+            hint: "check --source and --archive, because each database needs its own archive; "
+                + "if the source was upgraded or moved with all its rows, add --source-moved: every chunk is written again"
         )
     }
 
@@ -137,7 +137,7 @@ struct Dump {
     private func write(_ situation: Situation, in shared: SharedSnapshot?) async throws {
         let writer = try GenerationWriter(
             in: situation.directory.folder(of: situation.number),
-            // What an earlier client read was another snapshot.
+            // The chunks of an earlier client were read in a different snapshot.
             mayResume: shared == nil,
             stream: stream
         )
@@ -240,17 +240,17 @@ struct Dump {
         return try await PostgresTools.find(major: max(major, Self.newestTools), in: archive.options.toolDirectory)
     }
 
-    /// The chunks of each table, in the order of its ranges.
+    /// Writes the rows and returns the chunks of each table, in the order of its ranges.
     private func writeRows(
         _ situation: Situation,
         _ writer: GenerationWriter,
         _ shared: SharedSnapshot?
     ) async throws -> [Int: [ArchivedChunk]] {
         let work = DumpWork(situation.tables, done: writer.done)
-        recorder.progress.note("\(work.count) chunks to read, \(work.resumed) are on disk already")
+        recorder.progress.note("\(work.count) chunks to read, \(work.resumed) already on disk")
         try await recorder.showing(chunks: work.count) {
             try await dump(work.queue { $0.isSettled == false || shared != nil }, situation, writer, shared)
-            // Rows of different chunks may swap a value of another unique key: one snapshot for the whole table.
+            // Rows of different chunks may swap a value of another unique key, so the table needs a single snapshot.
             for table in situation.tables where table.isSettled && shared == nil {
                 try await SnapshotHolder.with(
                     source,
@@ -326,7 +326,7 @@ struct Dump {
                                     }
                                 }
                                 try writer.ship(chunk.files)
-                                // A settled table is one snapshot's, or nothing.
+                                // A settled table belongs to one snapshot: its chunks cannot be resumed one by one.
                                 if !table.isSettled || shared == nil {
                                     try writer.enter(
                                         chunk,
@@ -350,12 +350,12 @@ struct Dump {
 }
 
 extension Connection {
-    /// Runs `body` in a transaction that reads a shared snapshot, where there is none one of its own.
+    /// Runs `body` in a transaction that reads a shared snapshot, or its own if there is none.
     fileprivate func reading<Result>(_ shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
         try transaction(shared.map { .shared($0) } ?? .snapshot, body)
     }
 
-    /// The same again and again, as long as somebody else has locked what is read.
+    /// Runs `body` as ``reading(_:_:)`` does, and repeats it while another session has locked what it reads.
     fileprivate func readingPatiently<Result>(_ shared: SharedSnapshot?, _ body: () throws -> Result) throws -> Result {
         while true {
             do {
@@ -368,7 +368,7 @@ extension Connection {
 }
 
 extension Manifest.Hash {
-    /// How the fingerprints of a source's values are made.
+    /// Creates the method by which the fingerprints of a source are computed.
     fileprivate init(of source: DatabaseIdentity, _ answers: RowHash.Answers) {
         self.init(method: source.encoding == "UTF8" ? .hashesOfColumns : .md5OfUTF8, answers: answers)
     }

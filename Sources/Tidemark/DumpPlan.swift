@@ -5,15 +5,15 @@ import Planning
 import Postgres
 import Synchronization
 
-/// A table as it is to be dumped.
+/// A table to dump.
 struct PlannedTable: Sendable {
     let plan: TablePlan
     let definition: Table
     let relation: RelationEntry
-    /// Its chunks in the generation before, in the order of the ranges; none where it is written anew.
+    /// Its chunks in the previous generation, in the order of the ranges; empty if all of it is written again.
     let previous: [ArchivedChunk]
 
-    /// What its chunks rest on: of another basis they are others.
+    /// What its chunks depend on; chunks with a different basis cannot be reused.
     var basis: String {
         let key = plan.key.map { key in
             key.parts.map { "\($0.name.string) \($0.type.string) \($0.comparison)" }.joined(separator: ",")
@@ -24,16 +24,16 @@ struct PlannedTable: Sendable {
         ].joined(separator: "|")
     }
 
-    /// Whether one snapshot must serve all its chunks.
+    /// Whether all its chunks must be read in one snapshot.
     var isSettled: Bool { plan.hasOtherUniqueKeys && plan.ranges.count > 1 }
 }
 
-/// Decides what of each table a generation holds: what has changed, or, where nothing can be built upon, all of it.
+/// Decides what a generation contains of each table: the changes, or all of it if there is no usable previous one.
 struct DumpPlan {
     let catalog: DatabaseCatalog
     let options: PlanOptions
     let previous: Manifest?
-    /// How fingerprints of values are made now.
+    /// How fingerprints are computed in this dump.
     let hash: Manifest.Hash
 
     private func plan() throws -> Plan {
@@ -53,8 +53,10 @@ struct DumpPlan {
         return try Planner(source: catalog, target: nil, options: options, settled: settled).plan()
     }
 
-    /// - Parameter source: A connection to the source, to find out where to cut tables that are written anew.
-    /// - Returns: All tables, the largest first, and what the operator should know.
+    /// Plans all tables.
+    ///
+    /// - Parameter source: A connection to the source, used to find where to cut tables that are written again.
+    /// - Returns: All tables, the largest first, and the warnings for the operator.
     /// - Throws: ``PlanError``, ``PostgresError``.
     func tables(on source: Connection) throws -> (tables: [PlannedTable], warnings: [String]) {
         var plan = try plan()
@@ -86,20 +88,20 @@ struct DumpPlan {
         return (tables, plan.warnings)
     }
 
-    /// nil where nothing can be built upon: another table, other columns, another key.
+    /// Returns the previous chunks, or nil if they cannot be reused: another table, other columns, another key.
     private func chunks(of plan: TablePlan, _ definition: Table) -> [ArchivedChunk]? {
         guard let before = previous?.table(plan.name), !before.chunks.isEmpty, before.oid == definition.oid,
             before.meansTheSame(under: definition),
             before.key?.parts == plan.key?.parts, before.rowFilter == plan.filter, before.treatment == plan.treatment,
             plan.treatment.bringsRows,
-            // Fingerprints of values another server made, or another version of it, could be compared with nothing.
+            // Fingerprints of values computed by another server, or another version, cannot be compared.
             previous?.hash == hash || before.chunks.allSatisfy({ $0.fingerprintOf == .line })
         else { return nil }
         return before.chunks
     }
 }
 
-/// The chunks of a dump: which are to be read, and what has become of them.
+/// The chunks of a dump: those still to read, and those already written.
 final class DumpWork: Sendable {
     struct Item: Sendable {
         let tableIndex: Int
@@ -110,7 +112,7 @@ final class DumpWork: Sendable {
         let previous: ArchivedChunk?
     }
 
-    /// Chunks that workers take one after the other.
+    /// Chunks that workers take one after another.
     struct Queue: Sendable {
         let count: Int
         fileprivate let items: Box
@@ -130,7 +132,7 @@ final class DumpWork: Sendable {
 
     private let items: [Item]
     private let finished: Mutex<[Int: [Int: ArchivedChunk]]>
-    /// How many chunks are on disk since an earlier call.
+    /// How many chunks an earlier call left on disk.
     let resumed: Int
 
     var count: Int { items.count }
@@ -166,13 +168,13 @@ final class DumpWork: Sendable {
         self.finished = Mutex(finished)
     }
 
-    /// The chunks of some tables; the first tables' are taken first.
+    /// Returns the chunks of some tables, those of the first tables first.
     func queue(_ isWanted: (PlannedTable) -> Bool) -> Queue {
         let wanted = Array(items.filter { isWanted($0.table) }.reversed())
         return Queue(count: wanted.count, items: Box(wanted), work: self)
     }
 
-    /// By the tables' positions, in the order of the ranges.
+    /// The written chunks by the position of their table, in the order of the ranges.
     var chunks: [Int: [ArchivedChunk]] {
         finished.withLock { finished in
             finished.mapValues { chunks in chunks.sorted { $0.key < $1.key }.map(\.value) }

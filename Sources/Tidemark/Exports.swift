@@ -1,5 +1,4 @@
-// Who imports Tidemark gets the public types of the modules it is made of: endpoints, options, errors, reports,
-// findings.
+// `import Tidemark` also gives access to the public types of its modules: endpoints, options, errors, reports, findings.
 @_exported public import Catalog
 @_exported public import Ledger
 @_exported public import Planning

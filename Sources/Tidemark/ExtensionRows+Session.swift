@@ -5,7 +5,7 @@ import Transfer
 import Verification
 
 extension Session {
-    /// Brings the rows of extensions' tables as they are in a snapshot of the source.
+    /// Copies the rows of extensions' tables as they are in a snapshot of the source.
     func bringExtensionRows(_ lanes: LanePool, in shared: SharedSnapshot) async throws {
         let tables = migration.options.plan.wanted(source.extensionTables)
         guard !tables.isEmpty else { return }
@@ -19,7 +19,7 @@ extension Session {
         }
     }
 
-    /// Brings them as a generation of an archive has them.
+    /// Restores the rows of extensions' tables from a generation of an archive.
     func bringExtensionRows(of generation: ArchiveDirectory.Generation) async throws {
         let archived = generation.manifest.extensionTables ?? []
         let wanted = Set(migration.options.plan.wanted(archived.map(\.table)).map(\.qualifiedName))
@@ -41,12 +41,12 @@ extension Session {
 }
 
 extension ExtensionRowsComparison {
-    /// What tables hold.
+    /// Reads the contents of extensions' tables.
     ///
     /// - Parameters:
-    ///   - tables: The tables; those that are not there are passed over.
+    ///   - tables: The tables; those that do not exist are skipped.
     ///   - connection: A connection with an open snapshot.
-    /// - Returns: Their contents, and why some could not be read.
+    /// - Returns: Their contents, and the reasons why some could not be read.
     /// - Throws: ``PostgresError``.
     static func contents(
         of tables: [QualifiedName],
@@ -56,18 +56,18 @@ extension ExtensionRowsComparison {
         let there = try ExtensionTable.all(of: connection).filter { wanted.contains($0.qualifiedName) }
         let side = connection.endpoint.side.rawValue
         var unreadable = there.filter { !$0.isReadable }.map {
-            "the \(side)'s role may not read all rows of \($0.qualifiedName) of extension \($0.extension.visible)"
+            "the \(side)'s role may not read all rows of \($0.qualifiedName) (extension \($0.extension.visible))"
         }
         var contents: [ExtensionContents] = []
         for table in there where table.isReadable {
-            // The connection may be the one that holds the snapshot: one table must not cost it its transaction.
+            // The connection may be the one that holds the snapshot: an error must not abort its transaction.
             try connection.execute("SAVEPOINT extension_rows")
             do {
                 contents.append(try ExtensionContents(table, on: connection))
                 try connection.execute("RELEASE SAVEPOINT extension_rows")
             } catch let error as PostgresError where error.isRefusal {
                 try connection.execute("ROLLBACK TO SAVEPOINT extension_rows")
-                unreadable.append("the \(side)'s rows of \(table.qualifiedName) could not be examined: \(error)")
+                unreadable.append("the \(side)'s rows of \(table.qualifiedName) could not be read: \(error)")
             }
         }
         return (contents, unreadable)

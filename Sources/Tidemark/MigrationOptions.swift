@@ -1,8 +1,8 @@
 public import Planning
 
-/// What the operator may decide about a run.
+/// The operator's choices for a run.
 public struct MigrationOptions: Sendable {
-    /// Treatments, the size of chunks, and from which size on a table is copied ahead.
+    /// The treatments, the chunk size, and the size from which a table is copied ahead.
     public var plan = PlanOptions()
     /// Chunks copied at the same time; each takes a connection on either side.
     public var jobs = 4
@@ -10,37 +10,40 @@ public struct MigrationOptions: Sendable {
     public var indexJobs = 2
     /// Memory for all index builds together, in bytes; each gets its share as `maintenance_work_mem`.
     public var indexMemoryBytes = 512 << 20
-    /// Compare what was copied ahead right away, so that the night need only compare what changed since.
+    /// Compare what precopy has copied at its end, so that the cutover compares only what changed since.
     public var provesAhead = true
-    /// Compare every row again, whatever was proven before.
+    /// Compare every row again, even if it was proven before.
     public var verifiesInFull = false
-    /// Let ``Migration/verify()`` try an INSERT into every table of the target and take it back; a cutover always does.
+    /// Let ``Migration/verify()`` try an INSERT into every table of the target and roll it back, as a cutover always
+    /// does.
     public var triesInserts = false
-    /// Let the proof tell what differing rows hold, not only where they differ.
+    /// Report the values of differing rows, not only where they differ.
     public var showsValues = false
     /// What keeps the source from changing during the cutover.
     public var fence = Fence.trust
-    /// Up to this size of all copied tables together, in bytes, a cutover reads their row versions again to see whether
-    /// the source stood still, rather than wait for the counters of rows written.
+    /// The size in bytes of all copied tables up to which a cutover reads their row versions again.
+    ///
+    /// It does so to see whether the source was quiet. With larger tables it waits for the counters of rows written.
     public var rereadBytes = 64 << 20
-    /// Where `pg_dump` and `pg_restore` are; nil: PATH and the usual folders.
+    /// The folder of `pg_dump` and `pg_restore`; nil means PATH and the usual folders.
     public var toolDirectory: String?
-    /// A folder for definitions on their way; a private one is made in it.
+    /// The folder in which a private folder for temporary files is created.
     public var scratchDirectory = "/tmp"
     /// What the target holds when the run begins.
     public var targetContents = TargetContents.nothing
-    /// Load into the indexes that are there instead of building them after the rows; rows that were there keep theirs
-    /// anyway.
+    /// Load into the existing indexes instead of building them after the rows.
+    ///
+    /// Tables that already hold rows keep their indexes in any case.
     public var keepsIndexes = false
-    /// What is not brought over, beside what the ledger remembers of earlier calls.
+    /// What is not copied, in addition to what the ledger remembers from earlier calls.
     public var omissions: Set<Omission> = []
 
-    /// Whether the source may be another cluster than the one the run began with: upgraded by `pg_upgrade`, or moved.
+    /// Whether the source may be a different cluster since the run began: upgraded by `pg_upgrade`, or moved.
     ///
-    /// Every chunk is compared then.
+    /// Every chunk is then compared.
     public var acceptsMovedSource = false
 
-    /// The defaults.
+    /// Creates the default options.
     public init() {}
 }
 
@@ -48,6 +51,6 @@ public struct MigrationOptions: Sendable {
 public enum Fence: String, Sendable, CaseIterable {
     /// Nothing: maintenance mode is trusted, and the report says whether the source was quiet.
     case trust
-    /// SHARE locks on all tables that are copied, held to the end: writers wait. Needs more than SELECT on the source.
+    /// SHARE locks on all copied tables, held to the end, so that writers wait; they need more than SELECT.
     case lock
 }

@@ -6,11 +6,10 @@ import Rebuild
 import Report
 import Verification
 
-/// What comes before any work.
+/// The checks and steps before any work.
 ///
-/// Are these the right databases, can it be done, and is the target ours?
-///
-/// Everything that can be refused is refused here, before the first write.
+/// They check that these are the right databases, that the migration is possible, and that the target belongs to this
+/// run. Everything that can be refused is refused here, before the first write.
 struct Preparation {
     private static let oldestSource = 12
 
@@ -20,7 +19,7 @@ struct Preparation {
         self.migration = migration
     }
 
-    /// The plan, for printing: of the run that has begun, else a new one.
+    /// Returns the plan to print: that of the run that has begun, otherwise a new one.
     func plan() async throws -> PlanReport {
         let target = try await ThreadConfined.with(migration.target, purpose: "tidemark plan") { control in
             try await control.run { connection in
@@ -31,11 +30,11 @@ struct Preparation {
         return PlanReport(try await newPlan(target: target.identity, nil).plan)
     }
 
-    /// Takes the target over, defines its tables where that has not happened yet, and hands the run to `body`.
+    /// Takes over the target, defines its tables unless that is done already, and passes the session to `body`.
     ///
     /// - Parameters:
-    ///   - act: What the session is for: precopy, cutover.
-    ///   - mayCreate: Whether a run may begin here.
+    ///   - act: The command the session is for, such as precopy or cutover.
+    ///   - mayCreate: Whether a new run may begin here.
     ///   - body: The work.
     /// - Returns: What `body` returns.
     /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``, and what `body` throws.
@@ -65,7 +64,7 @@ struct Preparation {
         try await control.run { try Self.refuseUnfit(target, $0) }
         let step = begun?.run.step ?? .begun
         let mayStillFail = step < .keysBuilt
-        // Both sides at once: with thousands of tables a catalog takes seconds to read.
+        // Reads both sides at the same time: with thousands of tables a catalog takes seconds.
         async let planned = newPlan(target: target, begun, cutting: step == .begun)
         async let contents = mayStillFail ? control.run { try DatabaseCatalog(of: $0) } : nil
         let (plan, source, access) = try await planned
@@ -98,7 +97,7 @@ struct Preparation {
                 mayAdopt: adopts
             )
             try taken.ledger.leaveOut(omissions)
-            // Later sessions keep it while they wait for pg_dump.
+            // Later sessions record the catalog while they wait for pg_dump.
             if taken.run.step == .begun { try taken.ledger.keep(source, withLabels: true) }
             return (taken.run, taken.ledger.epoch)
         }
@@ -122,9 +121,9 @@ struct Preparation {
 
     // MARK: Steps
 
-    /// A new plan, cut into chunks where asked for (which reads samples of the tables).
+    /// Returns a new plan, cut into chunks if requested (which reads samples of the tables).
     ///
-    /// What a run has begun with is settled.
+    /// What was fixed when the run began is kept.
     func newPlan(
         target: DatabaseIdentity,
         _ begun: BegunRun?,
@@ -137,9 +136,9 @@ struct Preparation {
                 guard strangers.isEmpty else {
                     throw PlanError(
                         .refused,
-                        "the source has tables of its own in the schema tidemark, which is the ledger's and not brought over: "
+                        "the source has tables in the schema tidemark, which is reserved for the ledger and not copied: "
                             + strangers.prefix(10).map(\.description).joined(separator: ", "),
-                        hint: "give them another schema: ALTER TABLE … SET SCHEMA …"
+                        hint: "move them to another schema: ALTER TABLE … SET SCHEMA …"
                     )
                 }
                 var catalog = try DatabaseCatalog(of: connection)
@@ -159,8 +158,9 @@ struct Preparation {
         }
     }
 
-    /// An upgraded source has the tables it had, under the object ids they had (pg_upgrade keeps them); anything else is
-    /// another database.
+    /// Refuses a source whose tables have other object ids than when the run began.
+    ///
+    /// pg_upgrade keeps the object ids, so an upgraded source has the same ones; otherwise it is a different database.
     private static func refuseOtherTables(_ source: DatabaseCatalog, _ target: Connection) throws {
         guard try Ledger.run(on: target) != nil else { return }
         let now = Dictionary(source.tables.map { ($0.oid, $0.qualifiedName) }, uniquingKeysWith: { first, _ in first })
@@ -168,14 +168,14 @@ struct Preparation {
         guard others.isEmpty else {
             throw PlanError(
                 .refused,
-                "the source is not the one the run began with, moved: \(others.count) tables have other object ids there, "
+                "the source is not a moved copy of the one the run began with: \(others.count) tables have other object ids there: "
                     + "\(others.prefix(5).map(\.name.description).joined(separator: ", "))",
-                hint: "a source that was dumped and restored is another one: begin again with an empty target"
+                hint: "a source that was dumped and restored is a different one: start over with an empty target"
             )
         }
     }
 
-    /// What taking the target over would refuse, before anything is written.
+    /// Refuses what taking over the target would refuse, before anything is written.
     func refuseTakingOver(_ target: Connection, _ source: DatabaseIdentity, mayCreate: Bool) throws {
         try Ledger.refuse(
             target,
@@ -201,28 +201,28 @@ struct Preparation {
         guard source.serverVersion.major >= oldestSource else {
             throw PlanError(
                 .refused,
-                "the source is PostgreSQL \(source.serverVersion); 12 is the oldest that is supported"
+                "the source is PostgreSQL \(source.serverVersion); 12 is the oldest supported version"
             )
         }
         guard target.serverVersion.major >= source.serverVersion.major else {
             throw PlanError(
                 .refused,
                 "the source is PostgreSQL \(source.serverVersion), newer than the target's \(target.serverVersion)",
-                hint: "PostgreSQL's definitions only move to the same or a newer major version"
+                hint: "definitions can only move to the same or a newer major version of PostgreSQL"
             )
         }
     }
 
-    /// Refuses what the target's server would refuse.
+    /// Refuses what the target server would refuse.
     static func refuse(
         _ stopping: [Finding],
-        hint: String = "tidemark inspect tells more; nothing was written"
+        hint: String = "tidemark inspect shows more; nothing was written"
     ) throws {
         guard !stopping.isEmpty else { return }
         let list = stopping.prefix(20).map { "\($0.kind) \($0.object): \($0.message)" }
         throw PlanError(
             .refused,
-            "the target's server would refuse what the source has:\n    " + list.joined(separator: "\n    ")
+            "the target server would refuse objects of the source:\n    " + list.joined(separator: "\n    ")
                 + (stopping.count > list.count ? "\n    and \(stopping.count - list.count) more" : ""),
             hint: hint
         )
@@ -230,7 +230,7 @@ struct Preparation {
 
     static func refuseUnfit(_ target: DatabaseIdentity, _ connection: Connection) throws {
         guard !target.isInRecovery else {
-            throw PlanError(.refused, "the target is a standby: it takes no writes", hint: "connect to its primary")
+            throw PlanError(.refused, "the target is a standby and accepts no writes", hint: "connect to its primary")
         }
         let rights = try connection.queryOne(
             """
