@@ -48,8 +48,8 @@ public struct DatabaseArchive: Sendable {
     ///
     /// - Parameter source: The database to dump; its role needs only SELECT on the tables and sequences.
     /// - Returns: What was written.
-    /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are not changed;
-    ///   the next call keeps the chunks that are on disk.
+    /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are not
+    ///   changed; the next call keeps the chunks that are on disk.
     public func dump(from source: Endpoint) async throws -> RunReport {
         try await Dump(self, source).run()
     }

@@ -4,11 +4,11 @@ import Planning
 import Postgres
 import Rebuild
 
-/// Brings the target's definitions to what the source's are now, before rows are copied by them.
+/// Makes the target's definitions match the source's current ones, before rows are copied.
 ///
-/// Between the base and the night people go on working: partitions come and go, columns are added. What can be followed
-/// is followed in one transaction with the ledger, and said; what cannot is refused with the reason, and nothing is
-/// written.
+/// The source keeps changing between the base and the cutover: partitions are created and dropped, columns are added.
+/// A change that can be followed is followed in one transaction with the ledger, and reported. A change that cannot be
+/// followed is refused with the reason, and nothing is written.
 struct Following {
     let migration: Migration
     let run: RunEntry
@@ -16,12 +16,12 @@ struct Following {
     let source: DatabaseCatalog
     let target: DatabaseIdentity
     let relations: [RelationEntry]
-    /// Where the rows come from now.
+    /// Where the rows come from in this run.
     var origin = Origin.source
 
     enum Origin: Sendable {
         case source
-        /// A generation, as the ledger would have it, and which tables are to be brought anew from it, with the reason.
+        /// A generation as the ledger would record it, and the tables to copy again from it, each with the reason.
         case archive(Plan, copiedAgain: [UInt32: String])
     }
 
@@ -30,22 +30,22 @@ struct Following {
         let kept: [DefinitionEntry]
         let fileNodes: [Int: Set<UInt32>]
         let enumerations: [Enumeration]
-        /// The source's when the target's were last made like them.
+        /// The source's enumerations when the target's were last made to match them.
         let earlierEnumerations: [Enumeration]
     }
 
     struct Outcome {
-        /// What was done, for people.
+        /// Notes for the operator on what was done.
         var notes: [String] = []
-        /// Whether tables and definitions were what the ledger knew.
+        /// Whether tables and definitions matched the ledger.
         let wasUnchanged: Bool
     }
 
-    /// Follows.
+    /// Follows the changes of the source's definitions.
     ///
     /// - Parameters:
-    ///   - definitions: The source's, as they are now.
-    ///   - now: Its entries.
+    ///   - definitions: The source's current definitions.
+    ///   - now: The entries of these definitions.
     /// - Returns: What was done.
     /// - Throws: ``PlanError`` or ``PostgresError`` with the reason why a change cannot be followed.
     func follow(_ definitions: Definitions, _ now: [DefinitionEntry]) async throws -> Outcome {
@@ -88,7 +88,7 @@ struct Following {
             )
             return (plan, drift)
         case .archive(let plan, let copiedAgain):
-            // Which chunks a rewrite of the source's file has made void the archive tells itself.
+            // The archive records itself which chunks became void when the source's file was rewritten.
             let drift = TableDrift(
                 relations: relations,
                 source: source,
@@ -121,17 +121,17 @@ struct Following {
     private func refuseTooLate(_ drift: TableDrift) throws {
         guard !drift.isEmpty else { return }
         let told =
-            drift.gone.map { "\($0.name) is gone" } + drift.added.map { "\($0.qualifiedName) is new" }
+            drift.gone.map { "\($0.name) no longer exists" } + drift.added.map { "\($0.qualifiedName) is new" }
             + drift.changes.map { "\($0.later.qualifiedName): \($0.differences.joined(separator: "; "))" }
         throw PlanError(
             .refused,
             "the source's tables have changed since the cutover built the target's keys:\n    "
                 + told.prefix(20).joined(separator: "\n    "),
-            hint: "undo the change, or make it on the target by hand once the cutover is done; nothing was written"
+            hint: "undo the change, or make it by hand on the target after the cutover; nothing was written"
         )
     }
 
-    /// A label can only be used once it is committed, and its statement may be repeated: hence apart from the rest.
+    /// Follows changes of enum labels, in a transaction of their own: a label can be used only after it is committed.
     private func followEnumerations(_ theirs: [Enumeration], since earlier: [Enumeration]) async throws {
         let known = Dictionary(earlier.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
         let drifts = try source.enumerations.compactMap { ours -> (name: QualifiedName, drift: EnumerationDrift)? in
@@ -140,10 +140,11 @@ struct Following {
             guard drift.isComplete else {
                 throw PlanError(
                     .refused,
-                    "labels of enum \(ours.qualifiedName) were renamed or made anew so that it cannot be told which is which: "
+                    "labels of enum \(ours.qualifiedName) were renamed or recreated, and old and new ones cannot be matched: "
                         + "the source has (\((ours.labels ?? []).joined(separator: ", ").visible)), "
-                        + "the target (\((there.labels ?? []).joined(separator: ", ").visible))",
-                    hint: "ALTER TYPE … RENAME VALUE in the same way on the target, then run again; nothing was written"
+                        + "the target has (\((there.labels ?? []).joined(separator: ", ").visible))",
+                    hint: "rename them the same way on the target (ALTER TYPE … RENAME VALUE), then run again; "
+                        + "nothing was written"
                 )
             }
             return drift.statements.isEmpty ? nil : (ours.qualifiedName, drift)
@@ -165,7 +166,7 @@ struct Following {
         }
     }
 
-    /// Cuts those tables into chunks that begin anew.
+    /// Cuts new tables, and tables that are copied again, into chunks.
     private func cut(_ plan: Plan, _ drift: TableDrift) async throws -> Plan {
         guard case .source = origin else { return plan }
         let fresh = Set(
@@ -183,10 +184,10 @@ struct Following {
         return Plan(tables: plan.tables.filter { !fresh.contains($0.name) } + cut.tables, warnings: plan.warnings)
     }
 
-    /// Kinds of entries that are dropped on the target when the source has them no more.
+    /// Kinds of entries that are dropped on the target when the source no longer has them.
     private static let kindsThatGo: Set = ["TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE"]
 
-    /// The definitions' own order, from what is made of nothing to what is made of others.
+    /// Returns the steps in the order of `pg_dump`: each definition after those it depends on.
     private func steps(
         _ changes: DefinitionChanges,
         _ drift: TableDrift,
@@ -196,11 +197,11 @@ struct Following {
     ) async throws -> [DriftFollower.Step] {
         let new = Set(drift.added.map(\.qualifiedName))
         let made = changes.added.filter { entry in
-            // A comment comes with its check, which may have to wait for the rows.
+            // A comment is created with its check constraint, which may have to wait for the rows.
             !entry.isPartOfTable && entry.commentedConstraint.map { new.contains($0.table) } ?? true
         }
         let present = try await present(made)
-        // What goes before makes room; any other old one of the same name stays, and is told of.
+        // Objects that are dropped first make room; any other old object of the same name stays, and is reported.
         let going = Set(changes.gone.map(\.listed))
         let goingRelations = Set(changes.gone.filter { Self.kindsThatGo.contains($0.kind) }.map(\.qualifiedName))
             .union(drift.changes.filter(\.isRenamed).map(\.relation.name))
@@ -234,14 +235,14 @@ struct Following {
                 steps.append(.remake(try await definitions.script(of: [entry]), [entry]))
             }
         }
-        // Rights on what is new: TABLE t, SEQUENCE t_id_seq.
+        // Privileges on new objects: TABLE t, SEQUENCE t_id_seq.
         let names = Set(added.map(\.qualifiedName))
         group += rights.filter { $0.subject.map(names.contains) ?? false }
         try await finishGroup()
         return steps + leaving.map(DriftFollower.Step.leave)
     }
 
-    /// Those entries that somebody has made on the target by hand.
+    /// Returns the identities of those entries that already exist on the target, created by hand.
     private func present(_ entries: [DefinitionEntry]) async throws -> Set<ServerText> {
         guard !entries.isEmpty else { return [] }
         return try await onTarget { connection in
@@ -249,13 +250,13 @@ struct Following {
         }
     }
 
-    /// The server's hint to use CASCADE would lose rows.
+    /// Replaces the server's hint to use CASCADE, which would lose rows.
     private static func withoutCascade<Result>(_ body: () throws -> Result) throws -> Result {
         do {
             return try body()
         } catch var error as PostgresError where error.sqlState == "2BP01" {
             error.hint =
-                "make the same change on the target by hand, in the same order, and run again; never with CASCADE"
+                "make the same change by hand on the target, in the same order, and run again; never with CASCADE"
             throw error
         }
     }

@@ -6,7 +6,7 @@ import Rebuild
 import Synchronization
 import Verification
 
-/// Tries all of the source's definitions on a target that has none of them, and takes them back.
+/// Creates all of the source's definitions on a target that has none of them, and rolls back.
 struct FreshTrial {
     /// How long a materialized view of empty tables may take to fill, in milliseconds.
     private static let patience = 10_000
@@ -17,13 +17,13 @@ struct FreshTrial {
     let target: DatabaseCatalog
     let excluded: Set<QualifiedName>
 
-    /// What the server said.
+    /// What the server accepted and refused.
     struct Outcome: Sendable {
         let definitions: Definitions
         let trial: DefinitionTrial.Outcome
-        /// What no statement is refused for, but reading a table.
+        /// Tables that can be created but not read afterwards.
         let findings: [Finding]
-        /// Who may do what with schemas that are there and not ours.
+        /// Owners and privileges of existing schemas that belong to other roles.
         let rightsOnSchemas: [CatalogObject]
     }
 
@@ -46,9 +46,9 @@ struct FreshTrial {
         return try await attempt(definitions)
     }
 
-    /// Tries definitions.
+    /// Tries definitions that were read already.
     ///
-    /// - Parameter definitions: The source's.
+    /// - Parameter definitions: The source's definitions.
     /// - Returns: What was refused, and the definitions.
     /// - Throws: ``ToolError``, ``PostgresError``.
     func attempt(_ definitions: Definitions) async throws -> Outcome {
@@ -82,7 +82,7 @@ struct FreshTrial {
         }
     }
 
-    /// Owners and rights of some schemas.
+    /// Returns the owners and privileges of some schemas.
     static func rights(_ schemas: [ServerText], on connection: Connection) throws -> [CatalogObject] {
         guard !schemas.isEmpty else { return [] }
         return try CatalogObject.all(of: connection).filter { object in
@@ -91,7 +91,7 @@ struct FreshTrial {
         }
     }
 
-    /// Foreign keys go with the tables they are of or refer to.
+    /// Whether an entry is a foreign key that refers to an excluded table; it is left out with that table.
     private func isOfExcluded(_ entry: DefinitionEntry) -> Bool {
         guard entry.kind == "FK CONSTRAINT", !excluded.isEmpty else { return false }
         return source.constraints.contains { constraint in
@@ -101,7 +101,7 @@ struct FreshTrial {
         }
     }
 
-    /// Tables whose row security would keep rows from the role that brings and proves them.
+    /// Returns the tables whose row-level security would hide rows from the role that copies and compares them.
     private static func closedTables(on connection: Connection) throws -> [QualifiedName] {
         try connection.query(
             """
@@ -119,7 +119,7 @@ struct FreshTrial {
             table.description,
             "row-security",
             .stops,
-            "once its row security is on, role \(role.visible) may not read all of its rows on the target, and nothing proves them",
+            "with its row-level security enabled, role \(role.visible) cannot read all of its rows on the target, so they cannot be proven; the repair lets the role bypass row-level security on every table",
             repair: "ALTER ROLE \(Identifier(role).quoted) BYPASSRLS"
         )
     }

@@ -5,18 +5,18 @@ import Postgres
 
 /// Cuts the last chunk of tables that have grown since they were cut.
 ///
-/// New keys are mostly greater than all others: without this the chunk without an upper bound would take all of them,
-/// and one worker would bring alone what the night is about.
+/// New keys are mostly greater than all others. Without this, the chunk without an upper bound would take all of them,
+/// and a single worker would copy most of the delta during cutover.
 struct Growth {
     private static let mostParts = 256
 
     let session: Session
 
-    /// Cuts where it pays, before a pass takes its chunks.
+    /// Cuts the last chunks that are large enough, before a pass takes its chunks.
     func cutOpenChunks() async throws {
         let chunkBytes = session.migration.options.plan.chunkBytes
         let grown = session.deltaRelations.compactMap { relation -> (relation: RelationEntry, parts: Int)? in
-            // Keys that come anywhere do not gather in the last chunk.
+            // New rows with scattered keys do not all fall into the last chunk.
             guard let key = relation.key, let table = session.source.table(relation.name), !key.isScattered(in: table)
             else { return nil }
             let parts = (table.tableBytes - relation.tableBytes) / chunkBytes + 1

@@ -6,7 +6,7 @@ import Rebuild
 import Report
 import Verification
 
-/// Asks both sides what would go wrong.
+/// Checks both sides for problems before a migration.
 struct Inspecting {
     private static let purpose = "tidemark inspect"
 
@@ -42,7 +42,7 @@ struct Inspecting {
             do {
                 trial = try await self.trial(source, target, begun, tools, access, excluding: excluded(begun, source))
             } catch let error where !objected.isEmpty && (error is ToolError || error is PostgresError) {
-                // What precopy objects to may keep pg_dump from reading the definitions as well.
+                // What precopy would refuse may also keep pg_dump from reading the definitions.
                 couldBeTried = false
                 findings.append(
                     Finding(
@@ -50,7 +50,7 @@ struct Inspecting {
                         "all",
                         "untried",
                         .note,
-                        "they can be tried on the target once precopy has nothing to refuse: inspect again then"
+                        "they could not be tried on the target; inspect again after fixing what precopy would refuse"
                     )
                 )
             }
@@ -69,7 +69,7 @@ struct Inspecting {
         return Set(treatments.filter { $0.value == .excluded }.keys)
     }
 
-    /// What precopy would refuse before it does anything.
+    /// Returns what precopy would refuse before it does anything.
     private func objections(
         _ source: DatabaseCatalog,
         _ target: DatabaseIdentity,
@@ -98,7 +98,7 @@ struct Inspecting {
         return objections
     }
 
-    /// Tries the source's definitions on the target, where it has none yet and none are to be taken over.
+    /// Tries the source's definitions on the target, unless it already has definitions or is to be adopted.
     func trial(
         _ source: DatabaseCatalog,
         _ target: DatabaseCatalog,
@@ -119,7 +119,7 @@ struct Inspecting {
         ).run(access)
     }
 
-    /// `pg_dump`, if it is installed, and whether it knows what the servers know.
+    /// Finds `pg_dump`, and notes if it is older than the servers.
     private static func tools(
         servers: [ServerVersion],
         directory: String?
@@ -133,7 +133,7 @@ struct Inspecting {
                     "older-minor",
                     .note,
                     "pg_dump \(tools.version) is older than a server of version \(server): "
-                        + "it may write definitions wrong that a newer one writes right",
+                        + "it may write definitions wrongly that a newer pg_dump writes correctly",
                     repair: "apt-get install --only-upgrade postgresql-client-\(server.major)"
                 )
             }
@@ -143,7 +143,7 @@ struct Inspecting {
         }
     }
 
-    /// What the two servers make of each other.
+    /// Returns what the target server lacks or would refuse, and what cannot be copied from the source.
     func findings(
         _ source: DatabaseCatalog,
         _ target: DatabaseCatalog,
@@ -158,7 +158,7 @@ struct Inspecting {
             connection in
             try await connection.run { connection in
                 let requirements = try Requirements(of: connection)
-                // Those that are there have been tried, and filled with rows.
+                // Definitions that exist on the target have been tried, and filled with rows.
                 if areMade { return (requirements, [Finding]()) }
                 return (requirements, try BrokenExpressions.findings(of: source, excluding: excluded, on: connection))
             }
@@ -173,7 +173,7 @@ struct Inspecting {
                 "unreadable",
                 .stops,
                 "role \(source.identity.roleName.visible) may not read all of its rows, which extension "
-                    + "\(table.extension.visible) does not make; --exclude leaves them out",
+                    + "\(table.extension.visible) does not create itself; --exclude leaves them out",
                 repair:
                     "GRANT SELECT ON \(table.qualifiedName.quoted) TO \(Identifier(source.identity.roleName).quoted)"
             )
@@ -192,7 +192,7 @@ struct Inspecting {
                 try await TriedRules(rules: rules, trial: trial.trial).findings + trial.findings
                 + missingRights(trial.rightsOnSchemas, versions, omissions)
         } else if areMade || !couldBeTried {
-            // What rules say of definitions counts only where the server has refused something.
+            // Rules about definitions count only if the server has refused something.
             ofDefinitions = TriedRules(rules: rules, trial: .init()).findings
         } else {
             ofDefinitions = rules
@@ -200,7 +200,7 @@ struct Inspecting {
         return hidden + broken + ofDefinitions
     }
 
-    /// Rights on schemas of the target that are not ours to grant.
+    /// Returns differences in privileges on schemas of the target that belong to other roles.
     private func missingRights(
         _ there: [CatalogObject],
         _ versions: (source: ServerVersion, target: ServerVersion),

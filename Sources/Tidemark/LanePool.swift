@@ -5,7 +5,7 @@ import Postgres
 import Synchronization
 import Transfer
 
-/// The workers of a run: as many lanes as there are jobs, each on a thread of its own.
+/// The workers of a run: one lane per job, each on its own thread.
 struct LanePool: Sendable {
     private let lanes: [ThreadConfined<Lane>]
     private let progress: TransferProgress
@@ -40,7 +40,7 @@ struct LanePool: Sendable {
 
     /// Lets all lanes work until no chunk of the stage is left; the first error ends the others.
     ///
-    /// A snapshot that is lost leaves the lanes fit for another one.
+    /// After the loss of a snapshot the lanes can be used with another one.
     func work(_ stage: ChunkStage, _ context: PassContext) async throws {
         let lost = LostSnapshot()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -63,7 +63,7 @@ struct LanePool: Sendable {
         try stop.check()
     }
 
-    /// Brings the large objects, several ranges at a time.
+    /// Copies the large objects, several ranges at a time.
     func bringLargeObjects(_ session: Session, _ context: PassContext) async throws {
         guard !session.omissions.contains(.largeObjects) else { return }
         let ranges = try await withOne { lane in
@@ -93,13 +93,13 @@ struct LanePool: Sendable {
         try stop.check()
     }
 
-    /// Runs something that needs one connection to each side.
+    /// Runs work that needs one connection to each side.
     func withOne<Result: Sendable>(_ body: @escaping @Sendable (Lane) throws -> Result) async throws -> Result {
         try await lanes[0].run(body)
     }
 }
 
-/// That the snapshot several lanes read is gone, noted by the first that finds out.
+/// The loss of a snapshot that several lanes read, recorded by the first lane that notices it.
 private final class LostSnapshot: Sendable {
     private let state = Mutex<PostgresError?>(nil)
 

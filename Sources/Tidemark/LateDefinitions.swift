@@ -4,20 +4,20 @@ import Postgres
 import Rebuild
 import Verification
 
-/// Whether the source's definitions and sequences are what they were in the snapshot that was proven.
+/// Checks whether the source's definitions and sequences have changed since the snapshot that was proven.
 ///
-/// Locks keep nobody from making an index, a function or a grant, and no counter of rows tells of one.
+/// Locks do not prevent the creation of an index, a function or a grant, and no counter of rows shows it.
 struct LateDefinitions {
     private static let shown = 5
 
     let session: Session
 
-    /// What has changed since.
+    /// Returns what has changed since the snapshot.
     ///
     /// - Parameters:
     ///   - mark: A mark of the definitions from before the snapshot.
     ///   - holder: The connection that holds the snapshot.
-    /// - Returns: For people, a line each; none where nothing has.
+    /// - Returns: Up to two lines for the report; empty if nothing has changed.
     /// - Throws: ``PostgresError``.
     func changes(since mark: DefinitionsMark, heldBy holder: ThreadConfined<Connection>) async throws -> [String] {
         let source = session.migration.source
@@ -31,8 +31,8 @@ struct LateDefinitions {
                 holder.run { try DatabaseSettings(of: $0) }, source.run { try DatabaseSettings(of: $0) }
             )
             if isSame, settings.0 == settings.1 { return moved }
-            // Statistics of autovacuum's, temporary tables and other databases' roles are in the catalogs as well: only
-            // what differs by itself counts.
+            // The catalogs also change with autovacuum's statistics, temporary tables and roles of other databases. So
+            // compare the definitions themselves.
             let now = try await source.run { connection in
                 try connection.transaction(.snapshot) { try VerifiedSide(of: connection, without: omissions) }
             }
@@ -60,11 +60,11 @@ struct LateDefinitions {
         return (objects.findings + keys.findings).map { "\($0.kind) \($0.object.visible)" }
     }
 
-    /// Sequences follow no snapshot: the target's must be where the source's are now.
+    /// Sequences ignore snapshots, so the target's must match the source's current positions.
     private func movedSequences(_ source: ThreadConfined<Connection>) async throws -> [String] {
         let sequences = session.sequences
         let names = sequences.map(\.qualifiedName)
-        // Some may be gone since, on either side.
+        // Some may have been dropped since, on either side.
         @Sendable func positions(on connection: Connection) throws -> [QualifiedName: SequencePosition] {
             let there = Set(try connection.query(SequenceDefinition.self, CatalogQuery.sequences).map(\.qualifiedName))
             return try SequenceSetter.positions(of: names.filter(there.contains), on: connection)
@@ -78,11 +78,11 @@ struct LateDefinitions {
             source: .init(definitions: sequences, positions: ours),
             target: .init(definitions: sequences, positions: theirs)
         ).findings.map(\.object.visible)
-        return behind.isEmpty ? [] : [Self.line("sequences", "moved on", behind)]
+        return behind.isEmpty ? [] : [Self.line("sequences", "moved", behind)]
     }
 
     private static func line(_ what: String, _ verb: String, _ names: [String]) -> String {
-        "\(what) of the source \(verb) after the snapshot, and the target does not have it: "
+        "\(what) of the source \(verb) after the snapshot, and the target does not have this change: "
             + names.prefix(shown).joined(separator: ", ")
             + (names.count > shown ? ", and \(names.count - shown) more" : "")
     }

@@ -4,13 +4,15 @@ import Postgres
 import Rebuild
 import Verification
 
-/// Tries what comes after the rows on a target that has the tables already, and takes it back.
+/// Tries the definitions that come after the rows on a target that already has the tables, and rolls back.
 ///
-/// In the cutover it would fail after the point of no return.
+/// Otherwise the cutover would find the failure only after the point of no return.
 struct LateTrial {
     let session: Session
 
-    /// Views and functions that depend on keys, and what else depends on what is still to come; roles do not come.
+    /// Whether an error only means that keys or other objects do not exist yet, but will be created before this one.
+    ///
+    /// A missing role is not created later.
     private static func isEarly(_ error: PostgresError) -> Bool {
         switch error.sqlState {
         case "42803", "42P01": true
@@ -19,11 +21,11 @@ struct LateTrial {
         }
     }
 
-    /// Refuses what the server refuses.
+    /// Tries definitions, and throws if the server refuses any of them.
     ///
     /// - Parameters:
-    ///   - entries: What comes after the rows.
-    ///   - patience: How long a materialized view may take to fill, in milliseconds; nil: none is filled.
+    ///   - entries: The definitions that come after the rows.
+    ///   - patience: How long a materialized view may take to fill, in milliseconds; nil to fill none.
     /// - Throws: ``PlanError`` that names what is refused, ``PostgresError``.
     func run(_ entries: [DefinitionEntry], refreshingFor patience: Int?) async throws {
         let views = patience == nil ? [] : session.source.materializedViews.filter(\.isPopulated).map(\.qualifiedName)
@@ -44,7 +46,7 @@ struct LateTrial {
         }
         try Preparation.refuse(
             outcome.refusals.map(\.finding),
-            hint: "mend it on the source or the target, then run the same command again"
+            hint: "fix it on the source or the target, then run the same command again"
         )
     }
 }

@@ -2,20 +2,20 @@ public import Ledger
 public import Postgres
 public import Report
 
-/// What can be done with a target's ledger without its source.
+/// Operations on a target's ledger that do not need the source.
 public struct LedgerAdministration: Sendable {
     private let target: Endpoint
 
+    /// Creates a handle for a ledger; nothing is read or written yet.
+    ///
     /// - Parameter target: The database that holds the ledger.
     public init(target: Endpoint) {
         self.target = target
     }
 
-    /// Where the run stands.
+    /// Returns the progress of the run; read-only.
     ///
-    /// Reads only, and disturbs nobody.
-    ///
-    /// - Returns: Nil where the target has no ledger.
+    /// - Returns: The progress; nil if the target has no ledger.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     public func status() async throws -> RunStatus? {
         try await ThreadConfined.with(target, purpose: "tidemark status") { connection in
@@ -26,14 +26,13 @@ public struct LedgerAdministration: Sendable {
         }
     }
 
-    /// Builds whatever key, index or constraint the target lacks, by what the ledger tells of the source: it may be
-    /// gone.
+    /// Builds the keys, indexes and constraints that the target lacks, from the source definitions in the ledger.
     ///
     /// - Parameters:
-    ///   - concurrently: Whether the target is in use, and nobody may be kept from writing.
-    ///   - options: Jobs and memory; tables to leave alone.
-    ///   - stop: Lets somebody end the work at a point of safe return.
-    ///   - observer: Told what happens; called from any thread.
+    ///   - concurrently: Whether to build without blocking writers, because the target is in use.
+    ///   - options: Jobs and memory, and tables to leave alone.
+    ///   - stop: Lets the caller end the work between two steps.
+    ///   - observer: Receives events; called from any thread.
     /// - Returns: What was done, and what the comparison of all definitions found afterwards.
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func rebuild(
@@ -45,11 +44,11 @@ public struct LedgerAdministration: Sendable {
         try await rebuilding(concurrently, options, stop, observer).run()
     }
 
-    /// What ``rebuild(concurrently:options:stop:observer:)`` would do; writes nothing.
+    /// Returns what ``rebuild(concurrently:options:stop:observer:)`` would do, and writes nothing.
     ///
     /// - Parameters:
-    ///   - concurrently: As there.
-    ///   - options: As there.
+    ///   - concurrently: Whether to build without blocking writers.
+    ///   - options: Tables to leave alone.
     /// - Returns: The statements in order, and what cannot be rebuilt, with the reason.
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func rebuildStatements(
@@ -75,9 +74,9 @@ public struct LedgerAdministration: Sendable {
         )
     }
 
-    /// Drops the ledger; the target is an ordinary database afterwards.
+    /// Drops the ledger; the target is then an ordinary database.
     ///
-    /// - Parameter abandon: Drop it although the run is not done: what was copied stays, and cannot be continued.
+    /// - Parameter abandon: Drop it even if the run is not done; what was copied stays, but the run cannot be resumed.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     public func finish(abandon: Bool) async throws {
         try await ThreadConfined.with(target, purpose: "tidemark finish") { connection in

@@ -4,7 +4,7 @@ import Postgres
 import Report
 import Transfer
 
-/// Folds a base and its deltas into a new base, without a server: another archive, of one generation.
+/// Merges a base and its deltas into a new archive of one generation, without a server.
 struct Merge {
     private let archive: DatabaseArchive
     private let destination: String
@@ -37,17 +37,17 @@ struct Merge {
             return try await directory.whileLocked {
                 let there = try directory.generations()
                 if let base = there.last, there.count == 1, base.manifest.mergedFrom == Manifest.Origin(wanted.last) {
-                    // An earlier call got this far, and was killed before it could say so.
+                    // An earlier call has written this base, but was killed before it ended.
                     base.removeJournal()
-                    recorder.progress.note("this generation is merged into it already")
+                    recorder.progress.note("this generation was already merged into it")
                     return recorder.finish(.done)
                 }
                 guard there.isEmpty else {
                     throw ArchiveError(
                         .refused,
                         destination,
-                        "has a base already",
-                        hint: "give a folder that is not there yet; the archive that is merged stays as it is"
+                        "already has a base",
+                        hint: "give a folder that does not exist yet; the merged archive is not changed"
                     )
                 }
                 let writer = try GenerationWriter(in: directory.folder(of: 0), mayResume: false)
@@ -116,7 +116,7 @@ struct Merge {
                             throw ArchiveError(
                                 .damaged,
                                 archive.path,
-                                "\(table.qualifiedName) \(chunk.range) comes to \(rows) rows, and the manifest tells of \(chunk.rows)"
+                                "\(table.qualifiedName) \(chunk.range) has \(rows) rows, but the manifest records \(chunk.rows)"
                             )
                         }
                         progress.addBytes(written.reduce(0) { $0 + $1.contentBytes })
@@ -133,7 +133,7 @@ struct Merge {
         return merged
     }
 
-    /// A generation has all of them.
+    /// Copies the extensions' rows from the last generation, because each generation has all of them.
     private func mergeExtensionRows(
         _ wanted: WantedGeneration,
         _ writer: GenerationWriter
@@ -145,7 +145,7 @@ struct Merge {
         }
     }
 
-    /// Each object from the last file that holds it.
+    /// Copies each large object from the newest file that holds it.
     private func mergeLargeObjects(_ wanted: WantedGeneration, _ writer: GenerationWriter) throws -> (
         [Manifest.LargeObjectEntry], [FileEntry]
     ) {
@@ -168,7 +168,7 @@ struct Merge {
             }
         }
         guard left.isEmpty else {
-            throw ArchiveError(.damaged, archive.path, "nowhere holds the content of large object \(left.min() ?? 0)")
+            throw ArchiveError(.damaged, archive.path, "no file holds the content of large object \(left.min() ?? 0)")
         }
         let objects = wanted.manifest.largeObjects.map { entry in
             Manifest.LargeObjectEntry(

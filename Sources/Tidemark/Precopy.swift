@@ -6,17 +6,16 @@ import Report
 import Synchronization
 import Transfer
 
-/// Days ahead: brings every chunk to a newer mark while the source stays in production, and builds keys and indexes as
-/// soon as a table's base is complete.
+/// Copies every chunk up to a newer mark while the source stays in production.
 ///
-/// No transaction lives longer than one chunk takes, except that a table with several unique keys is settled in one
-/// snapshot of its own.
+/// It builds a table's keys and indexes as soon as its base is complete. No transaction lasts longer than one chunk,
+/// except that a table with several unique keys is settled in a single snapshot.
 struct Precopy {
     private let migration: Migration
     private let recorder: RunRecorder
 
     init(_ migration: Migration) {
-        // The source is in production: whoever changes a definition there comes first.
+        // The source is in production, so a session that changes a definition there takes precedence.
         self.migration = migration.givingWay
         recorder = RunRecorder("precopy", self.migration)
     }
@@ -38,9 +37,9 @@ struct Precopy {
     /// How long a materialized view may take to fill when that is tried, in milliseconds.
     private static let patienceWithViews = 10_000
 
-    /// What comes after the rows is refused days ahead, not in the night.
+    /// Tries the definitions that come after the rows, so that a refusal is found days ahead and not during cutover.
     ///
-    /// Definitions made a moment ago were tried before.
+    /// Definitions created a moment ago were already tried.
     private func tryLateDefinitions(_ session: Session) async throws {
         guard let definitions = session.followed?.definitions else { return }
         let completion = Completion(session: session, recorder: recorder)
@@ -50,11 +49,11 @@ struct Precopy {
         )
     }
 
-    /// Told days ahead, while they can still be made on the target by hand.
+    /// Reports changes of definitions days ahead, while they can still be made by hand on the target.
     private func definitionChanges(_ session: Session) async throws -> [String] {
         guard let entries = session.followed?.entries else { return [] }
         return try await session.definitionChanges(now: entries).findings.map { finding in
-            "the target does not have a change of definition: \(finding.object): \(finding.message)"
+            "the target does not have this change of definition: \(finding.object): \(finding.message)"
         }
     }
 
@@ -62,13 +61,15 @@ struct Precopy {
         guard session.run.step >= .keysBuilt else { return }
         throw LedgerError(
             .tooLate,
-            "the cutover has already built foreign keys on the target: no rows can be copied ahead any more",
+            "the cutover has already built the target's keys: no more rows can be copied ahead",
             hint: session.run.step == .done
-                ? "the run is done; begin another one with an empty target" : "go on with: tidemark cutover"
+                ? "the run is done; start another one with an empty target" : "continue with: tidemark cutover"
         )
     }
 
-    /// - Returns: What the operator should know.
+    /// Runs one pass.
+    ///
+    /// - Returns: Warnings for the operator.
     private func work(_ session: Session) async throws -> [String] {
         _ = try await session.forgetEmptied()
         try await Growth(session: session).cutOpenChunks()
@@ -83,7 +84,7 @@ struct Precopy {
         if session.run.isPassOpen, due < chunks.count {
             migration.observer(
                 .note(
-                    "going on with pass \(pass): \(chunks.count - due) of \(chunks.count) chunks are done; run again to move all marks"
+                    "resuming pass \(pass): \(chunks.count - due) of \(chunks.count) chunks are done; run again afterwards to move all marks"
                 )
             )
         }
@@ -105,7 +106,7 @@ struct Precopy {
         return doubts
     }
 
-    /// Whoever repairs such rows does it on the source: only another pass brings that over.
+    /// Closes the pass after duplicates, because only another pass copies what is then repaired on the source.
     private func closingAfterDuplicates<Result>(_ session: Session, _ body: () async throws -> Result) async throws
         -> Result
     {
@@ -128,7 +129,7 @@ struct Precopy {
                     group.addTask {
                         defer { copying.raise() }
                         try await LanePool.with(session, progress: recorder.progress) { lanes in
-                            // A crash of the target in the meantime may have emptied what was brought.
+                            // A crash of the target in the meantime may have emptied unlogged tables.
                             repeat {
                                 try await bring(session, lanes, pass: pass)
                             } while try await session.forgetEmptied()
@@ -163,19 +164,19 @@ struct Precopy {
         }
     }
 
-    /// Rows of different chunks may have swapped a value of another unique key.
+    /// Copies all chunks of a table up to one snapshot; all of them shed before any loads.
     ///
-    /// Read in different snapshots the table would hold it twice; so all its chunks are brought to one snapshot, all
-    /// shedding before any loads.
+    /// Rows of different chunks may have swapped a value of another unique key. If the chunks were read in different
+    /// snapshots, the target would hold that value twice.
     ///
     /// - Parameters:
-    ///   - relation: The table.
-    ///   - session: The run.
+    ///   - relation: The table to settle.
+    ///   - session: The session of the run.
     ///   - lanes: The workers.
-    ///   - pass: The pass it is settled in.
-    ///   - waits: Whether a table that is locked is waited for.
-    /// - Throws: ``PostgresError``; with SQLSTATE 55P03 where the table is locked, with `.gaveWay` or `.snapshotLost` where
-    ///   somebody else waited for it: then it is to be settled again.
+    ///   - pass: The pass in which the table is settled.
+    ///   - waits: Whether to wait for a table that is locked.
+    /// - Throws: ``PostgresError``: SQLSTATE 55P03 if the table is locked, or `.gaveWay` or `.snapshotLost` if another
+    ///   session waited for the table. The table must then be settled again.
     private func settle(
         _ relation: RelationEntry,
         _ session: Session,
@@ -198,7 +199,7 @@ struct Precopy {
         }
     }
 
-    /// A pass that changed nothing writes nothing, statistics included.
+    /// Analyzes the tables that this pass has changed; a pass that changed nothing writes no statistics either.
     private func analyze(_ session: Session, pass: Int) async throws {
         let changed = try await session.control.run { try Ledger($0).relationsWritten(in: pass) }
         let items = session.deltaRelations.filter { changed.contains($0.relationId) }.map {
@@ -209,7 +210,7 @@ struct Precopy {
     }
 }
 
-/// Raised once, looked at by several threads.
+/// A flag that is raised once and read by several threads.
 final class Flag: Sendable {
     private let state = Atomic<Bool>(false)
 
@@ -219,7 +220,7 @@ final class Flag: Sendable {
 }
 
 extension Session {
-    /// The index of each table that identifies its rows.
+    /// The name of the index that identifies the rows of each table.
     var keys: [QualifiedName: ServerText] {
         Dictionary(
             uniqueKeysWithValues: relations.compactMap { relation in relation.key.map { (relation.name, $0.indexName) }
@@ -227,6 +228,6 @@ extension Session {
         )
     }
 
-    /// What is to be rebuilt: all keys, indexes and constraints of the tables that are brought.
+    /// All keys, indexes and constraints to build for the copied tables.
     var objects: [NewObject] { RebuildPlan(source: source, excluding: excluded).objects(keys: keys) }
 }

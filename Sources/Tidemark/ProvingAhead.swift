@@ -5,19 +5,19 @@ import Postgres
 import Synchronization
 import Verification
 
-/// Compares what was copied ahead with the source, so that the night need only compare what has changed since.
+/// Compares what was copied ahead with the source, so that the cutover compares only what has changed since.
 struct ProvingAhead {
     let session: Session
 
-    /// Proves what can be proven.
+    /// Proves the chunks that can be proven.
     ///
-    /// - Parameter pass: The pass that brought the chunks.
-    /// - Returns: What the operator should know: chunks that are not what was copied.
-    /// - Throws: ``PostgresError``, ``LedgerError``. What was proven stays.
+    /// - Parameter pass: The pass that copied the chunks.
+    /// - Returns: Warnings about chunks that differ from what was copied.
+    /// - Throws: ``PostgresError``, ``LedgerError``. What was proven stays proven.
     func run(pass: Int) async throws -> [String] {
         let told = Mutex<[String]>([])
         let context = try await context(pass: pass) { message in
-            // Of a table that cannot be compared every chunk says the same.
+            // Every chunk of a table that cannot be compared reports the same message.
             told.withLock { if !$0.contains(message) { $0.append(message) } }
         }
         let (source, target) = (session.migration.source, session.migration.target)

@@ -6,15 +6,15 @@ import Rebuild
 import Report
 import Verification
 
-/// Builds whatever key, index or constraint the target lacks, while it may be in use, and proves that they are there.
+/// Builds the keys, indexes and constraints that the target lacks, and checks the result; the target may be in use.
 struct Rebuilding {
     private static let purpose = "tidemark rebuild"
 
-    /// What the target is to be like.
+    /// What the target is compared with.
     enum Model {
-        /// The source as it is.
+        /// The current source.
         case database(Endpoint)
-        /// The source as it was when a run of ours last read it; it may be gone by now.
+        /// The source as it was when a run last read it, recorded in the ledger.
         case ledger
 
         var description: String {
@@ -75,7 +75,7 @@ struct Rebuilding {
         )
     }
 
-    /// What would be done, as SQL, and what cannot be.
+    /// Returns the SQL that would be run, and what cannot be rebuilt.
     func statements() async throws -> (statements: [String], refused: [String]) {
         try await ThreadConfined.with(target, purpose: Self.purpose) { control in
             let plan = try await plan(control)
@@ -91,7 +91,7 @@ struct Rebuilding {
         try await ThreadConfined.with(target, purpose: Self.purpose) { control in
             try await control.run { connection in
                 try Ledger.lockTarget(connection)
-                // What a killed client has left at work on the server would build the same index beside us.
+                // A killed client may have left a session that is still building the same index.
                 try connection.endSessions(named: Self.purpose)
             }
             let plan = try await plan(control)
@@ -112,15 +112,15 @@ struct Rebuilding {
         }
     }
 
-    // MARK: What is wrong
+    // MARK: Comparison
 
     private func plan(_ control: ThreadConfined<Connection>) async throws -> RepairPlan {
         let (source, target, excluded) = try await catalogs(control)
         if concurrently, ServerVersion(number: target.identity.serverVersionNumber).corruptsConcurrentBuilds {
             throw PlanError(
                 .refused,
-                "PostgreSQL \(target.identity.serverVersion) may build corrupt indexes concurrently",
-                hint: "bring the target to 14.4 or later first, or rebuild without --concurrently while nobody writes"
+                "PostgreSQL \(target.identity.serverVersion) may corrupt indexes that are built concurrently",
+                hint: "upgrade the target to 14.4 or later, or stop all writes to it and rebuild without --concurrently"
             )
         }
         return RepairPlan(source: source, target: target, excluding: excluded, concurrently: concurrently)
@@ -156,19 +156,19 @@ struct Rebuilding {
             guard let kept else {
                 throw LedgerError(
                     .missing,
-                    "the target has no ledger that tells what the source was like",
-                    hint: "give the source: tidemark rebuild --source … --target …"
+                    "the target has no ledger with the source's definitions",
+                    hint: "name the source: tidemark rebuild --source … --target …"
                 )
             }
-            observer(.note("the source as it was on \(kept.readAt)"))
+            observer(.note("using the source's definitions as of \(kept.readAt)"))
             return kept.catalog
         }
     }
 
-    /// Keys, indexes and constraints; rows are for `verify`.
+    /// Compares keys, indexes and constraints; rows are left to `verify`.
     private func comparison(_ control: ThreadConfined<Connection>) async throws -> VerificationResult {
         let (source, target, excluded) = try await catalogs(control)
-        // Where things lie and what the database carries itself is not what is rebuilt.
+        // Rebuild does not change the database's own settings.
         return DefinitionComparison(
             source: source,
             target: target,
@@ -185,7 +185,7 @@ struct Rebuilding {
         let jobs = min(options.indexJobs, queue.count)
         let budget = BuildBudget(memoryBytes: options.indexMemoryBytes, jobs: jobs)
         let watching = Task { try await watch() }
-        // Waiting for its next look would cost a short build more than the build.
+        // Cancelled, because waiting for its next interval could take longer than a short build.
         defer { watching.cancel() }
         try await withThrowingTaskGroup(of: Void.self) { builders in
             for number in 1...jobs {
@@ -212,11 +212,11 @@ struct Rebuilding {
         }
     }
 
-    /// Tells how far builds are, and who keeps them waiting.
+    /// Reports the progress of builds, and the server process that each one waits for.
     private func watch() async throws {
         let interval = Duration.seconds(3)
         try await Task.sleep(for: interval)
-        // The server shows a session's progress to whoever it belongs to, which --role does not change.
+        // The server shows progress only to the session's own user, which --role does not change.
         try await ThreadConfined.with(target.asSessionUser, purpose: "\(Self.purpose) progress") { watcher in
             while true {
                 for line in try await watcher.run({ try Self.progress($0) }) { observer(.note(line)) }

@@ -8,23 +8,27 @@ import Report
 import Transfer
 import Verification
 
-/// Brings a target to a generation of an archive: through the same ledger as precopy and cutover, so that what was
-/// killed goes on, and what was restored ahead needs the later generations only.
+/// Restores a generation of an archive to a target.
+///
+/// It uses the same ledger as precopy and cutover. So a killed restore resumes, and a target that was restored ahead
+/// needs only the later generations.
 struct Restore {
     private let archive: DatabaseArchive
-    /// Without a source: nothing reads one.
+    /// A migration with a placeholder source, which is never read.
     private let migration: Migration
     private let until: Int?
     private let isAhead: Bool
     private let proves: Bool
     private let recorder: RunRecorder
 
+    /// Prepares a restore; nothing is done yet.
+    ///
     /// - Parameters:
-    ///   - archive: The archive.
-    ///   - target: The database being filled.
-    ///   - until: The generation wanted; nil: the newest.
-    ///   - isAhead: Whether later generations are to come: then rows, keys and indexes are brought and no foreign keys.
-    ///   - proves: Whether what was built is compared with what the archive recorded.
+    ///   - archive: The archive to restore from.
+    ///   - target: The database to restore to.
+    ///   - until: The generation to restore; nil means the newest.
+    ///   - isAhead: Whether later generations will follow; then only rows, keys and indexes are restored.
+    ///   - proves: Whether the result is compared with what the archive recorded.
     /// - Throws: ``PostgresError``.
     init(_ archive: DatabaseArchive, _ target: Endpoint, until: Int?, isAhead: Bool, proves: Bool) throws {
         self.archive = archive
@@ -67,7 +71,7 @@ struct Restore {
     ) async throws -> (outcome: RunReport.Outcome, warnings: [String]) {
         if !wanted.manifest.isConsistent, !isAhead {
             recorder.warn([
-                "generation \(wanted.manifest.generation) was not read in one snapshot (dump --consistent): if the source was written meanwhile, foreign keys may not hold"
+                "generation \(wanted.manifest.generation) was not read in one snapshot (dump --consistent): if the source was written to meanwhile, foreign keys may not hold"
             ])
         }
         try refuseTooLate(wanted, session)
@@ -77,7 +81,7 @@ struct Restore {
         }
         if isAhead { return (.done, []) }
         guard let verification = try await complete(wanted, session) else {
-            return (.done, ["nothing was compared with what the archive recorded: verify --archive does it"])
+            return (.done, ["nothing was compared with what the archive recorded; verify --archive does that"])
         }
         if verification.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
         recorder.update { $0.verification = verification }
@@ -90,8 +94,8 @@ struct Restore {
             guard standing <= wanted.manifest.generation else {
                 throw LedgerError(
                     .tooLate,
-                    "the target stands at generation \(standing), later than \(wanted.manifest.generation)",
-                    hint: "an earlier generation takes an empty database"
+                    "the target is at generation \(standing), later than \(wanted.manifest.generation)",
+                    hint: "restore an earlier generation to an empty database"
                 )
             }
             return
@@ -99,8 +103,8 @@ struct Restore {
         guard standing == wanted.manifest.generation, !isAhead else {
             throw LedgerError(
                 .tooLate,
-                "generation \(standing) was completed on the target: its foreign keys are built, no rows can be brought any more",
-                hint: "another generation takes an empty database"
+                "generation \(standing) was completed on the target: its keys are built, and no more rows can be restored",
+                hint: "restore another generation to an empty database"
             )
         }
     }
@@ -120,7 +124,7 @@ struct Restore {
         }
         let oldest = try await session.control.run { try Ledger($0).chunks().map(\.pass).min() ?? 0 }
         if context.hasKeepLists(after: oldest - 1) {
-            // Without it each chunk's rows are looked for in all of the table.
+            // Without the key's index, each chunk would scan the whole table for its rows.
             try await recorder.phase("keys") {
                 let built = try await BuilderPool(session).build([.key])
                 recorder.update { $0.transfer.objects += built }
@@ -173,7 +177,7 @@ struct Restore {
                 generations: generations
             )
             while !stop.isRequested, let range = queue.next() {
-                let done = try during("bringing \(range)") { try restorer.restore(range) }
+                let done = try during("restoring \(range)") { try restorer.restore(range) }
                 progress.finishLargeObjects(brought: done.brought, removed: done.removed)
             }
         }
@@ -211,7 +215,7 @@ struct Restore {
             try await completion.buildKeys()
         }
         if session.run.step < .postData {
-            // With its key's index a column's greatest value is found at once.
+            // After the keys, because an index finds a column's greatest value at once.
             let advanced = try await recorder.phase("sequences") {
                 try await ThreadConfined.with(migration.target, purpose: session.purpose("sequences")) { target in
                     try await target.run { try SequenceSetter($0).set(sequences, to: positions) }
@@ -236,7 +240,7 @@ struct Restore {
             purpose: session.purpose("verify"),
             triesInserts: true
         )
-        // Validating and sampling keep one of the server's processes busy at a time.
+        // Rows are compared at the same time: validation and ANALYZE leave most of the server's cores idle.
         let comparison = try await verify.comparison()
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let comparison { group.addTask { try await verify.compareAhead(comparison) } }

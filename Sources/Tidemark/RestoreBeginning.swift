@@ -6,18 +6,18 @@ import Postgres
 import Rebuild
 import Verification
 
-/// From an empty target, or one that stands at an earlier generation, to a session that can restore.
+/// The steps from a target, empty or at an earlier generation, to a session that can restore.
 struct RestoreBeginning {
     let migration: Migration
     let control: ThreadConfined<Connection>
     let wanted: WantedGeneration
 
-    /// Refuses what can be refused, takes the target over and makes the definitions where that has not happened yet.
+    /// Checks everything that can be refused, takes over the target, and creates the definitions if necessary.
     ///
     /// - Parameters:
-    ///   - target: The target.
-    ///   - begun: The run that has begun on it, if one has.
-    /// - Returns: The session.
+    ///   - target: The identity of the target database.
+    ///   - begun: The run that has begun on it, if any.
+    /// - Returns: A session that can restore.
     /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``, ``ArchiveError``.
     func session(_ target: DatabaseIdentity, _ begun: RunEntry?) async throws -> Session {
         try await refuseUnfit(target, begun)
@@ -30,8 +30,8 @@ struct RestoreBeginning {
         guard target.serverVersion.major >= source.serverVersion.major else {
             throw PlanError(
                 .refused,
-                "the archive is of PostgreSQL \(source.serverVersion), newer than the target's \(target.serverVersion)",
-                hint: "PostgreSQL's definitions only move to the same or a newer major version"
+                "the archive is from PostgreSQL \(source.serverVersion), newer than the target's \(target.serverVersion)",
+                hint: "definitions can only move to the same or a newer major version of PostgreSQL"
             )
         }
         guard (begun?.step ?? .begun) < .keysBuilt else { return }
@@ -84,7 +84,7 @@ struct RestoreBeginning {
             return taken.ledger.epoch
         }
         let run = try await control.run { try Ledger.run(on: $0) }
-        guard let run else { throw LedgerError(.missing, "the ledger has gone") }
+        guard let run else { throw LedgerError(.missing, "the ledger was dropped") }
         migration.target.watch?.name = run.sessionPrefix
         var notes: [String] = []
         if run.step == .begun {
@@ -110,7 +110,7 @@ struct RestoreBeginning {
         )
     }
 
-    /// Makes the generation's definitions on an empty target.
+    /// Creates the generation's definitions on an empty target.
     private func define(
         _ source: DatabaseCatalog,
         _ target: DatabaseIdentity,
@@ -142,7 +142,7 @@ struct RestoreBeginning {
                 try Beginning.make(pieces.first, ledger)
                 try connection.transaction(.readWrite) {
                     try ledger.fence()
-                    try during("making the archive's definitions on the target") {
+                    try during("creating the archive's definitions on the target") {
                         try Beginning.make(pieces.last.script, connection)
                     }
                     try Beginning.compare(source, with: connection, plan)
@@ -156,7 +156,7 @@ struct RestoreBeginning {
         }
     }
 
-    /// Brings a target that stands at an earlier generation to the definitions of this one, before its rows come.
+    /// Changes the definitions of a target at an earlier generation to those of this one, before its rows are restored.
     private func follow(
         _ source: DatabaseCatalog,
         _ target: DatabaseIdentity,
@@ -191,7 +191,8 @@ struct RestoreBeginning {
 }
 
 extension WantedGeneration {
-    /// Tables the target holds otherwise than in the chunks of the generation: all of their rows were written anew.
+    /// Returns the tables whose chunks on the target do not match the generation, because all of their rows were dumped
+    /// again.
     fileprivate func copiedAgain(
         ranges: [QualifiedName: [KeyRange]],
         _ relations: [RelationEntry]
@@ -201,9 +202,9 @@ extension WantedGeneration {
         for table in manifest.tables where !table.chunks.isEmpty {
             guard let relation = known[table.oid] else { continue }
             if ranges[relation.name] ?? [] != table.chunks.map(\.range) {
-                reasons[table.oid] = "its chunks were cut anew"
+                reasons[table.oid] = "its chunks were cut again"
             } else if !relation.definition.meansTheSame(under: table) {
-                reasons[table.oid] = "all of it was dumped anew"
+                reasons[table.oid] = "all of it was dumped again"
             }
         }
         return reasons

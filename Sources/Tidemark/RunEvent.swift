@@ -1,24 +1,24 @@
 public import Report
 
-/// What a run tells while it works.
+/// An event of a run, reported while it works.
 ///
-/// May come from any thread.
+/// Events may come from any thread.
 public enum RunEvent: Sendable {
     /// A phase has begun.
     case phase(String)
-    /// Something an operator should hear of.
+    /// A message for the operator.
     case note(String)
-    /// How far the copying is; told about once a second.
+    /// The progress of copying, reported about once a second.
     case progress(RunProgress)
-    /// The run ended with an error; what it had done until then.
+    /// The run ended with an error; the report shows what it had done until then.
     case failed(RunReport)
 }
 
-/// How far the copying is.
+/// The progress of copying.
 public struct RunProgress: Sendable {
     /// Chunks done in this pass.
     public let chunks: Int
-    /// Chunks this pass has to bring.
+    /// All chunks that this pass has to copy.
     public let allChunks: Int
     /// Bytes copied.
     public let bytes: Int

@@ -8,7 +8,7 @@ import Synchronization
 import Transfer
 import Verification
 
-/// Puts a run's report together while it works: phases with their durations, counts, warnings.
+/// Builds a run's report while it works: phases with their durations, counts, warnings.
 final class RunRecorder: Sendable {
     let progress: TransferProgress
     private let report: Mutex<RunReport>
@@ -29,14 +29,16 @@ final class RunRecorder: Sendable {
         )
     }
 
+    /// Creates a recorder with an empty report.
+    ///
     /// - Parameters:
-    ///   - command: What is done.
-    ///   - source: Where the rows come from, for people.
-    ///   - target: Where they go, for people.
-    ///   - servers: Those whose sessions are seen to.
-    ///   - stop: Asked before the work begins again.
-    ///   - beginsAgain: Whether it may.
-    ///   - observer: Told what happens.
+    ///   - command: The command that is run.
+    ///   - source: The name of the source for the report.
+    ///   - target: The name of the target for the report.
+    ///   - servers: The servers whose sessions are watched.
+    ///   - stop: Checked before the work begins again.
+    ///   - beginsAgain: Whether the work may begin again after a transient failure.
+    ///   - observer: Receives events.
     init(
         _ command: String,
         source: String,
@@ -62,15 +64,15 @@ final class RunRecorder: Sendable {
         )
     }
 
-    /// Runs the whole, and tells how far it came when it is stopped or fails.
+    /// Runs all of the work, and reports what was done even if it is stopped or fails.
     func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
         do {
             return try await Endpoint.watching(servers) { try await persevering(body) }
         } catch let error where error.isStop {
             return finish(.stopped)
         } catch  where Task.isCancelled {
-            // A connection or a child that was ended in the middle of something tells of it in its own way.
-            warn(["what was at hand was cancelled: \(error)"])
+            // A connection or child process that was ended while it worked reports that with an error of its own.
+            warn(["the current step was cancelled: \(error)"])
             return finish(.stopped)
         } catch {
             if stop.isRequested, isEndOfWaiting(error) { return finish(.stopped) }
@@ -80,16 +82,16 @@ final class RunRecorder: Sendable {
         }
     }
 
-    /// What was waited for was given up, or the process that waited was ended: somebody has asked to stop.
+    /// Whether an error only means that waiting was ended because a stop was requested.
     private func isEndOfWaiting(_ error: any Error) -> Bool {
         (error as? PostgresError)?.code == .cancelled && !Task.isCancelled || hasEndedChild && error is ToolError
     }
 
-    /// What to say of work that waited for somebody who waited for it: that proves nothing.
+    /// Reports as not proven work that was ended because it and another session waited for each other.
     ///
-    /// - Parameter error: What ended the work.
-    /// - Returns: The outcome.
-    /// - Throws: The error, where it was something else.
+    /// - Parameter error: The error that ended the work.
+    /// - Returns: The outcome, not proven.
+    /// - Throws: The error, if it had another cause.
     func unproven(by error: any Error) throws -> RunReport.Outcome {
         guard let standstill = servers.lazy.compactMap({ $0.watch?.standstill }).first, !Task.isCancelled else {
             throw error
@@ -106,13 +108,14 @@ final class RunRecorder: Sendable {
 
     // MARK: Beginning again
 
-    /// So many attempts in a row may end at once.
+    /// How many short attempts are made in a row.
     private static let attempts = 6
-    /// An attempt that lasted so long is no such one.
+    /// An attempt that lasted longer than this is not counted as short.
     private static let worthwhile = Duration.seconds(120)
 
-    /// Does the work again where a server was restarted, or where it was in somebody's way: whatever was committed stays,
-    /// and all that is held for others (a snapshot, the run itself) is taken again.
+    /// Runs the work, and begins again after a server was restarted or after the work gave way to another session.
+    ///
+    /// What was committed stays. What is held for other sessions (a snapshot, the run itself) is acquired again.
     private func persevering(_ body: () async throws -> RunReport) async throws -> RunReport {
         for server in servers { server.watch?.begin(anew: true) }
         var attempt = 1
@@ -144,11 +147,11 @@ final class RunRecorder: Sendable {
         }
     }
 
-    /// Does a session's work; however that ends, the report has what the ledger tells of it.
+    /// Runs the work of a session; however it ends, the report includes what the ledger recorded.
     ///
     /// - Parameters:
-    ///   - session: The session.
-    ///   - body: The work; returns its outcome, and warnings beside the session's.
+    ///   - session: The session that does the work.
+    ///   - body: The work; returns its outcome, and warnings besides the session's own.
     /// - Returns: The report.
     /// - Throws: What the body throws.
     func recording(
@@ -167,15 +170,13 @@ final class RunRecorder: Sendable {
         }
     }
 
-    /// Runs a phase, tells it and times it, also when it fails.
-    ///
-    /// The clock is monotonic.
+    /// Runs a phase, reports it, and measures its duration with a monotonic clock, even if it fails.
     func phase<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
         observer(.phase(name))
         let clock = ContinuousClock()
         let start = clock.now
         let waited = Double(beginning.duration(to: start).wholeMicroseconds) / 1e6
-        // Reading catalogs and definitions takes its time as well.
+        // The time before the first phase, spent reading catalogs and definitions, is a phase too.
         report.withLock { report in
             if report.phases.isEmpty { report.phases.append(.init(name: "preparation", start: 0, seconds: waited)) }
         }
@@ -190,7 +191,7 @@ final class RunRecorder: Sendable {
         return try await body()
     }
 
-    /// Tells about once a second how far the copying is, as long as `body` runs.
+    /// Reports the progress of copying about once a second while `body` runs.
     func showing<Result: Sendable>(chunks: Int, _ body: () async throws -> Result) async throws -> Result {
         let start = ContinuousClock.now
         let ticker = Task { [observer, progress] in
@@ -209,7 +210,7 @@ final class RunRecorder: Sendable {
         return try await body()
     }
 
-    /// Adds what the ledger tells of this run; a report without it is better than none.
+    /// Adds what the ledger recorded about this run, if it can be read.
     private func collect(from session: Session) async {
         let work = try? await session.control.run { [epoch = session.epoch] connection in
             let ledger = Ledger(connection, epoch: epoch)
@@ -232,14 +233,14 @@ final class RunRecorder: Sendable {
         }
     }
 
-    /// Adds what the operator should know.
+    /// Adds warnings for the operator.
     func warn(_ warnings: [String]) { report.withLock { $0.warnings += warnings } }
 
     func update(_ change: @Sendable (inout RunReport) -> Void) {
         report.withLock { change(&$0) }
     }
 
-    /// The report, with all that was counted.
+    /// Returns the report with the outcome and all counts.
     func finish(_ outcome: RunReport.Outcome) -> RunReport {
         let counts = progress.counts
         return report.withLock { report in

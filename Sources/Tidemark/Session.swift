@@ -5,12 +5,12 @@ import Postgres
 import Rebuild
 import Transfer
 
-/// A run that this client owns: its control connections and what is known about both sides.
+/// A run that this client owns: its control connection and what is known about both sides.
 struct Session: Sendable {
     let migration: Migration
-    /// The act this client performs: precopy, cutover.
+    /// The command this client runs, such as precopy or cutover.
     let act: String
-    /// Holds the advisory lock; open as long as the run works.
+    /// The connection that holds the advisory lock, open for the whole run.
     let control: ThreadConfined<Connection>
     let tools: PostgresTools
     let run: RunEntry
@@ -19,24 +19,24 @@ struct Session: Sendable {
     let relations: [RelationEntry]
     let excluded: Set<QualifiedName>
     let warnings: [String]
-    /// The source's definitions as they were followed a moment ago; nil where they were only just made.
+    /// The source's definitions that were followed a moment ago; nil if they were just created on the target.
     private(set) var followed: SourceDefinitions?
 
-    /// The same session, which knows the source's definitions.
+    /// Returns the same session with the source's definitions.
     func following(_ definitions: SourceDefinitions) -> Session {
         var session = self
         session.followed = definitions
         return session
     }
 
-    /// What is not brought over.
+    /// What is not copied.
     var omissions: Set<Omission> { migration.options.omissions }
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
     var copiedRelations: [RelationEntry] { relations.filter(\.treatment.bringsRows) }
-    /// Sequences that serve excluded tables alone are not brought over either.
+    /// The sequences to copy, without those that serve only excluded tables.
     var sequences: [SequenceDefinition] { source.sequences(excluding: excluded) }
 
-    /// Uses the ledger on the control connection, in a transaction of its own, fenced.
+    /// Uses the ledger on the control connection, in its own fenced transaction.
     func ledger<Result: Sendable>(_ body: @escaping @Sendable (Ledger) throws -> Result) async throws -> Result {
         try await control.run { [epoch] connection in
             try connection.transaction(.readWrite) {
@@ -47,35 +47,35 @@ struct Session: Sendable {
         }
     }
 
-    /// Looks for unlogged tables that a crash of the target has emptied, and forgets what was copied to them.
+    /// Finds unlogged tables that a crash of the target has emptied, so that they are copied again.
     ///
-    /// - Returns: Whether there are any: their rows are due again.
+    /// - Returns: Whether there are any.
     func forgetEmptied() async throws -> Bool {
         let emptied = try await ledger { [relations] in try $0.forgetEmptied(among: relations) }
         for relation in emptied {
             migration.observer(
                 .note(
-                    "\(relation.name) is unlogged, and the target has lost its rows in a crash: they are copied again"
+                    "\(relation.name) is unlogged, and the target lost its rows in a crash: they are copied again"
                 )
             )
         }
         return !emptied.isEmpty
     }
 
-    /// What an earlier call has proven is so until this one changes anything.
+    /// Resets a run that is done, because this call may change the target again.
     func takeBackDone() async throws {
         guard run.step == .done else { return }
         try await ledger { try $0.setStep(.postData) }
     }
 
-    /// How the tables are cut, and which of their ranges were proven ahead, unless everything is to be compared.
+    /// Returns how the tables are cut and which ranges were proven ahead; no proofs if everything is to be compared.
     func planAndProofs() async throws -> (plan: Plan, proofs: Verify.Proofs) {
         let chunks = try await control.run { try Ledger($0).chunks() }
         let proofs = migration.options.verifiesInFull ? [:] : Ledger.proofs(of: relations, chunks)
         return (Ledger.plan(of: relations, chunks), proofs)
     }
 
-    /// The part of every mark that tells the source.
+    /// The part of every mark that identifies the source.
     var markIdentity: MarkIdentity {
         MarkIdentity(source.identity)
     }
@@ -91,35 +91,35 @@ struct Session: Sendable {
         )
     }
 
-    /// What `pg_stat_activity` shows: the run, the act, the worker.
+    /// Returns the name that `pg_stat_activity` shows: the run, the command, the worker.
     func purpose(_ work: String) -> String { "\(run.sessionPrefix) \(act) \(work)" }
 }
 
 extension DatabaseCatalog {
-    /// The sequences, without those that serve excluded tables alone.
+    /// Returns the sequences, without those that serve only excluded tables.
     func sequences(excluding excluded: Set<QualifiedName>) -> [SequenceDefinition] {
         sequences.filter { $0.columns.isEmpty || $0.columns.contains { !excluded.contains($0.tableName) } }
     }
 }
 
-/// The operator asked the work to stop, and it did: everything done so far is committed, or was not begun.
+/// The error when the work stopped on request: every step is either committed or was not begun.
 public struct Stopped: Error, CustomStringConvertible {
-    /// Says so.
+    /// Creates the error.
     public init() {}
 
-    /// For people.
-    public var description: String { "stopped, as asked to; nothing was judged: run the same command again" }
+    /// The message for the operator.
+    public var description: String { "stopped on request; nothing was verified: run the same command again" }
 }
 
 extension Error {
-    /// Whether it says that the operator has stopped or cancelled the work, and nothing else.
+    /// Whether the error only means that the operator stopped or cancelled the work.
     public var isStop: Bool {
         self is Stopped || self is CancellationError || (self as? PostgresError)?.code == .cancelled
     }
 }
 
 extension StopRequest {
-    /// Ends the work here if somebody asked for it: everything done so far is committed.
+    /// Throws ``Stopped`` if a stop was requested; everything done so far is committed.
     func check() throws {
         if isRequested { throw Stopped() }
     }

@@ -1,13 +1,13 @@
 import Postgres
 import Transfer
 
-/// A transaction that keeps a snapshot importable, and its tables as they are, for as long as others work in it.
+/// A transaction that keeps a snapshot importable and its tables locked while other connections read in it.
 enum SnapshotHolder {
-    /// How the tables are locked while the snapshot lives.
+    /// How the tables are locked while the snapshot exists.
     enum Lock: Sendable {
         /// Their definitions cannot change.
         case definitions
-        /// Nor can their rows: writers wait.
+        /// Neither their definitions nor their rows can change; writers wait.
         case rows
 
         var mode: SQL {
@@ -18,20 +18,22 @@ enum SnapshotHolder {
         }
     }
 
-    /// How long the tables' locks are waited for at a time: whoever comes meanwhile may wait behind us.
+    /// How long to wait for the tables' locks at a time; sessions that come meanwhile may queue behind this one.
     private static let lockTimeout: SQL = "'5s'"
     private static let pause = Duration.milliseconds(500)
 
-    /// Locks first, then takes the snapshot: the other way round a row committed in between would be missed.
+    /// Locks the tables, takes a snapshot, and runs `body` in it.
+    ///
+    /// The locks come first, because a row committed between snapshot and locks would be missed.
     ///
     /// - Parameters:
-    ///   - endpoint: Where the snapshot is taken.
+    ///   - endpoint: The server on which the snapshot is taken.
     ///   - tables: The tables to be read in it.
-    ///   - lock: What they are kept from.
-    ///   - waitsForLocks: Whether tables that somebody else has locked are waited for, as long as it takes.
-    ///   - isGood: Whether the moment is one to work in, asked after the snapshot; else another one is taken.
-    ///   - purpose: What `pg_stat_activity` shows.
-    ///   - body: Works in the snapshot; receives the connection that holds it as well.
+    ///   - lock: What the locks protect.
+    ///   - waitsForLocks: Whether to wait, without a limit, for tables that another session has locked.
+    ///   - isGood: Whether the snapshot can be used, checked after taking it; if not, another one is taken.
+    ///   - purpose: The name that `pg_stat_activity` shows.
+    ///   - body: Works in the snapshot; also receives the connection that holds it.
     /// - Returns: What `body` returns.
     /// - Throws: ``PostgresError``, and what `body` throws.
     static func with<Result: Sendable>(
@@ -55,7 +57,7 @@ enum SnapshotHolder {
         }
     }
 
-    /// Locks the tables and takes the snapshot, from the beginning as often as somebody has one of them locked.
+    /// Locks the tables and takes the snapshot; starts over while another session has one of the tables locked.
     private static func take(
         _ holder: ThreadConfined<Connection>,
         _ tables: [SQL],

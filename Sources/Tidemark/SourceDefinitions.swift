@@ -6,14 +6,14 @@ import Rebuild
 /// The source's definitions at one moment.
 struct SourceDefinitions: Sendable {
     let definitions: Definitions
-    /// What comes before the rows, entry by entry.
+    /// The definitions that come before the rows, as single entries.
     let entries: [DefinitionEntry]
-    /// From just before they were read.
+    /// A mark taken just before the definitions were read.
     let mark: DefinitionsMark
 }
 
 extension Session {
-    /// A mark of the definitions from before the cutover's snapshot.
+    /// Returns a mark of the definitions from before the cutover's snapshot.
     func earlyMark() async throws -> DefinitionsMark {
         if let followed { return followed.mark }
         return try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) { source in
@@ -21,7 +21,7 @@ extension Session {
         }
     }
 
-    /// Reads the source's definitions as they are now.
+    /// Reads the source's current definitions.
     func dumpDefinitions() async throws -> SourceDefinitions {
         let (mark, access) = try await ThreadConfined.with(migration.source, purpose: purpose("definitions")) {
             source in
@@ -43,7 +43,7 @@ extension Session {
         )
     }
 
-    /// The source's definitions in a snapshot: those of a moment ago, where no catalog was written since.
+    /// Returns the source's definitions in a snapshot; reuses the ones just followed if no catalog changed since.
     ///
     /// - Parameter holder: The connection that holds the snapshot.
     /// - Returns: The definitions.
@@ -55,7 +55,7 @@ extension Session {
 }
 
 extension Definitions {
-    /// What the target has, told by the same tool as the source's.
+    /// Reads the target's entries with the same tool as the source's.
     static func entries(
         on target: Endpoint,
         tools: PostgresTools,

@@ -2,20 +2,22 @@ import Postgres
 import Rebuild
 import Verification
 
-/// What is said of definitions by rules over the catalogs, as far as the target's server agrees.
+/// The findings of rules over the catalogs, as far as the target server confirms them.
 ///
-/// Rules know what would help; whether a definition is refused the server alone knows. A rule is kept if something was refused
-/// that it explains; what no rule explains is told in the server's words.
+/// Rules know what would help, but only the server knows whether it refuses a definition. A rule's finding is kept if
+/// it explains something that was refused. A refusal that no rule explains is reported with the server's message.
 struct TriedRules {
-    /// What the rules say, and what was refused beside.
+    /// The confirmed findings of the rules, and the other refusals.
     let findings: [Finding]
 
-    /// What a rule says of these is not about a statement.
+    /// The kinds whose findings are not about a single statement.
     private static let unrelated: Set = ["tablespace", "index", "large object", "check constraint", "extension rows"]
 
+    /// Combines the findings of rules with the server's refusals.
+    ///
     /// - Parameters:
-    ///   - rules: What the rules say.
-    ///   - trial: What the server said.
+    ///   - rules: The findings of the rules.
+    ///   - trial: What the server refused.
     init(rules: [Finding], trial: DefinitionTrial.Outcome) {
         var explained = Set<Int>()
         let refusals = trial.refusals
@@ -34,13 +36,13 @@ struct TriedRules {
 }
 
 extension Finding {
-    /// Whether a server's message names what the finding is about.
+    /// Whether a server's message names the object of the finding.
     fileprivate func explains(_ message: ServerText) -> Bool {
         message.contains("\"" + ServerText(object) + "\"")
             || code == "role.may-not-create" && message.contains("schema public")
     }
 
-    /// Whether it is about what a definition makes.
+    /// Whether the finding is about the object that a definition creates.
     fileprivate func isAbout(_ entry: DefinitionEntry) -> Bool {
         switch kind {
         case "role": return false
@@ -50,7 +52,7 @@ extension Finding {
         default:
             let object = ServerText(object)
             let name = entry.qualifiedName
-            // A function's name is its signature.
+            // A function's entry is named by its signature.
             let names = [entry.name, ServerText(name.description), name.schema + "." + name.name]
             return names.contains {
                 $0 == object || $0.begins(with: object + "(") || $0.begins(with: object + " ")

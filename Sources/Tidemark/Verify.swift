@@ -7,7 +7,7 @@ import Report
 import Transfer
 import Verification
 
-/// The proof: rows by fingerprints, definitions by their attributes, sequences by their positions.
+/// The proof: compares rows by fingerprints, definitions by attributes, sequences by positions.
 struct Verify {
     typealias Proofs = [QualifiedName: [KeyRange: ChunkProof]]
 
@@ -15,17 +15,19 @@ struct Verify {
     private let recorder: RunRecorder
     private let triesInserts: Bool
 
+    /// Prepares a comparison of two databases.
+    ///
     /// - Parameters:
     ///   - migration: The two databases.
-    ///   - recorder: Takes the phases; nil: one of its own.
-    ///   - triesInserts: Whether an INSERT into each table is tried and taken back.
+    ///   - recorder: Records the phases; nil to create one.
+    ///   - triesInserts: Whether an INSERT into each table is tried and rolled back.
     init(_ migration: Migration, recorder: RunRecorder? = nil, triesInserts: Bool = false) {
         self.migration = migration
         self.triesInserts = triesInserts
         self.recorder = recorder ?? RunRecorder("verify", migration)
     }
 
-    /// Compares the two databases as they are; needs no ledger, and uses its ranges where there is one.
+    /// Compares the two databases in their current state; uses the ranges of a ledger if there is one.
     func run() async throws -> RunReport {
         try await recorder.recording {
             do {
@@ -52,13 +54,13 @@ struct Verify {
         return recorder.finish(RunReport.Outcome(result.verdict))
     }
 
-    /// Compares at the end of a cutover, in the snapshot the rows were copied in.
+    /// Compares the databases at the end of a cutover, in the snapshot in which the rows were copied.
     ///
     /// - Parameters:
-    ///   - session: The run.
+    ///   - session: The session of the run.
     ///   - shared: The source's snapshot.
-    ///   - source: The connection that holds it.
-    /// - Returns: What was examined and found.
+    ///   - source: The connection that holds the snapshot.
+    /// - Returns: What was compared and found.
     /// - Throws: ``PostgresError``.
     func compare(
         _ session: Session,
@@ -80,7 +82,7 @@ struct Verify {
 
     private var catalogProof: CatalogProof { CatalogProof(migration: migration, triesInserts: triesInserts) }
 
-    /// Those tables that are still there: one that has gone is a finding, not an error.
+    /// Returns the tables that still exist; a table that was dropped is a finding, not an error.
     private func present(_ planned: [TablePlan]) async throws -> [SQL] {
         try await ThreadConfined.with(migration.source, purpose: "tidemark verify") { source in
             try await source.run { connection in
@@ -90,7 +92,7 @@ struct Verify {
         }
     }
 
-    /// What the run's ledger tells, or a plan of its own where there is none: any two databases can be compared.
+    /// Returns the plan of the run's ledger, or a new plan if there is none, so that any two databases can be compared.
     private func plan() async throws -> (plan: Plan, omissions: Set<Omission>, proofs: Proofs) {
         let isInFull = migration.options.verifiesInFull
         let (target, begun, run, proofs) = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") {
@@ -177,9 +179,9 @@ struct Verify {
         }
     }
 
-    /// The plan with tables that the ledger does not know: made on the source since, and on the target by hand.
+    /// Adds tables to the plan that the ledger does not know, created since on the source and by hand on the target.
     ///
-    /// - Returns: The plan, and what keeps such tables from being compared.
+    /// - Returns: The plan, and the reasons why such tables cannot be compared.
     private static func plan(
         _ plan: Plan,
         with source: DatabaseCatalog,
@@ -188,7 +190,7 @@ struct Verify {
     ) -> (plan: Plan, unplanned: [String]) {
         let known = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         guard source.tables.contains(where: { known[$0.qualifiedName] == nil }) else { return (plan, []) }
-        // Partitions of what is left out are left out as well.
+        // Partitions of a table that is left out are left out as well.
         var options = options
         let there = Set(source.tables.map(\.qualifiedName))
         options.treatments = known.mapValues(\.treatment).filter { $0.value == .excluded && there.contains($0.key) }
@@ -206,11 +208,11 @@ struct Verify {
             let unknown = try planner.plan().tables.filter { known[$0.name] == nil }
             return (Plan(tables: plan.tables + unknown, warnings: plan.warnings), [])
         } catch {
-            return (plan, ["tables that were made since the run began: \(error)"])
+            return (plan, ["tables that were created since the run began: \(error)"])
         }
     }
 
-    /// As many pairs of connections as there are jobs, each reading both snapshots.
+    /// Pairs of connections that read both snapshots, one pair per job.
     private struct Pairs {
         let migration: Migration
         let source: (snapshot: SharedSnapshot, identity: MarkIdentity)

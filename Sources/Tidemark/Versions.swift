@@ -1,12 +1,12 @@
 import CZstd
 import Postgres
 
-/// What this build is made of.
+/// The versions in this build.
 public enum Versions {
     /// The version of Tidemark.
     public static let tidemark = "0.1.0"
 
-    /// Tidemark with the C libraries it runs on.
+    /// The version of Tidemark with those of its C libraries.
     public static var description: String {
         "\(tidemark) (libpq \(libpq), libzstd \(String(cString: ZSTD_versionString())))"
     }

@@ -1,4 +1,4 @@
-/// A wait with an end, told while it lasts: nobody looks at a silent terminal for longer than two seconds.
+/// A wait with a time limit that reports every two seconds what it waits for.
 struct Waiting {
     private static let interval = Duration.seconds(2)
     private static let pause = Duration.milliseconds(200)
@@ -8,9 +8,11 @@ struct Waiting {
     private let tell: @Sendable (String) -> Void
     private var isDue: ContinuousClock.Instant
 
+    /// Starts the wait.
+    ///
     /// - Parameters:
-    ///   - patience: How long to wait.
-    ///   - tell: Receives what is waited for.
+    ///   - patience: How long to wait at most.
+    ///   - tell: Receives a line about what is being waited for.
     init(patience: Duration, _ tell: @escaping @Sendable (String) -> Void) {
         self.patience = patience
         self.tell = tell
@@ -19,8 +21,8 @@ struct Waiting {
 
     /// Waits a moment.
     ///
-    /// - Parameter reason: What is waited for.
-    /// - Returns: Whether to look again; false: the patience is at its end.
+    /// - Parameter reason: What is being waited for.
+    /// - Returns: Whether to check again; false after the time limit.
     /// - Throws: `CancellationError`.
     mutating func goesOn(_ reason: @autoclosure () -> String) async throws -> Bool {
         let now = ContinuousClock.now

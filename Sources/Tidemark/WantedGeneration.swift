@@ -4,7 +4,7 @@ import Planning
 import Postgres
 import Rebuild
 
-/// What is to be restored: a generation, with all that it is built upon.
+/// A generation to restore, with all earlier generations it depends on.
 struct WantedGeneration: Sendable {
     let generations: [ArchiveDirectory.Generation]
     let last: ArchiveDirectory.Generation
@@ -14,7 +14,7 @@ struct WantedGeneration: Sendable {
     ///
     /// - Parameters:
     ///   - path: The archive's folder.
-    ///   - until: The generation; nil: the newest.
+    ///   - until: The generation; nil means the newest.
     /// - Throws: ``ArchiveError``.
     init(_ path: String, until: Int?) throws {
         generations = try ArchiveDirectory.open(path).generations(upTo: until)
@@ -32,9 +32,9 @@ struct WantedGeneration: Sendable {
 
     var manifest: Manifest { last.manifest }
 
-    /// Everything the ledger has to know of the generation.
+    /// Returns the plan that the ledger records for the generation.
     ///
-    /// - Parameter target: The database it is restored into.
+    /// - Parameter target: The identity of the database it is restored to.
     /// - Returns: How each table is treated and cut.
     func plan(for target: DatabaseIdentity) -> Plan {
         Plan(
@@ -47,7 +47,7 @@ struct WantedGeneration: Sendable {
         )
     }
 
-    /// Its definitions, read by the tools of the target's version.
+    /// Returns the generation's definitions, read with the tools of the target's version.
     func definitions(_ tools: PostgresTools, _ migration: Migration) throws -> Definitions {
         try Definitions(
             tools: tools,
@@ -59,7 +59,7 @@ struct WantedGeneration: Sendable {
 }
 
 extension TablePlan {
-    /// How a generation holds a table.
+    /// Creates the plan of a table from its entry in a generation.
     fileprivate init(_ table: ArchivedTable, _ definition: Table, _ encoding: String, _ targetEncoding: String) {
         self.init(
             name: table.qualifiedName,

@@ -22,6 +22,6 @@ import Testing
 
             """
         #expect(outcome.output == expected, "\(outcome.errors)")
-        #expect(outcome.errors.contains("fleeting is unlogged, and the target has lost its rows"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("fleeting is unlogged, and the target lost its rows"), "\(outcome.errors)")
     }
 }
