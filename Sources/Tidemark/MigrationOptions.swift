@@ -10,7 +10,7 @@ public struct MigrationOptions: Sendable {
     public var indexJobs = 2
     /// Memory for all index builds together, in bytes; each gets its share as `maintenance_work_mem`.
     public var indexMemoryBytes = 512 << 20
-    /// Compare what precopy has copied at its end, so that the cutover compares only what changed since.
+    /// Compare the copied rows at the end of precopy, so that the cutover compares only what changed since.
     public var provesAhead = true
     /// Compare every row again, even if it was proven before.
     public var verifiesInFull = false

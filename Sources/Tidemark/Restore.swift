@@ -240,7 +240,7 @@ struct Restore {
             purpose: session.purpose("verify"),
             triesInserts: true
         )
-        // Rows are compared at the same time: validation and ANALYZE leave most of the server's cores idle.
+        // Validation and ANALYZE keep only one server process busy at a time, so rows are compared meanwhile.
         let comparison = try await verify.comparison()
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let comparison { group.addTask { try await verify.compareAhead(comparison) } }

@@ -87,7 +87,7 @@ final class RunRecorder: Sendable {
         (error as? PostgresError)?.code == .cancelled && !Task.isCancelled || hasEndedChild && error is ToolError
     }
 
-    /// Reports as not proven work that was ended because it and another session waited for each other.
+    /// Reports the work as not proven if it ended because it and another session waited for each other.
     ///
     /// - Parameter error: The error that ended the work.
     /// - Returns: The outcome, not proven.
