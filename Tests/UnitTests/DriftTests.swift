@@ -102,7 +102,7 @@ import Testing
             CatalogBuilder.column("v bigint!", number: 1), CatalogBuilder.column("id text", number: 2),
         ]
         let change = try #require(drift(database(), database(swapped)).changes.first)
-        #expect(change.differences.count { $0.contains(" is now ") } == 2)
+        #expect(change.differences.count { $0.contains("was renamed to") } == 2)
     }
 
     @Test func `copies again where another key identifies the rows`() throws {
@@ -124,7 +124,7 @@ import Testing
     @Test func `notices another unique key, by which a pass is settled`() throws {
         var after = database()
         after.index("t_v", on: "t", ["v"], .uniqueConstraint)
-        #expect(try drift(database(), after).changes.first?.differences == ["it has another unique key"])
+        #expect(try drift(database(), after).changes.first?.differences == ["it now has another unique key"])
     }
 
     @Test(
