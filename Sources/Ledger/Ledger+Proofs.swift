@@ -3,14 +3,17 @@ package import Postgres
 
 /// Proofs of chunks made ahead of cutover.
 extension Ledger {
-    /// The proofs of chunks whose rows were found equal, by table and range.
-    package func proofs() throws -> [QualifiedName: [KeyRange: ChunkProof]] {
+    /// Proofs of chunks, by table and range.
+    package typealias Proofs = [QualifiedName: [KeyRange: ChunkProof]]
+
+    /// The proofs of chunks whose rows were found equal.
+    package func proofs() throws -> Proofs {
         Self.proofs(of: try relations(), try chunks())
     }
 
     /// The same from relations and chunks already read.
     package static func proofs(of relations: [RelationEntry], _ chunks: [ChunkEntry])
-        -> [QualifiedName: [KeyRange: ChunkProof]]
+        -> Proofs
     {
         let names = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0.name) })
         var proofs: [QualifiedName: [KeyRange: ChunkProof]] = [:]

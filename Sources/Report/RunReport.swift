@@ -145,3 +145,14 @@ public struct RunReport: Sendable, Codable {
     /// The report as a JSON document.
     public func json() throws -> String { try document() }
 }
+
+extension RunReport.Outcome {
+    /// The outcome of a run that ended with a verdict.
+    package init(_ verdict: Verdict) {
+        switch verdict {
+        case .proven: self = .done
+        case .differs: self = .differs
+        case .notProven: self = .notProven
+        }
+    }
+}

@@ -51,7 +51,7 @@ public struct DatabaseArchive: Sendable {
     /// - Throws: ``ArchiveError``, ``PlanError``, ``ToolError``, ``PostgresError``. Earlier generations are not
     ///   changed; the next call keeps the chunks that are on disk.
     public func dump(from source: Endpoint) async throws -> RunReport {
-        try await Dump(self, source).run()
+        try await Dump(context, of: source).run()
     }
 
     /// Writes a generation as one stream, a tape archive that `tar x` unpacks into a folder.
@@ -65,7 +65,7 @@ public struct DatabaseArchive: Sendable {
     /// - Returns: What was written.
     /// - Throws: The same as ``dump(from:)``; what was sent is then unusable.
     public func dump(from source: Endpoint, to descriptor: Int32) async throws -> RunReport {
-        try await Dump(self, source, to: TarWriter(descriptor)).run()
+        try await Dump(context, of: source, to: TarWriter(descriptor)).run()
     }
 
     /// Unpacks such a stream into the archive's folder.
@@ -86,7 +86,7 @@ public struct DatabaseArchive: Sendable {
     /// - Returns: What was done.
     /// - Throws: ``ArchiveError``.
     public func merge(into destination: String, until generation: Int? = nil) async throws -> RunReport {
-        try await Merge(self, into: destination, until: generation).run()
+        try await Merge(context, into: destination, until: generation).run()
     }
 
     /// Compares a database with what the archive recorded: definitions by attributes, rows by fingerprints.
@@ -99,43 +99,15 @@ public struct DatabaseArchive: Sendable {
     /// - Returns: What was compared and found.
     /// - Throws: ``ArchiveError``, ``LedgerError``, ``PostgresError``.
     public func verify(_ target: Endpoint, at generation: Int? = nil) async throws -> RunReport {
-        let migration = try migration(to: target)
-        let recorder = RunRecorder(
-            "verify",
-            source: path,
-            target: target.description,
-            on: [migration.target],
-            stop: stop,
-            observer: observer
-        )
-        return try await recorder.recording {
-            let wanted = try WantedGeneration(path, until: generation)
-            let begun = try await ThreadConfined.with(migration.target, purpose: "tidemark verify") { target in
-                try await target.run { try Ledger.run(on: $0) }
-            }
-            let left = options.omissions.union(wanted.manifest.omissions).union(begun?.omissions ?? [])
-            let result = try await ArchiveVerify(
-                migration: migration,
-                recorder: recorder,
-                generation: wanted.last,
-                told: wanted.told,
-                omissions: left,
-                purpose: "tidemark verify",
-                triesInserts: options.triesInserts
-            ).run()
-            recorder.update { $0.verification = result }
-            return recorder.finish(RunReport.Outcome(result.verdict))
-        }
+        try await VerifyArchived(context, target, at: generation).run()
     }
 
-    var compression: Compression { Compression(level: level, threads: threads, fileBytes: splitBytes) }
-
-    /// Returns a migration with a placeholder source, which is never read.
-    func migration(to target: Endpoint) throws -> Migration {
-        Migration(
-            source: try Endpoint("host=/nonexistent dbname=archive", side: .source),
-            target: target,
+    private var context: ArchiveContext {
+        ArchiveContext(
+            path: path,
             options: options,
+            compression: Compression(level: level, threads: threads, fileBytes: splitBytes),
+            isConsistent: isConsistent,
             stop: stop,
             observer: observer
         )
@@ -156,6 +128,6 @@ public struct DatabaseArchive: Sendable {
     public func restore(to target: Endpoint, until generation: Int? = nil, isAhead: Bool = false, proves: Bool = true)
         async throws -> RunReport
     {
-        try await Restore(self, target, until: generation, isAhead: isAhead, proves: proves).run()
+        try await Restore(context, to: target, until: generation, isAhead: isAhead, proves: proves).run()
     }
 }

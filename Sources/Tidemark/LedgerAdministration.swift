@@ -18,11 +18,9 @@ public struct LedgerAdministration: Sendable {
     /// - Returns: The progress; nil if the target has no ledger.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     public func status() async throws -> RunStatus? {
-        try await ThreadConfined.with(target, purpose: "tidemark status") { connection in
-            try await connection.run { connection in
-                guard let run = try Ledger.run(on: connection) else { return nil }
-                return RunStatus(run, try Ledger(connection).totals())
-            }
+        try await Connection.with(target, purpose: "tidemark status") { connection in
+            guard let run = try Ledger.run(on: connection) else { return nil }
+            return RunStatus(run, try Ledger(connection).totals())
         }
     }
 
@@ -63,15 +61,9 @@ public struct LedgerAdministration: Sendable {
         _ options: MigrationOptions,
         _ stop: StopRequest,
         _ observer: @escaping @Sendable (RunEvent) -> Void
-    ) -> Rebuilding {
-        Rebuilding(
-            like: .ledger,
-            target,
-            options: options,
-            stop: stop,
-            observer: observer,
-            concurrently: concurrently
-        )
+    ) -> RebuildAct {
+        let context = RunContext(origin: .ledger, target: target, options: options, stop: stop, observer: observer)
+        return RebuildAct(context, concurrently: concurrently)
     }
 
     /// Drops the ledger; the target is then an ordinary database.
@@ -79,10 +71,8 @@ public struct LedgerAdministration: Sendable {
     /// - Parameter abandon: Drop it even if the run is not done; what was copied stays, but the run cannot be resumed.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     public func finish(abandon: Bool) async throws {
-        try await ThreadConfined.with(target, purpose: "tidemark finish") { connection in
-            try await connection.run { connection in
-                try Ledger.drop(on: connection, abandon: abandon)
-            }
+        try await Connection.with(target, purpose: "tidemark finish") { connection in
+            try Ledger.drop(on: connection, abandon: abandon)
         }
     }
 }

@@ -21,7 +21,7 @@ public struct Migration: Sendable {
     /// The database to migrate from.
     ///
     /// Its role needs SELECT on its tables and sequences, and nothing else.
-    public private(set) var source: Endpoint
+    public let source: Endpoint
     /// The database to migrate to.
     ///
     /// Its role must own it.
@@ -47,21 +47,17 @@ public struct Migration: Sendable {
         stop: StopRequest = StopRequest(),
         observer: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) {
-        func watched(_ endpoint: Endpoint) -> Endpoint {
-            endpoint.watched(isStopped: { stop.isRequested }, tell: { observer(.note($0)) })
-        }
-        self.source = watched(source)
-        self.target = watched(target)
+        self.source = source.watched(stop: stop, observer: observer)
+        self.target = target.watched(stop: stop, observer: observer)
         self.options = options
         self.stop = stop
         self.observer = observer
     }
 
-    /// The same migration, with sessions on the source that end as soon as another session waits for their locks.
-    var givingWay: Migration {
-        var migration = self
-        migration.source = source.givingWay
-        return migration
+    private var context: RunContext { context(of: source) }
+
+    private func context(of source: Endpoint) -> RunContext {
+        RunContext(origin: .database(source), target: target, options: options, stop: stop, observer: observer)
     }
 
     /// Checks both servers for problems, and writes nothing.
@@ -69,7 +65,7 @@ public struct Migration: Sendable {
     /// - Returns: What the target server lacks or would refuse, and what will not be copied from the source.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     public func inspect() async throws -> InspectionReport {
-        try await Endpoint.watching([source, target]) { try await Inspecting(self).run() }
+        try await Endpoint.watching([source, target]) { try await Inspect(context: context, source: source).run() }
     }
 
     /// Decides how each table is treated, and writes nothing.
@@ -77,7 +73,7 @@ public struct Migration: Sendable {
     /// - Returns: The plan of the run if one has begun, otherwise a new one.
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func plan() async throws -> PlanReport {
-        try await Endpoint.watching([source, target]) { try await Preparation(self).plan() }
+        try await Endpoint.watching([source, target]) { try await LiveOpening(context: context, source: source).plan() }
     }
 
     /// Copies ahead while the source stays in production; called again, it moves the marks.
@@ -86,7 +82,9 @@ public struct Migration: Sendable {
     /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``. What was committed stays, and
     ///   the next call resumes from there.
     public func precopy() async throws -> RunReport {
-        try await Precopy(self).run()
+        // The source is in production: whoever changes a definition there comes first.
+        let source = source.givingWay
+        return try await Precopy(context(of: source), from: source).run()
     }
 
     /// Copies the last delta in one snapshot, builds what is left, and proves the result.
@@ -94,7 +92,7 @@ public struct Migration: Sendable {
     /// - Returns: What was done, and the proof.
     /// - Throws: The same as ``precopy()``.
     public func cutover() async throws -> RunReport {
-        try await Cutover(self).run()
+        try await Cutover(context, from: source).run()
     }
 
     /// Compares the two databases and writes nothing.
@@ -102,7 +100,7 @@ public struct Migration: Sendable {
     /// - Returns: What was compared and found.
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func verify() async throws -> RunReport {
-        try await Verify(self, triesInserts: options.triesInserts).run()
+        try await Verify(context, of: source, triesInserts: options.triesInserts).run()
     }
 
     /// Builds every key, index or constraint that is missing, not enforced or different on the target.
@@ -114,7 +112,7 @@ public struct Migration: Sendable {
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``. What was built stays; the next call resumes from
     ///   there.
     public func rebuild(concurrently: Bool) async throws -> RunReport {
-        try await Rebuilding(self, concurrently: concurrently).run()
+        try await RebuildAct(context, concurrently: concurrently).run()
     }
 
     /// Returns what ``rebuild(concurrently:)`` would do, and writes nothing.
@@ -124,7 +122,7 @@ public struct Migration: Sendable {
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     public func rebuildStatements(concurrently: Bool) async throws -> (statements: [String], refused: [String]) {
         try await Endpoint.watching([source, target]) {
-            try await Rebuilding(self, concurrently: concurrently).statements()
+            try await RebuildAct(context, concurrently: concurrently).statements()
         }
     }
 }

@@ -74,6 +74,8 @@ import Tidemark
             CREATE TABLE audit (id int PRIMARY KEY, v text); INSERT INTO audit SELECT n, n FROM generate_series(1, 500) n;
             REVOKE INSERT, UPDATE, DELETE ON audit FROM plain_owner;
             CREATE TABLE sealed (id int PRIMARY KEY); INSERT INTO sealed VALUES (1); REVOKE ALL ON sealed FROM plain_owner;
+            CREATE TABLE "Sealed ""log" (id int PRIMARY KEY); INSERT INTO "Sealed ""log" VALUES (1);
+            REVOKE ALL ON "Sealed ""log" FROM plain_owner;
             GRANT INSERT ON sealed TO plain_other
             """,
             """

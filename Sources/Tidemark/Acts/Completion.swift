@@ -1,0 +1,159 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+
+/// The work after all rows are on the target: keys, constraints, the rest of the definitions, statistics.
+///
+/// The ledger records every step. If the run is killed, it resumes with the next step.
+struct Completion {
+    let session: Session
+    let recorder: RunRecorder
+
+    /// Builds keys and indexes; afterwards no more rows can be copied.
+    func buildKeys() async throws {
+        let builders = BuilderPool(session)
+        try await recorder.phase("keys and indexes") {
+            let objects = try await builders.build([.key, .index]) + builders.build([.partitionedIndex], jobs: 1)
+            recorder.update { $0.transfer.objects += objects }
+            try session.context.stop.check()
+        }
+        // From here on no more rows can be copied: a delta would fire the cascades of foreign keys.
+        try await session.ledger { try $0.setStep(.keysBuilt) }
+    }
+
+    /// The definitions that are created after the keys.
+    struct PostData: Sendable {
+        /// Definitions that depend on the keys, without those that an adopted target already has.
+        let late: SQL
+        let rest: SQL
+        let rights: Rights
+        /// All of them.
+        let entries: [DefinitionEntry]
+    }
+
+    /// Returns the source's current definitions that are created after the keys.
+    func postData(of definitions: Definitions) async throws -> PostData {
+        let postData = try await definitions.postData(without: BuiltObjects(of: session.source))
+        let (missing, standing) = try await session.control.run { connection in
+            (try postData.late.filter { try !connection.has($0) }, try StandingObjects(of: connection))
+        }
+        let rights = postData.rights.filter { !standing.covers($0) }
+        return PostData(
+            late: try await definitions.script(of: missing),
+            rest: try await definitions.script(of: postData.rest),
+            rights: Rights(definitions: definitions, entries: rights),
+            entries: missing + postData.rest + rights
+        )
+    }
+
+    /// Builds foreign keys and checks, then creates the rest of the definitions.
+    func finishDefinitions(_ postData: PostData) async throws {
+        let builders = BuilderPool(session)
+        try await recorder.phase("constraints") {
+            var objects = try await builders.build([.rowConstraint]) + builders.build([.foreignKey], jobs: 1)
+            let isLeft = session.omissions.contains(.foreignKeyValidation)
+            objects += try await builders.build(isLeft ? [.partitionValidation] : [.validation, .partitionValidation])
+            objects += try await builders.build([.partitionedForeignKey], jobs: 1)
+            let built = objects
+            recorder.update { $0.transfer.objects += built }
+            try session.context.stop.check()
+        }
+        try await recorder.phase("rest of the definitions") {
+            if session.run.step < .lateDefinitions {
+                try await make("definitions that depend on keys", postData.late, .lateDefinitions)
+            }
+            let objects = try await builders.build([.viewIndex])
+            recorder.update { $0.transfer.objects += objects }
+            try session.context.stop.check()
+            let rights = try await rights(postData.rights)
+            try await make("rest of the definitions", postData.rest, .postData) { connection in
+                try during("granting privileges") {
+                    try connection.execute(definitions: GrantorScript.byRoles(rights, as: connection.endpoint.role))
+                }
+                for statement in try session.databaseSettings(on: connection) {
+                    try during("applying the settings of the database") { try connection.execute(statement) }
+                }
+            }
+        }
+        try session.context.stop.check()
+    }
+
+    /// Runs a script and records the step it completes, in one transaction.
+    private func make(
+        _ what: String,
+        _ script: SQL,
+        _ step: RunStep,
+        _ more: @escaping @Sendable (Connection) throws -> Void = { _ in }
+    ) async throws {
+        try await Connection.with(session.context.target, purpose: session.purpose("definitions")) { connection in
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: session.epoch)
+                try ledger.fence()
+                try during("creating the \(what)") { try connection.execute(definitions: script) }
+                try more(connection)
+                try ledger.setStep(step)
+                try ledger.record(what)
+            }
+        }
+    }
+
+    /// Refreshes materialized views, each after the views it depends on, and gathers statistics.
+    func refreshAndAnalyze() async throws {
+        let builders = BuilderPool(session)
+        let views = session.source.materializedViews.filter(\.isPopulated)
+        if !views.isEmpty {
+            try await recorder.phase("materialized views") {
+                // One after another, because a view may depend on others.
+                for view in views {
+                    let name = view.qualifiedName
+                    try await builders.run([.init("refreshing \(name)", sql: "REFRESH MATERIALIZED VIEW \(name)")]
+                    )
+                }
+            }
+        }
+        let fresh = try await withFreshStatistics()
+        let tables = session.source.tables.filter {
+            !session.excluded.contains($0.qualifiedName) && !fresh.contains($0.qualifiedName)
+        }
+        let names =
+            tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)
+        let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
+        try await recorder.phase("analyze") { try await builders.run(items) }
+    }
+
+    /// Returns the tables that were analyzed days ahead and need no new statistics.
+    ///
+    /// Fewer rows have changed since than would make autovacuum analyze them (PostgreSQL manual 25.1.3).
+    private func withFreshStatistics() async throws -> Set<QualifiedName> {
+        let (counted, brought) = try await session.control.run { [epoch = session.epoch] connection in
+            let counted = try connection.query(
+                """
+                SELECT n.nspname, c.relname,
+                       (pg_catalog.current_setting('autovacuum_analyze_threshold')::float8
+                        + pg_catalog.current_setting('autovacuum_analyze_scale_factor')::float8 * c.reltuples
+                        - pg_catalog.pg_stat_get_mod_since_analyze(c.oid))::bigint AS room
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind = 'r' AND c.reltuples > 0 AND pg_catalog.pg_stat_get_last_analyze_time(c.oid) IS NOT NULL
+                  -- What came after the tables' rows has statistics of its own.
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL)
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext e WHERE e.stxrelid = c.oid)
+                """
+            ).map { row in
+                (
+                    table: QualifiedName(schema: try row.text("nspname"), name: try row.text("relname")),
+                    room: try row.integer("room")
+                )
+            }
+            return (counted, try Ledger(connection, epoch: epoch).tableWork())
+        }
+        // The server counts a session's changes only after the session has ended.
+        let rows = Dictionary(
+            brought.map { (QualifiedName(schema: $0.schemaName, name: $0.tableName), $0.rows) },
+            uniquingKeysWith: +
+        )
+        return Set(counted.filter { $0.room >= rows[$0.table] ?? 0 }.map(\.table))
+    }
+}

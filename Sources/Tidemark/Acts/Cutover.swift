@@ -1,0 +1,203 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Transfer
+import Verification
+
+/// The cutover: the last delta in one snapshot, everything that is left to build, and the proof.
+///
+/// The ledger records every step. A cutover that was stopped or killed resumes when run again: up to the foreign keys
+/// with a new pass over the rows, afterwards with the next step.
+struct Cutover {
+    /// How long to wait for transactions that are still writing; those that remain are named in the report.
+    private static let patienceWithWriters = Duration.seconds(20)
+
+    private let context: RunContext
+    private let source: Endpoint
+    private let recorder: RunRecorder
+
+    init(_ context: RunContext, from source: Endpoint) {
+        self.context = context
+        self.source = source
+        recorder = RunRecorder("cutover", context)
+    }
+
+    func run() async throws -> RunReport {
+        let recorder = recorder
+        return try await recorder.recording {
+            try await LiveOpening(context: context, source: source).withSession(for: "cutover", mayCreate: false) {
+                session in
+                try await recorder.recording(session) {
+                    do {
+                        return (try await work(session), [])
+                    } catch {
+                        return (try recorder.unproven(by: error), [])
+                    }
+                }
+            }
+        }
+    }
+
+    private func work(_ session: Session) async throws -> RunReport.Outcome {
+        try await session.takeBackDone()
+        let watch = Watch(session, readableBytes: context.options.rereadBytes)
+        let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, tell)
+        let mark = try await session.earlyMark(of: source)
+        return try await SnapshotHolder.with(
+            source,
+            tables: session.lockedTables,
+            lock: context.options.fence == .lock ? .rows : .definitions,
+            until: watch.nobodyWrites(patience: Self.patienceWithWriters, tell),
+            purpose: session.purpose("snapshot")
+        ) { shared, holder in
+            let completion = Completion(session: session, recorder: recorder)
+            let now = try await session.definitions(of: source, in: holder)
+            let postData = try await completion.postData(of: now.definitions)
+            let changes = try await session.definitionChanges(now: now.entries)
+            if session.run.step < .postData {
+                try await LateTrial(session: session).run(postData.entries, refreshingFor: nil)
+            } else {
+                try await completion.reopenTables()
+            }
+            if session.run.step < .keysBuilt {
+                try await bringData(session, shared)
+                try await completion.buildKeys()
+            } else {
+                context.note("an earlier cutover has copied all rows; resuming after them")
+                try await bringEmptied(session, shared)
+            }
+            if session.run.step < .postData {
+                try await completion.finishDefinitions(postData)
+            }
+            try await completion.refreshAndAnalyze()
+            let compared = try await Verify(session.context, of: source, recorder: recorder, triesInserts: true)
+                .compare(session, shared, holder)
+            let omissions = session.omissions
+            let verification = try await completion.closeTables(
+                postData.rights,
+                compared,
+                comparedWith: await holder.run { try VerifiedSide(of: $0, without: omissions) }
+            )
+            let quiet = try await quiet(session, watch, before, shared.snapshot, holder)
+            // Comes last: a definition may have changed while the cutover waited for other sessions.
+            let late = try await LateDefinitions(session: session, source: source).changes(since: mark, heldBy: holder)
+            let waiting = try await holder.run { try LockWait.changes(waitingFor: session.run.sessionPrefix, on: $0) }
+            return try await judge(session, verification.merged(with: changes), quiet, late + waiting)
+        }
+    }
+
+    private var tell: @Sendable (String) -> Void {
+        { [context] in context.note($0) }
+    }
+
+    // MARK: Rows
+
+    private func bringData(_ session: Session, _ shared: SharedSnapshot) async throws {
+        try await Growth(session: session, source: source).cutOpenChunks()
+        let pass = try await session.ledger { ledger in
+            try ledger.enter(session.objects)
+            let pass = try ledger.openCutoverPass(reading: shared.snapshot)
+            try ledger.passOverImmutable(pass)
+            return pass
+        }
+        let context = session.passContext(pass: pass, snapshot: shared)
+        let due = try await session.control.run { try Ledger($0).chunks() }.count
+        try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
+            try await recorder.phase("delta and whole tables") {
+                try await recorder.showing(chunks: due) {
+                    // A crash of the target in the meantime may have emptied unlogged tables.
+                    repeat {
+                        try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: nil), context)
+                        try await lanes.work(.cutover(pass: pass), context)
+                    } while try await session.forgetEmptied()
+                }
+            }
+            try await recorder.phase("large objects") { try await lanes.bringLargeObjects(session, context) }
+            try await recorder.phase("extension rows") { try await session.bringExtensionRows(lanes, in: shared) }
+            try await setSequences(session, lanes)
+        }
+        try await session.ledger { ledger in
+            try ledger.closePass()
+            try ledger.setStep(.dataComplete)
+            try ledger.record("data complete", subject: shared.snapshot.description)
+        }
+    }
+
+    /// Copies the tables that a crash has emptied; after the foreign keys no other rows are copied.
+    private func bringEmptied(_ session: Session, _ shared: SharedSnapshot) async throws {
+        guard try await session.forgetEmptied() else { return }
+        let context = session.passContext(pass: session.run.pass, snapshot: shared, keepsTriggersOff: true)
+        try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
+            try await recorder.phase("delta and whole tables") {
+                try await lanes.work(.cutover(pass: session.run.pass), context)
+            }
+            try await setSequences(session, lanes)
+        }
+    }
+
+    private func setSequences(_ session: Session, _ lanes: LanePool) async throws {
+        let advanced = try await recorder.phase("sequences") {
+            let sequences = session.sequences
+            return try await lanes.withOne { lane in
+                let names = sequences.map(\.qualifiedName)
+                let positions = try SequenceSetter.positions(of: names, on: lane.source)
+                return try SequenceSetter(lane.target).set(sequences, to: positions)
+            }
+        }
+        recorder.warn(advanced)
+    }
+
+    // MARK: Judgement
+
+    private func quiet(
+        _ session: Session,
+        _ watch: Watch,
+        _ before: QuietBaseline,
+        _ snapshot: Snapshot,
+        _ holder: ThreadConfined<Connection>
+    ) async throws -> Quiet {
+        try await recorder.phase("quiet") {
+            switch context.options.fence {
+            case .lock:
+                try await Quiet.besideLocks(
+                    since: before,
+                    Set(session.source.tables.map(\.oid)),
+                    on: source,
+                    watch,
+                    heldBy: holder,
+                    tell
+                )
+            case .trust:
+                try await Quiet.evidence(
+                    since: before,
+                    snapshot,
+                    heldBy: holder,
+                    watch,
+                    on: source,
+                    tell
+                )
+            }
+        }
+    }
+
+    private func judge(
+        _ session: Session,
+        _ verification: VerificationResult,
+        _ quiet: Quiet,
+        _ late: [String]
+    ) async throws -> RunReport.Outcome {
+        var verification = verification
+        if !quiet.isProven { verification.notProven.append(quiet.description) }
+        verification.notProven += late
+        let judged = verification
+        if judged.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
+        recorder.update { report in
+            report.verification = judged
+            report.quiet = quiet.description
+        }
+        return RunReport.Outcome(judged.verdict)
+    }
+}

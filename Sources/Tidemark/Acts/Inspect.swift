@@ -1,0 +1,117 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Verification
+
+/// Checks both sides for problems before a migration.
+struct Inspect {
+    private static let purpose = "tidemark inspect"
+
+    let context: RunContext
+    let source: Endpoint
+
+    /// Checks both sides.
+    ///
+    /// - Returns: The findings.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    func run() async throws -> InspectionReport {
+        let (target, begun) = try await Connection.with(context.target, purpose: Self.purpose) {
+            try (DatabaseCatalog(of: $0), BegunRun(on: $0))
+        }
+        let context = context.leavingOut(begun?.run.omissions ?? [])
+        return try await Inspect(context: context, source: source).run(target, begun)
+    }
+
+    private func run(_ target: DatabaseCatalog, _ begun: BegunRun?) async throws -> InspectionReport {
+        let (catalog, access) = try await Connection.with(source, purpose: Self.purpose) {
+            try (DatabaseCatalog(of: $0), Definitions.Access($0))
+        }
+        let refused = try await refusals(catalog, target.identity, begun)
+        let (tools, ofTools) = try await Self.tools(
+            servers: [catalog.identity.serverVersion, target.identity.serverVersion],
+            directory: context.options.toolDirectory
+        )
+        let obstacles = Obstacles(context: context, source: source, catalog: catalog, target: target, begun: begun)
+        var trial: FreshTrial.Outcome?
+        var untried: [Finding] = []
+        if let tools {
+            do {
+                trial = try await obstacles.trial(tools, access)
+            } catch let error where !refused.isEmpty && (error is ToolError || error is PostgresError) {
+                // What precopy would refuse may also keep pg_dump from reading the definitions.
+                untried = [Self.untried]
+            }
+        }
+        let findings =
+            try await ofTools + untried + refused + obstacles.findings(trial, couldBeTried: untried.isEmpty)
+        return InspectionReport(
+            source: source.description,
+            target: context.target.description,
+            findings: findings.sorted { ($1.severity, $0.kind, $0.object) < ($0.severity, $1.kind, $1.object) }
+        )
+    }
+
+    private static let untried = Finding(
+        "definitions",
+        "all",
+        "untried",
+        .note,
+        "they could not be tried on the target; inspect again after fixing what precopy would refuse"
+    )
+
+    /// Returns what precopy would refuse before it does anything.
+    private func refusals(
+        _ catalog: DatabaseCatalog,
+        _ target: DatabaseIdentity,
+        _ begun: BegunRun?
+    ) async throws -> [Finding] {
+        let opening = LiveOpening(context: context, source: source)
+        var refused: [Finding] = []
+        func attempt(_ what: String, _ body: () async throws -> Void) async throws {
+            do {
+                try await body()
+            } catch let error where error is PlanError || error is LedgerError {
+                refused.append(Finding("precopy", what, "refused", .stops, "\(error)"))
+            }
+        }
+        try await attempt("databases") { try Refusals.same(catalog.identity, target) }
+        if refused.isEmpty {
+            try await attempt("versions") { try Refusals.versions(catalog.identity, target) }
+            try await attempt("plan") { _ = try await opening.survey(for: target, begun, cutting: false) }
+        }
+        try await ThreadConfined.with(context.target, purpose: Self.purpose) { connection in
+            try await attempt("target") { try await connection.run { try Refusals.unfit(target, on: $0) } }
+            try await attempt("ledger") {
+                try await connection.run { try opening.refuseTakingOver($0, catalog.identity, mayCreate: true) }
+            }
+        }
+        return refused
+    }
+
+    /// Finds `pg_dump`, and notes if it is older than the servers.
+    private static func tools(
+        servers: [ServerVersion],
+        directory: String?
+    ) async throws -> (tools: PostgresTools?, findings: [Finding]) {
+        do {
+            let tools = try await PostgresTools.find(major: servers.map(\.major).max() ?? 0, in: directory)
+            let findings = Set(servers).filter(tools.areOlder(than:)).sorted().map { server in
+                Finding(
+                    "client",
+                    "pg_dump",
+                    "older-minor",
+                    .note,
+                    "pg_dump \(tools.version) is older than a server of version \(server): "
+                        + "it may write definitions wrongly that a newer pg_dump writes correctly",
+                    repair: "apt-get install --only-upgrade postgresql-client-\(server.major)"
+                )
+            }
+            return (tools, findings)
+        } catch let error as ToolError {
+            return (nil, [Finding("client", "pg_dump", .missing, .stops, "\(error)")])
+        }
+    }
+}

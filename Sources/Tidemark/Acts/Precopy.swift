@@ -1,0 +1,216 @@
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Synchronization
+import Transfer
+
+/// Copies every chunk up to a newer mark while the source stays in production.
+///
+/// It builds a table's keys and indexes as soon as its base is complete. No transaction lasts longer than one chunk,
+/// except that a table with several unique keys is settled in a single snapshot.
+struct Precopy {
+    private let context: RunContext
+    private let source: Endpoint
+    private let recorder: RunRecorder
+
+    /// - Parameters:
+    ///   - context: The run's context.
+    ///   - source: The source; its sessions give way, because whoever changes a definition in production comes first.
+    init(_ context: RunContext, from source: Endpoint) {
+        self.context = context
+        self.source = source
+        recorder = RunRecorder("precopy", context)
+    }
+
+    func run() async throws -> RunReport {
+        let recorder = recorder
+        return try await recorder.recording {
+            try await LiveOpening(context: context, source: source).withSession(for: "precopy", mayCreate: true) {
+                session in
+                try refuseTooLate(session)
+                try await tryLateDefinitions(session)
+                return try await recorder.recording(session) {
+                    let changes = try await definitionChanges(session)
+                    return (.done, changes + (try await work(session)))
+                }
+            }
+        }
+    }
+
+    /// How long a materialized view may take to fill when that is tried, in milliseconds.
+    private static let patienceWithViews = 10_000
+
+    /// Tries the definitions that come after the rows, so that a refusal is found days ahead and not during cutover.
+    ///
+    /// Definitions created a moment ago were already tried.
+    private func tryLateDefinitions(_ session: Session) async throws {
+        guard let definitions = session.followed?.definitions else { return }
+        let completion = Completion(session: session, recorder: recorder)
+        try await LateTrial(session: session).run(
+            completion.postData(of: definitions).entries,
+            refreshingFor: Self.patienceWithViews
+        )
+    }
+
+    /// Reports changes of definitions days ahead, while they can still be made by hand on the target.
+    private func definitionChanges(_ session: Session) async throws -> [String] {
+        guard let entries = session.followed?.entries else { return [] }
+        return try await session.definitionChanges(now: entries).findings.map { finding in
+            "the target does not have this change of definition: \(finding.object): \(finding.message)"
+        }
+    }
+
+    private func refuseTooLate(_ session: Session) throws {
+        guard session.run.step >= .keysBuilt else { return }
+        throw LedgerError(
+            .tooLate,
+            "the cutover has already built the target's keys: no more rows can be copied ahead",
+            hint: session.run.step == .done
+                ? "the run is done; start another one with an empty target" : "continue with: tidemark cutover"
+        )
+    }
+
+    /// Runs one pass.
+    ///
+    /// - Returns: Warnings for the operator.
+    private func work(_ session: Session) async throws -> [String] {
+        _ = try await session.forgetEmptied()
+        try await Growth(session: session, source: source).cutOpenChunks()
+        let pass = try await session.ledger { ledger in
+            try ledger.enter(session.objects)
+            let pass = try ledger.openPass()
+            try ledger.passOverImmutable(pass)
+            return pass
+        }
+        let chunks = try await session.control.run { try Ledger($0).chunks() }
+        let due = chunks.count { $0.pass < pass }
+        if session.run.isPassOpen, due < chunks.count {
+            context.observer(
+                .note(
+                    "resuming pass \(pass): \(chunks.count - due) of \(chunks.count) chunks are done; run again afterwards to move all marks"
+                )
+            )
+        }
+        let objects = try await closingAfterDuplicates(session) {
+            try await copyAndBuild(session, pass: pass, due: due)
+        }
+        try context.stop.check()
+        recorder.update { $0.transfer.objects = objects }
+        try await analyze(session, pass: pass)
+        try await session.ledger { ledger in
+            try ledger.closePass()
+            if session.run.step < .precopied { try ledger.setStep(.precopied) }
+        }
+        guard context.options.provesAhead, !session.deltaRelations.isEmpty else { return [] }
+        let doubts = try await recorder.phase("prove ahead") {
+            try await ProvingAhead(session: session, source: source).run(pass: pass)
+        }
+        try context.stop.check()
+        return doubts
+    }
+
+    /// Closes the pass after duplicates, because only another pass copies what is then repaired on the source.
+    private func closingAfterDuplicates<Result>(_ session: Session, _ body: () async throws -> Result) async throws
+        -> Result
+    {
+        do {
+            return try await body()
+        } catch let error as PostgresError where error.sqlState == "23505" {
+            try await session.ledger { try $0.closePass() }
+            throw error
+        }
+    }
+
+    private func copyAndBuild(_ session: Session, pass: Int, due: Int) async throws -> Int {
+        let copying = Flag()
+        return try await recorder.phase("copy and build") {
+            try await recorder.showing(chunks: due) {
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    group.addTask {
+                        try await BuilderPool(session).build([.key, .index], settledIn: pass) { !copying.isRaised }
+                    }
+                    group.addTask {
+                        defer { copying.raise() }
+                        try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
+                            // A crash of the target in the meantime may have emptied unlogged tables.
+                            repeat {
+                                try await bring(session, lanes, pass: pass)
+                            } while try await session.forgetEmptied()
+                            try await lanes.bringLargeObjects(session, session.passContext(pass: pass, snapshot: nil))
+                        }
+                        return 0
+                    }
+                    return try await group.reduce(0, +)
+                }
+            }
+        }
+    }
+
+    private func bring(_ session: Session, _ lanes: LanePool, pass: Int) async throws {
+        let ofPass = session.passContext(pass: pass, snapshot: nil)
+        try await lanes.work(.base, ofPass)
+        try await lanes.work(.delta(pass: pass), ofPass)
+        var relations = session.deltaRelations.filter(\.hasOtherUniqueKeys)
+        var isFirstRound = true
+        while !relations.isEmpty {
+            var locked: [RelationEntry] = []
+            for relation in relations {
+                do {
+                    try await settle(relation, session, lanes, pass: pass, waiting: !isFirstRound)
+                } catch let error as PostgresError where error.sqlState == "55P03" || error.losesSnapshot {
+                    context.note("\(relation.name) is left for later: \(error.message)")
+                    locked.append(relation)
+                }
+                try context.stop.check()
+            }
+            (relations, isFirstRound) = (locked, false)
+        }
+    }
+
+    /// Copies all chunks of a table up to one snapshot; all of them shed before any loads.
+    ///
+    /// Rows of different chunks may have swapped a value of another unique key. If the chunks were read in different
+    /// snapshots, the target would hold that value twice.
+    ///
+    /// - Parameters:
+    ///   - relation: The table to settle.
+    ///   - session: The session of the run.
+    ///   - lanes: The workers.
+    ///   - pass: The pass in which the table is settled.
+    ///   - waits: Whether to wait for a table that is locked.
+    /// - Throws: ``PostgresError``: SQLSTATE 55P03 if the table is locked, or `.gaveWay` or `.snapshotLost` if another
+    ///   session waited for the table. The table must then be settled again.
+    private func settle(
+        _ relation: RelationEntry,
+        _ session: Session,
+        _ lanes: LanePool,
+        pass: Int,
+        waiting waits: Bool
+    ) async throws {
+        let id = relation.relationId
+        guard try await session.ledger({ try $0.unsettle(id, pass: pass) }) else { return }
+        try await SnapshotHolder.with(
+            source,
+            tables: [relation.rows],
+            lock: .definitions,
+            waitsForLocks: waits,
+            purpose: session.purpose("snapshot")
+        ) { shared, _ in
+            let context = session.passContext(pass: pass, snapshot: shared)
+            try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: id), context)
+            try await lanes.work(.load(pass: pass, relation: id), context)
+        }
+    }
+
+    /// Analyzes the tables that this pass has changed; a pass that changed nothing writes no statistics either.
+    private func analyze(_ session: Session, pass: Int) async throws {
+        let changed = try await session.control.run { try Ledger($0).relationsWritten(in: pass) }
+        let items = session.deltaRelations.filter { changed.contains($0.relationId) }.map {
+            StatementQueue.Item("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)")
+        }
+        guard !items.isEmpty else { return }
+        try await recorder.phase("analyze") { try await BuilderPool(session).run(items) }
+    }
+}

@@ -1,0 +1,218 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Verification
+
+/// Opens a run from a source: checks both sides, takes over the target, and creates or follows the definitions.
+///
+/// Everything that can be refused is refused here, before the first write.
+struct LiveOpening {
+    let context: RunContext
+    let source: Endpoint
+
+    /// Returns the plan to print: that of the run that has begun, otherwise a new one.
+    ///
+    /// - Returns: The plan.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
+    func plan() async throws -> PlanReport {
+        let target = try await Connection.with(context.target, purpose: "tidemark plan") { connection in
+            try (identity: DatabaseIdentity(of: connection), plan: Ledger.begunPlan(on: connection))
+        }
+        if let plan = target.plan { return PlanReport(plan) }
+        return PlanReport(try await survey(for: target.identity, nil, cutting: true).plan)
+    }
+
+    /// Opens the run, and passes the session to `body`.
+    ///
+    /// - Parameters:
+    ///   - act: The command the session is for, such as precopy or cutover.
+    ///   - mayCreate: Whether a new run may begin here.
+    ///   - body: The work.
+    /// - Returns: What `body` returns.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``, and what `body` throws.
+    func withSession<Result: Sendable>(
+        for act: String,
+        mayCreate: Bool,
+        _ body: (Session) async throws -> Result
+    ) async throws -> Result {
+        try await ThreadConfined.with(context.target, purpose: "tidemark control") { control in
+            let (target, begun) = try await control.run { connection in
+                try (DatabaseIdentity(of: connection), BegunRun(on: connection))
+            }
+            let opening = LiveOpening(context: context.leavingOut(begun?.run.omissions ?? []), source: source)
+            let session = try await opening.session(on: control, target, begun, for: act, mayCreate: mayCreate)
+            return try await body(session)
+        }
+    }
+
+    private func session(
+        on control: ThreadConfined<Connection>,
+        _ target: DatabaseIdentity,
+        _ begun: BegunRun?,
+        for act: String,
+        mayCreate: Bool
+    ) async throws -> Session {
+        try await control.run { try Refusals.unfit(target, on: $0) }
+        let step = begun?.run.step ?? .begun
+        // Reads both sides at the same time: with thousands of tables a catalog takes seconds.
+        async let surveyed = survey(for: target, begun, cutting: step == .begun)
+        async let contents = step < .keysBuilt ? control.run { try DatabaseCatalog(of: $0) } : nil
+        let survey = try await surveyed
+        try Refusals.same(survey.catalog.identity, target)
+        try Refusals.versions(survey.catalog.identity, target)
+        try await control.run { try refuseTakingOver($0, survey.catalog.identity, mayCreate: mayCreate) }
+        let tools = try await PostgresTools.find(
+            major: target.serverVersion.major,
+            in: context.options.toolDirectory
+        )
+        let tried = try await tryDefinitions(survey, on: try await contents, begun, tools)
+        if context.options.acceptsMovedSource {
+            try await control.run { try Self.refuseOtherTables(survey.catalog, $0) }
+        }
+        let owned = try await OwnedRun(
+            takingOver: context,
+            on: control,
+            tools: tools,
+            source: survey.catalog,
+            target: target,
+            .init(mayCreate: mayCreate)
+        )
+        guard owned.entry.step == .begun else {
+            return try await follow(owned, for: act, warnings: survey.plan.warnings)
+        }
+        return try await begin(owned, survey, tried, for: act)
+    }
+
+    // MARK: Checks
+
+    /// Reads the source.
+    ///
+    /// - Parameters:
+    ///   - target: The database to fill.
+    ///   - begun: The run that has begun on it.
+    ///   - cutting: Whether tables are cut into chunks.
+    /// - Returns: What was read.
+    /// - Throws: ``PlanError``, ``PostgresError``.
+    func survey(for target: DatabaseIdentity, _ begun: BegunRun?, cutting: Bool) async throws -> SourceSurvey {
+        try await SourceSurvey(of: source, for: target, options: context.options, begun: begun, cutting: cutting)
+    }
+
+    /// Refuses what taking over the target would refuse, before anything is written.
+    ///
+    /// - Parameters:
+    ///   - target: The target.
+    ///   - source: The identity of the source.
+    ///   - mayCreate: Whether a new run may begin.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    func refuseTakingOver(_ target: Connection, _ source: DatabaseIdentity, mayCreate: Bool) throws {
+        try Ledger.refuse(
+            target,
+            source: source,
+            acceptsOtherSystem: context.options.acceptsMovedSource,
+            mayCreate: mayCreate,
+            mayAdopt: context.options.targetContents != .nothing
+        )
+    }
+
+    /// Refuses definitions that the target's server would refuse, unless all of them are created already.
+    ///
+    /// - Returns: The source's definitions, if they were read for that.
+    private func tryDefinitions(
+        _ survey: SourceSurvey,
+        on target: DatabaseCatalog?,
+        _ begun: BegunRun?,
+        _ tools: PostgresTools
+    ) async throws -> Definitions? {
+        guard let target else { return nil }
+        let obstacles = Obstacles(
+            context: context,
+            source: source,
+            catalog: survey.catalog,
+            target: target,
+            begun: begun
+        )
+        let trial = try await obstacles.trial(tools, survey.access)
+        try Refusals.stopping(try await obstacles.findings(trial))
+        return trial?.definitions
+    }
+
+    /// Refuses a source whose tables have other object ids than when the run began.
+    ///
+    /// pg_upgrade keeps the object ids, so an upgraded source has the same ones; otherwise it is a different database.
+    private static func refuseOtherTables(_ source: DatabaseCatalog, _ target: Connection) throws {
+        guard try Ledger.run(on: target) != nil else { return }
+        let now = Dictionary(source.tables.map { ($0.oid, $0.qualifiedName) }, uniquingKeysWith: { first, _ in first })
+        let others = try Ledger(target).relations().filter { now[$0.definition.oid] != $0.name }
+        guard others.isEmpty else {
+            throw PlanError(
+                .refused,
+                "the source is not a moved copy of the one the run began with: \(others.count) tables have other object ids there: "
+                    + "\(others.prefix(5).map(\.name.description).joined(separator: ", "))",
+                hint: "a source that was dumped and restored is a different one: start over with an empty target"
+            )
+        }
+    }
+
+    // MARK: Definitions
+
+    private func begin(
+        _ owned: OwnedRun,
+        _ survey: SourceSurvey,
+        _ tried: Definitions?,
+        for act: String
+    ) async throws -> Session {
+        context.observer(.phase("definitions"))
+        let definitions: Definitions
+        if let tried {
+            definitions = tried
+        } else {
+            definitions = try await Definitions(
+                of: survey.access,
+                tools: owned.tools,
+                scratch: context.options.scratchDirectory,
+                excluding: survey.plan.excluded.union(survey.catalog.sequencesServing(only: survey.plan.excluded)),
+                purpose: owned.purpose,
+                options: Definitions.Options(context.options)
+            )
+        }
+        guard context.options.targetContents != .nothing else {
+            try await owned.define(definitions, survey.plan)
+            let session = try await owned.session(for: act, warnings: survey.plan.warnings)
+            try refuseOtherTreatments(than: session.relations, owned.source)
+            return session
+        }
+        let notes = try await owned.adopt(definitions, survey.plan)
+        return try await follow(owned, for: act, warnings: survey.plan.warnings + notes)
+    }
+
+    /// Follows what has changed on the source since the ledger was written.
+    private func follow(_ owned: OwnedRun, for act: String, warnings: [String]) async throws -> Session {
+        let before = try await owned.session(for: act, warnings: warnings)
+        try refuseOtherTreatments(than: before.relations, owned.source)
+        async let kept: Void = before.ledger { try $0.keep(owned.source, withLabels: false) }
+        let now = try await before.dumpDefinitions(of: source)
+        try await kept
+        let followed = try await Following(owned: owned, run: before.run, relations: before.relations)
+            .follow(now.definitions, now.entries)
+        if followed.wasUnchanged, followed.notes.isEmpty { return before.following(now) }
+        let notes = followed.notes.map { "followed a change on the source: \($0)" }
+        return try await owned.session(for: act, warnings: warnings + notes, followed: now)
+    }
+
+    private func refuseOtherTreatments(than relations: [RelationEntry], _ catalog: DatabaseCatalog) throws {
+        let begun = Dictionary(uniqueKeysWithValues: relations.map { ($0.name, $0.treatment) })
+        for (name, asked) in context.options.plan.treatments.sorted(by: { $0.key < $1.key }) {
+            guard let treatment = begun[name], treatment != asked else { continue }
+            // A treatment given for a partitioned table applies to its partitions, which hold its rows.
+            if treatment == .definitionOnly, asked.bringsRows, catalog.table(name)?.isPartitioned == true { continue }
+            throw PlanError(
+                .usage,
+                "\(name) has been treated as \(treatment.rawValue) since the run began, not as \(asked.rawValue)",
+                hint: "the first precopy fixes the treatments; to change them, start over with an empty target"
+            )
+        }
+    }
+}

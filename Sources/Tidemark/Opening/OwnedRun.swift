@@ -1,0 +1,107 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+
+/// A run that this client has taken over on the target, before its tables exist or their changes are followed.
+struct OwnedRun: Sendable {
+    let context: RunContext
+    /// The connection that holds the advisory lock, open for the whole run.
+    let control: ThreadConfined<Connection>
+    let tools: PostgresTools
+    /// The run as it was when it was taken over.
+    let entry: RunEntry
+    let epoch: Int
+    /// What the source contains.
+    let source: DatabaseCatalog
+    let target: DatabaseIdentity
+
+    /// How far a call may go with a target.
+    struct Permissions {
+        /// Whether a new run may begin.
+        let mayCreate: Bool
+        /// The archive that is restored; nil for a run from a source.
+        var archive: String?
+    }
+
+    /// Takes over the run on the target, or begins one.
+    ///
+    /// - Parameters:
+    ///   - context: The run's context.
+    ///   - control: A connection to the target.
+    ///   - tools: The tools of the target's version.
+    ///   - source: What the source contains.
+    ///   - target: The identity of the target.
+    ///   - permissions: How far this call may go.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    init(
+        takingOver context: RunContext,
+        on control: ThreadConfined<Connection>,
+        tools: PostgresTools,
+        source: DatabaseCatalog,
+        target: DatabaseIdentity,
+        _ permissions: Permissions
+    ) async throws {
+        let options = context.options
+        (entry, epoch) = try await control.run { connection in
+            let taken = try Ledger.takeOver(
+                connection,
+                source: source.identity,
+                toolVersion: Versions.tidemark,
+                archive: permissions.archive,
+                acceptsOtherSystem: options.acceptsMovedSource,
+                mayCreate: permissions.mayCreate,
+                mayAdopt: options.targetContents != .nothing
+            )
+            try taken.ledger.leaveOut(options.omissions)
+            // Of a run that has begun the catalog is recorded later, while pg_dump works.
+            if taken.run.step == .begun { try taken.ledger.keep(source, withLabels: true) }
+            return (taken.run, taken.ledger.epoch)
+        }
+        for server in context.servers { server.watch?.name = entry.sessionPrefix }
+        self.context = context
+        self.control = control
+        self.tools = tools
+        self.source = source
+        self.target = target
+    }
+
+    /// What `pg_stat_activity` shows of sessions that work on definitions.
+    var purpose: String { "\(entry.sessionPrefix) definitions" }
+
+    /// Runs `body` on a connection of its own to the target.
+    func onTarget<Result: Sendable>(_ body: @Sendable (Connection) throws -> Result) async throws -> Result {
+        try await Connection.with(context.target, purpose: purpose, body: body)
+    }
+
+    /// Reads what the ledger holds now.
+    ///
+    /// - Parameters:
+    ///   - act: The command the session is for, such as precopy or cutover.
+    ///   - warnings: Warnings for the report.
+    ///   - followed: The source's definitions, if they were followed a moment ago.
+    /// - Returns: A session that can work.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    func session(for act: String, warnings: [String], followed: SourceDefinitions? = nil) async throws -> Session {
+        let (run, relations) = try await control.run { connection in
+            guard let run = try Ledger.run(on: connection) else {
+                throw LedgerError(.missing, "the ledger was dropped")
+            }
+            return (run, try Ledger(connection).relations())
+        }
+        return Session(
+            context: context,
+            act: act,
+            control: control,
+            tools: tools,
+            run: run,
+            epoch: epoch,
+            source: source,
+            relations: relations,
+            excluded: SettledTables(relations, in: source).excluded,
+            warnings: warnings,
+            followed: followed
+        )
+    }
+}

@@ -1,0 +1,132 @@
+import Archive
+import Catalog
+import Planning
+import Postgres
+import Transfer
+import Verification
+
+/// Compares a target with what an archive recorded: definitions by attributes, rows by fingerprints.
+struct ArchiveVerify {
+    let context: RunContext
+    let recorder: RunRecorder
+    let generation: ArchiveDirectory.Generation
+    let told: ArchivedCatalog
+    let omissions: Set<Omission>
+    let purpose: String
+    let triesInserts: Bool
+
+    /// Returns a comparison for a target that has all rows but is not finished yet.
+    ///
+    /// - Returns: nil if no table is large, because comparing the rows at the end then takes little time.
+    /// - Throws: ``PostgresError``.
+    func comparison() async throws -> RecordedComparison? {
+        guard generation.manifest.tables.contains(where: { $0.chunks.count > 1 }) else { return nil }
+        let (there, answers) = try await Connection.with(context.target, purpose: purpose) {
+            (try DatabaseCatalog(of: $0), try RowHash.Answers(of: $0))
+        }
+        return comparison(VerifiedSide(generation, told, without: omissions).catalog, there, answers)
+    }
+
+    /// Compares the rows of large tables, each range in its own snapshot.
+    ///
+    /// ``run(_:)`` checks afterwards whether the results remain valid.
+    func compareAhead(_ comparison: RecordedComparison) async throws {
+        try await onConnections { connection in
+            let identity = MarkIdentity(try DatabaseIdentity(of: connection))
+            try comparison.compareAhead(on: connection, identity)
+        }
+    }
+
+    /// Compares the target in one snapshot.
+    ///
+    /// - Parameter ahead: A comparison that has begun; nil to do all of it now.
+    /// - Returns: What was compared and found.
+    /// - Throws: ``PostgresError``.
+    func run(_ ahead: RecordedComparison? = nil) async throws -> VerificationResult {
+        let manifest = generation.manifest
+        let excluded = Set(manifest.tables.filter { $0.treatment == .excluded }.map(\.qualifiedName))
+        let proof = CatalogProof(context: context, triesInserts: triesInserts)
+        return try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
+            theirs,
+            target in
+            let here = VerifiedSide(generation, told, without: omissions)
+            let (there, definitions) = try await recorder.phase("verify definitions") {
+                let there = try await target.run { try VerifiedSide(of: $0, without: omissions) }
+                return (there, try await proof.compareDefinitions(here, there, excluded, omissions, purpose))
+            }
+            let rows = try await recorder.phase("verify rows") {
+                let answers = try await target.run { try RowHash.Answers(of: $0) }
+                return try await compareRows(
+                    ahead ?? comparison(here.catalog, there.catalog, answers),
+                    MarkIdentity(there.catalog.identity),
+                    theirs
+                )
+            }
+            let readiness = try await recorder.phase("verify readiness") {
+                try await proof.judgeReadiness(here, there, excluded, omissions, purpose)
+            }
+            let archived = manifest.extensionTables ?? []
+            let extensionRows = try await recorder.phase("verify extension rows") {
+                let there = try await target.run {
+                    try ExtensionRowsComparison.contents(of: archived.map(\.table.qualifiedName), on: $0)
+                }
+                var result = ExtensionRowsComparison.result(
+                    source: archived.map(\.contents),
+                    target: there.contents
+                )
+                result.notProven += there.unreadable
+                return result
+            }
+            guard !omissions.contains(.largeObjects) else {
+                return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness)
+            }
+            let largeObjects = try await recorder.phase("verify large objects") {
+                try await target.run { try RecordedLargeObjects(manifest, omissions: omissions).compare(on: $0) }
+            }
+            return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness).merged(
+                with: largeObjects
+            )
+        }
+    }
+
+    private func comparison(
+        _ source: DatabaseCatalog,
+        _ target: DatabaseCatalog,
+        _ answers: RowHash.Answers
+    ) -> RecordedComparison {
+        let stop = context.stop
+        return RecordedComparison(generation.manifest, source: source, target: target, answers: answers) {
+            stop.isRequested
+        }
+    }
+
+    private func compareRows(
+        _ comparison: RecordedComparison,
+        _ identity: MarkIdentity,
+        _ snapshot: SharedSnapshot
+    ) async throws -> VerificationResult {
+        for step in [
+            { try comparison.settle(on: $0, identity) }, comparison.compare, comparison.count,
+        ] as [@Sendable (Connection) throws -> Void] where !comparison.isDone {
+            try await onConnections { connection in
+                var isDone = false
+                while !isDone {
+                    do {
+                        try connection.transaction(.shared(snapshot)) { try step(connection) }
+                        isDone = true
+                    } catch is RecordedComparison.TransactionFailed {
+                        // Repeats the rest of the step without the table that failed.
+                    }
+                }
+            }
+        }
+        return comparison.result()
+    }
+
+    private func onConnections(_ body: @escaping @Sendable (Connection) throws -> Void) async throws {
+        try await Connection.each(context.options.jobs, context.target, purpose: purpose) { connection, _ in
+            try body(connection)
+        }
+        try context.stop.check()
+    }
+}

@@ -1,0 +1,89 @@
+import Archive
+import Catalog
+import Planning
+import Postgres
+import Rebuild
+import Verification
+
+/// The part of the proof that compares the catalogs, and the check whether the target is ready to be opened.
+struct CatalogProof {
+    let context: RunContext
+    let triesInserts: Bool
+
+    /// Compares all definitions and the positions of the sequences.
+    func compareDefinitions(
+        _ here: VerifiedSide,
+        _ there: VerifiedSide,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let told = try await Connection.with(context.target, purpose: purpose) {
+            try Wording($0).source(here.catalog, inWordsOf: there.catalog)
+        }
+        let keys = DefinitionComparison(
+            source: told,
+            target: there.catalog,
+            excluding: excluded,
+            omissions: omissions
+        ).result()
+        let positions = SequenceComparison.result(
+            source: here.sequences(excluding: excluded),
+            target: there.sequences(excluding: excluded)
+        )
+        return try await compareObjects(here, there, excluded, omissions, purpose).merged(with: keys).merged(
+            with: positions
+        )
+    }
+
+    private func compareObjects(
+        _ here: VerifiedSide,
+        _ there: VerifiedSide,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let versions = (here.catalog.identity.serverVersion, there.catalog.identity.serverVersion)
+        let comparison = ObjectComparison(
+            source: here.objects,
+            target: there.objects,
+            versions: versions,
+            excluding: excluded,
+            omissions: omissions
+        )
+        let doubts = comparison.doubts
+        func judged(agreeing: Set<ObjectComparison.Doubt>) -> VerificationResult {
+            var result = comparison.result(agreeing: agreeing)
+            result.findings.removeAll { there.standing.covers(kind: $0.kind, object: ServerText($0.object)) }
+            return result
+        }
+        guard !doubts.isEmpty else { return judged(agreeing: []) }
+        let agreeing = try await Connection.with(context.target, purpose: purpose) {
+            try Reparsing($0).agreeing(doubts)
+        }
+        return judged(agreeing: agreeing)
+    }
+
+    /// Checks whether the target is ready to be opened.
+    func judgeReadiness(
+        _ here: VerifiedSide,
+        _ there: VerifiedSide,
+        _ excluded: Set<QualifiedName>,
+        _ omissions: Set<Omission>,
+        _ purpose: String
+    ) async throws -> VerificationResult {
+        let readiness = Readiness(
+            source: .init(catalog: here.catalog, objects: here.objects, facts: here.facts),
+            target: .init(catalog: there.catalog, objects: there.objects, facts: there.facts),
+            excluding: excluded,
+            omissions: omissions
+        ).result()
+        guard triesInserts else { return readiness }
+        let (stop, jobs) = (context.stop, max(1, context.options.jobs))
+        let probe = InsertProbe(catalog: there.catalog, facts: there.facts, excluding: excluded)
+        let attempts = try await Connection.each(jobs, context.target, purpose: purpose) { connection, number in
+            try probe.attempt(number - 1, of: jobs, on: connection) { stop.isRequested }
+        }
+        return probe.result(attempts).merged(with: readiness)
+    }
+}

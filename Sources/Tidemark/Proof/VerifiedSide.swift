@@ -1,0 +1,50 @@
+import Archive
+import Catalog
+import Planning
+import Postgres
+import Rebuild
+import Verification
+
+/// What was read from the catalog of one side.
+struct VerifiedSide: Sendable {
+    let catalog: DatabaseCatalog
+    let positions: [QualifiedName: SequencePosition]
+    let largeObjects: [LargeObjectRange]
+    let objects: [CatalogObject]
+    let facts: ReadinessFacts
+    /// Objects that may have existed on the target before.
+    let standing: StandingObjects
+
+    /// Takes what an archive recorded about the source; large objects are compared separately.
+    init(_ generation: ArchiveDirectory.Generation, _ told: ArchivedCatalog, without omissions: Set<Omission>) {
+        catalog = omissions.contains(.tablespaces) ? told.catalog.withoutTablespaces : told.catalog
+        largeObjects = []
+        objects = told.objects
+        facts = told.facts
+        standing = .none
+        positions = Dictionary(
+            generation.manifest.sequences.map { ($0.qualifiedName, $0.position) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    /// Reads the catalog of a database.
+    ///
+    /// - Parameters:
+    ///   - connection: A connection with an open transaction.
+    ///   - omissions: What was not copied.
+    /// - Throws: ``PostgresError``.
+    init(of connection: Connection, without omissions: Set<Omission>) throws {
+        let all = try DatabaseCatalog(inTransactionOf: connection)
+        catalog = omissions.contains(.tablespaces) ? all.withoutTablespaces : all
+        largeObjects = try LargeObjectRange.all(of: connection)
+        objects = try CatalogObject.all(of: connection)
+        facts = try ReadinessFacts(of: connection)
+        standing = try StandingObjects(of: connection)
+        positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
+    }
+
+    func sequences(excluding excluded: Set<QualifiedName>) -> SequenceComparison.Side {
+        SequenceComparison.Side(definitions: catalog.sequences(excluding: excluded), positions: positions)
+    }
+}

@@ -1,0 +1,232 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Transfer
+import Verification
+
+/// The proof: compares rows by fingerprints, definitions by attributes, sequences by positions.
+struct Verify {
+    private let context: RunContext
+    private let source: Endpoint
+    private let recorder: RunRecorder
+    private let triesInserts: Bool
+
+    /// - Parameters:
+    ///   - context: The run's context.
+    ///   - source: The source.
+    ///   - recorder: Records the phases; nil creates a recorder of its own.
+    ///   - triesInserts: Whether an INSERT into each table is tried and rolled back.
+    init(_ context: RunContext, of source: Endpoint, recorder: RunRecorder? = nil, triesInserts: Bool = false) {
+        self.context = context
+        self.source = source
+        self.triesInserts = triesInserts
+        self.recorder = recorder ?? RunRecorder("verify", context)
+    }
+
+    /// Compares the two databases in their current state; uses the ranges of a ledger if there is one.
+    func run() async throws -> RunReport {
+        try await recorder.recording {
+            do {
+                return try await work()
+            } catch {
+                return recorder.finish(try recorder.unproven(by: error))
+            }
+        }
+    }
+
+    private func work() async throws -> RunReport {
+        let (plan, omissions, proofs) = try await plan()
+        recorder.warn(plan.warnings)
+        let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
+        let result = try await SnapshotHolder.with(
+            source,
+            tables: copied,
+            lock: .definitions,
+            purpose: "tidemark verify"
+        ) { shared, source in
+            try await compare(plan, omissions, proofs, shared, source, purpose: "tidemark verify")
+        }
+        recorder.update { $0.verification = result }
+        return recorder.finish(RunReport.Outcome(result.verdict))
+    }
+
+    /// Compares the databases at the end of a cutover, in the snapshot in which the rows were copied.
+    ///
+    /// - Parameters:
+    ///   - session: The session of the run.
+    ///   - shared: The source's snapshot.
+    ///   - source: The connection that holds the snapshot.
+    /// - Returns: What was compared and found.
+    /// - Throws: ``PostgresError``.
+    func compare(
+        _ session: Session,
+        _ shared: SharedSnapshot,
+        _ source: ThreadConfined<Connection>
+    ) async throws -> VerificationResult {
+        let (plan, proofs) = try await session.planAndProofs()
+        return try await compare(
+            plan,
+            session.omissions,
+            proofs,
+            shared,
+            source,
+            purpose: session.purpose("verify")
+        )
+    }
+
+    // MARK: Steps
+
+    private var catalogProof: CatalogProof { CatalogProof(context: context, triesInserts: triesInserts) }
+
+    /// Returns the tables that still exist; a table that was dropped is a finding, not an error.
+    private func present(_ planned: [TablePlan]) async throws -> [SQL] {
+        try await Connection.with(source, purpose: "tidemark verify") { connection in
+            let there = Set(try Table.names(on: connection).values)
+            return planned.filter { there.contains($0.name) }.map(\.rows)
+        }
+    }
+
+    /// Returns the plan of the run's ledger, or a new plan if there is none, so that any two databases can be compared.
+    private func plan() async throws -> (plan: Plan, omissions: Set<Omission>, proofs: Ledger.Proofs) {
+        let isInFull = context.options.verifiesInFull
+        let (target, begun, run, proofs) = try await Connection.with(context.target, purpose: "tidemark verify") {
+            connection in
+            let begun = try Ledger.begunPlan(on: connection)
+            let proofs = begun == nil || isInFull ? [:] : try Ledger(connection).proofs()
+            return (try DatabaseIdentity(of: connection), begun, try Ledger.run(on: connection), proofs)
+        }
+        let omissions = context.options.omissions.union(run?.omissions ?? [])
+        let (options, acceptsMoved) = (context.options.plan, context.options.acceptsMovedSource)
+        return try await Connection.with(source, purpose: "tidemark verify") { connection in
+            let identity = try DatabaseIdentity(of: connection)
+            if let run, !acceptsMoved { try run.refuseOtherSystem(identity) }
+            try Refusals.same(identity, target)
+            if let begun { return (begun, omissions, proofs) }
+            let plan = try Planner(source: DatabaseCatalog(of: connection), target: target, options: options).plan()
+            return (try KeyDistribution(connection).cut(plan), omissions, [:])
+        }
+    }
+
+    private func compare(
+        _ plan: Plan,
+        _ omissions: Set<Omission>,
+        _ proofs: Ledger.Proofs,
+        _ shared: SharedSnapshot,
+        _ holder: ThreadConfined<Connection>,
+        purpose: String
+    ) async throws -> VerificationResult {
+        try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
+            theirs,
+            target in
+            let (here, there, definitions) = try await recorder.phase("verify definitions") {
+                async let ours = holder.run { try VerifiedSide(of: $0, without: omissions) }
+                async let theirs = target.run { try VerifiedSide(of: $0, without: omissions) }
+                let (here, there) = try await (ours, theirs)
+                return (
+                    here, there,
+                    try await catalogProof.compareDefinitions(here, there, plan.excluded, omissions, purpose)
+                )
+            }
+            let (plan, unplanned) = Self.plan(plan, with: here.catalog, there.catalog, context.options.plan)
+            let pairs = SnapshotPairs(
+                source: .init(endpoint: source, snapshot: shared, identity: MarkIdentity(here.catalog.identity)),
+                target: .init(
+                    endpoint: context.target,
+                    snapshot: theirs,
+                    identity: MarkIdentity(there.catalog.identity)
+                ),
+                jobs: context.options.jobs,
+                stop: context.stop,
+                purpose: purpose
+            )
+            let rows = try await recorder.phase("verify rows") {
+                try await compareRows(
+                    ComparedRange.all(of: plan, source: here.catalog, target: there.catalog, provenBy: proofs),
+                    pairs
+                )
+            }
+            let extensionTables = context.options.plan.wanted(here.catalog.extensionTables).map(\.qualifiedName)
+            let extensionRows = try await recorder.phase("verify extension rows") {
+                async let ours = holder.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
+                async let theirs = target.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
+                let (sourceRows, targetRows) = try await (ours, theirs)
+                var result = ExtensionRowsComparison.result(source: sourceRows.contents, target: targetRows.contents)
+                result.notProven += sourceRows.unreadable + targetRows.unreadable
+                return result
+            }
+            let largeObjects = try await recorder.phase("verify large objects") {
+                try await compareLargeObjects(here.largeObjects, omissions, pairs)
+            }
+            let readiness = try await recorder.phase("verify readiness") {
+                try await catalogProof.judgeReadiness(here, there, plan.excluded, omissions, purpose)
+            }
+            var result = rows.merged(with: extensionRows).merged(with: definitions).merged(with: largeObjects).merged(
+                with: readiness
+            )
+            result.notProven += unplanned
+            return result
+        }
+    }
+
+    /// Adds tables to the plan that the ledger does not know, created since on the source and by hand on the target.
+    ///
+    /// - Returns: The plan, and the reasons why such tables cannot be compared.
+    private static func plan(
+        _ plan: Plan,
+        with source: DatabaseCatalog,
+        _ target: DatabaseCatalog,
+        _ options: PlanOptions
+    ) -> (plan: Plan, unplanned: [String]) {
+        let known = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        guard source.tables.contains(where: { known[$0.qualifiedName] == nil }) else { return (plan, []) }
+        // Partitions of a table that is left out are left out as well.
+        var options = options
+        let there = Set(source.tables.map(\.qualifiedName))
+        options.treatments = known.mapValues(\.treatment).filter { $0.value == .excluded && there.contains($0.key) }
+        let planner = Planner(
+            source: source,
+            target: target.identity,
+            options: options,
+            settled: SettledTables(
+                treatments: known.mapValues(\.treatment),
+                filters: known.compactMapValues(\.filter),
+                keys: [:]
+            )
+        )
+        do {
+            let unknown = try planner.plan().tables.filter { known[$0.name] == nil }
+            return (Plan(tables: plan.tables + unknown, warnings: plan.warnings), [])
+        } catch {
+            return (plan, ["tables that were created since the run began: \(error)"])
+        }
+    }
+
+    private func compareRows(_ ranges: [ComparedRange], _ pairs: SnapshotPairs) async throws -> VerificationResult {
+        let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
+        let comparison = DataComparison(
+            ranges,
+            hash: hash,
+            showsValues: context.options.showsValues,
+            isStopped: { [stop = context.stop] in stop.isRequested }
+        )
+        if comparison.hasWhole { try await pairs.all { try comparison.compareWhole(with: $0) } }
+        if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
+        if comparison.hasUncounted { try await pairs.all { try comparison.count(with: $0) } }
+        return comparison.result()
+    }
+
+    private func compareLargeObjects(
+        _ ranges: [LargeObjectRange],
+        _ omissions: Set<Omission>,
+        _ pairs: SnapshotPairs
+    ) async throws -> VerificationResult {
+        guard !omissions.contains(.largeObjects) else { return VerificationResult(method: "") }
+        let stop = context.stop
+        let comparison = LargeObjectComparison(ranges, omissions: omissions) { stop.isRequested }
+        try await pairs.all { try comparison.compare(with: $0) }
+        return comparison.result()
+    }
+}

@@ -1,0 +1,277 @@
+import FoundationEssentials
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Report
+import Synchronization
+import Transfer
+import Verification
+
+/// Builds a run's report while it works: phases with their durations, counts, warnings.
+final class RunRecorder: Sendable {
+    let progress: TransferProgress
+    private let report: Mutex<RunReport>
+    private let observer: @Sendable (RunEvent) -> Void
+    private let beginning = ContinuousClock.now
+    private let servers: [Endpoint]
+    private let stop: StopRequest
+    private let beginsAgain: Bool
+
+    convenience init(_ command: String, _ context: RunContext) {
+        self.init(
+            command,
+            source: context.origin.description,
+            target: context.target.description,
+            on: context.servers,
+            stop: context.stop,
+            observer: context.observer
+        )
+    }
+
+    convenience init(_ command: String, _ archive: ArchiveContext, to target: Endpoint) {
+        self.init(
+            command,
+            source: archive.path,
+            target: target.description,
+            on: [target],
+            stop: archive.stop,
+            observer: archive.observer
+        )
+    }
+
+    /// Creates a recorder with an empty report.
+    ///
+    /// - Parameters:
+    ///   - command: The command that is run.
+    ///   - source: The name of the source for the report.
+    ///   - target: The name of the target for the report.
+    ///   - servers: The servers whose sessions are watched.
+    ///   - stop: Checked before the work begins again.
+    ///   - beginsAgain: Whether the work may begin again after a transient failure.
+    ///   - observer: Receives events.
+    init(
+        _ command: String,
+        source: String,
+        target: String,
+        on servers: [Endpoint],
+        stop: StopRequest,
+        beginsAgain: Bool = true,
+        observer: @escaping @Sendable (RunEvent) -> Void
+    ) {
+        self.observer = observer
+        self.servers = servers
+        self.stop = stop
+        self.beginsAgain = beginsAgain
+        progress = TransferProgress { observer(.note($0)) }
+        report = Mutex(
+            RunReport(
+                command: command,
+                toolVersion: Versions.tidemark,
+                source: source,
+                target: target,
+                startedAt: Date.now.formatted(.iso8601)
+            )
+        )
+    }
+
+    /// Runs all of the work, and reports what was done even if it is stopped or fails.
+    func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
+        do {
+            return try await Endpoint.watching(servers) { try await persevering(body) }
+        } catch let error where error.isStop {
+            return finish(.stopped)
+        } catch  where Task.isCancelled {
+            // A connection or child process that was ended while it worked reports that with an error of its own.
+            warn(["the current step was cancelled: \(error)"])
+            return finish(.stopped)
+        } catch {
+            if stop.isRequested, isEndOfWaiting(error) { return finish(.stopped) }
+            report.withLock { $0.failure = "\(error)" }
+            observer(.failed(finish(.failed)))
+            throw error
+        }
+    }
+
+    /// Whether an error only means that waiting was ended because a stop was requested.
+    private func isEndOfWaiting(_ error: any Error) -> Bool {
+        (error as? PostgresError)?.code == .cancelled && !Task.isCancelled || hasEndedChild && error is ToolError
+    }
+
+    /// Reports the work as not proven if it ended because it and another session waited for each other.
+    ///
+    /// - Parameter error: The error that ended the work.
+    /// - Returns: The outcome, not proven.
+    /// - Throws: The error, if it had another cause.
+    func unproven(by error: any Error) throws -> RunReport.Outcome {
+        guard let standstill = servers.lazy.compactMap({ $0.watch?.standstill }).first, !Task.isCancelled else {
+            throw error
+        }
+        update { report in
+            var verification = VerificationResult(method: "")
+            verification.notProven = [standstill.description]
+            report.verification = verification
+        }
+        return .notProven
+    }
+
+    private var hasEndedChild: Bool { servers.contains { $0.watch?.hasEndedChild == true } }
+
+    // MARK: Beginning again
+
+    /// How many short attempts are made in a row.
+    private static let attempts = 6
+    /// An attempt that lasted longer than this is not counted as short.
+    private static let worthwhile = Duration.seconds(120)
+
+    /// Runs the work, and begins again after a server was restarted or after the work gave way to another session.
+    ///
+    /// What was committed stays. What is held for other sessions (a snapshot, the run itself) is acquired again.
+    private func persevering(_ body: () async throws -> RunReport) async throws -> RunReport {
+        for server in servers { server.watch?.begin(anew: true) }
+        var attempt = 1
+        while true {
+            let start = ContinuousClock.now
+            do {
+                return try await body()
+            } catch {
+                if start.duration(to: .now) > Self.worthwhile { attempt = 1 }
+                guard beginsAgain, attempt < Self.attempts, letsBeginAgain(error), !stop.isRequested, !Task.isCancelled
+                else {
+                    throw error
+                }
+                attempt += 1
+                observer(.note("beginning again from what is committed: \(error)"))
+                progress.countRetry()
+                report.withLock { $0.warnings = [] }
+                for server in servers { server.watch?.begin(anew: false) }
+                try await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    private func letsBeginAgain(_ error: any Error) -> Bool {
+        switch error {
+        case let error as PostgresError: error.letsBeginAgain
+        case let error as ToolError: hasEndedChild || error.isLossOfServer
+        default: false
+        }
+    }
+
+    /// Runs the work of a session; however it ends, the report includes what the ledger recorded.
+    ///
+    /// - Parameters:
+    ///   - session: The session that does the work.
+    ///   - body: The work; returns its outcome, and warnings besides the session's own.
+    /// - Returns: The report.
+    /// - Throws: What the body throws.
+    func recording(
+        _ session: Session,
+        _ body: () async throws -> (outcome: RunReport.Outcome, warnings: [String])
+    ) async throws -> RunReport {
+        warn(session.warnings)
+        do {
+            let (outcome, warnings) = try await body()
+            await collect(from: session)
+            warn(warnings)
+            return finish(outcome)
+        } catch {
+            await collect(from: session)
+            throw error
+        }
+    }
+
+    /// Runs a phase, reports it, and measures its duration with a monotonic clock, even if it fails.
+    func phase<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
+        observer(.phase(name))
+        let clock = ContinuousClock()
+        let start = clock.now
+        let waited = Double(beginning.duration(to: start).wholeMicroseconds) / 1e6
+        // The time before the first phase, spent reading catalogs and definitions, is a phase too.
+        report.withLock { report in
+            if report.phases.isEmpty { report.phases.append(.init(name: "preparation", start: 0, seconds: waited)) }
+        }
+        defer {
+            let phase = RunReport.Phase(
+                name: name,
+                start: waited,
+                seconds: Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
+            )
+            report.withLock { $0.phases.append(phase) }
+        }
+        return try await body()
+    }
+
+    /// Reports the progress of copying about once a second while `body` runs.
+    func showing<Result: Sendable>(chunks: Int, _ body: () async throws -> Result) async throws -> Result {
+        let start = ContinuousClock.now
+        let ticker = Task { [observer, progress] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                let counts = progress.counts
+                let seconds = Double(start.duration(to: .now).wholeMicroseconds) / 1e6
+                observer(
+                    .progress(
+                        RunProgress(chunks: counts.chunks, allChunks: chunks, bytes: counts.bytes, seconds: seconds)
+                    )
+                )
+            }
+        }
+        defer { ticker.cancel() }
+        return try await body()
+    }
+
+    /// Adds what the ledger recorded about this run, if it can be read.
+    private func collect(from session: Session) async {
+        let work = try? await session.control.run { [epoch = session.epoch] connection in
+            let ledger = Ledger(connection, epoch: epoch)
+            return (tables: try ledger.tableWork(), statements: try ledger.statementWork())
+        }
+        guard let work else { return }
+        update { report in
+            report.tables = work.tables.map { table in
+                RunReport.TableWork(
+                    name: QualifiedName(schema: table.schemaName, name: table.tableName).description,
+                    chunks: table.chunks,
+                    rows: table.rows,
+                    bytes: table.bytes,
+                    seconds: Double(table.milliseconds) / 1000
+                )
+            }
+            report.statements = work.statements.map { statement in
+                RunReport.Statement(sql: statement.statement.string, seconds: Double(statement.milliseconds) / 1000)
+            }
+        }
+    }
+
+    /// Adds warnings for the operator.
+    func warn(_ warnings: [String]) { report.withLock { $0.warnings += warnings } }
+
+    func update(_ change: @Sendable (inout RunReport) -> Void) {
+        report.withLock { change(&$0) }
+    }
+
+    /// Returns the report with the outcome and all counts.
+    func finish(_ outcome: RunReport.Outcome) -> RunReport {
+        let counts = progress.counts
+        return report.withLock { report in
+            report.outcome = outcome
+            report.transfer.chunks = counts.chunks
+            report.transfer.unchangedChunks = counts.unchangedChunks
+            report.transfer.reconciledChunks = counts.reconciledChunks
+            report.transfer.rows = counts.rows
+            report.transfer.removedRows = counts.removedRows
+            report.transfer.bytes = counts.bytes
+            report.transfer.retries = counts.retries
+            report.transfer.largeObjects = counts.largeObjects
+            report.transfer.removedLargeObjects = counts.removedLargeObjects
+            return report
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var wholeMicroseconds: Int64 {
+        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    }
+}

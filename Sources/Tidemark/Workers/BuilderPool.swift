@@ -1,0 +1,81 @@
+import Ledger
+import Postgres
+import Rebuild
+import Synchronization
+
+/// The connections that build keys and indexes, one per index job.
+struct BuilderPool: Sendable {
+    private let session: Session
+    private let count: Int
+
+    init(_ session: Session) {
+        self.session = session
+        count = session.context.options.indexJobs
+    }
+
+    /// Builds the stages, several objects at a time.
+    ///
+    /// - Parameters:
+    ///   - stages: What to build.
+    ///   - jobs: The most objects to build at the same time; some stages take locks that could deadlock.
+    ///   - pass: See `Ledger.claimObject`.
+    ///   - mayMoreCome: Returns whether more tables may still become ready.
+    /// - Returns: The number of completed objects.
+    /// - Throws: ``PostgresError``.
+    func build(
+        _ stages: [RebuildStage],
+        jobs: Int? = nil,
+        settledIn pass: Int? = nil,
+        while mayMoreCome: @escaping @Sendable () -> Bool = { false }
+    ) async throws -> Int {
+        let completed = Counter()
+        let unique = Dictionary(
+            session.source.indexes.filter(\.isUnique).map { index in
+                (index.qualifiedName, (index.keyColumns ?? []).compactMap(\.self))
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
+        let failures = BuildFailures()
+        let stop = session.context.stop
+        let budget = BuildBudget(memoryBytes: session.context.options.indexMemoryBytes, jobs: jobs ?? count)
+        try await onConnections(jobs ?? count, "build") { [session] connection in
+            let builder = try ObjectBuilder(
+                connection,
+                epoch: session.epoch,
+                budget: budget,
+                stop: stop,
+                failures: failures,
+                uniqueColumns: unique
+            ) { object, duration in
+                let step = object.stepsDone + 1
+                if step == object.statements.count { completed.add(1) }
+                let steps = object.statements.count == 1 ? "" : " (step \(step) of \(object.statements.count))"
+                session.context.observer(
+                    .note("built \(object.description)\(steps) in \(duration.wholeMilliseconds) ms")
+                )
+            }
+            try builder.build(stages, settledIn: pass, while: mayMoreCome)
+        }
+        try failures.throwIfAny()
+        return completed.value
+    }
+
+    /// Runs statements that can run in any order.
+    func run(_ items: [StatementQueue.Item]) async throws {
+        guard !items.isEmpty else { return }
+        let queue = StatementQueue(items)
+        let stop = session.context.stop
+        try await onConnections(min(count, items.count), "statements") { try queue.drain(on: $0, stop: stop) }
+        try stop.check()
+    }
+
+    private func onConnections(
+        _ count: Int,
+        _ work: String,
+        _ body: @escaping @Sendable (Connection) throws -> Void
+    ) async throws {
+        try await Connection.each(count, session.context.target, purpose: session.purpose(work)) { connection, _ in
+            try body(connection)
+        }
+    }
+}

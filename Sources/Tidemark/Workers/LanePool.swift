@@ -1,0 +1,103 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Synchronization
+import Transfer
+
+/// The workers of a run: one lane per job, each on its own thread.
+struct LanePool: Sendable {
+    private let lanes: [ThreadConfined<Lane>]
+    private let progress: TransferProgress
+    private let stop: StopRequest
+
+    /// Opens the lanes for as long as `body` runs.
+    static func with<Result: Sendable>(
+        _ session: Session,
+        from source: Endpoint,
+        progress: TransferProgress,
+        _ body: (LanePool) async throws -> Result
+    ) async throws -> Result {
+        let (target, stop) = (session.context.target, session.context.stop)
+        return try await ThreadConfined.several(
+            session.context.options.jobs,
+            { number, interrupter in
+                let purpose = session.purpose("copy \(number)")
+                return try Lane(source: source, target: target, purpose: purpose, interrupter: interrupter)
+            }
+        ) { lanes in
+            try await body(LanePool(lanes: lanes, progress: progress, stop: stop))
+        }
+    }
+
+    /// Lets all lanes work until no chunk of the stage is left; the first error ends the others.
+    ///
+    /// After the loss of a snapshot the lanes can be used with another one.
+    func work(_ stage: ChunkStage, _ context: PassContext) async throws {
+        let lost = LostSnapshot()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for lane in lanes {
+                group.addTask { [progress, stop] in
+                    try await lane.run { lane in
+                        do {
+                            try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop)
+                                .work(stage) { lost.error != nil }
+                        } catch let error as PostgresError where error.losesSnapshot && context.snapshot != nil {
+                            lost.note(error)
+                            try lane.recover()
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        if let error = lost.error { throw error }
+        try stop.check()
+    }
+
+    /// Copies the large objects, several ranges at a time.
+    func bringLargeObjects(_ session: Session, _ context: PassContext) async throws {
+        guard !session.omissions.contains(.largeObjects) else { return }
+        let ranges = try await withOne { lane in
+            try lane.reading(in: context.snapshot) { try LargeObjectRange.all(of: lane.source) }
+        }
+        let queue = LargeObjectQueue(ranges)
+        var attributes: LargeObjectAttributes = []
+        if !session.omissions.contains(.owners) { attributes.insert(.owner) }
+        if !session.omissions.contains(.privileges) { attributes.insert(.grants) }
+        let wanted = attributes
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for lane in lanes.prefix(ranges.count) {
+                group.addTask { [progress, stop] in
+                    try await lane.run { lane in
+                        try LargeObjectWorker(
+                            lane: lane,
+                            context: context,
+                            attributes: wanted,
+                            progress: progress,
+                            stop: stop
+                        ).work(queue)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try stop.check()
+    }
+
+    /// Runs work that needs one connection to each side.
+    func withOne<Result: Sendable>(_ body: @escaping @Sendable (Lane) throws -> Result) async throws -> Result {
+        try await lanes[0].run(body)
+    }
+}
+
+/// The loss of a snapshot that several lanes read, recorded by the first lane that notices it.
+private final class LostSnapshot: Sendable {
+    private let state = Mutex<PostgresError?>(nil)
+
+    var error: PostgresError? { state.withLock(\.self) }
+
+    func note(_ error: PostgresError) {
+        state.withLock { $0 = $0 ?? error }
+    }
+}
