@@ -5,22 +5,8 @@ package import Postgres
 /// The queries of the proof, one file for each kind of object, all return the same columns. They share nothing with the
 /// queries used for copying and building.
 package struct CatalogObject: Sendable, Equatable, Codable {
-    /// All kinds of objects, in the order of a report.
-    package static let kinds = [
-        "schema", "extension", "language", "access method", "enum", "domain", "composite type", "range type",
-        "base type",
-        "collation", "conversion", "cast", "transform", "function", "procedure", "aggregate", "operator",
-        "operator class",
-        "operator family", "text search configuration", "text search dictionary", "text search parser",
-        "text search template", "foreign-data wrapper", "server", "user mapping", "foreign table", "table", "column",
-        "view",
-        "materialized view", "sequence", "trigger", "rule", "policy", "statistics object", "event trigger",
-        "publication",
-        "published table", "subscription", "owner", "privileges", "default privileges", "comment", "security label",
-    ]
-
     /// One of ``kinds``.
-    package let kind: String
+    package let kind: ObjectKind
     /// Its full name, quoted where SQL requires it.
     package let object: ServerText
     /// The table it is or belongs to.
@@ -35,7 +21,7 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     package let removal: ServerText?
 
     package init(
-        kind: String,
+        kind: ObjectKind,
         object: ServerText,
         table: QualifiedName?,
         attributes: NamedTexts,
@@ -89,7 +75,7 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     }
 
     private struct Answer: Codable {
-        let kind: String
+        let kind: ObjectKind
         let object: ServerText
         let tableSchema: ServerText?
         let tableName: ServerText?

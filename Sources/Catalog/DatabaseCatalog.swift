@@ -159,19 +159,9 @@ package enum CatalogQuery {
     static let extensionTables = sql(PackageResources.extension_tables_sql)
 
     /// The queries whose results the proof compares, by kind of object.
-    package static let compared = [
-        PackageResources.compared_schemas_sql, PackageResources.compared_extensions_sql,
-        PackageResources.compared_types_sql,
-        PackageResources.compared_collations_sql, PackageResources.compared_functions_sql,
-        PackageResources.compared_operators_sql, PackageResources.compared_languages_sql,
-        PackageResources.compared_text_search_sql, PackageResources.compared_foreign_sql,
-        PackageResources.compared_relations_sql, PackageResources.compared_columns_sql,
-        PackageResources.compared_sequences_sql, PackageResources.compared_triggers_sql,
-        PackageResources.compared_policies_sql, PackageResources.compared_statistics_sql,
-        PackageResources.compared_event_triggers_sql, PackageResources.compared_publications_sql,
-        PackageResources.compared_comments_sql, PackageResources.compared_owners_sql,
-        PackageResources.compared_privileges_sql,
-    ].map(sql)
+    package static let compared = ObjectKind.allCases.map(\.query).reduce(into: [[UInt8]]()) { queries, query in
+        if !queries.contains(query) { queries.append(query) }
+    }.map(sql)
 
     private static let tableState = withMeaning(PackageResources.table_state_sql)
 

@@ -7,15 +7,26 @@ package struct Index: Sendable, Hashable, Codable {
         package let target: Int
     }
 
+    /// `pg_constraint.contype` of a constraint that an index enforces.
+    package enum ConstraintType: String, Sendable, Hashable, Codable {
+        case primaryKey = "p"
+        case unique = "u"
+        case exclusion = "x"
+    }
+
+    /// `pg_class.relkind` of an index.
+    package enum Kind: String, Sendable, Hashable, Codable {
+        case plain = "i"
+        case partitioned = "I"
+    }
+
     package let oid: UInt32
     package let tableOid: UInt32
     package let schema: ServerText
     package let tableName: ServerText
     package let name: ServerText
-    /// `i`: an index; `I`: an index of a partitioned table.
-    package let kind: String
-    /// `r`: a table; `p`: a partitioned table; `m`: a materialized view.
-    package let tableKind: String
+    package let kind: Kind
+    package let tableKind: Table.Kind
     /// The result of `pg_get_indexdef`, with all names schema-qualified.
     package private(set) var definition: ServerText
     package let isUnique: Bool
@@ -45,16 +56,24 @@ package struct Index: Sendable, Hashable, Codable {
     /// Extensions with which it is dropped (ALTER INDEX … DEPENDS ON EXTENSION); nil: none.
     package let dependentOnExtensions: [ServerText]?
     package let constraintName: ServerText?
-    /// `p`: primary key; `u`: unique; `x`: exclusion.
-    package let constraintType: String?
+    package let constraintType: ConstraintType?
     package private(set) var constraintDefinition: ServerText?
     package let isDeferrable: Bool
     package let isDeferred: Bool
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
     package var tableQualifiedName: QualifiedName { QualifiedName(schema: schema, name: tableName) }
-    package var isPartitioned: Bool { kind == "I" }
-    package var isOfMaterializedView: Bool { tableKind == "m" }
+    package var isPartitioned: Bool { kind == .partitioned }
+    /// The name that reports and the ledger use: that of its constraint, if it has one.
+    package var objectKind: String {
+        switch constraintType {
+        case .primaryKey: "primary key"
+        case .unique: "unique constraint"
+        case .exclusion: "exclusion constraint"
+        case nil: "index"
+        }
+    }
+    package var isOfMaterializedView: Bool { tableKind == .materializedView }
 
     /// The same index, in the target's default tablespace.
     package var withoutTablespace: Index {
@@ -103,13 +122,32 @@ package struct Index: Sendable, Hashable, Codable {
 
 /// A constraint as described by the catalog.
 package struct Constraint: Sendable, Hashable, Codable {
+    /// `pg_constraint.contype`, of the constraints that belong to tables and are read.
+    package enum Kind: String, Sendable, Hashable, Codable {
+        case primaryKey = "p"
+        case unique = "u"
+        case exclusion = "x"
+        case foreignKey = "f"
+        case check = "c"
+
+        /// The name that reports use.
+        package var name: String {
+            switch self {
+            case .primaryKey: "primary key"
+            case .unique: "unique constraint"
+            case .exclusion: "exclusion constraint"
+            case .foreignKey: "foreign key"
+            case .check: "check constraint"
+            }
+        }
+    }
+
     package let oid: UInt32
     package let tableOid: UInt32
     package let schema: ServerText
     package let tableName: ServerText
     package let name: ServerText
-    /// `p`: primary key; `u`: unique; `x`: exclusion; `f`: foreign key; `c`: check.
-    package let kind: String
+    package let kind: Kind
     package private(set) var definition: ServerText
     package let isValidated: Bool
     package let isEnforced: Bool
@@ -118,7 +156,7 @@ package struct Constraint: Sendable, Hashable, Codable {
     package let isNoInherit: Bool
     package let isLocal: Bool
     package let parentOid: UInt32?
-    package let tableKind: String
+    package let tableKind: Table.Kind
     /// Whether it is a CHECK with a function that may read tables; nil in archives of older versions.
     package let mayReadTables: Bool?
     package let comment: ServerText?

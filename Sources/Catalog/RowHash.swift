@@ -116,7 +116,7 @@ extension Column {
     fileprivate func hash(seed: Int) -> SQL? {
         let name = identifier
         // Other types may have user-defined casts to text that do not show the whole value.
-        guard typeSchema == "pg_catalog", typeKind == "b", !isDomain, typeName != "bpchar" else { return nil }
+        guard typeSchema == "pg_catalog", typeKind == .base, !isDomain, typeName != "bpchar" else { return nil }
         guard !type.ends(with: "[]") else { return "pg_catalog.hashtextextended(\(SQL.printed("\(name)")), \(seed))" }
         return switch typeName.string {
         case "bool": "pg_catalog.hashint4extended(\(name)::integer, \(seed))"

@@ -2,18 +2,39 @@ package import Postgres
 
 /// A table as described by the catalog.
 package struct Table: RowMeaning, Sendable, Hashable, Codable {
+    /// `pg_class.relkind` of what has rows, or columns that an index or constraint may be on.
+    package enum Kind: String, Sendable, Hashable, Codable {
+        case ordinary = "r"
+        case partitioned = "p"
+        case materializedView = "m"
+        case foreign = "f"
+    }
+
+    /// `pg_class.relpersistence`.
+    package enum Persistence: String, Sendable, Hashable, Codable {
+        case permanent = "p"
+        case unlogged = "u"
+        case temporary = "t"
+    }
+
+    /// `pg_partitioned_table.partstrat`.
+    package enum PartitionStrategy: String, Sendable, Hashable, Codable {
+        case hash = "h"
+        case list = "l"
+        case range = "r"
+    }
+
     package let oid: UInt32
     package let schema: ServerText
     package let name: ServerText
-    /// `r`: ordinary; `p`: partitioned.
-    package let kind: String
-    package let persistence: String
+    package let kind: Kind
+    package let persistence: Persistence
     package let fileNode: UInt32
     /// The partitioned table of which this one is a partition.
     package let parentOid: UInt32?
     package private(set) var partitionBound: ServerText?
-    /// `h`: hash; `l`: list; `r`: range; nil if the table is not partitioned.
-    package let partitionStrategy: String?
+    /// nil if the table is not partitioned.
+    package let partitionStrategy: PartitionStrategy?
     /// The columns of the partition key; nil for an expression.
     package let partitionColumns: [ServerText?]?
     /// The tables it inherits from, in order; empty for a partition.
@@ -36,12 +57,12 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
     package private(set) var columns: [Column]
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
-    package var isPartitioned: Bool { kind == "p" }
+    package var isPartitioned: Bool { kind == .partitioned }
     /// The table as FROM and DELETE take it, without rows of inheriting tables, but with rows of partitions.
     package var rows: SQL { isPartitioned ? "\(qualifiedName)" : "ONLY \(qualifiedName)" }
 
     /// The columns that COPY transfers; generated columns are computed again.
-    package var copiedColumns: [Column] { columns.filter { $0.generated.isEmpty } }
+    package var copiedColumns: [Column] { columns.filter { !$0.isGenerated } }
 
     /// The columns whose values are stored in rows.
     ///
@@ -115,6 +136,31 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
 
 /// A column as described by the catalog.
 package struct Column: Sendable, Hashable, Codable {
+    /// `pg_type.typtype`.
+    package enum TypeKind: String, Sendable, Hashable, Codable {
+        case base = "b"
+        case composite = "c"
+        case domain = "d"
+        case enumeration = "e"
+        case pseudo = "p"
+        case range = "r"
+        case multirange = "m"
+    }
+
+    /// `pg_attribute.attidentity`.
+    package enum IdentityGeneration: String, Sendable, Hashable, Codable {
+        case none = ""
+        case always = "a"
+        case byDefault = "d"
+    }
+
+    /// `pg_attribute.attgenerated`.
+    package enum Generated: String, Sendable, Hashable, Codable {
+        case no = ""
+        case stored = "s"
+        case virtual = "v"
+    }
+
     /// `pg_attribute.attnum`, which a rename does not change and which is never reused.
     package let number: Int
     package let name: ServerText
@@ -122,7 +168,7 @@ package struct Column: Sendable, Hashable, Codable {
     package private(set) var type: ServerText
     package let isDomain: Bool
     /// `pg_type.typtype` of the type; of the element of an array, of the base type of a domain.
-    package let typeKind: String
+    package let typeKind: TypeKind
     package let typeSchema: ServerText
     package let typeName: ServerText
     package let isNotNull: Bool
@@ -131,10 +177,8 @@ package struct Column: Sendable, Hashable, Codable {
     /// Their text may change without a write to the row. nil in older archives and ledgers.
     package let isPrintedByName: Bool?
     package private(set) var defaultExpression: ServerText?
-    /// `a`: always; `d`: by default; empty if not an identity column.
-    package let identity: String
-    /// `s`: stored; `v`: virtual; empty if not generated.
-    package let generated: String
+    package let identity: IdentityGeneration
+    package let generated: Generated
     /// The value, as text, in rows written before the column was added; nil: NULL.
     package let missingValue: ServerText?
     /// The collation's schema and name, quoted.
@@ -157,7 +201,9 @@ package struct Column: Sendable, Hashable, Codable {
     }
 
     /// Whether its values are stored in rows.
-    package var isHeld: Bool { generated != "v" }
+    package var isGenerated: Bool { generated != .no }
+    package var isIdentity: Bool { identity != .none }
+    package var isHeld: Bool { generated != .virtual }
 
     /// Whether it is of type bytea, not an array of bytea.
     package var isBytes: Bool { typeSchema == "pg_catalog" && typeName == "bytea" && !type.ends(with: "[]") }
@@ -168,8 +214,8 @@ package struct Column: Sendable, Hashable, Codable {
     /// domain over an enum has none. A composite may contain text that sorts differently on the other side.
     package var isComparable: Bool {
         switch typeKind {
-        case "b", "r", "m": typeSchema == "pg_catalog" && !Self.unorderedTypes.contains(typeName)
-        case "e": !isDomain
+        case .base, .range, .multirange: typeSchema == "pg_catalog" && !Self.unorderedTypes.contains(typeName)
+        case .enumeration: !isDomain
         default: false
         }
     }
@@ -185,8 +231,8 @@ package struct Column: Sendable, Hashable, Codable {
     /// True for built-in types without object ids inside, arrays of them, enums (sent as text), and domains over these.
     /// False for `reg*` (ids of the source), composites and arrays of user types (ids of types), and types of extensions.
     package var isBinarySafe: Bool {
-        if typeKind == "e" { return !type.ends(with: "[]") }
-        return typeKind == "b" && typeSchema == "pg_catalog" && Self.binarySafeTypes.contains(typeName)
+        if typeKind == .enumeration { return !type.ends(with: "[]") }
+        return typeKind == .base && typeSchema == "pg_catalog" && Self.binarySafeTypes.contains(typeName)
     }
 
     private static let binarySafeTypes: Set<ServerText> = [

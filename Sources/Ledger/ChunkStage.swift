@@ -1,3 +1,4 @@
+import Planning
 package import Postgres
 
 /// A stage of work on chunks, which decides which chunks are due.
@@ -30,7 +31,7 @@ package enum ChunkStage: Sendable, Hashable {
         }
     }
 
-    static let isCopiedAhead: SQL = "r.treatment IN ('delta', 'append_only')"
+    static let isCopiedAhead: SQL = "r.treatment \(Treatment.among(\.isCopiedAhead))"
 
     private static func isOf(_ relation: Int?) -> SQL {
         relation.map { "r.relation_id = \($0)" } ?? "true"

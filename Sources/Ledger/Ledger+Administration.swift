@@ -1,3 +1,4 @@
+import Planning
 package import Postgres
 
 /// The progress of a run in numbers.
@@ -26,7 +27,7 @@ extension Ledger {
                    (SELECT count(*) FROM tidemark.object) AS objects,
                    (SELECT count(*) FROM tidemark.object
                     WHERE steps_done >= pg_catalog.jsonb_array_length(statements)) AS objects_built,
-                   (SELECT count(*) FROM tidemark.relation WHERE treatment <> 'excluded') AS relations,
+                   (SELECT count(*) FROM tidemark.relation WHERE treatment \(Treatment.among(\.isOnTarget))) AS relations,
                    (SELECT pg_catalog.to_char(max(at), 'YYYY-MM-DD HH24:MI:SS "UTC"') FROM tidemark.event) AS last_change
             """
         )

@@ -46,7 +46,8 @@ extension Ledger {
         return "AND (\(alias).schema_name, \(alias).table_name) NOT IN (\(names))"
     }
 
-    private static let isSmallAndWhole: SQL = "r.treatment = 'whole' AND r.table_bytes <= \(smallBytes)"
+    private static let isSmallAndWhole: SQL =
+        "r.treatment \(Treatment.among(\.isCopiedWhole)) AND r.table_bytes <= \(smallBytes)"
 
     private func isSmallAndWhole(_ relation: Int) throws -> Bool {
         try connection.queryOne(

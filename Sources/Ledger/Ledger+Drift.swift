@@ -153,7 +153,8 @@ extension Ledger {
         for relation in relations {
             let isOfEnumeration = (relation.key?.parts ?? []).map { part in
                 relation.definition.column(part.name).map {
-                    $0.typeKind == "e" && $0.typeSchema == enumeration.schema && $0.typeName == enumeration.name
+                    $0.typeKind == .enumeration && $0.typeSchema == enumeration.schema
+                        && $0.typeName == enumeration.name
                 } ?? false
             }
             guard isOfEnumeration.contains(true) else { continue }

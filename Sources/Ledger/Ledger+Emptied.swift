@@ -15,7 +15,7 @@ extension Ledger {
         let unlogged = try relations.filter { relation in
             guard relation.treatment.bringsRows else { return false }
             return relation.definition.isPartitioned
-                ? try hasUnloggedPartitions(relation) : relation.definition.persistence == "u"
+                ? try hasUnloggedPartitions(relation) : relation.definition.persistence == .unlogged
         }
         guard !unlogged.isEmpty else { return [] }
         let held = try connection.query(

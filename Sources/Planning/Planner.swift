@@ -107,11 +107,11 @@ package struct Planner {
             askedTreatment(of: table) != .excluded
         else { return false }
         return names.contains { name in
-            guard let column = name.flatMap(table.column) else { return strategy == "h" }
+            guard let column = name.flatMap(table.column) else { return strategy == .hash }
             return switch strategy {
-            case "h": column.typeKind == "e" || (!column.sortOrder.isEmpty && !order.encodesAlike)
-            case "r": !order.isNative(column) && (column.isComparable || !column.sortOrder.isEmpty)
-            default: false
+            case .hash: column.typeKind == .enumeration || (!column.sortOrder.isEmpty && !order.encodesAlike)
+            case .range: !order.isNative(column) && (column.isComparable || !column.sortOrder.isEmpty)
+            case .list: false
             }
         }
     }
@@ -256,7 +256,7 @@ package struct Planner {
         for index in source.indexes where !index.isUsable && !index.isPartitioned {
             warnings.append("index \(index.qualifiedName) is INVALID on the source and is not created on the target")
         }
-        let excluded = Set(plans.filter { $0.treatment == .excluded }.map(\.name))
+        let excluded = Set(plans.filter { !$0.treatment.isOnTarget }.map(\.name))
         for constraint in source.constraints {
             guard let referenced = constraint.referenced, excluded.contains(referenced),
                 !excluded.contains(constraint.tableQualifiedName)

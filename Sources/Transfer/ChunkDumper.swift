@@ -50,7 +50,7 @@ package struct ChunkDumper {
         let chunk = ChunkSource(source, relation: relation, range: range)
         let mark = try relation.takeMark(on: source, identity)
         guard let previous else { return try replace(chunk, mark, isImmutable) }
-        guard relation.treatment.isCopiedAhead, let key = relation.key else {
+        guard let key = relation.keyOfDelta else {
             // Nothing identifies its rows, or it is small: all of it is written unless it is unchanged.
             return try isSame(chunk, as: previous)
                 ? Self.unchanged(previous, at: mark) : try replace(chunk, mark, isImmutable)
@@ -164,5 +164,15 @@ package struct ChunkDumper {
             throw PostgresError(.copyFailed, "the source sent \(rows) rows, but \(arrived) arrived")
         }
         return files
+    }
+}
+
+extension RelationEntry {
+    /// The key by which only what has changed is written; nil if the table is written whole.
+    fileprivate var keyOfDelta: Key? {
+        switch treatment {
+        case .delta, .appendOnly: key
+        case .whole, .definitionOnly, .excluded: nil
+        }
     }
 }

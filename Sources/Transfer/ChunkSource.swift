@@ -147,7 +147,7 @@ extension RelationEntry {
     }
 
     private func checked(_ state: TableState?) throws -> Mark {
-        guard let state, state.mark.tableOid == definition.oid, state.kind == definition.kind else {
+        guard let state, state.mark.tableOid == definition.oid, state.kind == definition.kind.rawValue else {
             throw PostgresError(
                 .unexpectedAnswer,
                 "\(name) is no longer the same table: it was just dropped, swapped or renamed",

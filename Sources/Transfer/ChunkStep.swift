@@ -24,7 +24,23 @@ struct ChunkStep {
     private var source: ChunkSource { ChunkSource(lane.source, relation: relation, range: chunk.range) }
 
     func run(_ stage: ChunkStage) throws -> Result {
-        guard relation.treatment.isCopiedAhead, let key = relation.key else { return try copyWhole() }
+        switch relation.treatment {
+        case .whole: return try copyWhole()
+        case .delta, .appendOnly:
+            // A table that has lost its key since the run began.
+            guard let key = relation.key else { return try copyWhole() }
+            return try copyAhead(key, stage)
+        case .definitionOnly, .excluded:
+            throw LedgerError(
+                .missing,
+                "the ledger has a chunk of \(relation.name), whose treatment is \(relation.treatment.rawValue)",
+                hint: "the ledger was changed by hand: start over with an empty target"
+            )
+        }
+    }
+
+    /// Copies what the chunk's mark does not cover.
+    private func copyAhead(_ key: Key, _ stage: ChunkStage) throws -> Result {
         guard let mark = chunk.mark else {
             guard chunk.isAdopted else { return try copyBase(countsFor: stage) }
             return try reconcile(key, because: "its rows were copied by other means", stage)
@@ -148,7 +164,7 @@ struct ChunkStep {
 
     /// For a table declared append-only: the same number of rows as before means that none was added.
     private func countedProbe() throws -> ChunkSource.Probe? {
-        guard relation.treatment == .appendOnly, try source.count() == chunk.rows else { return nil }
+        guard relation.treatment.trustsCounts, try source.count() == chunk.rows else { return nil }
         return ChunkSource.Probe(written: 0, untouched: chunk.rows)
     }
 

@@ -60,11 +60,11 @@ import Verification
             try await connection.run { try CatalogObject.all(of: $0) }
         }
         #expect(Set(objects.map(\.kind)).count >= 35)
-        for object in objects where !["privileges", "default privileges", "owner"].contains(object.kind) {
+        for object in objects where ![.privileges, .defaultPrivileges, .owner].contains(object.kind) {
             for attribute in object.attributes.all.keys {
                 #expect(
-                    page.explains(attribute.string, of: object.kind),
-                    "\(object.kind): \(attribute.visible) is not explained"
+                    page.explains(attribute.string, of: object.kind.rawValue),
+                    "\(object.kind.rawValue): \(attribute.visible) is not explained"
                 )
             }
         }

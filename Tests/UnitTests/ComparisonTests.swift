@@ -146,7 +146,7 @@ import Verification
     }
 
     private func object(
-        _ kind: String,
+        _ kind: ObjectKind,
         _ name: ServerText,
         _ attributes: NamedTexts = [:],
         table: String? = nil,
@@ -163,85 +163,85 @@ import Verification
         )
     }
 
-    @Test(arguments: CatalogObject.kinds) func `finds nothing where both are alike`(_ kind: String) {
+    @Test(arguments: ObjectKind.allCases) func `finds nothing where both are alike`(_ kind: ObjectKind) {
         let same = [object(kind, "public.x", ["definition": "y"])]
         #expect(findings(same, same).isEmpty)
     }
 
-    @Test(arguments: CatalogObject.kinds.filter { !["owner", "privileges"].contains($0) })
-    func `names what is missing, whatever kind it is`(_ kind: String) {
+    @Test(arguments: ObjectKind.allCases.filter { ![.owner, .privileges].contains($0) })
+    func `names what is missing, whatever kind it is`(_ kind: ObjectKind) {
         let found = findings([object(kind, "public.x", creation: "CREATE x")], [])
         #expect(found.map(\.object) == ["public.x"] && found.first?.repair == "CREATE x")
         #expect((found.first?.severity ?? .note) >= .hurts)
     }
 
-    @Test(arguments: ["table", "column", "sequence", "extension"])
-    func `prints no statement that would destroy what an object holds`(_ kind: String) {
+    @Test(arguments: [ObjectKind.table, .column, .sequence, .extension])
+    func `prints no statement that would destroy what an object holds`(_ kind: ObjectKind) {
         #expect(findings([], [object(kind, "public.x", removal: "DROP x")]).map(\.repair) == [nil])
     }
 
     @Test func `prints how to drop what holds nothing`() {
-        #expect(findings([], [object("view", "public.x", removal: "DROP x")]).map(\.repair) == ["DROP x"])
+        #expect(findings([], [object(.view, "public.x", removal: "DROP x")]).map(\.repair) == ["DROP x"])
     }
 
     @Test func `says one thing of a missing table, not one of each of its columns`() {
         let table = [
-            object("table", "public.t", table: "t"), object("column", "public.t.a", table: "t"),
-            object("trigger", "g on public.t", table: "t"),
+            object(.table, "public.t", table: "t"), object(.column, "public.t.a", table: "t"),
+            object(.trigger, "g on public.t", table: "t"),
         ]
         #expect(findings(table, []).map(\.kind) == ["table"])
     }
 
     @Test func `compares names that only one server quotes`() {
-        let (ours, theirs) = (object("column", "public.t.json"), object("column", "public.t.\"json\""))
+        let (ours, theirs) = (object(.column, "public.t.json"), object(.column, "public.t.\"json\""))
         #expect(findings([ours], [theirs]).isEmpty)
     }
 
     @Test func `compares definitions that only one server quotes`() {
-        let ours = object("column", "public.t.g", ["default": "(json_value + 1)"])
-        let theirs = object("column", "public.t.g", ["default": "(\"json_value\" + 1)"])
+        let ours = object(.column, "public.t.g", ["default": "(json_value + 1)"])
+        let theirs = object(.column, "public.t.g", ["default": "(\"json_value\" + 1)"])
         #expect(findings([ours], [theirs]).isEmpty)
     }
 
     @Test func `does not touch what somebody typed`() {
-        let ours = object("comment", "table public.t", ["text": "json"])
-        let theirs = object("comment", "table public.t", ["text": "\"json\""])
+        let ours = object(.comment, "table public.t", ["text": "json"])
+        let theirs = object(.comment, "table public.t", ["text": "\"json\""])
         #expect(findings([ours], [theirs]).map(\.code) == ["comment.differs"])
     }
 
     @Test(arguments: [
-        ("owner", Omission.owners), ("privileges", .privileges), ("default privileges", .privileges),
-        ("event trigger", .eventTriggers), ("publication", .publications), ("published table", .publications),
-        ("subscription", .subscriptions),
+        (ObjectKind.owner, Omission.owners), (.privileges, .privileges), (.defaultPrivileges, .privileges),
+        (.eventTrigger, .eventTriggers), (.publication, .publications), (.publishedTable, .publications),
+        (.subscription, .subscriptions),
     ])
-    func `leaves alone what was asked to be left out`(_ kind: String, _ omission: Omission) {
+    func `leaves alone what was asked to be left out`(_ kind: ObjectKind, _ omission: Omission) {
         let (ours, theirs) = ([object(kind, "x", ["role": "a"])], [object(kind, "x", ["role": "b"])])
         #expect(!findings(ours, theirs).isEmpty)
         #expect(findings(ours, theirs, omissions: [omission]).isEmpty)
     }
 
     @Test func `looks at nothing of an excluded table`() {
-        let ours = [object("trigger", "g on public.t", table: "t")]
+        let ours = [object(.trigger, "g on public.t", table: "t")]
         #expect(findings(ours, [], excluding: [CatalogBuilder.name("t")]).isEmpty)
     }
 
     @Test func `does not hold MAINTAIN against a server that has no such right`() {
-        let ours = object("privileges", "table public.t", ["app": "DELETE, INSERT"])
-        let theirs = object("privileges", "table public.t", ["app": "DELETE, INSERT, MAINTAIN"])
+        let ours = object(.privileges, "table public.t", ["app": "DELETE, INSERT"])
+        let theirs = object(.privileges, "table public.t", ["app": "DELETE, INSERT, MAINTAIN"])
         #expect(findings([ours], [theirs], versions: (150_020, 180_000)).isEmpty)
         #expect(!findings([ours], [theirs], versions: (180_000, 180_000)).isEmpty)
     }
 
     @Test func `notes another version of an extension`() {
         let (ours, theirs) = (
-            object("extension", "postgis", ["version": "3.3"]), object("extension", "postgis", ["version": "3.5"])
+            object(.extension, "postgis", ["version": "3.3"]), object(.extension, "postgis", ["version": "3.5"])
         )
         #expect(findings([ours], [theirs]).map(\.severity) == [.note])
     }
 
     @Test func `asks a server about words, and believes it`() {
-        let ours = object("view", "public.v", ["definition": "SELECT 1 AS a"])
-        let theirs = object("view", "public.v", ["definition": "SELECT (1) AS a"])
+        let ours = object(.view, "public.v", ["definition": "SELECT 1 AS a"])
+        let theirs = object(.view, "public.v", ["definition": "SELECT (1) AS a"])
         let comparison = ObjectComparison(
             source: [ours],
             target: [theirs],

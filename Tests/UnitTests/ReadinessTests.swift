@@ -42,7 +42,7 @@ import Verification
 
     private func grant(to role: ServerText) -> CatalogObject {
         CatalogObject(
-            kind: "privileges",
+            kind: .privileges,
             object: "table public.t",
             table: CatalogBuilder.name("t"),
             attributes: NamedTexts([role: "SELECT"])

@@ -10,7 +10,7 @@ package struct BuiltObjects: Sendable {
         let (relations, constraints) = (1259, 2606)
         identities = Set(
             source.indexes.map { ServerText("\(relations) \($0.oid)") }
-                + source.constraints.filter { $0.kind != "c" }.map { ServerText("\(constraints) \($0.oid)") }
+                + source.constraints.filter { $0.kind != .check }.map { ServerText("\(constraints) \($0.oid)") }
         )
     }
 

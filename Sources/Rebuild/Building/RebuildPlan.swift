@@ -43,7 +43,7 @@ package struct RebuildPlan {
         NewObject(
             table: index.tableQualifiedName,
             stage: index.isOfMaterializedView ? .viewIndex : isKey ? .key : .index,
-            kind: Self.kind(of: index),
+            kind: index.objectKind,
             name: index.name,
             statements: creation(of: index) + Self.properties(of: index),
             bytes: bytesToSort(for: index)
@@ -100,7 +100,7 @@ package struct RebuildPlan {
         return NewObject(
             table: index.tableQualifiedName,
             stage: .partitionedIndex,
-            kind: Self.kind(of: index),
+            kind: index.objectKind,
             name: index.name,
             statements: statements + Self.properties(of: index),
             // Objects with more bytes come first; so deeper indexes exist before their parents attach them.
@@ -144,15 +144,6 @@ package struct RebuildPlan {
         return statements
     }
 
-    static func kind(of index: Index) -> String {
-        switch index.constraintType {
-        case "p": "primary key"
-        case "u": "unique constraint"
-        case "x": "exclusion constraint"
-        default: "index"
-        }
-    }
-
     // MARK: Foreign keys
 
     /// Adds a foreign key as NOT VALID, then validates it; validation takes no lock that blocks reads or writes.
@@ -160,12 +151,12 @@ package struct RebuildPlan {
     /// A partitioned table does not accept a foreign key that is NOT VALID. So its partitions get theirs first, and the
     /// parent's takes them over without reading the rows again (PostgreSQL manual, ALTER TABLE, ATTACH PARTITION).
     private func objects(forForeignKey constraint: Constraint) -> [NewObject] {
-        guard constraint.kind == "f", !isOfReferencedPartition(constraint),
+        guard constraint.kind == .foreignKey, !isOfReferencedPartition(constraint),
             !excluded.contains(constraint.tableQualifiedName), let referenced = constraint.referenced,
             !excluded.contains(referenced)
         else { return [] }
         let table = constraint.tableQualifiedName
-        let isPartitioned = constraint.tableKind == "p"
+        let isPartitioned = constraint.tableKind == .partitioned
         let definition = SQL(trusted: constraint.definition)
         // The definition of an unvalidated constraint already says NOT VALID.
         let suffix: SQL = isPartitioned || !constraint.isValidated ? "" : " NOT VALID"

@@ -90,7 +90,7 @@ package struct Adoption {
     private func emptyTables(of target: DatabaseCatalog) throws -> Set<QualifiedName> {
         var empty: Set<QualifiedName> = []
         var filled: [QualifiedName] = []
-        for table in plan.tables where table.treatment != .excluded {
+        for table in plan.tables where table.treatment.isOnTarget {
             guard let theirs = target.table(table.name) else { continue }
             let row = try connection.queryOne("SELECT EXISTS (SELECT FROM \(theirs.rows)) AS has_rows")
             if try row.boolean("has_rows") { filled.append(table.name) } else { empty.insert(table.name) }

@@ -56,7 +56,7 @@ extension DriftFollower {
     }
 
     func checks(_ constraints: [Constraint], of tables: Set<QualifiedName>) -> [ServerText: Constraint] {
-        let checks = constraints.filter { $0.kind == "c" && tables.contains($0.tableQualifiedName) }
+        let checks = constraints.filter { $0.kind == .check && tables.contains($0.tableQualifiedName) }
         return Dictionary(
             checks.map { ($0.name(on: $0.tableQualifiedName), $0) },
             uniquingKeysWith: { first, _ in first }

@@ -83,7 +83,7 @@ extension DriftFollower {
     }
 
     func dropGoneTables(_ before: [QualifiedName: Table], _ outcome: inout Outcome) throws {
-        let gone = drift.gone.filter { $0.treatment != .excluded && before[$0.name] != nil }
+        let gone = drift.gone.filter { $0.treatment.isOnTarget && before[$0.name] != nil }
         if !gone.isEmpty {
             let names = gone.map { "\($0.name)" as SQL }.joined(separator: ", ")
             try connection.execute("DROP TABLE \(names)")

@@ -64,9 +64,9 @@ package struct DriftFollower {
         self.relations = relations
     }
 
-    var followed: [TableDrift.Change] { drift.changes.filter { $0.relation.treatment != .excluded } }
+    var followed: [TableDrift.Change] { drift.changes.filter { $0.relation.treatment.isOnTarget } }
     var emptied: [TableDrift.Change] {
-        followed.filter { $0.reasonToCopyAgain != nil || ($0.isAlteration && $0.relation.treatment == .whole) }
+        followed.filter { $0.reasonToCopyAgain != nil || ($0.isAlteration && $0.relation.treatment.isCopiedWhole) }
     }
 
     /// Follows everything that can be followed.

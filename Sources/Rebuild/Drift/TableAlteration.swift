@@ -75,10 +75,10 @@ package struct TableAlteration {
 
     private func addition(of column: Column, _ missingValue: ServerText?) -> SQL {
         var definition: SQL = "\(column.identifier) \(type(of: column))"
-        if !column.generated.isEmpty, let expression = column.defaultExpression {
-            let kind: SQL = column.generated == "s" ? "STORED" : "VIRTUAL"
+        if column.isGenerated, let expression = column.defaultExpression {
+            let kind: SQL = column.generated == .stored ? "STORED" : "VIRTUAL"
             definition = "\(definition) GENERATED ALWAYS AS (\(SQL(trusted: expression))) \(kind)"
-        } else if !column.identity.isEmpty {
+        } else if column.isIdentity {
             // A column must be NOT NULL before it can become an identity column.
             definition = "\(definition) NOT NULL"
         } else if let missingValue {
@@ -95,18 +95,18 @@ package struct TableAlteration {
 
     private func changes(of column: Column, _ before: Column, _ actual: Column?) -> [SQL] {
         guard let actual else { return [] }
-        if actual.generated != column.generated || (!column.generated.isEmpty && isRecomputed(before, column)) {
-            if column.generated.isEmpty { return ["\(alter) ALTER COLUMN \(column.identifier) DROP EXPRESSION"] }
+        if actual.generated != column.generated || (column.isGenerated && isRecomputed(before, column)) {
+            if !column.isGenerated { return ["\(alter) ALTER COLUMN \(column.identifier) DROP EXPRESSION"] }
             return ["\(alter) DROP COLUMN \(column.identifier)", addition(of: column, nil)]
         }
-        if !column.identity.isEmpty, actual.identity.isEmpty, !actual.isNotNull {
+        if column.isIdentity, !actual.isIdentity, !actual.isNotNull {
             return ["\(alter) ALTER COLUMN \(column.identifier) SET NOT NULL"]
         }
         guard actual.type != column.type || actual.collation != column.collation else { return [] }
         let retype: SQL = "\(alter) ALTER COLUMN \(column.identifier) TYPE \(type(of: column))"
         // A default that cannot be cast would prevent this; the right one is set with the attributes.
         let free: [SQL] =
-            actual.defaultExpression != nil && actual.generated.isEmpty
+            actual.defaultExpression != nil && !actual.isGenerated
             ? ["\(alter) ALTER COLUMN \(column.identifier) DROP DEFAULT"] : []
         guard isEmpty else { return free + [retype] }
         return free + ["\(retype) USING (\(SQL.printed("\(column.identifier)")))::\(SQL(trusted: column.type))"]
@@ -125,19 +125,19 @@ package struct TableAlteration {
         for column in later.columns {
             guard let there = actual.column(column.name) else { continue }
             let place: SQL = "\(alter) ALTER COLUMN \(column.identifier)"
-            if !there.identity.isEmpty, column.identity.isEmpty { statements.append("\(place) DROP IDENTITY") }
-            if !there.identity.isEmpty, !column.identity.isEmpty, there.identity != column.identity {
-                let generation: SQL = column.identity == "a" ? "ALWAYS" : "BY DEFAULT"
+            if there.isIdentity, !column.isIdentity { statements.append("\(place) DROP IDENTITY") }
+            if there.isIdentity, column.isIdentity, there.identity != column.identity {
+                let generation: SQL = column.identity == .always ? "ALWAYS" : "BY DEFAULT"
                 statements.append("\(place) SET GENERATED \(generation)")
             }
-            if column.generated.isEmpty, there.defaultExpression != column.defaultExpression {
+            if !column.isGenerated, there.defaultExpression != column.defaultExpression {
                 let expression = column.defaultExpression.map { "SET DEFAULT \(SQL(trusted: $0))" as SQL }
                 statements.append("\(place) \(expression ?? "DROP DEFAULT")")
             }
             if there.isNotNull, !column.isNotNull { statements.append("\(place) DROP NOT NULL") }
         }
         if actual.persistence != later.persistence {
-            let persistence: SQL = later.persistence == "u" ? "UNLOGGED" : "LOGGED"
+            let persistence: SQL = later.persistence == .unlogged ? "UNLOGGED" : "LOGGED"
             statements.append("\(alter) SET \(persistence)")
         }
         for parent in actual.inheritedTables where !later.inheritedTables.contains(parent) {
@@ -152,7 +152,7 @@ package struct TableAlteration {
     /// Returns the columns that must become NOT NULL, which is possible once all rows are copied.
     package func missingNotNull(in actual: Table) -> [Column] {
         later.columns.filter { column in
-            column.isNotNull && column.identity.isEmpty && actual.column(column.name)?.isNotNull == false
+            column.isNotNull && !column.isIdentity && actual.column(column.name)?.isNotNull == false
         }
     }
 }

@@ -261,8 +261,8 @@ private struct Maker {
     // MARK: Foreign keys and checks
 
     mutating func constraint(_ constraint: Constraint) {
-        guard ["f", "c"].contains(constraint.kind), constraint.parentOid == nil,
-            constraint.kind == "f" || constraint.isLocal, concerns(constraint.tableQualifiedName),
+        guard [.foreignKey, .check].contains(constraint.kind), constraint.parentOid == nil,
+            constraint.kind == .foreignKey || constraint.isLocal, concerns(constraint.tableQualifiedName),
             constraint.referenced.map(concerns) ?? true
         else { return }
         let isMissing = counterpart(of: constraint) == nil
@@ -271,9 +271,9 @@ private struct Maker {
         let (table, name) = (constraint.tableQualifiedName, Identifier(constraint.name).quoted)
         repairs.append(
             Repair(
-                stage: constraint.kind == "c" ? .rowConstraint : .foreignKey,
+                stage: constraint.kind == .check ? .rowConstraint : .foreignKey,
                 table: table,
-                object: "\(constraint.kind == "f" ? "foreign key" : "check constraint") \(name) on \(table)",
+                object: "\(constraint.kind.name) \(name) on \(table)",
                 reason: isMissing ? "missing" : "not validated",
                 steps: steps,
                 bytes: 0,
@@ -285,7 +285,7 @@ private struct Maker {
 
     /// Returns a foreign key together with those of its table's partitions.
     private func family(of constraint: Constraint) -> [Constraint] {
-        guard constraint.kind == "f" else { return [] }
+        guard constraint.kind == .foreignKey else { return [] }
         let children = source.constraints.filter {
             $0.parentOid == constraint.oid && $0.tableOid != constraint.tableOid
         }
@@ -308,7 +308,7 @@ private struct Maker {
         let alter: SQL = "ALTER TABLE \(table)"
         let name = Identifier(constraint.name)
         let plain = constraint.demand
-        let isPartitioned = constraint.tableKind == "p" && constraint.kind == "f"
+        let isPartitioned = constraint.tableKind == .partitioned && constraint.kind == .foreignKey
         var steps: [Repair.Step] = []
         if let there = counterpart(of: constraint) {
             guard there.demand == plain else {
@@ -348,7 +348,7 @@ private struct Maker {
     private func concerns(_ table: QualifiedName) -> Bool { !excluded.contains(table) && relations.contains(table) }
 
     private mutating func add(_ index: Index, stage: RebuildStage, reason: String, _ steps: [Repair.Step]) {
-        let object = "\(RebuildPlan.kind(of: index)) \(index.qualifiedName) on \(index.tableQualifiedName)"
+        let object = "\(index.objectKind) \(index.qualifiedName) on \(index.tableQualifiedName)"
         if concurrently, let step = steps.first(where: { $0.manner == .blocking }) {
             refused.append(
                 "\(object) is \(reason) and can only be built with writers blocked: \(step.statement.text.visible)"

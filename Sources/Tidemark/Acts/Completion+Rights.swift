@@ -59,7 +59,7 @@ extension Completion {
             try connection.transaction(.snapshot) { try VerifiedSide(of: connection, without: omissions) }
         }
         func granted(on side: VerifiedSide) -> [CatalogObject] {
-            side.objects.filter { $0.kind == "privileges" && $0.table.map(closed.contains) == true }
+            side.objects.filter { $0.kind == .privileges && $0.table.map(closed.contains) == true }
         }
         let (ours, theirs) = (granted(on: source), granted(on: there))
         let judged = Set((ours + theirs).map(\.object.string))

@@ -49,7 +49,7 @@ struct Dump {
         let warnings: [String]
 
         var number: Int { previous.map { $0.manifest.generation + 1 } ?? 0 }
-        var excluded: Set<QualifiedName> { Set(tables.filter { $0.plan.treatment == .excluded }.map(\.plan.name)) }
+        var excluded: Set<QualifiedName> { Set(tables.filter { !$0.plan.treatment.isOnTarget }.map(\.plan.name)) }
         /// How fingerprints are computed; they depend on the encoding, because text has other bytes in another one.
         var hash: Manifest.Hash { Manifest.Hash(of: catalog.identity, answers) }
     }

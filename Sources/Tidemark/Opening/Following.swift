@@ -207,7 +207,7 @@ struct Following {
         }
         let making = Set(added.map(\.identity))
         let changed = Set(changes.changed.map(\.identity))
-        let altered = Set(drift.changes.filter { $0.relation.treatment != .excluded }.map(\.later.oid))
+        let altered = Set(drift.changes.filter { $0.relation.treatment.isOnTarget }.map(\.later.oid))
         var steps: [DriftFollower.Step] = []
         let schemas = added.filter { $0.kind == "SCHEMA" }
         if !schemas.isEmpty { steps.append(.schemas(try await definitions.script(of: schemas))) }

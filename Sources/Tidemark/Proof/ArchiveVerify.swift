@@ -44,7 +44,7 @@ struct ArchiveVerify {
     /// - Throws: ``PostgresError``.
     func run(_ ahead: RecordedComparison? = nil) async throws -> VerificationResult {
         let manifest = generation.manifest
-        let excluded = Set(manifest.tables.filter { $0.treatment == .excluded }.map(\.qualifiedName))
+        let excluded = Set(manifest.tables.filter { !$0.treatment.isOnTarget }.map(\.qualifiedName))
         let proof = CatalogProof(context: context, triesInserts: triesInserts)
         return try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,

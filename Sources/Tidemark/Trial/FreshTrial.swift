@@ -82,7 +82,7 @@ struct FreshTrial {
     static func rights(_ schemas: [ServerText], on connection: Connection) throws -> [CatalogObject] {
         guard !schemas.isEmpty else { return [] }
         return try CatalogObject.all(of: connection).filter { object in
-            ["owner", "privileges"].contains(object.kind)
+            [.owner, .privileges].contains(object.kind)
                 && schemas.contains { $0.quotedForAllServers == object.object.quotedForAllServers }
         }
     }
@@ -91,7 +91,7 @@ struct FreshTrial {
     private func isOfExcluded(_ entry: DefinitionEntry) -> Bool {
         guard entry.kind == "FK CONSTRAINT", !excluded.isEmpty else { return false }
         return source.constraints.contains { constraint in
-            constraint.kind == "f" && constraint.referenced.map(excluded.contains) == true
+            constraint.kind == .foreignKey && constraint.referenced.map(excluded.contains) == true
                 && entry.schema == constraint.tableQualifiedName.schema
                 && entry.name == constraint.tableQualifiedName.name + " " + constraint.name
         }

@@ -15,7 +15,7 @@ extension DefinitionComparison {
         // Keys are compared with their indexes; a partition's inherited constraints exist exactly when the parent's do.
         func relevant(_ constraints: [Constraint]) -> [ConstraintName: Constraint] {
             let kept = constraints.filter { constraint in
-                ["f", "c"].contains(constraint.kind) && constraint.parentOid == nil
+                [.foreignKey, .check].contains(constraint.kind) && constraint.parentOid == nil
                     && !excluded.contains(constraint.tableQualifiedName)
                     && !(constraint.referenced.map(excluded.contains) ?? false)
             }
@@ -23,8 +23,8 @@ extension DefinitionComparison {
         }
         let ours = relevant(source.constraints)
         let theirs = relevant(target.constraints)
-        for (letter, kind) in [("f", "foreign key"), ("c", "check constraint")] {
-            note(kind, ours.values.count { $0.kind == letter }, theirs.values.count { $0.kind == letter }, &result)
+        for kind in [Constraint.Kind.foreignKey, .check] {
+            note(kind.name, ours.values.count { $0.kind == kind }, theirs.values.count { $0.kind == kind }, &result)
         }
         for (name, constraint) in ours.sorted(by: { $0.key < $1.key }) {
             compare(constraint, theirs[name], &result)
@@ -32,11 +32,11 @@ extension DefinitionComparison {
         for (name, constraint) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
             result.findings.append(
                 Finding(
-                    kind(constraint),
+                    constraint.kind.name,
                     describe(constraint),
                     .extra,
                     .hurts,
-                    "the source has no such \(kind(constraint))",
+                    "the source has no such \(constraint.kind.name)",
                     target: constraint.definition,
                     repair: "ALTER TABLE \(name.table.quoted) DROP CONSTRAINT \(Identifier(name.name).quoted)"
                 )
@@ -48,11 +48,11 @@ extension DefinitionComparison {
         guard let theirs else {
             result.findings.append(
                 Finding(
-                    kind(ours),
+                    ours.kind.name,
                     describe(ours),
                     .missing,
                     .stops,
-                    "the \(kind(ours)) is missing on the target",
+                    "the \(ours.kind.name) is missing on the target",
                     source: ours.definition,
                     repair:
                         "ALTER TABLE \(ours.tableQualifiedName.quoted) ADD CONSTRAINT \(Identifier(ours.name).quoted) "
@@ -71,7 +71,7 @@ extension DefinitionComparison {
         ) {
             result.findings.append(
                 Finding(
-                    kind(ours),
+                    ours.kind.name,
                     describe(ours),
                     problem,
                     severity,
@@ -88,7 +88,7 @@ extension DefinitionComparison {
         if ours.isValidated != theirs.isValidated {
             let repair =
                 "ALTER TABLE \(ours.tableQualifiedName.quoted) VALIDATE CONSTRAINT \(Identifier(ours.name).quoted)"
-            let isLeft = ours.kind == "f" && ours.isValidated && omissions.contains(.foreignKeyValidation)
+            let isLeft = ours.kind == .foreignKey && ours.isValidated && omissions.contains(.foreignKeyValidation)
             add(
                 "validated",
                 isLeft
@@ -112,10 +112,6 @@ extension DefinitionComparison {
                 String(its)
             )
         }
-    }
-
-    private func kind(_ constraint: Constraint) -> String {
-        constraint.kind == "f" ? "foreign key" : "check constraint"
     }
 
     private func describe(_ constraint: Constraint) -> String {

@@ -13,8 +13,8 @@ extension DefinitionComparison {
         for kind in ["index", "primary key", "unique constraint", "exclusion constraint"] {
             note(
                 kind,
-                ours.values.count { self.kind($0) == kind },
-                theirs.values.count { self.kind($0) == kind },
+                ours.values.count { $0.objectKind == kind },
+                theirs.values.count { $0.objectKind == kind },
                 &result
             )
         }
@@ -24,11 +24,11 @@ extension DefinitionComparison {
         for (name, index) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
             result.findings.append(
                 Finding(
-                    kind(index),
+                    index.objectKind,
                     describe(index),
                     .extra,
                     .hurts,
-                    "the source has no such \(kind(index))",
+                    "the source has no such \(index.objectKind)",
                     target: index.definition,
                     repair: index.constraintName.map {
                         "ALTER TABLE \(index.tableQualifiedName.quoted) DROP CONSTRAINT \(Identifier($0).quoted)"
@@ -42,11 +42,11 @@ extension DefinitionComparison {
         guard let theirs else {
             result.findings.append(
                 Finding(
-                    kind(ours),
+                    ours.objectKind,
                     describe(ours),
                     .missing,
                     ours.isUnique || ours.isExclusion ? .stops : .hurts,
-                    "the \(kind(ours)) is missing on the target",
+                    "the \(ours.objectKind) is missing on the target",
                     source: ours.constraintDefinition ?? ours.definition,
                     repair: repair(ours)
                 )
@@ -56,7 +56,7 @@ extension DefinitionComparison {
         let severity: Finding.Severity = ours.isUnique || ours.isExclusion ? .stops : .hurts
         func add(_ problem: Finding.Problem, _ message: String, _ source: any Reportable, _ target: any Reportable) {
             result.findings.append(
-                Finding(kind(ours), describe(ours), problem, severity, message, source: source, target: target)
+                Finding(ours.objectKind, describe(ours), problem, severity, message, source: source, target: target)
             )
         }
         // A partitioned index on the source may be invalid because partitions lack theirs; that is no fault.
@@ -110,7 +110,7 @@ extension DefinitionComparison {
         if ours.tablespace != theirs.tablespace {
             result.findings.append(
                 Finding(
-                    kind(ours),
+                    ours.objectKind,
                     describe(ours),
                     "tablespace",
                     .note,
@@ -123,7 +123,7 @@ extension DefinitionComparison {
         for (what, mine, its, repair) in marks where mine != its {
             result.findings.append(
                 Finding(
-                    kind(ours),
+                    ours.objectKind,
                     describe(ours),
                     .attribute(ServerText(what)),
                     .hurts,
@@ -162,7 +162,7 @@ extension DefinitionComparison {
         for setting in settings where setting.mine != setting.its {
             result.findings.append(
                 Finding(
-                    kind(ours),
+                    ours.objectKind,
                     describe(ours),
                     .attribute(ServerText(setting.what)),
                     .hurts,
@@ -172,15 +172,6 @@ extension DefinitionComparison {
                     repair: setting.repair.isEmpty ? nil : setting.repair.joined(separator: "; ")
                 )
             )
-        }
-    }
-
-    private func kind(_ index: Index) -> String {
-        switch index.constraintType {
-        case "p": "primary key"
-        case "u": "unique constraint"
-        case "x": "exclusion constraint"
-        default: "index"
         }
     }
 

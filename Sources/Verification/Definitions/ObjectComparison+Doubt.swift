@@ -35,9 +35,9 @@ extension ObjectComparison {
         }
 
         init(_ object: CatalogObject, _ attribute: ServerText, _ source: ServerText, _ target: ServerText) {
-            let context = object.attributes[object.kind == "domain" ? "type" : "result"]
+            let context = object.attributes[object.kind == .domain ? "type" : "result"]
             self.init(
-                kind: object.kind,
+                kind: object.kind.rawValue,
                 object: object.object,
                 attribute: attribute,
                 table: object.table,

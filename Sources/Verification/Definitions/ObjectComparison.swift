@@ -7,17 +7,11 @@ package import Postgres
 /// Pure. ``DefinitionComparison`` compares keys, indexes and constraints.
 package struct ObjectComparison {
     private struct Name: Hashable, Comparable {
-        let kind: Int
+        let kind: ObjectKind
         let object: ServerText
 
         static func < (left: Self, right: Self) -> Bool { (left.kind, left.object) < (right.kind, right.object) }
     }
-
-    private static let order = Dictionary(
-        uniqueKeysWithValues: CatalogObject.kinds.enumerated().map { ($0.element, $0.offset) }
-    )
-
-    private static let relations: Set = ["table", "foreign table", "view", "materialized view"]
 
     private let source: [Name: CatalogObject]
     private let target: [Name: CatalogObject]
@@ -39,13 +33,13 @@ package struct ObjectComparison {
         let rules = ObjectRules(omissions: omissions, versions: versions)
         func named(_ objects: [CatalogObject]) -> [Name: CatalogObject] {
             let wanted = objects.filter { object in
-                (rules.compares(object.kind) || object.kind == "owner")
+                (rules.compares(object.kind) || object.kind == .owner)
                     && !(object.table.map(excluded.contains) ?? false)
             }
             return Dictionary(
                 wanted.map { object in
                     (
-                        Name(kind: Self.order[object.kind] ?? 0, object: object.object.quotedForAllServers),
+                        Name(kind: object.kind, object: object.object.quotedForAllServers),
                         rules.comparable(object)
                     )
                 },
@@ -63,7 +57,7 @@ package struct ObjectComparison {
             guard let ours = source[name], let theirs = target[name], ours.attributes != theirs.attributes else {
                 return []
             }
-            return rules.printed(ours.kind).compactMap { attribute in
+            return ours.kind.rules.printed.compactMap { attribute in
                 guard let mine = ours.attributes[attribute], let its = theirs.attributes[attribute],
                     !rules.isSame(mine, its, attribute, of: ours.kind)
                 else { return nil }
@@ -78,17 +72,17 @@ package struct ObjectComparison {
     /// - Returns: What differs.
     package func result(agreeing: Set<Doubt> = []) -> VerificationResult {
         var result = VerificationResult(method: "catalog")
-        for (number, kind) in CatalogObject.kinds.enumerated() where rules.compares(kind) {
+        for kind in ObjectKind.allCases where rules.compares(kind) {
             result.examined.append(
                 VerificationResult.Examined(
-                    kind: kind,
-                    source: source.keys.count { $0.kind == number },
-                    target: target.keys.count { $0.kind == number }
+                    kind: kind.rawValue,
+                    source: source.keys.count { $0.kind == kind },
+                    target: target.keys.count { $0.kind == kind }
                 )
             )
         }
-        let here = Set(source.values.compactMap { Self.relations.contains($0.kind) ? $0.table : nil })
-        let there = Set(target.values.compactMap { Self.relations.contains($0.kind) ? $0.table : nil })
+        let here = Set(source.values.compactMap { $0.kind.isRelation ? $0.table : nil })
+        let there = Set(target.values.compactMap { $0.kind.isRelation ? $0.table : nil })
         for (name, object) in source.sorted(by: { $0.key < $1.key }) where rules.compares(object.kind) {
             if let other = target[name] {
                 result.findings += differences(object, other, agreeing)
@@ -105,20 +99,20 @@ package struct ObjectComparison {
 
     /// Whether an object belongs to one of these tables or views: if those are missing, one finding covers all parts.
     private func isPart(_ object: CatalogObject, ofOneOf tables: Set<QualifiedName>) -> Bool {
-        !Self.relations.contains(object.kind) && (object.table.map(tables.contains) ?? false)
+        !object.kind.isRelation && (object.table.map(tables.contains) ?? false)
     }
 
     // MARK: Findings
 
     private func missing(_ object: CatalogObject) -> [Finding] {
-        guard let severity = rules.severity(ofMissing: object.kind) else { return [] }
+        guard let severity = object.kind.rules.missing else { return [] }
         return [
             Finding(
-                object.kind,
+                object.kind.rawValue,
                 object.object,
                 .missing,
                 severity,
-                "the \(object.kind) is missing on the target",
+                "the \(object.kind.rawValue) is missing on the target",
                 source: object.creation ?? object.attributes["definition"],
                 repair: object.creation?.quotedForAllServers
             )
@@ -126,16 +120,16 @@ package struct ObjectComparison {
     }
 
     private func extra(_ object: CatalogObject) -> [Finding] {
-        guard let severity = rules.severity(ofExtra: object.kind) else { return [] }
+        guard let severity = object.kind.rules.extra else { return [] }
         // Running a repair from a report must not destroy rows.
-        let holdsData = rules.holdsData(object.kind)
+        let holdsData = object.kind.rules.holdsData
         return [
             Finding(
-                object.kind,
+                object.kind.rawValue,
                 object.object,
                 .extra,
                 severity,
-                "the source has no such \(object.kind)"
+                "the source has no such \(object.kind.rawValue)"
                     + (holdsData ? "; no repair is given, because dropping it would destroy its data" : ""),
                 target: object.attributes["definition"],
                 repair: holdsData ? nil : object.removal?.quotedForAllServers
@@ -145,7 +139,7 @@ package struct ObjectComparison {
 
     /// Returns the two owners of an object that exists on both sides.
     private func owners(of object: ServerText) -> (source: ServerText, target: ServerText)? {
-        let name = Name(kind: Self.order["owner"] ?? 0, object: object.quotedForAllServers)
+        let name = Name(kind: .owner, object: object.quotedForAllServers)
         guard let here = source[name]?.attributes["role"], let there = target[name]?.attributes["role"] else {
             return nil
         }
@@ -162,7 +156,7 @@ package struct ObjectComparison {
         let (here, there) = (Self.byName(ours.attributes), Self.byName(theirs.attributes))
         return rights.differences().map { difference in
             Finding(
-                ours.kind,
+                ours.kind.rawValue,
                 ours.object,
                 rules.problem(difference.attribute, of: ours.kind),
                 difference.isLeftToServer ? .note : .stops,
@@ -176,7 +170,7 @@ package struct ObjectComparison {
 
     private func differences(_ ours: CatalogObject, _ theirs: CatalogObject, _ agreeing: Set<Doubt>) -> [Finding] {
         guard ours.attributes != theirs.attributes else { return [] }
-        if ours.kind == "privileges" { return rights(ours, theirs) }
+        if ours.kind == .privileges { return rights(ours, theirs) }
         guard !rules.isLeftToServer(ours) else { return [] }
         let (here, there) = (Self.byName(ours.attributes), Self.byName(theirs.attributes))
         return Set(here.keys).union(there.keys).sorted().compactMap { attribute in
@@ -187,7 +181,7 @@ package struct ObjectComparison {
                 guard !agreeing.contains(Doubt(ours, attribute, mine, its)) else { return nil }
             }
             return Finding(
-                ours.kind,
+                ours.kind.rawValue,
                 ours.object,
                 rules.problem(attribute, of: ours.kind),
                 severity,

@@ -17,7 +17,7 @@ package struct Wording {
     private struct ConstraintName: Hashable {
         let table: QualifiedName
         let name: ServerText
-        let kind: String
+        let kind: Constraint.Kind
 
         init(_ constraint: Constraint) {
             table = constraint.tableQualifiedName
@@ -62,7 +62,7 @@ package struct Wording {
 
     private func told(_ constraint: Constraint, as other: Constraint) throws -> Constraint {
         // A foreign key contains no expression.
-        guard constraint.kind == "c", constraint.demand != other.demand,
+        guard constraint.kind == .check, constraint.demand != other.demand,
             try meansTheSame(
                 "constraint",
                 constraint.demand,

@@ -173,8 +173,8 @@ package struct Readiness {
         var concerned: Set<ServerText> = []
         for object in source.objects {
             switch object.kind {
-            case "owner": concerned.formUnion(object.attributes.all.values)
-            case "privileges": concerned.formUnion(object.attributes.all.keys)
+            case .owner: concerned.formUnion(object.attributes.all.values)
+            case .privileges: concerned.formUnion(object.attributes.all.keys)
             default: break
             }
         }
