@@ -62,7 +62,13 @@ public struct LedgerAdministration: Sendable {
         _ stop: StopRequest,
         _ observer: @escaping @Sendable (RunEvent) -> Void
     ) -> RebuildAct {
-        let context = RunContext(origin: .ledger, target: target, options: options, stop: stop, observer: observer)
+        let context = RunContext(
+            origin: .ledger,
+            target: target.watched(stop: stop, observer: observer),
+            options: options,
+            stop: stop,
+            observer: observer
+        )
         return RebuildAct(context, concurrently: concurrently)
     }
 

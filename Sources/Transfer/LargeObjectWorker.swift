@@ -14,17 +14,6 @@ package final class LargeObjectQueue: Sendable {
     package func next() -> LargeObjectRange? { ranges.withLock { $0.popLast() } }
 }
 
-/// What is compared and copied besides a large object's content and comment.
-package struct LargeObjectAttributes: OptionSet, Sendable {
-    package let rawValue: Int
-    package static let owner = LargeObjectAttributes(rawValue: 1)
-    package static let grants = LargeObjectAttributes(rawValue: 2)
-
-    package init(rawValue: Int) {
-        self.rawValue = rawValue
-    }
-}
-
 /// Copies large objects, range by range, each in one transaction of the target.
 package struct LargeObjectWorker {
     private let lane: Lane

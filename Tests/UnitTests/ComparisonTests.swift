@@ -15,8 +15,7 @@ import Verification
         DefinitionComparison(
             source: source.catalog,
             target: target.catalog,
-            excluding: excluded,
-            omissions: omissions
+            scope: Scope(excluding: excluded, omitting: omissions)
         ).result().findings
     }
 
@@ -140,8 +139,7 @@ import Verification
             source: source,
             target: target,
             versions: (ServerVersion(number: versions.0), ServerVersion(number: versions.1)),
-            excluding: excluded,
-            omissions: omissions
+            scope: Scope(excluding: excluded, omitting: omissions)
         ).result().findings
     }
 
@@ -246,8 +244,7 @@ import Verification
             source: [ours],
             target: [theirs],
             versions: (ServerVersion(number: 150_020), ServerVersion(number: 180_000)),
-            excluding: [],
-            omissions: []
+            scope: .everything
         )
         #expect(comparison.doubts.count == 1)
         #expect(comparison.result().findings.count == 1)

@@ -36,7 +36,7 @@ import Verification
             requirements: CatalogBuilder.decode(Self.nothing.merging(needs) { $1 }),
             target: CatalogBuilder().catalog,
             provisions: CatalogBuilder.decode(Self.ordinary.merging(offers) { $1 }),
-            omissions: omissions
+            scope: Scope(omitting: omissions)
         ).findings
     }
 

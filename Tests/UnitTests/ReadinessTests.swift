@@ -29,7 +29,8 @@ import Verification
         excluding excluded: Set<QualifiedName> = [],
         omissions: Set<Omission> = []
     ) -> [Finding] {
-        Readiness(source: source, target: target, excluding: excluded, omissions: omissions).result().findings
+        Readiness(source: source, target: target, scope: Scope(excluding: excluded, omitting: omissions)).result()
+            .findings
     }
 
     private static let name = ["schema": "public", "name": "t"]
@@ -152,7 +153,7 @@ import Verification
             source: ours.catalog.settings,
             target: theirs.catalog.settings,
             name: "shop",
-            omissions: omissions
+            scope: Scope(omitting: omissions)
         ).statements.map(\.text.string)
     }
 

@@ -12,9 +12,9 @@ package struct DatabaseSettingsPlan {
     ///   - source: The source database's settings.
     ///   - target: The target database's settings.
     ///   - name: The target database's name.
-    ///   - omissions: What is not copied.
-    package init(source: DatabaseSettings, target: DatabaseSettings, name: ServerText, omissions: Set<Omission>) {
-        guard !omissions.contains(.databaseSettings) else {
+    ///   - scope: What is copied.
+    package init(source: DatabaseSettings, target: DatabaseSettings, name: ServerText, scope: Scope) {
+        guard !scope.omits(.databaseSettings) else {
             statements = []
             return
         }
@@ -28,7 +28,7 @@ package struct DatabaseSettingsPlan {
         if source.comment != target.comment, let comment = source.comment {
             statements.append("COMMENT ON \(database) IS \(literal: comment)")
         }
-        if !omissions.contains(.privileges), source.grants != target.grants, let grants = source.grants {
+        if !scope.omits(.privileges), source.grants != target.grants, let grants = source.grants {
             statements.append("REVOKE ALL ON \(database) FROM PUBLIC")
             for grant in grants {
                 let role: SQL = grant.role.map { "\(Identifier($0))" } ?? "PUBLIC"

@@ -53,10 +53,10 @@ extension Completion {
                 try ledger.record("rights that the run needed itself")
             }
         }
-        let omissions = session.omissions
+        let scope = session.scope
         let there = try await Connection.with(session.context.target, purpose: session.purpose("verify")) {
             connection in
-            try connection.transaction(.snapshot) { try VerifiedSide(of: connection, without: omissions) }
+            try connection.transaction(.snapshot) { try VerifiedSide(of: connection, in: scope) }
         }
         func granted(on side: VerifiedSide) -> [CatalogObject] {
             side.objects.filter { $0.kind == .privileges && $0.table.map(closed.contains) == true }
@@ -70,8 +70,7 @@ extension Completion {
                 source: ours,
                 target: theirs,
                 versions: (source.catalog.identity.serverVersion, there.catalog.identity.serverVersion),
-                excluding: session.excluded,
-                omissions: omissions
+                scope: session.scope
             ).result().findings
         return result
     }
@@ -111,7 +110,7 @@ extension Session {
             source: source.settings,
             target: DatabaseSettings(of: target),
             name: DatabaseIdentity(of: target).databaseName,
-            omissions: omissions
+            scope: scope
         ).statements
     }
 }

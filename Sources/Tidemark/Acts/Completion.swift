@@ -54,7 +54,7 @@ struct Completion {
         let builders = BuilderPool(session)
         try await recorder.phase("constraints") {
             var objects = try await builders.build([.rowConstraint]) + builders.build([.foreignKey], jobs: 1)
-            let isLeft = session.omissions.contains(.foreignKeyValidation)
+            let isLeft = session.scope.omits(.foreignKeyValidation)
             objects += try await builders.build(isLeft ? [.partitionValidation] : [.validation, .partitionValidation])
             objects += try await builders.build([.partitionedForeignKey], jobs: 1)
             let built = objects
@@ -116,7 +116,7 @@ struct Completion {
         }
         let fresh = try await withFreshStatistics()
         let tables = session.source.tables.filter {
-            !session.excluded.contains($0.qualifiedName) && !fresh.contains($0.qualifiedName)
+            session.scope.contains($0.qualifiedName) && !fresh.contains($0.qualifiedName)
         }
         let names =
             tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)

@@ -75,11 +75,10 @@ struct Cutover {
             try await completion.refreshAndAnalyze()
             let compared = try await Verify(session.context, of: source, recorder: recorder, triesInserts: true)
                 .compare(session, shared, holder)
-            let omissions = session.omissions
             let verification = try await completion.closeTables(
                 postData.rights,
                 compared,
-                comparedWith: await holder.run { try VerifiedSide(of: $0, without: omissions) }
+                comparedWith: await holder.run { try VerifiedSide(of: $0, in: session.scope) }
             )
             let quiet = try await quiet(session, watch, before, shared.snapshot, holder)
             // Comes last: a definition may have changed while the cutover waited for other sessions.

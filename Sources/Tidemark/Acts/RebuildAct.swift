@@ -114,8 +114,7 @@ struct RebuildAct {
         return DefinitionComparison(
             source: source,
             target: target,
-            excluding: excluded,
-            omissions: [.databaseSettings]
+            scope: Scope(excluding: excluded, omitting: [.databaseSettings])
         ).result()
     }
 

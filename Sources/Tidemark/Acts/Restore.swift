@@ -127,7 +127,7 @@ struct Restore {
                 }
             }
         }
-        if !session.omissions.contains(.largeObjects) {
+        if !session.scope.omits(.largeObjects) {
             try await recorder.phase("large objects") { try await bringLargeObjects(wanted, session) }
         }
         let generation = wanted.manifest.generation
@@ -150,15 +150,13 @@ struct Restore {
 
     private func bringLargeObjects(_ wanted: WantedGeneration, _ session: Session) async throws {
         let queue = LargeObjectQueue(LargeObjectRange.all(of: wanted.manifest.largeObjects.map(\.object.oid).sorted()))
-        var attributes: LargeObjectAttributes = []
-        if !session.omissions.contains(.owners) { attributes.insert(.owner) }
-        if !session.omissions.contains(.privileges) { attributes.insert(.grants) }
-        let (chosen, epoch, generations) = (attributes, session.epoch, wanted.generations)
+        let attributes = LargeObjectAttributes(in: session.scope)
+        let (epoch, generations) = (session.epoch, wanted.generations)
         try await onConnections(session) { connection, progress, stop in
             let restorer = LargeObjectRestorer(
                 connection,
                 epoch: epoch,
-                attributes: chosen,
+                attributes: attributes,
                 generations: generations
             )
             while !stop.isRequested, let range = queue.next() {
@@ -205,7 +203,7 @@ struct Restore {
         }
         let postData = try await completion.postData(of: wanted.definitions(session.tools, session.context.options))
         if session.run.step >= .postData { try await completion.reopenTables() }
-        let told = VerifiedSide(wanted.last, wanted.told, without: session.omissions)
+        let told = VerifiedSide(wanted.last, wanted.told, in: session.scope)
         guard proves else {
             try await finish(postData, completion, session)
             _ = try await completion.closeTables(postData.rights, VerificationResult(method: ""), comparedWith: told)
@@ -216,7 +214,7 @@ struct Restore {
             recorder: recorder,
             generation: wanted.last,
             told: wanted.told,
-            omissions: session.omissions,
+            scope: wanted.scope(omitting: session.scope.omissions),
             purpose: session.purpose("verify"),
             triesInserts: true
         )

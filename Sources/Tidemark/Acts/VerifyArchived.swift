@@ -33,7 +33,7 @@ struct VerifyArchived {
                 recorder: recorder,
                 generation: wanted.last,
                 told: wanted.told,
-                omissions: omissions,
+                scope: wanted.scope(omitting: omissions),
                 purpose: "tidemark verify",
                 triesInserts: archive.options.triesInserts
             ).run()

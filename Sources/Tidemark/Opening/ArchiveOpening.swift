@@ -32,12 +32,11 @@ struct ArchiveOpening {
             in: context.options.toolDirectory
         )
         try await tryDefinitions(begun, tools)
-        let catalog = wanted.told.catalog
         let owned = try await OwnedRun(
             takingOver: context,
             on: control,
             tools: tools,
-            source: context.options.omissions.contains(.tablespaces) ? catalog.withoutTablespaces : catalog,
+            source: Scope(omitting: context.options.omissions).applied(to: wanted.told.catalog),
             target: target,
             .init(mayCreate: true, archive: wanted.manifest.archive)
         )
@@ -59,7 +58,7 @@ struct ArchiveOpening {
             requirements: wanted.told.requirements,
             target: there,
             provisions: provisions,
-            omissions: context.options.omissions
+            scope: Scope(omitting: context.options.omissions)
         ).findings
         guard begun == nil else {
             return try Refusals.stopping(TriedRules(rules: rules, trial: .init()).findings)
@@ -70,7 +69,7 @@ struct ArchiveOpening {
             tools: tools,
             source: wanted.told.catalog,
             target: there,
-            excluded: wanted.plan(for: there.identity).excluded
+            scope: wanted.scope(omitting: context.options.omissions)
         ).attempt(wanted.definitions(tools, context.options))
         try Refusals.stopping(TriedRules(rules: rules, trial: trial.trial).findings + trial.findings)
     }

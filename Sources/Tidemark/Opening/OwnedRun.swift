@@ -99,7 +99,10 @@ struct OwnedRun: Sendable {
             epoch: epoch,
             source: source,
             relations: relations,
-            excluded: SettledTables(relations, in: source).excluded,
+            scope: Scope(
+                excluding: SettledTables(relations, in: source).excluded,
+                omitting: context.options.omissions
+            ),
             warnings: warnings,
             followed: followed
         )

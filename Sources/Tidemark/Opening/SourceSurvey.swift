@@ -29,8 +29,8 @@ struct SourceSurvey: Sendable {
     ) async throws {
         self = try await Connection.with(source, purpose: "tidemark plan") { connection in
             try Self.refuseLedgersSchema(on: connection)
-            var catalog = try DatabaseCatalog(of: connection)
-            if options.omissions.contains(.tablespaces) { catalog = catalog.withoutTablespaces }
+            let scope = Scope(omitting: options.omissions)
+            let catalog = scope.applied(to: try DatabaseCatalog(of: connection))
             var plan = try Planner(
                 source: catalog,
                 target: target,

@@ -11,7 +11,7 @@ struct ArchiveVerify {
     let recorder: RunRecorder
     let generation: ArchiveDirectory.Generation
     let told: ArchivedCatalog
-    let omissions: Set<Omission>
+    let scope: Scope
     let purpose: String
     let triesInserts: Bool
 
@@ -24,7 +24,7 @@ struct ArchiveVerify {
         let (there, answers) = try await Connection.with(context.target, purpose: purpose) {
             (try DatabaseCatalog(of: $0), try RowHash.Answers(of: $0))
         }
-        return comparison(VerifiedSide(generation, told, without: omissions).catalog, there, answers)
+        return comparison(VerifiedSide(generation, told, in: scope).catalog, there, answers)
     }
 
     /// Compares the rows of large tables, each range in its own snapshot.
@@ -44,15 +44,14 @@ struct ArchiveVerify {
     /// - Throws: ``PostgresError``.
     func run(_ ahead: RecordedComparison? = nil) async throws -> VerificationResult {
         let manifest = generation.manifest
-        let excluded = Set(manifest.tables.filter { !$0.treatment.isOnTarget }.map(\.qualifiedName))
         let proof = CatalogProof(context: context, triesInserts: triesInserts)
         return try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,
             target in
-            let here = VerifiedSide(generation, told, without: omissions)
+            let here = VerifiedSide(generation, told, in: scope)
             let (there, definitions) = try await recorder.phase("verify definitions") {
-                let there = try await target.run { try VerifiedSide(of: $0, without: omissions) }
-                return (there, try await proof.compareDefinitions(here, there, excluded, omissions, purpose))
+                let there = try await target.run { try VerifiedSide(of: $0, in: scope) }
+                return (there, try await proof.compareDefinitions(here, there, scope, purpose))
             }
             let rows = try await recorder.phase("verify rows") {
                 let answers = try await target.run { try RowHash.Answers(of: $0) }
@@ -63,7 +62,7 @@ struct ArchiveVerify {
                 )
             }
             let readiness = try await recorder.phase("verify readiness") {
-                try await proof.judgeReadiness(here, there, excluded, omissions, purpose)
+                try await proof.judgeReadiness(here, there, scope, purpose)
             }
             let archived = manifest.extensionTables ?? []
             let extensionRows = try await recorder.phase("verify extension rows") {
@@ -77,11 +76,11 @@ struct ArchiveVerify {
                 result.notProven += there.unreadable
                 return result
             }
-            guard !omissions.contains(.largeObjects) else {
+            guard !scope.omits(.largeObjects) else {
                 return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness)
             }
             let largeObjects = try await recorder.phase("verify large objects") {
-                try await target.run { try RecordedLargeObjects(manifest, omissions: omissions).compare(on: $0) }
+                try await target.run { try RecordedLargeObjects(manifest, scope: scope).compare(on: $0) }
             }
             return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness).merged(
                 with: largeObjects

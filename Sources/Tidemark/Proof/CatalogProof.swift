@@ -14,8 +14,7 @@ struct CatalogProof {
     func compareDefinitions(
         _ here: VerifiedSide,
         _ there: VerifiedSide,
-        _ excluded: Set<QualifiedName>,
-        _ omissions: Set<Omission>,
+        _ scope: Scope,
         _ purpose: String
     ) async throws -> VerificationResult {
         let told = try await Connection.with(context.target, purpose: purpose) {
@@ -24,14 +23,13 @@ struct CatalogProof {
         let keys = DefinitionComparison(
             source: told,
             target: there.catalog,
-            excluding: excluded,
-            omissions: omissions
+            scope: scope
         ).result()
         let positions = SequenceComparison.result(
-            source: here.sequences(excluding: excluded),
-            target: there.sequences(excluding: excluded)
+            source: here.sequences(in: scope),
+            target: there.sequences(in: scope)
         )
-        return try await compareObjects(here, there, excluded, omissions, purpose).merged(with: keys).merged(
+        return try await compareObjects(here, there, scope, purpose).merged(with: keys).merged(
             with: positions
         )
     }
@@ -39,8 +37,7 @@ struct CatalogProof {
     private func compareObjects(
         _ here: VerifiedSide,
         _ there: VerifiedSide,
-        _ excluded: Set<QualifiedName>,
-        _ omissions: Set<Omission>,
+        _ scope: Scope,
         _ purpose: String
     ) async throws -> VerificationResult {
         let versions = (here.catalog.identity.serverVersion, there.catalog.identity.serverVersion)
@@ -48,8 +45,7 @@ struct CatalogProof {
             source: here.objects,
             target: there.objects,
             versions: versions,
-            excluding: excluded,
-            omissions: omissions
+            scope: scope
         )
         let doubts = comparison.doubts
         func judged(agreeing: Set<ObjectComparison.Doubt>) -> VerificationResult {
@@ -68,19 +64,17 @@ struct CatalogProof {
     func judgeReadiness(
         _ here: VerifiedSide,
         _ there: VerifiedSide,
-        _ excluded: Set<QualifiedName>,
-        _ omissions: Set<Omission>,
+        _ scope: Scope,
         _ purpose: String
     ) async throws -> VerificationResult {
         let readiness = Readiness(
             source: .init(catalog: here.catalog, objects: here.objects, facts: here.facts),
             target: .init(catalog: there.catalog, objects: there.objects, facts: there.facts),
-            excluding: excluded,
-            omissions: omissions
+            scope: scope
         ).result()
         guard triesInserts else { return readiness }
         let (stop, jobs) = (context.stop, max(1, context.options.jobs))
-        let probe = InsertProbe(catalog: there.catalog, facts: there.facts, excluding: excluded)
+        let probe = InsertProbe(catalog: there.catalog, facts: there.facts, scope: scope)
         let attempts = try await Connection.each(jobs, context.target, purpose: purpose) { connection, number in
             try probe.attempt(number - 1, of: jobs, on: connection) { stop.isRequested }
         }

@@ -22,7 +22,7 @@ struct LateDefinitions {
     /// - Throws: ``PostgresError``.
     func changes(since mark: DefinitionsMark, heldBy holder: ThreadConfined<Connection>) async throws -> [String] {
         try await ThreadConfined.with(source, purpose: session.purpose("definitions")) { source in
-            let omissions = session.omissions
+            let scope = session.scope
             let moved = try await movedSequences(source)
             let isSame = try await source.run { connection in
                 try connection.transaction(.snapshot) { try mark.holds(on: connection) }
@@ -34,9 +34,9 @@ struct LateDefinitions {
             // The catalogs also change with autovacuum's statistics, temporary tables and roles of other databases. So
             // compare the definitions themselves.
             let now = try await source.run { connection in
-                try connection.transaction(.snapshot) { try VerifiedSide(of: connection, without: omissions) }
+                try connection.transaction(.snapshot) { try VerifiedSide(of: connection, in: scope) }
             }
-            let then = try await holder.run { try VerifiedSide(of: $0, without: omissions) }
+            let then = try await holder.run { try VerifiedSide(of: $0, in: scope) }
             let objects = differences(from: then, to: now)
             return objects.isEmpty ? moved : [Self.line("definitions", "changed", objects)] + moved
         }
@@ -48,14 +48,12 @@ struct LateDefinitions {
             source: now.objects,
             target: then.objects,
             versions: (version, version),
-            excluding: session.excluded,
-            omissions: session.omissions
+            scope: session.scope
         ).result()
         let keys = DefinitionComparison(
             source: now.catalog,
             target: then.catalog.withoutUnusableIndexes,
-            excluding: session.excluded,
-            omissions: session.omissions
+            scope: session.scope
         ).result()
         return (objects.findings + keys.findings).map { "\($0.kind) \($0.object.visible)" }
     }

@@ -16,8 +16,8 @@ struct VerifiedSide: Sendable {
     let standing: StandingObjects
 
     /// Takes what an archive recorded about the source; large objects are compared separately.
-    init(_ generation: ArchiveDirectory.Generation, _ told: ArchivedCatalog, without omissions: Set<Omission>) {
-        catalog = omissions.contains(.tablespaces) ? told.catalog.withoutTablespaces : told.catalog
+    init(_ generation: ArchiveDirectory.Generation, _ told: ArchivedCatalog, in scope: Scope) {
+        catalog = scope.applied(to: told.catalog)
         largeObjects = []
         objects = told.objects
         facts = told.facts
@@ -32,11 +32,10 @@ struct VerifiedSide: Sendable {
     ///
     /// - Parameters:
     ///   - connection: A connection with an open transaction.
-    ///   - omissions: What was not copied.
+    ///   - scope: What was to be copied.
     /// - Throws: ``PostgresError``.
-    init(of connection: Connection, without omissions: Set<Omission>) throws {
-        let all = try DatabaseCatalog(inTransactionOf: connection)
-        catalog = omissions.contains(.tablespaces) ? all.withoutTablespaces : all
+    init(of connection: Connection, in scope: Scope) throws {
+        catalog = scope.applied(to: try DatabaseCatalog(inTransactionOf: connection))
         largeObjects = try LargeObjectRange.all(of: connection)
         objects = try CatalogObject.all(of: connection)
         facts = try ReadinessFacts(of: connection)
@@ -44,7 +43,7 @@ struct VerifiedSide: Sendable {
         positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
     }
 
-    func sequences(excluding excluded: Set<QualifiedName>) -> SequenceComparison.Side {
-        SequenceComparison.Side(definitions: catalog.sequences(excluding: excluded), positions: positions)
+    func sequences(in scope: Scope) -> SequenceComparison.Side {
+        SequenceComparison.Side(definitions: catalog.sequences(excluding: scope.excluded), positions: positions)
     }
 }

@@ -69,7 +69,7 @@ struct Verify {
         let (plan, proofs) = try await session.planAndProofs()
         return try await compare(
             plan,
-            session.omissions,
+            session.scope.omissions,
             proofs,
             shared,
             source,
@@ -118,16 +118,17 @@ struct Verify {
         _ holder: ThreadConfined<Connection>,
         purpose: String
     ) async throws -> VerificationResult {
-        try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
+        let scope = Scope(excluding: plan.excluded, omitting: omissions)
+        return try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,
             target in
             let (here, there, definitions) = try await recorder.phase("verify definitions") {
-                async let ours = holder.run { try VerifiedSide(of: $0, without: omissions) }
-                async let theirs = target.run { try VerifiedSide(of: $0, without: omissions) }
+                async let ours = holder.run { try VerifiedSide(of: $0, in: scope) }
+                async let theirs = target.run { try VerifiedSide(of: $0, in: scope) }
                 let (here, there) = try await (ours, theirs)
                 return (
                     here, there,
-                    try await catalogProof.compareDefinitions(here, there, plan.excluded, omissions, purpose)
+                    try await catalogProof.compareDefinitions(here, there, scope, purpose)
                 )
             }
             let (plan, unplanned) = Self.plan(plan, with: here.catalog, there.catalog, context.options.plan)
@@ -158,10 +159,15 @@ struct Verify {
                 return result
             }
             let largeObjects = try await recorder.phase("verify large objects") {
-                try await compareLargeObjects(here.largeObjects, omissions, pairs)
+                try await compareLargeObjects(here.largeObjects, scope, pairs)
             }
             let readiness = try await recorder.phase("verify readiness") {
-                try await catalogProof.judgeReadiness(here, there, plan.excluded, omissions, purpose)
+                try await catalogProof.judgeReadiness(
+                    here,
+                    there,
+                    Scope(excluding: plan.excluded, omitting: omissions),
+                    purpose
+                )
             }
             var result = rows.merged(with: extensionRows).merged(with: definitions).merged(with: largeObjects).merged(
                 with: readiness
@@ -220,12 +226,12 @@ struct Verify {
 
     private func compareLargeObjects(
         _ ranges: [LargeObjectRange],
-        _ omissions: Set<Omission>,
+        _ scope: Scope,
         _ pairs: SnapshotPairs
     ) async throws -> VerificationResult {
-        guard !omissions.contains(.largeObjects) else { return VerificationResult(method: "") }
+        guard !scope.omits(.largeObjects) else { return VerificationResult(method: "") }
         let stop = context.stop
-        let comparison = LargeObjectComparison(ranges, omissions: omissions) { stop.isRequested }
+        let comparison = LargeObjectComparison(ranges, scope: scope) { stop.isRequested }
         try await pairs.all { try comparison.compare(with: $0) }
         return comparison.result()
     }

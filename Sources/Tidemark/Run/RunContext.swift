@@ -6,31 +6,12 @@ import Postgres
 /// The public face (``Migration``, ``DatabaseArchive``, ``LedgerAdministration``) creates one for each call.
 struct RunContext: Sendable {
     let origin: Origin
+    /// A watched endpoint, as that of the origin.
     let target: Endpoint
     /// What the operator decided, together with what the ledger remembers of earlier calls.
     var options: MigrationOptions
     let stop: StopRequest
     let observer: @Sendable (RunEvent) -> Void
-
-    /// - Parameters:
-    ///   - origin: Where the run learns what the source contains.
-    ///   - target: The database that is filled or compared.
-    ///   - options: What the operator decided.
-    ///   - stop: Checked between any two steps.
-    ///   - observer: Receives events; called from any thread.
-    init(
-        origin: Origin,
-        target: Endpoint,
-        options: MigrationOptions,
-        stop: StopRequest,
-        observer: @escaping @Sendable (RunEvent) -> Void
-    ) {
-        self.origin = origin
-        self.target = target.watched(stop: stop, observer: observer)
-        self.options = options
-        self.stop = stop
-        self.observer = observer
-    }
 
     /// The servers whose sessions are watched for locks.
     var servers: [Endpoint] { [origin.endpoint, target].compactMap(\.self) }
@@ -49,7 +30,6 @@ struct RunContext: Sendable {
 extension Endpoint {
     /// The same endpoint, whose sessions are watched for locks and end when the run is stopped.
     func watched(stop: StopRequest, observer: @escaping @Sendable (RunEvent) -> Void) -> Endpoint {
-        guard watch == nil else { return self }
-        return watched(isStopped: { stop.isRequested }, tell: { observer(.note($0)) })
+        watched(isStopped: { stop.isRequested }, tell: { observer(.note($0)) })
     }
 }

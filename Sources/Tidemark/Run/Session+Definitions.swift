@@ -21,7 +21,7 @@ extension Session {
             of: access,
             tools: tools,
             scratch: context.options.scratchDirectory,
-            excluding: excluded.union(source.sequencesServing(only: excluded)),
+            excluding: scope.excluded.union(source.sequencesServing(only: scope.excluded)),
             purpose: purpose("definitions"),
             options: Definitions.Options(context.options)
         )

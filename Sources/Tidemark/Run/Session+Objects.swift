@@ -13,7 +13,7 @@ extension Session {
     }
 
     /// All keys, indexes and constraints to build for the copied tables.
-    var objects: [NewObject] { RebuildPlan(source: source, excluding: excluded).objects(keys: keys) }
+    var objects: [NewObject] { RebuildPlan(source: source, excluding: scope.excluded).objects(keys: keys) }
 
     /// The tables whose rows are copied, and the partitioned tables they belong to.
     ///
@@ -22,7 +22,7 @@ extension Session {
         let partitions = source.partitions
         let copied = Set(copiedRelations.map(\.name))
         let roots = source.tables.filter { copied.contains($0.qualifiedName) }.flatMap { partitions.ancestors(of: $0) }
-        let names = Set(roots.map(\.qualifiedName)).subtracting(copied).subtracting(excluded)
+        let names = Set(roots.map(\.qualifiedName)).subtracting(copied).subtracting(scope.excluded)
         return copiedRelations.map(\.rows) + names.sorted().map { "ONLY \($0)" }
     }
 }

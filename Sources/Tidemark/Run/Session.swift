@@ -17,7 +17,8 @@ struct Session: Sendable {
     let epoch: Int
     let source: DatabaseCatalog
     let relations: [RelationEntry]
-    let excluded: Set<QualifiedName>
+    /// What belongs to the run.
+    let scope: Scope
     let warnings: [String]
     /// The source's definitions that were followed a moment ago; nil if they were just created on the target.
     private(set) var followed: SourceDefinitions?
@@ -29,12 +30,10 @@ struct Session: Sendable {
         return session
     }
 
-    /// What is not copied.
-    var omissions: Set<Omission> { context.options.omissions }
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
     var copiedRelations: [RelationEntry] { relations.filter(\.treatment.bringsRows) }
     /// The sequences to copy, without those that serve only excluded tables.
-    var sequences: [SequenceDefinition] { source.sequences(excluding: excluded) }
+    var sequences: [SequenceDefinition] { source.sequences(excluding: scope.excluded) }
 
     /// Uses the ledger on the control connection, in its own fenced transaction.
     func ledger<Result: Sendable>(_ body: @escaping @Sendable (Ledger) throws -> Result) async throws -> Result {

@@ -35,6 +35,17 @@ struct WantedGeneration: Sendable {
 
     var manifest: Manifest { last.manifest }
 
+    /// What the generation holds.
+    ///
+    /// - Parameter omissions: The kinds of objects that are left out.
+    /// - Returns: The scope of a comparison with it.
+    func scope(omitting omissions: Set<Omission>) -> Scope {
+        Scope(
+            excluding: Set(manifest.tables.filter { !$0.treatment.isOnTarget }.map(\.qualifiedName)),
+            omitting: omissions
+        )
+    }
+
     /// Returns the plan that the ledger records for the generation.
     ///
     /// - Parameter target: The identity of the database it is restored to.

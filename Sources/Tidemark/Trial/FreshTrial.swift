@@ -15,7 +15,7 @@ struct FreshTrial {
     let tools: PostgresTools
     let source: DatabaseCatalog
     let target: DatabaseCatalog
-    let excluded: Set<QualifiedName>
+    let scope: Scope
 
     /// What the server accepted and refused.
     struct Outcome: Sendable {
@@ -37,7 +37,7 @@ struct FreshTrial {
             of: access,
             tools: tools,
             scratch: context.options.scratchDirectory,
-            excluding: excluded.union(source.sequencesServing(only: excluded)),
+            excluding: scope.excluded.union(source.sequencesServing(only: scope.excluded)),
             purpose: "tidemark definitions",
             options: Definitions.Options(context.options)
         )
@@ -55,7 +55,7 @@ struct FreshTrial {
             source: source.settings,
             target: target.settings,
             name: target.identity.databaseName,
-            omissions: context.options.omissions
+            scope: scope
         ).statements
         let views = source.materializedViews.filter(\.isPopulated).map(\.qualifiedName)
         return try await Connection.with(context.target, purpose: "tidemark trial") { connection in
@@ -89,9 +89,9 @@ struct FreshTrial {
 
     /// Whether an entry is a foreign key that refers to an excluded table; it is left out with that table.
     private func isOfExcluded(_ entry: DefinitionEntry) -> Bool {
-        guard entry.kind == "FK CONSTRAINT", !excluded.isEmpty else { return false }
+        guard entry.kind == "FK CONSTRAINT", !scope.excluded.isEmpty else { return false }
         return source.constraints.contains { constraint in
-            constraint.kind == .foreignKey && constraint.referenced.map(excluded.contains) == true
+            constraint.kind == .foreignKey && constraint.referenced.map(scope.contains) == false
                 && entry.schema == constraint.tableQualifiedName.schema
                 && entry.name == constraint.tableQualifiedName.name + " " + constraint.name
         }

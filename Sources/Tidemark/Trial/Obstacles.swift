@@ -21,10 +21,13 @@ struct Obstacles: Sendable {
 
     private var isDefined: Bool { (begun?.run.step ?? .begun) > .begun }
 
-    private var excluded: Set<QualifiedName> {
+    private var scope: Scope {
         let settled = SettledTables(begun?.relations ?? [], in: catalog)
         let treatments = context.options.plan.treatments.merging(settled.treatments) { _, settled in settled }
-        return Set(treatments.filter { $0.value == .excluded }.keys)
+        return Scope(
+            excluding: Set(treatments.filter { !$0.value.isOnTarget }.keys),
+            omitting: context.options.omissions
+        )
     }
 
     /// Tries the source's definitions on the target, unless it already has definitions or is to be adopted.
@@ -41,7 +44,7 @@ struct Obstacles: Sendable {
             tools: tools,
             source: catalog,
             target: target,
-            excluded: excluded
+            scope: scope
         ).run(access)
     }
 
@@ -53,19 +56,21 @@ struct Obstacles: Sendable {
     /// - Returns: The findings, in no order.
     /// - Throws: ``PostgresError``.
     func findings(_ trial: FreshTrial.Outcome?, couldBeTried: Bool = true) async throws -> [Finding] {
-        let (excluded, isDefined, catalog) = (excluded, isDefined, catalog)
+        let (scope, isDefined, catalog) = (scope, isDefined, catalog)
         let (requirements, broken) = try await Connection.with(source, purpose: Self.purpose) { connection in
             let requirements = try Requirements(of: connection)
             // Definitions that exist on the target have been tried, and filled with rows.
             if isDefined { return (requirements, [Finding]()) }
-            return (requirements, try BrokenExpressions.findings(of: catalog, excluding: excluded, on: connection))
+            return (
+                requirements, try BrokenExpressions.findings(of: catalog, excluding: scope.excluded, on: connection)
+            )
         }
         let rules = Inspection(
             source: catalog,
             requirements: requirements,
             target: target,
             provisions: try await Connection.with(context.target, purpose: Self.purpose) { try Provisions(of: $0) },
-            omissions: context.options.omissions
+            scope: scope
         ).findings
         let ofDefinitions: [Finding]
         if let trial {
@@ -98,8 +103,7 @@ struct Obstacles: Sendable {
 
     /// Returns differences in privileges on schemas of the target that belong to other roles.
     private func missingRights(_ there: [CatalogObject]) async throws -> [Finding] {
-        let omissions = context.options.omissions
-        guard !there.isEmpty, !omissions.contains(.privileges) else { return [] }
+        guard !there.isEmpty, !scope.omits(.privileges) else { return [] }
         let here = try await Connection.with(source, purpose: Self.purpose) {
             try FreshTrial.rights(there.map(\.object), on: $0)
         }
@@ -107,8 +111,7 @@ struct Obstacles: Sendable {
             source: here,
             target: there.filter { object in here.contains { $0.object == object.object } },
             versions: (catalog.identity.serverVersion, target.identity.serverVersion),
-            excluding: [],
-            omissions: omissions
+            scope: Scope(omitting: scope.omissions)
         ).result().findings.filter { $0.kind == "privileges" && $0.severity > .note }
     }
 }

@@ -57,15 +57,12 @@ struct LanePool: Sendable {
 
     /// Copies the large objects, several ranges at a time.
     func bringLargeObjects(_ session: Session, _ context: PassContext) async throws {
-        guard !session.omissions.contains(.largeObjects) else { return }
+        guard !session.scope.omits(.largeObjects) else { return }
         let ranges = try await withOne { lane in
             try lane.reading(in: context.snapshot) { try LargeObjectRange.all(of: lane.source) }
         }
         let queue = LargeObjectQueue(ranges)
-        var attributes: LargeObjectAttributes = []
-        if !session.omissions.contains(.owners) { attributes.insert(.owner) }
-        if !session.omissions.contains(.privileges) { attributes.insert(.grants) }
-        let wanted = attributes
+        let attributes = LargeObjectAttributes(in: session.scope)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for lane in lanes.prefix(ranges.count) {
                 group.addTask { [progress, stop] in
@@ -73,7 +70,7 @@ struct LanePool: Sendable {
                         try LargeObjectWorker(
                             lane: lane,
                             context: context,
-                            attributes: wanted,
+                            attributes: attributes,
                             progress: progress,
                             stop: stop
                         ).work(queue)

@@ -16,8 +16,8 @@ extension DefinitionComparison {
         func relevant(_ constraints: [Constraint]) -> [ConstraintName: Constraint] {
             let kept = constraints.filter { constraint in
                 [.foreignKey, .check].contains(constraint.kind) && constraint.parentOid == nil
-                    && !excluded.contains(constraint.tableQualifiedName)
-                    && !(constraint.referenced.map(excluded.contains) ?? false)
+                    && scope.contains(constraint.tableQualifiedName)
+                    && constraint.referenced.map(scope.contains) ?? true
             }
             return byName(kept) { ConstraintName(table: $0.tableQualifiedName, name: $0.name) }
         }
@@ -88,7 +88,7 @@ extension DefinitionComparison {
         if ours.isValidated != theirs.isValidated {
             let repair =
                 "ALTER TABLE \(ours.tableQualifiedName.quoted) VALIDATE CONSTRAINT \(Identifier(ours.name).quoted)"
-            let isLeft = ours.kind == .foreignKey && ours.isValidated && omissions.contains(.foreignKeyValidation)
+            let isLeft = ours.kind == .foreignKey && ours.isValidated && scope.omits(.foreignKeyValidation)
             add(
                 "validated",
                 isLeft

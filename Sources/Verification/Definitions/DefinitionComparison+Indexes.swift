@@ -1,4 +1,5 @@
 import Catalog
+import Planning
 import Postgres
 
 /// Compares indexes, with the keys they enforce.
@@ -6,7 +7,7 @@ extension DefinitionComparison {
     func compareIndexes(_ result: inout VerificationResult) {
         // An index that is invalid on the source enforces nothing there and is not copied.
         let ours = byName(
-            source.indexes.filter { !excluded.contains($0.tableQualifiedName) && ($0.isUsable || $0.isPartitioned) },
+            source.indexes.filter { scope.contains($0.tableQualifiedName) && ($0.isUsable || $0.isPartitioned) },
             \.qualifiedName
         )
         let theirs = byName(target.indexes, \.qualifiedName)

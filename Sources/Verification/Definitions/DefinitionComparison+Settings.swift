@@ -5,7 +5,7 @@ import Postgres
 /// Compares the settings of the databases themselves.
 extension DefinitionComparison {
     func compareSettings(_ result: inout VerificationResult) {
-        guard !omissions.contains(.databaseSettings) else { return }
+        guard !scope.omits(.databaseSettings) else { return }
         let (ours, theirs) = (source.settings, target.settings)
         note("database setting", ours.settings.count, theirs.settings.count, &result)
         func add(
@@ -58,7 +58,7 @@ extension DefinitionComparison {
         }
         // The owner of the target database has every right on it, granted or not.
         func isOfOwner(_ grant: DatabaseSettings.Grant) -> Bool { grant.role != nil && grant.role == theirs.owner }
-        guard !omissions.contains(.privileges), let grants = ours.grants else { return }
+        guard !scope.omits(.privileges), let grants = ours.grants else { return }
         for grant in grants where !(theirs.grants ?? []).contains(grant) && !isOfOwner(grant) {
             let role = grant.role ?? "PUBLIC"
             add(

@@ -1,6 +1,6 @@
 package import Catalog
 package import Planning
-package import Postgres
+import Postgres
 
 /// Compares keys, indexes, constraints and settings of both catalogs, in both directions.
 ///
@@ -11,24 +11,20 @@ package import Postgres
 package struct DefinitionComparison {
     let source: DatabaseCatalog
     let target: DatabaseCatalog
-    let excluded: Set<QualifiedName>
-    let omissions: Set<Omission>
+    let scope: Scope
 
     /// - Parameters:
     ///   - source: The source's catalog.
     ///   - target: The target's catalog.
-    ///   - excluded: Tables excluded from the copy.
-    ///   - omissions: What else was left out.
+    ///   - scope: What was to be copied.
     package init(
         source: DatabaseCatalog,
         target: DatabaseCatalog,
-        excluding excluded: Set<QualifiedName>,
-        omissions: Set<Omission>
+        scope: Scope
     ) {
-        self.omissions = omissions
         self.source = source
         self.target = target
-        self.excluded = excluded
+        self.scope = scope
     }
 
     /// Compares all classes of objects and counts what was examined.

@@ -21,20 +21,18 @@ package struct ObjectComparison {
     ///   - source: The source's objects.
     ///   - target: The target's objects.
     ///   - versions: The versions of the two servers.
-    ///   - excluded: Tables excluded from the copy.
-    ///   - omissions: What else was left out.
+    ///   - scope: What was to be copied.
     package init(
         source: [CatalogObject],
         target: [CatalogObject],
         versions: (source: ServerVersion, target: ServerVersion),
-        excluding excluded: Set<QualifiedName>,
-        omissions: Set<Omission>
+        scope: Scope
     ) {
-        let rules = ObjectRules(omissions: omissions, versions: versions)
+        let rules = ObjectRules(scope: scope, versions: versions)
         func named(_ objects: [CatalogObject]) -> [Name: CatalogObject] {
             let wanted = objects.filter { object in
                 (rules.compares(object.kind) || object.kind == .owner)
-                    && !(object.table.map(excluded.contains) ?? false)
+                    && (object.table.map(scope.contains) ?? true)
             }
             return Dictionary(
                 wanted.map { object in

@@ -4,11 +4,11 @@ import Postgres
 
 /// Decides how serious a difference is, by kind and attribute.
 struct ObjectRules {
-    let omissions: Set<Omission>
+    let scope: Scope
     let versions: (source: ServerVersion, target: ServerVersion)
 
     /// Whether a kind was to be copied at all.
-    func compares(_ kind: ObjectKind) -> Bool { kind.rules.omission.map { !omissions.contains($0) } ?? true }
+    func compares(_ kind: ObjectKind) -> Bool { kind.rules.omission.map { !scope.omits($0) } ?? true }
 
     /// Attributes stored as they were typed; quotes in them are part of the text.
     private static let typed: Set<ServerText> = [
@@ -72,7 +72,7 @@ struct ObjectRules {
 
     /// Returns the severity; nil if the attribute may differ.
     func severity(of attribute: ServerText, of kind: ObjectKind) -> Finding.Severity? {
-        if attribute == "tablespace" { return omissions.contains(.tablespaces) ? nil : .note }
+        if attribute == "tablespace" { return scope.omits(.tablespaces) ? nil : .note }
         return kind.rules.attributes[attribute] ?? kind.rules.difference
     }
 

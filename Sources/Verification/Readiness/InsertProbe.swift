@@ -1,5 +1,5 @@
 package import Catalog
-import Planning
+package import Planning
 package import Postgres
 
 /// Tries the next INSERT on every table and rolls it back.
@@ -22,9 +22,9 @@ package struct InsertProbe: Sendable {
     /// - Parameters:
     ///   - catalog: The target's catalog.
     ///   - facts: They name the tables that run code on INSERT.
-    ///   - excluded: Tables excluded from the copy.
-    package init(catalog: DatabaseCatalog, facts: ReadinessFacts, excluding excluded: Set<QualifiedName>) {
-        tables = catalog.tables.filter { $0.parentOid == nil && !excluded.contains($0.qualifiedName) }
+    ///   - scope: What was to be copied.
+    package init(catalog: DatabaseCatalog, facts: ReadinessFacts, scope: Scope) {
+        tables = catalog.tables.filter { $0.parentOid == nil && scope.contains($0.qualifiedName) }
         // A row inserted through a partitioned table also runs the code of its partition.
         let running = catalog.tables.filter { facts.withInsertCode.contains($0.oid) }
         let partitions = catalog.partitions

@@ -13,20 +13,20 @@ package struct Inspection {
     ///   - requirements: What the source's definitions need.
     ///   - target: The catalog of the database to fill.
     ///   - provisions: What the target's server offers.
-    ///   - omissions: What is left out of the copy.
+    ///   - scope: What is copied.
     package init(
         source: DatabaseCatalog,
         requirements: Requirements,
         target: DatabaseCatalog,
         provisions: Provisions,
-        omissions: Set<Omission>
+        scope: Scope
     ) {
         var inspector = Inspector(
             source: source,
             requirements: requirements,
             target: target,
             provisions: provisions,
-            omissions: omissions
+            scope: scope
         )
         inspector.inspectServer()
         inspector.inspectRoles()
@@ -42,7 +42,7 @@ private struct Inspector {
     let requirements: Requirements
     let target: DatabaseCatalog
     let provisions: Provisions
-    let omissions: Set<Omission>
+    let scope: Scope
     var findings: [Finding] = []
 
     private mutating func add(
@@ -109,7 +109,7 @@ private struct Inspector {
         for collation in requirements.collations where !provisions.collations.contains(collation) {
             add("collation", collation, "unavailable", .stops, "the target's server does not have it")
         }
-        guard !omissions.contains(.tablespaces) else { return }
+        guard !scope.omits(.tablespaces) else { return }
         for tablespace in requirements.tablespaces where !provisions.tablespaces.contains(tablespace) {
             add(
                 "tablespace",
@@ -129,12 +129,12 @@ private struct Inspector {
             wanted.append(.init(name: requirements.bootstrapRole, isOwner: true, ownsInPublic: false))
         }
         for role in wanted {
-            let isWanted = role.isOwner && !omissions.contains(.owners) || !omissions.contains(.privileges)
+            let isWanted = role.isOwner && !scope.omits(.owners) || !scope.omits(.privileges)
             guard isWanted else { continue }
             // No grants to the bootstrap role are needed: its objects go to the role that creates them.
-            let isNeededForRights = role.name != requirements.bootstrapRole && !omissions.contains(.privileges)
+            let isNeededForRights = role.name != requirements.bootstrapRole && !scope.omits(.privileges)
             guard let ofTarget = there[role.name] else {
-                guard isNeededForRights || !omissions.contains(.owners) else { continue }
+                guard isNeededForRights || !scope.omits(.owners) else { continue }
                 add(
                     "role",
                     role.name,
@@ -146,7 +146,7 @@ private struct Inspector {
                 )
                 continue
             }
-            guard role.isOwner, !omissions.contains(.owners) else { continue }
+            guard role.isOwner, !scope.omits(.owners) else { continue }
             if role.ownsInPublic, !ofTarget.mayCreateInPublic, !provisions.isSuperuser {
                 add(
                     "role",
@@ -181,7 +181,7 @@ private struct Inspector {
         if !provisions.isSuperuser {
             for object in requirements.superuserObjects {
                 let omission = object.omission.flatMap(Omission.init(rawValue:))
-                if let omission, omissions.contains(omission) { continue }
+                if let omission, scope.omits(omission) { continue }
                 add(
                     object.kind,
                     object.name,
@@ -192,7 +192,7 @@ private struct Inspector {
                 )
             }
         }
-        guard !omissions.contains(.subscriptions) else { return }
+        guard !scope.omits(.subscriptions) else { return }
         for subscription in requirements.subscriptions {
             let leave = "\(Omission.subscriptions.flag) leaves it out"
             if !requirements.isSuperuser {
@@ -225,7 +225,7 @@ private struct Inspector {
     }
 
     mutating func inspectDatabase() {
-        guard !omissions.contains(.databaseSettings) else { return }
+        guard !scope.omits(.databaseSettings) else { return }
         let settings = source.settings
         let carries = !settings.settings.isEmpty || settings.comment != nil || settings.connectionLimit != -1
         let leave = "\(Omission.databaseSettings.flag) leaves it out"
@@ -294,7 +294,7 @@ private struct Inspector {
                 "its function may read other tables: the constraint is added after all rows and checks them again"
             )
         }
-        if requirements.unreadableLargeObjects > 0, !omissions.contains(.largeObjects) {
+        if requirements.unreadableLargeObjects > 0, !scope.omits(.largeObjects) {
             add(
                 "large object",
                 "\(requirements.unreadableLargeObjects) of them",

@@ -1,6 +1,6 @@
 package import Catalog
 package import Planning
-package import Postgres
+import Postgres
 
 /// Checks what rows and definitions cannot show: whether the target is ready to be opened.
 ///
@@ -41,14 +41,12 @@ package struct Readiness {
 
     private let source: Side
     private let target: Side
-    private let excluded: Set<QualifiedName>
-    private let omissions: Set<Omission>
+    private let scope: Scope
 
-    package init(source: Side, target: Side, excluding excluded: Set<QualifiedName>, omissions: Set<Omission>) {
+    package init(source: Side, target: Side, scope: Scope) {
         self.source = source
         self.target = target
-        self.excluded = excluded
-        self.omissions = omissions
+        self.scope = scope
     }
 
     /// Returns what must be fixed before the target is opened.
@@ -65,11 +63,11 @@ package struct Readiness {
     // MARK: Tables
 
     private func judgeTables(_ result: inout VerificationResult) {
-        let tables = target.catalog.tables.filter { !excluded.contains($0.qualifiedName) && !$0.isPartitioned }
-        let ours = source.catalog.tables.count { !excluded.contains($0.qualifiedName) && !$0.isPartitioned }
+        let tables = target.catalog.tables.filter { scope.contains($0.qualifiedName) && !$0.isPartitioned }
+        let ours = source.catalog.tables.count { scope.contains($0.qualifiedName) && !$0.isPartitioned }
         result.examined.append(.init(kind: "statistics", source: ours, target: tables.count))
         // Statistics are required even if the source has none.
-        for table in target.facts.withoutStatistics where !excluded.contains(table) {
+        for table in target.facts.withoutStatistics where scope.contains(table) {
             result.findings.append(
                 Finding(
                     "statistics",
@@ -107,7 +105,7 @@ package struct Readiness {
         repair: String,
         _ result: inout VerificationResult
     ) {
-        for table in tables where !excluded.contains(table) {
+        for table in tables where scope.contains(table) {
             result.findings.append(
                 Finding("table", table.description, problem, severity, message, repair: "\(repair) \(table.quoted)")
             )
@@ -140,7 +138,7 @@ package struct Readiness {
 
     /// Checks that every role that uses the source can connect to the target.
     private func judgeRoles(_ result: inout VerificationResult) {
-        guard !omissions.contains(.owners) || !omissions.contains(.privileges) else { return }
+        guard !scope.omits(.owners) || !scope.omits(.privileges) else { return }
         let there = Dictionary(target.facts.roles.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let wanted = usersOfSource()
         result.examined.append(
@@ -194,7 +192,7 @@ package struct Readiness {
         let database = Identifier(target.catalog.identity.databaseName).quoted
         let closing = target.catalog.settings.closing.filter { setting in
             // With database settings left out, a timeout may be the target's own.
-            setting.role == nil && (setting.isFence || !omissions.contains(.databaseSettings))
+            setting.role == nil && (setting.isFence || !scope.omits(.databaseSettings))
         }
         for setting in closing {
             result.findings.append(

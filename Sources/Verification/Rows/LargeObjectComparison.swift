@@ -30,16 +30,16 @@ package final class LargeObjectComparison: Sendable {
     }
 
     private let state: Mutex<State>
-    private let omissions: Set<Omission>
+    private let scope: Scope
     private let isStopped: @Sendable () -> Bool
 
     /// - Parameters:
     ///   - ranges: The ranges of oids to compare.
-    ///   - omissions: What was left out of the copy.
+    ///   - scope: What was to be copied.
     ///   - isStopped: Asked between two ranges; true ends the work.
-    package init(_ ranges: [LargeObjectRange], omissions: Set<Omission>, isStopped: @escaping @Sendable () -> Bool) {
+    package init(_ ranges: [LargeObjectRange], scope: Scope, isStopped: @escaping @Sendable () -> Bool) {
         state = Mutex(State(open: ranges, result: VerificationResult(method: "sha256 of large objects")))
-        self.omissions = omissions
+        self.scope = scope
         self.isStopped = isStopped
     }
 
@@ -90,10 +90,10 @@ package final class LargeObjectComparison: Sendable {
             if let mine = ours.contents[oid], let its = theirs.contents[oid], mine != its {
                 add("content", .stops, "its content differs", "\(mine.bytes) bytes", "\(its.bytes) bytes")
             }
-            if !omissions.contains(.owners), object.owner != there.owner {
+            if !scope.omits(.owners), object.owner != there.owner {
                 add("owner", .hurts, "it belongs to another role", object.owner, there.owner)
             }
-            if !omissions.contains(.privileges), !object.givesSameRights(as: there) {
+            if !scope.omits(.privileges), !object.givesSameRights(as: there) {
                 add("privileges", .hurts, "its privileges differ", object.told, there.told)
             }
             if object.comment != there.comment {

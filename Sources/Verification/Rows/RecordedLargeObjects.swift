@@ -17,11 +17,11 @@ package struct RecordedLargeObjects {
     }
 
     private let manifest: Manifest
-    private let omissions: Set<Omission>
+    private let scope: Scope
 
-    package init(_ manifest: Manifest, omissions: Set<Omission>) {
+    package init(_ manifest: Manifest, scope: Scope) {
         self.manifest = manifest
-        self.omissions = omissions
+        self.scope = scope
     }
 
     /// Compares the large objects.
@@ -62,10 +62,10 @@ package struct RecordedLargeObjects {
         if content?.bytes != entry.bytes || content?.hash != entry.hash {
             add("content", .stops, "its content differs")
         }
-        if !omissions.contains(.owners), there.owner != entry.object.owner {
+        if !scope.omits(.owners), there.owner != entry.object.owner {
             add("owner", .hurts, "it belongs to another role")
         }
-        if !omissions.contains(.privileges), !entry.object.givesSameRights(as: there) {
+        if !scope.omits(.privileges), !entry.object.givesSameRights(as: there) {
             add("privileges", .hurts, "its privileges differ")
         }
         if there.comment != entry.object.comment { add("comment", .note, "its comment differs") }

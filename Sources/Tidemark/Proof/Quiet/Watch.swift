@@ -233,7 +233,7 @@ extension Watch {
                 + session.context.options.plan.wanted(session.source.extensionTables)
                 .filter { !$0.isSequence }.map(WatchedTable.init),
             uncopied: Set(session.source.tables.filter { !names.contains($0.qualifiedName) }.map(\.oid)),
-            withLargeObjects: !session.omissions.contains(.largeObjects),
+            withLargeObjects: !session.scope.omits(.largeObjects),
             readableBytes: readableBytes
         )
     }
