@@ -15,13 +15,13 @@ struct RunLog: Sendable {
 
     func show(_ event: RunEvent) {
         switch event {
-        case .phase(let name):
-            pulse.begin(name)
-            logger.info("\(name)")
+        case .phaseBegan(let phase):
+            pulse.begin(phase.rawValue)
+            logger.info("\(phase.rawValue)")
         case .note(let text):
             pulse.beat()
             logger.info("  \(text)")
-        case .failed: break
+        case .phaseEnded, .warning, .built, .verified, .quiet, .beganAgain, .ended: break
         case .progress(let progress):
             guard pulse.isDue() else { return }
             let rate = progress.seconds > 0 ? Int(Double(progress.bytes) / progress.seconds) : 0

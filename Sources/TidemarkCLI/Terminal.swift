@@ -152,7 +152,7 @@ final class Terminal: Sendable {
     /// Shows an event of a run.
     func show(_ event: RunEvent) {
         // Written to files after the error was printed.
-        if case .failed(let report) = event { failed.withLock { $0 = report } }
+        if case .ended(let report) = event, report.outcome == .failed { failed.withLock { $0 = report } }
         guard !isQuiet else { return }
         log.show(event)
     }

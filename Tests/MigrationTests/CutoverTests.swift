@@ -121,7 +121,7 @@ import Verification
                 options: migration.options,
                 stop: stop
             ) { event in
-                if case .phase("sequences") = event { stop.request() }
+                if case .phaseBegan(.sequences) = event { stop.request() }
             }
             #expect(try await stopped.cutover().outcome == .stopped)
             // The old server stays in use for a while, then the cutover is tried again.

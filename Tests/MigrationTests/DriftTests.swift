@@ -262,7 +262,7 @@ import Verification
             let begun = Flag()
             let slow = pair.migration(chunkBytes: 8192) { $0.jobs = 1 }
             let watched = Migration(source: slow.source, target: slow.target, options: slow.options) { event in
-                if case .phase("copy and build") = event { begun.raise() }
+                if case .phaseBegan(.copyAndBuild) = event { begun.raise() }
             }
             async let change: Void = {
                 while !begun.isRaised { try await Task.sleep(for: .milliseconds(1)) }

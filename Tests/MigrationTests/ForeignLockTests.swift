@@ -29,7 +29,7 @@ import Tidemark
         let migration = pair.migration()
         return Migration(source: migration.source, target: migration.target, options: migration.options) { event in
             notes.take(event)
-            if case .phase(let name) = event { observe(name) }
+            if case .phaseBegan(let phase) = event { observe(phase.rawValue) }
         }
     }
 

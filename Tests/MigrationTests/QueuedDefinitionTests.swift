@@ -42,7 +42,7 @@ import Tidemark
             let migration = pair.migration { $0.fence = fence }
             let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 notes.take($0)
-                if case .phase("delta and whole tables") = $0 {
+                if case .phaseBegan(.deltaAndWholeTables) = $0 {
                     begun.raise()
                     // Waits until the change waits for its lock.
                     _ = pair.source.runAtOnce(
@@ -78,7 +78,7 @@ import Tidemark
             let begun = Flag()
             let migration = pair.migration()
             let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
-                if case .phase("quiet") = $0 {
+                if case .phaseBegan(.quiet) = $0 {
                     begun.raise()
                     _ = pair.source.runAtOnce("SELECT pg_catalog.pg_sleep(2)")
                 }
@@ -112,7 +112,7 @@ import Tidemark
             }
             let watched = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 notes.take($0)
-                guard case .phase("copy and build") = $0 else { return }
+                guard case .phaseBegan(.copyAndBuild) = $0 else { return }
                 if !isSettled { _ = target.runAtOnce("SET search_path = public; \(SQL(trusted: Self.slow))") }
                 begun.raise()
             }

@@ -21,7 +21,7 @@ import Tidemark
         }
         let (source, written) = (pair.source, Flag())
         let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
-            guard case .phase("verify definitions") = $0 else { return }
+            guard case .phaseBegan(.verifyDefinitions) = $0 else { return }
             if source.runAtOnce("SET lock_timeout = '200ms'; \(sql)") { written.raise() }
         }
         return (try await disturbed.cutover(), written.isRaised)
@@ -129,7 +129,7 @@ import Tidemark
             let migration = pair.migration()
             let waiting = Mutex(pooled)
             let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
-                guard case .phase("verify definitions") = $0 else { return }
+                guard case .phaseBegan(.verifyDefinitions) = $0 else { return }
                 waiting.withLock { pool in
                     _ = try? pool.query("SELECT count(*) FROM public.t")
                     _ = try? pool.execute("INSERT INTO public.t VALUES (998, '')")
@@ -156,7 +156,7 @@ import Tidemark
             $0.rereadBytes = rereadBytes
         }
         let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
-            guard case .phase("verify definitions") = $0 else { return }
+            guard case .phaseBegan(.verifyDefinitions) = $0 else { return }
             session.withLock { session in for step in steps { _ = try? session.execute(step) } }
         }
         return try await disturbed.cutover()
@@ -236,7 +236,7 @@ import Tidemark
             let steps = company.steps
             let failed = Flag()
             let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
-                guard case .phase("verify definitions") = $0 else { return }
+                guard case .phaseBegan(.verifyDefinitions) = $0 else { return }
                 session.withLock { session in
                     for step in steps where (try? session.execute(step)) == nil { failed.raise() }
                 }
@@ -316,7 +316,7 @@ import Tidemark
             let migration = pair.migration()
             let locked = Flag()
             let watched = Migration(source: migration.source, target: migration.target, options: migration.options) {
-                guard case .phase("verify definitions") = $0 else { return }
+                guard case .phaseBegan(.verifyDefinitions) = $0 else { return }
                 if pair.source.runAtOnce(isLocked) { locked.raise() }
             }
             let report = try await watched.cutover()

@@ -178,7 +178,7 @@ import Verification
                 try Connection(to: pair.source.endpoint, purpose: "test", interrupter: Interrupter())
             )
             let disturbed = Migration(source: migration.source, target: migration.target, options: migration.options) {
-                guard case .phase("prove ahead") = $0 else { return }
+                guard case .phaseBegan(.proveAhead) = $0 else { return }
                 locking.withLock { _ = try? $0.execute("BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE") }
             }
             #expect(try await disturbed.precopy().outcome == .done)

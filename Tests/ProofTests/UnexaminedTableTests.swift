@@ -25,7 +25,7 @@ import Tidemark
         at phases: [String: @Sendable () -> Void]
     ) -> Migration {
         Migration(source: pair.source.endpoint, target: pair.target.endpoint, options: options(change)) { event in
-            if case .phase(let phase) = event { phases[phase]?() }
+            if case .phaseBegan(let phase) = event { phases[phase.rawValue]?() }
         }
     }
 
@@ -108,9 +108,9 @@ import Tidemark
             let restored = try await DatabaseArchive(path, options: Self.options()).restore(to: target.endpoint)
             #expect(restored.outcome == .done, "\(restored.text)")
             let archive = DatabaseArchive(path, options: Self.options()) { event in
-                guard case .phase(let phase) = event else { return }
-                if phase == "verify rows" { _ = target.runAtOnce("ALTER TABLE public.t RENAME TO away") }
-                if phase == "verify readiness" { _ = target.runAtOnce("ALTER TABLE public.away RENAME TO t") }
+                guard case .phaseBegan(let phase) = event else { return }
+                if phase == .verifyRows { _ = target.runAtOnce("ALTER TABLE public.t RENAME TO away") }
+                if phase == .verifyReadiness { _ = target.runAtOnce("ALTER TABLE public.away RENAME TO t") }
             }
             Self.expectOthers(try await archive.verify(target.endpoint), words: "\"public.t\" does not exist")
         }

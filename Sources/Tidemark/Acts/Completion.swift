@@ -15,9 +15,9 @@ struct Completion {
     /// Builds keys and indexes; afterwards no more rows can be copied.
     func buildKeys() async throws {
         let builders = BuilderPool(session)
-        try await recorder.phase("keys and indexes") {
+        try await recorder.phase(.keysAndIndexes) {
             let objects = try await builders.build([.key, .index]) + builders.build([.partitionedIndex], jobs: 1)
-            recorder.update { $0.transfer.objects += objects }
+            recorder.record(.built(objects))
             try session.context.stop.check()
         }
         // From here on no more rows can be copied: a delta would fire the cascades of foreign keys.
@@ -52,21 +52,21 @@ struct Completion {
     /// Builds foreign keys and checks, then creates the rest of the definitions.
     func finishDefinitions(_ postData: PostData) async throws {
         let builders = BuilderPool(session)
-        try await recorder.phase("constraints") {
+        try await recorder.phase(.constraints) {
             var objects = try await builders.build([.rowConstraint]) + builders.build([.foreignKey], jobs: 1)
             let isLeft = session.scope.omits(.foreignKeyValidation)
             objects += try await builders.build(isLeft ? [.partitionValidation] : [.validation, .partitionValidation])
             objects += try await builders.build([.partitionedForeignKey], jobs: 1)
             let built = objects
-            recorder.update { $0.transfer.objects += built }
+            recorder.record(.built(built))
             try session.context.stop.check()
         }
-        try await recorder.phase("rest of the definitions") {
+        try await recorder.phase(.restOfTheDefinitions) {
             if session.run.step < .lateDefinitions {
                 try await make("definitions that depend on keys", postData.late, .lateDefinitions)
             }
             let objects = try await builders.build([.viewIndex])
-            recorder.update { $0.transfer.objects += objects }
+            recorder.record(.built(objects))
             try session.context.stop.check()
             let rights = try await rights(postData.rights)
             try await make("rest of the definitions", postData.rest, .postData) { connection in
@@ -105,7 +105,7 @@ struct Completion {
         let builders = BuilderPool(session)
         let views = session.source.materializedViews.filter(\.isPopulated)
         if !views.isEmpty {
-            try await recorder.phase("materialized views") {
+            try await recorder.phase(.materializedViews) {
                 // One after another, because a view may depend on others.
                 for view in views {
                     let name = view.qualifiedName
@@ -121,7 +121,7 @@ struct Completion {
         let names =
             tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)
         let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
-        try await recorder.phase("analyze") { try await builders.run(items) }
+        try await recorder.phase(.analyze) { try await builders.run(items) }
     }
 
     /// Returns the tables that were analyzed days ahead and need no new statistics.

@@ -105,7 +105,7 @@ struct Cutover {
         let context = session.passContext(pass: pass, snapshot: shared)
         let due = try await session.control.run { try Ledger($0).chunks() }.count
         try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
-            try await recorder.phase("delta and whole tables") {
+            try await recorder.phase(.deltaAndWholeTables) {
                 try await recorder.showing(chunks: due) {
                     // A crash of the target in the meantime may have emptied unlogged tables.
                     repeat {
@@ -114,8 +114,8 @@ struct Cutover {
                     } while try await session.forgetEmptied()
                 }
             }
-            try await recorder.phase("large objects") { try await lanes.bringLargeObjects(session, context) }
-            try await recorder.phase("extension rows") { try await session.bringExtensionRows(lanes, in: shared) }
+            try await recorder.phase(.largeObjects) { try await lanes.bringLargeObjects(session, context) }
+            try await recorder.phase(.extensionRows) { try await session.bringExtensionRows(lanes, in: shared) }
             try await setSequences(session, lanes)
         }
         try await session.ledger { ledger in
@@ -130,7 +130,7 @@ struct Cutover {
         guard try await session.forgetEmptied() else { return }
         let context = session.passContext(pass: session.run.pass, snapshot: shared, keepsTriggersOff: true)
         try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
-            try await recorder.phase("delta and whole tables") {
+            try await recorder.phase(.deltaAndWholeTables) {
                 try await lanes.work(.cutover(pass: session.run.pass), context)
             }
             try await setSequences(session, lanes)
@@ -138,7 +138,7 @@ struct Cutover {
     }
 
     private func setSequences(_ session: Session, _ lanes: LanePool) async throws {
-        let advanced = try await recorder.phase("sequences") {
+        let advanced = try await recorder.phase(.sequences) {
             let sequences = session.sequences
             return try await lanes.withOne { lane in
                 let names = sequences.map(\.qualifiedName)
@@ -158,7 +158,7 @@ struct Cutover {
         _ snapshot: Snapshot,
         _ holder: ThreadConfined<Connection>
     ) async throws -> Quiet {
-        try await recorder.phase("quiet") {
+        try await recorder.phase(.quiet) {
             switch context.options.fence {
             case .lock:
                 try await Quiet.besideLocks(
@@ -191,12 +191,9 @@ struct Cutover {
         var verification = verification
         if !quiet.isProven { verification.notProven.append(quiet.description) }
         verification.notProven += late
-        let judged = verification
-        if judged.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
-        recorder.update { report in
-            report.verification = judged
-            report.quiet = quiet.description
-        }
-        return RunReport.Outcome(judged.verdict)
+        if verification.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
+        recorder.record(.verified(verification))
+        recorder.record(.quiet(quiet.description))
+        return RunReport.Outcome(verification.verdict)
     }
 }

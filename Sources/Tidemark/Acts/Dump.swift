@@ -138,18 +138,18 @@ struct Dump {
         )
         if let stream, situation.number == 0 { try situation.directory.sendHeader(to: stream) }
         let began = Date.now.formatted(.iso8601)
-        let (definitions, catalog) = try await recorder.phase("definitions") {
+        let (definitions, catalog) = try await recorder.phase(.definitions) {
             try await writeDefinitions(situation, writer, shared)
         }
-        let chunks = try await recorder.phase("rows") { try await writeRows(situation, writer, shared) }
-        let largeObjects = try await recorder.phase("large objects") {
+        let chunks = try await recorder.phase(.rows) { try await writeRows(situation, writer, shared) }
+        let largeObjects = try await recorder.phase(.largeObjects) {
             try await writeLargeObjects(situation, writer, shared)
         }
-        let extensionTables = try await recorder.phase("extension rows") {
+        let extensionTables = try await recorder.phase(.extensionRows) {
             try await writeExtensionRows(situation, writer, shared)
         }
         let sequences = situation.catalog.sequences.map(\.qualifiedName)
-        let positions = try await recorder.phase("sequences") {
+        let positions = try await recorder.phase(.sequences) {
             try await Connection.with(source, purpose: Self.purpose) {
                 try SequenceSetter.positions(of: sequences, on: $0)
             }

@@ -65,8 +65,8 @@ struct Merge {
     ) async throws -> Manifest {
         let definitions = try wanted.last.copyDefinitions(to: writer.newFile("dump"))
         let catalog = try wanted.told.write(to: writer, level: archive.compression.level)
-        let tables = try await recorder.phase("rows") { try await mergeRows(wanted, writer) }
-        let (objects, files) = try await recorder.phase("large objects") { try mergeLargeObjects(wanted, writer) }
+        let tables = try await recorder.phase(.rows) { try await mergeRows(wanted, writer) }
+        let (objects, files) = try await recorder.phase(.largeObjects) { try mergeLargeObjects(wanted, writer) }
         let manifest = wanted.manifest
         return Manifest(
             archive: directory.header.archive,

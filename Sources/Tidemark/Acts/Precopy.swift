@@ -97,14 +97,14 @@ struct Precopy {
             try await copyAndBuild(session, pass: pass, due: due)
         }
         try context.stop.check()
-        recorder.update { $0.transfer.objects = objects }
+        recorder.record(.built(objects))
         try await analyze(session, pass: pass)
         try await session.ledger { ledger in
             try ledger.closePass()
             if session.run.step < .precopied { try ledger.setStep(.precopied) }
         }
         guard context.options.provesAhead, !session.deltaRelations.isEmpty else { return [] }
-        let doubts = try await recorder.phase("prove ahead") {
+        let doubts = try await recorder.phase(.proveAhead) {
             try await ProvingAhead(session: session, source: source).run(pass: pass)
         }
         try context.stop.check()
@@ -125,7 +125,7 @@ struct Precopy {
 
     private func copyAndBuild(_ session: Session, pass: Int, due: Int) async throws -> Int {
         let copying = Flag()
-        return try await recorder.phase("copy and build") {
+        return try await recorder.phase(.copyAndBuild) {
             try await recorder.showing(chunks: due) {
                 try await withThrowingTaskGroup(of: Int.self) { group in
                     group.addTask {
@@ -211,6 +211,6 @@ struct Precopy {
             StatementQueue.Item("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)")
         }
         guard !items.isEmpty else { return }
-        try await recorder.phase("analyze") { try await BuilderPool(session).run(items) }
+        try await recorder.phase(.analyze) { try await BuilderPool(session).run(items) }
     }
 }

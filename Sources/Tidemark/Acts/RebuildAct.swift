@@ -46,7 +46,7 @@ struct RebuildAct {
             let plan = try await plan(control)
             for reason in plan.refused { context.note("cannot be rebuilt: \(reason)") }
             recorder.warn(plan.refused)
-            try await recorder.phase("rebuild") {
+            try await recorder.phase(.rebuild) {
                 for stage in RebuildStage.allCases {
                     let repairs = plan.repairs.filter { $0.stage == stage }
                     let parts = concurrently ? [] : repairs.map(\.parts)
@@ -55,8 +55,8 @@ struct RebuildAct {
                     try context.stop.check()
                 }
             }
-            let result = try await recorder.phase("verify") { try await comparison(control) }
-            recorder.update { $0.verification = result }
+            let result = try await recorder.phase(.verify) { try await comparison(control) }
+            recorder.record(.verified(result))
             return recorder.finish(RunReport.Outcome(result.verdict))
         }
     }
@@ -134,7 +134,7 @@ struct RebuildAct {
                 for repair in next {
                     context.note("\(repair.object) is \(repair.reason)")
                     try repairer.carryOut(repair)
-                    recorder.update { $0.transfer.objects += 1 }
+                    recorder.record(.built(1))
                 }
             }
         }

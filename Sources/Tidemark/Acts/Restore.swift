@@ -69,7 +69,7 @@ struct Restore {
             return (.done, ["nothing was compared with what the archive recorded; verify --archive does that"])
         }
         if verification.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
-        recorder.update { $0.verification = verification }
+        recorder.record(.verified(verification))
         return (RunReport.Outcome(verification.verdict), [])
     }
 
@@ -100,7 +100,7 @@ struct Restore {
         try await session.ledger { ledger in
             try ledger.enter(session.objects)
         }
-        try await recorder.phase("rows") {
+        try await recorder.phase(.rows) {
             try await recorder.showing(chunks: chunks.count { $0.pass <= wanted.manifest.generation }) {
                 try await onConnections(session) { connection, progress, stop in
                     try RestoreWorker(connection, context, progress: progress, stop: stop).restoreBases()
@@ -110,12 +110,12 @@ struct Restore {
         let oldest = try await session.control.run { try Ledger($0).chunks().map(\.pass).min() ?? 0 }
         if context.hasKeepLists(after: oldest - 1) {
             // Without the key's index, each chunk would scan the whole table for its rows.
-            try await recorder.phase("keys") {
+            try await recorder.phase(.keys) {
                 let built = try await BuilderPool(session).build([.key])
-                recorder.update { $0.transfer.objects += built }
+                recorder.record(.built(built))
             }
         }
-        try await recorder.phase("deltas") {
+        try await recorder.phase(.deltas) {
             try await onConnections(session) { connection, progress, stop in
                 try RestoreWorker(connection, context, progress: progress, stop: stop).restoreDeltas()
             }
@@ -128,7 +128,7 @@ struct Restore {
             }
         }
         if !session.scope.omits(.largeObjects) {
-            try await recorder.phase("large objects") { try await bringLargeObjects(wanted, session) }
+            try await recorder.phase(.largeObjects) { try await bringLargeObjects(wanted, session) }
         }
         let generation = wanted.manifest.generation
         try await session.ledger { ledger in
@@ -137,11 +137,11 @@ struct Restore {
             try ledger.record("generation \(generation)")
         }
         guard isAhead else { return }
-        try await recorder.phase("keys and indexes") {
+        try await recorder.phase(.keysAndIndexes) {
             let built = try await BuilderPool(session).build([.key, .index])
-            recorder.update { $0.transfer.objects += built }
+            recorder.record(.built(built))
         }
-        try await recorder.phase("analyze") {
+        try await recorder.phase(.analyze) {
             try await BuilderPool(session).run(
                 session.deltaRelations.map { .init("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)") }
             )
@@ -188,13 +188,13 @@ struct Restore {
             uniquingKeysWith: { first, _ in first }
         )
         if session.run.step < .keysBuilt {
-            try await recorder.phase("extension rows") { try await session.bringExtensionRows(of: wanted.last) }
+            try await recorder.phase(.extensionRows) { try await session.bringExtensionRows(of: wanted.last) }
             try await session.ledger { try $0.setStep(.dataComplete) }
             try await completion.buildKeys()
         }
         if session.run.step < .postData {
             // After the keys, because an index finds a column's greatest value at once.
-            let advanced = try await recorder.phase("sequences") {
+            let advanced = try await recorder.phase(.sequences) {
                 try await Connection.with(target, purpose: session.purpose("sequences")) {
                     try SequenceSetter($0).set(sequences, to: positions)
                 }
@@ -223,7 +223,7 @@ struct Restore {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let comparison { group.addTask { try await verify.compareAhead(comparison) } }
             try await finish(postData, completion, session)
-            if comparison != nil { try await recorder.phase("verify rows ahead") { try await group.waitForAll() } }
+            if comparison != nil { try await recorder.phase(.verifyRowsAhead) { try await group.waitForAll() } }
         }
         let compared = try await verify.run(comparison)
         return try await completion.closeTables(postData.rights, compared, comparedWith: told)

@@ -37,7 +37,7 @@ struct VerifyArchived {
                 purpose: "tidemark verify",
                 triesInserts: archive.options.triesInserts
             ).run()
-            recorder.update { $0.verification = result }
+            recorder.record(.verified(result))
             return recorder.finish(RunReport.Outcome(result.verdict))
         }
     }

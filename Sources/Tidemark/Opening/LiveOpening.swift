@@ -164,7 +164,7 @@ struct LiveOpening {
         _ tried: Definitions?,
         for act: String
     ) async throws -> Session {
-        context.observer(.phase("definitions"))
+        context.observer(.phaseBegan(.definitions))
         let definitions: Definitions
         if let tried {
             definitions = tried

@@ -49,11 +49,11 @@ struct ArchiveVerify {
             theirs,
             target in
             let here = VerifiedSide(generation, told, in: scope)
-            let (there, definitions) = try await recorder.phase("verify definitions") {
+            let (there, definitions) = try await recorder.phase(.verifyDefinitions) {
                 let there = try await target.run { try VerifiedSide(of: $0, in: scope) }
                 return (there, try await proof.compareDefinitions(here, there, scope, purpose))
             }
-            let rows = try await recorder.phase("verify rows") {
+            let rows = try await recorder.phase(.verifyRows) {
                 let answers = try await target.run { try RowHash.Answers(of: $0) }
                 return try await compareRows(
                     ahead ?? comparison(here.catalog, there.catalog, answers),
@@ -61,11 +61,11 @@ struct ArchiveVerify {
                     theirs
                 )
             }
-            let readiness = try await recorder.phase("verify readiness") {
+            let readiness = try await recorder.phase(.verifyReadiness) {
                 try await proof.judgeReadiness(here, there, scope, purpose)
             }
             let archived = manifest.extensionTables ?? []
-            let extensionRows = try await recorder.phase("verify extension rows") {
+            let extensionRows = try await recorder.phase(.verifyExtensionRows) {
                 let there = try await target.run {
                     try ExtensionRowsComparison.contents(of: archived.map(\.table.qualifiedName), on: $0)
                 }
@@ -79,7 +79,7 @@ struct ArchiveVerify {
             guard !scope.omits(.largeObjects) else {
                 return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness)
             }
-            let largeObjects = try await recorder.phase("verify large objects") {
+            let largeObjects = try await recorder.phase(.verifyLargeObjects) {
                 try await target.run { try RecordedLargeObjects(manifest, scope: scope).compare(on: $0) }
             }
             return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness).merged(

@@ -49,7 +49,7 @@ struct Verify {
         ) { shared, source in
             try await compare(plan, omissions, proofs, shared, source, purpose: "tidemark verify")
         }
-        recorder.update { $0.verification = result }
+        recorder.record(.verified(result))
         return recorder.finish(RunReport.Outcome(result.verdict))
     }
 
@@ -122,7 +122,7 @@ struct Verify {
         return try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,
             target in
-            let (here, there, definitions) = try await recorder.phase("verify definitions") {
+            let (here, there, definitions) = try await recorder.phase(.verifyDefinitions) {
                 async let ours = holder.run { try VerifiedSide(of: $0, in: scope) }
                 async let theirs = target.run { try VerifiedSide(of: $0, in: scope) }
                 let (here, there) = try await (ours, theirs)
@@ -143,14 +143,14 @@ struct Verify {
                 stop: context.stop,
                 purpose: purpose
             )
-            let rows = try await recorder.phase("verify rows") {
+            let rows = try await recorder.phase(.verifyRows) {
                 try await compareRows(
                     ComparedRange.all(of: plan, source: here.catalog, target: there.catalog, provenBy: proofs),
                     pairs
                 )
             }
             let extensionTables = context.options.plan.wanted(here.catalog.extensionTables).map(\.qualifiedName)
-            let extensionRows = try await recorder.phase("verify extension rows") {
+            let extensionRows = try await recorder.phase(.verifyExtensionRows) {
                 async let ours = holder.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
                 async let theirs = target.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
                 let (sourceRows, targetRows) = try await (ours, theirs)
@@ -158,10 +158,10 @@ struct Verify {
                 result.notProven += sourceRows.unreadable + targetRows.unreadable
                 return result
             }
-            let largeObjects = try await recorder.phase("verify large objects") {
+            let largeObjects = try await recorder.phase(.verifyLargeObjects) {
                 try await compareLargeObjects(here.largeObjects, scope, pairs)
             }
-            let readiness = try await recorder.phase("verify readiness") {
+            let readiness = try await recorder.phase(.verifyReadiness) {
                 try await catalogProof.judgeReadiness(
                     here,
                     there,

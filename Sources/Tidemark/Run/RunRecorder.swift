@@ -78,17 +78,17 @@ final class RunRecorder: Sendable {
     /// Runs all of the work, and reports what was done even if it is stopped or fails.
     func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
         do {
-            return try await Endpoint.watching(servers) { try await persevering(body) }
+            return ended(try await Endpoint.watching(servers) { try await persevering(body) })
         } catch let error where error.isStop {
-            return finish(.stopped)
+            return ended(finish(.stopped))
         } catch  where Task.isCancelled {
             // A connection or child process that was ended while it worked reports that with an error of its own.
             warn(["the current step was cancelled: \(error)"])
-            return finish(.stopped)
+            return ended(finish(.stopped))
         } catch {
-            if stop.isRequested, isEndOfWaiting(error) { return finish(.stopped) }
+            if stop.isRequested, isEndOfWaiting(error) { return ended(finish(.stopped)) }
             report.withLock { $0.failure = "\(error)" }
-            observer(.failed(finish(.failed)))
+            _ = ended(finish(.failed))
             throw error
         }
     }
@@ -107,11 +107,9 @@ final class RunRecorder: Sendable {
         guard let standstill = servers.lazy.compactMap({ $0.watch?.standstill }).first, !Task.isCancelled else {
             throw error
         }
-        update { report in
-            var verification = VerificationResult(method: "")
-            verification.notProven = [standstill.description]
-            report.verification = verification
-        }
+        var verification = VerificationResult(method: "")
+        verification.notProven = [standstill.description]
+        record(.verified(verification))
         return .notProven
     }
 
@@ -143,7 +141,7 @@ final class RunRecorder: Sendable {
                 attempt += 1
                 observer(.note("beginning again from what is committed: \(error)"))
                 progress.countRetry()
-                report.withLock { $0.warnings = [] }
+                record(.beganAgain)
                 for server in servers { server.watch?.begin(anew: false) }
                 try await Task.sleep(for: .milliseconds(500))
             }
@@ -182,22 +180,18 @@ final class RunRecorder: Sendable {
     }
 
     /// Runs a phase, reports it, and measures its duration with a monotonic clock, even if it fails.
-    func phase<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
-        observer(.phase(name))
+    func phase<Result>(_ phase: RunPhase, _ body: () async throws -> Result) async throws -> Result {
         let clock = ContinuousClock()
         let start = clock.now
         let waited = Double(beginning.duration(to: start).wholeMicroseconds) / 1e6
-        // The time before the first phase, spent reading catalogs and definitions, is a phase too.
-        report.withLock { report in
-            if report.phases.isEmpty { report.phases.append(.init(name: "preparation", start: 0, seconds: waited)) }
+        // The time for reading catalogs and definitions counts as a phase too.
+        if report.withLock({ $0.phases.isEmpty }) {
+            record(.phaseEnded(.init(name: RunPhase.preparation.rawValue, start: 0, seconds: waited)))
         }
+        record(.phaseBegan(phase))
         defer {
-            let phase = RunReport.Phase(
-                name: name,
-                start: waited,
-                seconds: Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
-            )
-            report.withLock { $0.phases.append(phase) }
+            let seconds = Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
+            record(.phaseEnded(.init(name: phase.rawValue, start: waited, seconds: seconds)))
         }
         return try await body()
     }
@@ -245,7 +239,18 @@ final class RunRecorder: Sendable {
     }
 
     /// Adds warnings for the operator.
-    func warn(_ warnings: [String]) { report.withLock { $0.warnings += warnings } }
+    func warn(_ warnings: [String]) { for warning in warnings { record(.warning(warning)) } }
+
+    /// Adds an event to the report and passes it on.
+    func record(_ event: RunEvent) {
+        report.withLock { $0.apply(event) }
+        observer(event)
+    }
+
+    private func ended(_ report: RunReport) -> RunReport {
+        observer(.ended(report))
+        return report
+    }
 
     func update(_ change: @Sendable (inout RunReport) -> Void) {
         report.withLock { change(&$0) }

@@ -2,7 +2,9 @@ import Catalog
 import Planning
 import Postgres
 
-/// What a kind's differences mean. All values not given are those of an ordinary kind.
+/// What a kind's differences mean.
+///
+/// All values not given are those of an ordinary kind.
 struct ObjectKindRules: Sendable {
     /// The option that leaves the kind out.
     var omission: Omission?

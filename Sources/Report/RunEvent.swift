@@ -1,0 +1,66 @@
+public import Verification
+
+/// An event of a run, reported while it works.
+///
+/// A run's report is the sum of its events (``RunReport/apply(_:)``), so that log and report cannot disagree. Events may
+/// come from any thread; the last one is ``ended(_:)``.
+public enum RunEvent: Sendable {
+    /// A phase has begun.
+    case phaseBegan(RunPhase)
+    /// A phase has ended, whether or not it succeeded.
+    case phaseEnded(RunReport.Phase)
+    /// A message for the operator.
+    case note(String)
+    /// A message that the report keeps.
+    case warning(String)
+    /// The progress of copying, reported about once a second.
+    case progress(RunProgress)
+    /// Keys, indexes and constraints were completed.
+    case built(Int)
+    /// The comparison of source and target has ended.
+    case verified(VerificationResult)
+    /// Whether the source was written during the run, and how that is known.
+    case quiet(String)
+    /// The work begins again from what is committed, after a server was restarted or the run gave way to another session;
+    /// earlier warnings no longer count.
+    case beganAgain
+    /// The run has ended, or failed, with this report; nothing comes after it.
+    case ended(RunReport)
+}
+
+/// The progress of copying.
+public struct RunProgress: Sendable {
+    /// Chunks done in this pass.
+    public let chunks: Int
+    /// All chunks that this pass has to copy.
+    public let allChunks: Int
+    /// Bytes copied.
+    public let bytes: Int
+    /// Seconds since the copying began.
+    public let seconds: Double
+
+    package init(chunks: Int, allChunks: Int, bytes: Int, seconds: Double) {
+        self.chunks = chunks
+        self.allChunks = allChunks
+        self.bytes = bytes
+        self.seconds = seconds
+    }
+}
+
+extension RunReport {
+    /// Adds what an event says.
+    ///
+    /// - Parameter event: The next event of the run.
+    public mutating func apply(_ event: RunEvent) {
+        switch event {
+        case .phaseEnded(let phase): phases.append(phase)
+        case .warning(let text): warnings.append(text)
+        case .built(let count): transfer.objects += count
+        case .verified(let result): verification = result
+        case .quiet(let text): quiet = text
+        case .beganAgain: warnings = []
+        case .ended(let report): self = report
+        case .phaseBegan, .note, .progress: break
+        }
+    }
+}
