@@ -26,7 +26,7 @@ extension ArchiveDirectory {
         guard sum.rows == chunk.rows, sum.fingerprint == chunk.fingerprint else {
             throw ArchiveError(
                 .damaged,
-                chunk.written.first.map { "\(folder)/\($0.name)" } ?? folder,
+                at: chunk.written.first.map { "\(folder)/\($0.name)" } ?? folder,
                 "the rows of \(table.qualifiedName) \(chunk.range) differ from the manifest: fingerprint mismatch"
             )
         }

@@ -16,7 +16,7 @@ extension ArchiveDirectory {
         let descriptor = try KnownFile.open(path)
         defer { try? descriptor.close() }
         let size = try KnownFile.size(descriptor, path)
-        guard size <= longestDocument else { throw ArchiveError(.damaged, path, "is too large for a manifest") }
+        guard size <= longestDocument else { throw ArchiveError(.damaged, at: path, "is too large for a manifest") }
         var bytes = Data(count: size)
         do {
             var filled = 0
@@ -28,23 +28,23 @@ extension ArchiveDirectory {
                 filled += count
             }
         } catch {
-            throw ArchiveError(.failed, path, "cannot be read: \(error)")
+            throw ArchiveError(.failed, at: path, "cannot be read: \(error)")
         }
         // The version comes first: nothing else is known about another format.
         guard let version = try? JSONDecoder().decode(Versioned.self, from: bytes) else {
-            throw ArchiveError(.damaged, path, "is not a document of an archive")
+            throw ArchiveError(.damaged, at: path, "is not a document of an archive")
         }
         guard version.format == Manifest.formatVersion else {
             throw ArchiveError(
                 .refused,
-                path,
+                at: path,
                 "has format \(version.format); this tidemark reads format \(Manifest.formatVersion)"
             )
         }
         do {
             return (try JSONDecoder().decode(Value.self, from: bytes), SHA256.hash(data: bytes).hexadecimal)
         } catch {
-            throw ArchiveError(.damaged, path, "cannot be decoded: \(error)")
+            throw ArchiveError(.damaged, at: path, "cannot be decoded: \(error)")
         }
     }
 
@@ -72,7 +72,7 @@ extension ArchiveDirectory {
         _ = try file.close()
         try before(temporary)
         guard rename(temporary, "\(folder)/\(name)") == 0 else {
-            throw ArchiveError(.failed, temporary, "cannot be renamed: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, at: temporary, "cannot be renamed: \(Errno(rawValue: errno))")
         }
         try sync(folder)
     }
@@ -91,14 +91,14 @@ extension ArchiveDirectory {
     static func openFolder(_ path: String) throws -> Int32 {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw ArchiveError(.failed, path, "cannot be opened: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, at: path, "cannot be opened: \(Errno(rawValue: errno))")
         }
         return descriptor
     }
 
     static func makeFolder(_ path: String) throws {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw ArchiveError(.failed, path, "cannot be created: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, at: path, "cannot be created: \(Errno(rawValue: errno))")
         }
         let parent = FilePath(path).removingLastComponent()
         // A parent folder that is not readable cannot be synced; that is up to its owner.
@@ -111,7 +111,7 @@ extension ArchiveDirectory {
         let descriptor = try openFolder(folder)
         defer { Glibc.close(descriptor) }
         guard fsync(descriptor) == 0 else {
-            throw ArchiveError(.failed, folder, "cannot be synced: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, at: folder, "cannot be synced: \(Errno(rawValue: errno))")
         }
     }
 }

@@ -51,7 +51,7 @@ package struct ArchiveDirectory: Sendable {
         guard FileManager.default.fileExists(atPath: file) else {
             throw ArchiveError(
                 .refused,
-                path,
+                at: path,
                 "is not an archive: \(headerName) is missing",
                 hint: "create one with tidemark dump"
             )
@@ -75,7 +75,7 @@ package struct ArchiveDirectory: Sendable {
                 guard try manager.contentsOfDirectory(atPath: path).allSatisfy({ $0 == temporary(headerName) }) else {
                     throw ArchiveError(
                         .refused,
-                        path,
+                        at: path,
                         "is not empty and is not an archive",
                         hint: "give a folder that does not exist yet"
                     )
@@ -87,7 +87,7 @@ package struct ArchiveDirectory: Sendable {
         } catch let error as ArchiveError {
             throw error
         } catch {
-            throw ArchiveError(.failed, path, "cannot be listed: \(error)")
+            throw ArchiveError(.failed, at: path, "cannot be listed: \(error)")
         }
     }
 
@@ -98,7 +98,7 @@ package struct ArchiveDirectory: Sendable {
         defer { Glibc.close(descriptor) }
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else {
-                throw ArchiveError(.failed, folder, "cannot be locked: \(Errno(rawValue: errno))")
+                throw ArchiveError(.failed, at: folder, "cannot be locked: \(Errno(rawValue: errno))")
             }
         }
         return try body()
@@ -123,11 +123,11 @@ package struct ArchiveDirectory: Sendable {
         defer { try? descriptor.close() }
         guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else {
-                throw ArchiveError(.failed, file, "cannot be locked: \(Errno(rawValue: errno))")
+                throw ArchiveError(.failed, at: file, "cannot be locked: \(Errno(rawValue: errno))")
             }
             throw ArchiveError(
                 .refused,
-                path,
+                at: path,
                 "another tidemark is writing to it",
                 hint: "wait until it ends, or stop it"
             )
@@ -151,7 +151,7 @@ package struct ArchiveDirectory: Sendable {
         if let last, generations.count <= last {
             throw ArchiveError(
                 .refused,
-                path,
+                at: path,
                 "has no generation \(last); the last one is \(generations.count - 1)",
                 hint: "tidemark archive list --archive \(path)"
             )
@@ -175,20 +175,20 @@ package struct ArchiveDirectory: Sendable {
         guard manifest.archive == header.archive, manifest.generation == number else {
             throw ArchiveError(
                 .damaged,
-                file,
+                at: file,
                 "belongs to archive \(manifest.archive), generation \(manifest.generation); expected archive \(header.archive), generation \(number)"
             )
         }
         guard manifest.previous == previous?.sha256 else {
             throw ArchiveError(
                 .damaged,
-                file,
+                at: file,
                 "does not follow the manifest of generation \(number - 1) that is there: its SHA-256 differs"
             )
         }
         var names: Set<String> = []
         for entry in manifest.files where !names.insert(entry.name).inserted {
-            throw ArchiveError(.damaged, file, "lists \(entry.name) twice")
+            throw ArchiveError(.damaged, at: file, "lists \(entry.name) twice")
         }
         let before = Dictionary(
             (previous?.manifest.tables ?? []).map { ($0.qualifiedName, $0.chunks.map(\.range)) },
@@ -198,7 +198,7 @@ package struct ArchiveDirectory: Sendable {
             guard before[table.qualifiedName] == table.chunks.map(\.range) else {
                 throw ArchiveError(
                     .damaged,
-                    file,
+                    at: file,
                     "contains changes to chunks of \(table.qualifiedName) that the previous generation does not have"
                 )
             }
@@ -210,7 +210,11 @@ package struct ArchiveDirectory: Sendable {
         guard isWhole, let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return }
         for name in names.sorted() where name.utf8.starts(with: "generation-".utf8) {
             guard let number = Int(name.dropFirst("generation-".count)), number > count else { continue }
-            throw ArchiveError(.damaged, "\(path)/\(name)", "exists, but generation \(count) before it is incomplete")
+            throw ArchiveError(
+                .damaged,
+                at: "\(path)/\(name)",
+                "exists, but generation \(count) before it is incomplete"
+            )
         }
     }
 }

@@ -19,7 +19,7 @@ public struct ArchiveError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What the operator can do.
     public let hint: String?
 
-    package init(_ code: Code, _ path: String, _ message: String, hint: String? = nil) {
+    package init(_ code: Code, at path: String, _ message: String, hint: String? = nil) {
         self.code = code
         self.path = path
         self.message = message

@@ -27,7 +27,7 @@ package struct ArchivedCatalog: Sendable, Codable {
         document.append(UInt8(ascii: "\n"))
         try document.withUnsafeBytes { try frames.append($0) }
         guard let entry = try frames.finish().first else {
-            throw ArchiveError(.failed, writer.folder, "the catalog is empty")
+            throw ArchiveError(.failed, at: writer.folder, "the catalog is empty")
         }
         return entry
     }
@@ -43,7 +43,7 @@ package struct ArchivedCatalog: Sendable, Codable {
         do {
             self = try JSONDecoder().decode(Self.self, from: document)
         } catch {
-            throw ArchiveError(.damaged, file, "cannot be decoded: \(error)")
+            throw ArchiveError(.damaged, at: file, "cannot be decoded: \(error)")
         }
         try checkNumbers(in: file)
     }

@@ -44,7 +44,7 @@ package struct ArchivedExtensionTable: Sendable, Codable {
         guard table.isSequence || (sum.rows == rows && sum.fingerprint == fingerprint) else {
             throw ArchiveError(
                 .damaged,
-                folder,
+                at: folder,
                 "the rows of \(table.qualifiedName) differ from the manifest: fingerprint mismatch"
             )
         }

@@ -25,7 +25,7 @@ package struct ChunkRows {
         guard let base = chunks.lastIndex(where: { $0?.isReplaced == true }) else {
             throw ArchiveError(
                 .damaged,
-                generations.last?.folder ?? "",
+                at: generations.last?.folder ?? "",
                 "no generation contains all rows of \(table.qualifiedName) \(range)"
             )
         }
@@ -38,7 +38,7 @@ package struct ChunkRows {
         guard keyFields.count == names.count else {
             throw ArchiveError(
                 .damaged,
-                generations.last?.folder ?? "",
+                at: generations.last?.folder ?? "",
                 "the key of \(table.qualifiedName) has columns that its files do not contain"
             )
         }

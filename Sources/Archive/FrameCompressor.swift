@@ -34,7 +34,7 @@ final class FrameCompressor {
         isThreaded = compression.threads > 0
         for _ in 0..<max(1, compression.threads) {
             guard let context = ZSTD_createCCtx() else {
-                throw ArchiveError(.failed, "zstd", "out of memory")
+                throw ArchiveError(.failed, at: "zstd", "out of memory")
             }
             lanes.append(Lane(context: context))
             let parameters = [
@@ -58,7 +58,7 @@ final class FrameCompressor {
         lanes[next].frame = Frame(contentBytes: bytes.count, rows: rows)
         try check(ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count)))
         var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
-        guard isLeftToWorker else { return try end(next, input, write) }
+        guard isLeftToWorker else { return try end(next, with: input, write) }
         // No output is fetched yet; the worker keeps it. If the first call ended the frame, zstd would compress it in
         // this thread.
         var none = ZSTD_outBuffer(dst: output.baseAddress, size: 0, pos: 0)
@@ -66,7 +66,9 @@ final class FrameCompressor {
         try check(ZSTD_compressStream2(context, &none, &input, ZSTD_e_continue))
         input.size = bytes.count
         try check(ZSTD_compressStream2(context, &none, &input, ZSTD_e_end))
-        guard input.pos == input.size else { throw ArchiveError(.failed, "zstd", "zstd did not accept a whole frame") }
+        guard input.pos == input.size else {
+            throw ArchiveError(.failed, at: "zstd", "zstd did not accept a whole frame")
+        }
         next = (next + 1) % lanes.count
     }
 
@@ -94,7 +96,7 @@ final class FrameCompressor {
                 try write(UnsafeRawBufferPointer(rebasing: output[..<out.pos]), nil)
             }
         }
-        try end(next, ZSTD_inBuffer(src: nil, size: 0, pos: 0), write)
+        try end(next, with: ZSTD_inBuffer(src: nil, size: 0, pos: 0), write)
     }
 
     /// Delivers all frames that are still in progress.
@@ -104,10 +106,10 @@ final class FrameCompressor {
 
     private func fetch(_ lane: Int, _ write: Writing) throws {
         guard lanes[lane].frame != nil else { return }
-        try end(lane, ZSTD_inBuffer(src: nil, size: 0, pos: 0), write)
+        try end(lane, with: ZSTD_inBuffer(src: nil, size: 0, pos: 0), write)
     }
 
-    private func end(_ lane: Int, _ input: ZSTD_inBuffer, _ write: Writing) throws {
+    private func end(_ lane: Int, with input: ZSTD_inBuffer, _ write: Writing) throws {
         var input = input
         var left = 1
         while left > 0 {
@@ -121,7 +123,7 @@ final class FrameCompressor {
     @discardableResult
     private func check(_ result: Int) throws -> Int {
         guard ZSTD_isError(result) == 0 else {
-            throw ArchiveError(.failed, "zstd", "zstd: \(String(cString: ZSTD_getErrorName(result)))")
+            throw ArchiveError(.failed, at: "zstd", "zstd: \(String(cString: ZSTD_getErrorName(result)))")
         }
         return result
     }

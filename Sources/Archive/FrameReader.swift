@@ -29,7 +29,9 @@ package final class FrameReader {
     /// - Parameter body: Takes a piece, which may begin or end within a row.
     /// - Throws: ``ArchiveError`` if anything differs from the manifest, and what `body` throws.
     package func read(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        guard let context = ZSTD_createDCtx() else { throw ArchiveError(.failed, file.path, "out of memory for zstd") }
+        guard let context = ZSTD_createDCtx() else {
+            throw ArchiveError(.failed, at: file.path, "out of memory for zstd")
+        }
         defer { ZSTD_freeDCtx(context) }
         _ = try check(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, Self.windowLog))
         let output = UnsafeMutableRawBufferPointer.allocate(byteCount: ZSTD_DStreamOutSize(), alignment: 64)
@@ -50,7 +52,7 @@ package final class FrameReader {
                 guard contentBytes <= entry.contentBytes else {
                     throw ArchiveError(
                         .damaged,
-                        file.path,
+                        at: file.path,
                         "contains more than the \(entry.contentBytes) bytes in the manifest"
                     )
                 }
@@ -59,11 +61,11 @@ package final class FrameReader {
                 try body(content)
             }
         }
-        guard !isInFrame else { throw ArchiveError(.damaged, file.path, "ends within a frame") }
+        guard !isInFrame else { throw ArchiveError(.damaged, at: file.path, "ends within a frame") }
         guard contentBytes == entry.contentBytes, rows == entry.rows, frames == entry.frames else {
             throw ArchiveError(
                 .damaged,
-                file.path,
+                at: file.path,
                 "contains \(contentBytes) bytes, \(rows) rows, \(frames) frames; the manifest has \(entry.contentBytes), \(entry.rows), \(entry.frames)"
             )
         }
@@ -86,7 +88,7 @@ package final class FrameReader {
             try body(UnsafeRawBufferPointer(rebasing: content[start...]), false)
             isWithinRow = true
         }
-        guard !isWithinRow else { throw ArchiveError(.damaged, file.path, "ends within a row") }
+        guard !isWithinRow else { throw ArchiveError(.damaged, at: file.path, "ends within a row") }
     }
 
     /// Passes the rows to `body` one by one, each with its newline and valid only during the call.
@@ -101,7 +103,7 @@ package final class FrameReader {
         var rest: [UInt8] = []
         try readPieces { piece, endsRow in
             guard rest.count <= longest - piece.count else {
-                throw ArchiveError(.damaged, file.path, "has a row of more than \(longest) bytes")
+                throw ArchiveError(.damaged, at: file.path, "has a row of more than \(longest) bytes")
             }
             guard !rest.isEmpty || !endsRow else { return try body(piece) }
             rest.append(contentsOf: piece)
@@ -113,7 +115,7 @@ package final class FrameReader {
 
     private func check(_ result: Int) throws -> Int {
         guard ZSTD_isError(result) == 0 else {
-            throw ArchiveError(.damaged, file.path, "zstd: \(String(cString: ZSTD_getErrorName(result)))")
+            throw ArchiveError(.damaged, at: file.path, "zstd: \(String(cString: ZSTD_getErrorName(result)))")
         }
         return result
     }
@@ -136,13 +138,13 @@ package final class KnownFile {
         guard Self.isName(entry.name) else {
             throw ArchiveError(
                 .damaged,
-                folder,
+                at: folder,
                 "the manifest lists a file '\(entry.name)', which is not a name an archive uses"
             )
         }
         descriptor = try Self.open(path)
         guard try Self.size(descriptor, path) == entry.bytes else {
-            throw ArchiveError(.damaged, path, "has another size than the \(entry.bytes) bytes in the manifest")
+            throw ArchiveError(.damaged, at: path, "has another size than the \(entry.bytes) bytes in the manifest")
         }
     }
 
@@ -171,7 +173,7 @@ package final class KnownFile {
             do {
                 count = try descriptor.read(into: buffer)
             } catch {
-                throw ArchiveError(.failed, path, "cannot be read: \(error)")
+                throw ArchiveError(.failed, at: path, "cannot be read: \(error)")
             }
             guard count > 0 else { break }
             let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
@@ -180,7 +182,7 @@ package final class KnownFile {
             try body(piece)
         }
         guard bytes == entry.bytes, hash.finalize().hexadecimal == entry.sha256 else {
-            throw ArchiveError(.damaged, path, "checksum mismatch: its SHA-256 differs from the manifest")
+            throw ArchiveError(.damaged, at: path, "checksum mismatch: its SHA-256 differs from the manifest")
         }
     }
 
@@ -189,20 +191,22 @@ package final class KnownFile {
         do {
             return try FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
         } catch let error as Errno where error == .noSuchFileOrDirectory {
-            throw ArchiveError(.damaged, path, "is missing")
+            throw ArchiveError(.damaged, at: path, "is missing")
         } catch let error as Errno where error == .tooManySymbolicLinkLevels {
-            throw ArchiveError(.damaged, path, "is a symbolic link")
+            throw ArchiveError(.damaged, at: path, "is a symbolic link")
         } catch {
-            throw ArchiveError(.failed, path, "cannot be opened: \(error)")
+            throw ArchiveError(.failed, at: path, "cannot be opened: \(error)")
         }
     }
 
     static func size(_ descriptor: FileDescriptor, _ path: String) throws -> Int {
         var status = stat()
         guard fstat(descriptor.rawValue, &status) == 0 else {
-            throw ArchiveError(.failed, path, "cannot be examined: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, at: path, "cannot be examined: \(Errno(rawValue: errno))")
         }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw ArchiveError(.damaged, path, "is not a regular file") }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw ArchiveError(.damaged, at: path, "is not a regular file")
+        }
         return Int(status.st_size)
     }
 }

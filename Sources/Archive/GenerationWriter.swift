@@ -63,7 +63,7 @@ package final class GenerationWriter: Sendable {
         for line in done { try Self.bytes(of: line).withUnsafeBytes { try file.write($0) } }
         _ = try file.close()
         guard rename("\(folder)/\(anew)", journal) == 0 else {
-            throw ArchiveError(.failed, journal, "cannot be renamed: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, at: journal, "cannot be renamed: \(Errno(rawValue: errno))")
         }
         do {
             let descriptor = try FileDescriptor.open(
@@ -73,7 +73,7 @@ package final class GenerationWriter: Sendable {
             )
             state = Mutex(State(counter: counter, journal: descriptor))
         } catch {
-            throw ArchiveError(.failed, journal, "cannot be opened: \(error)")
+            throw ArchiveError(.failed, at: journal, "cannot be opened: \(error)")
         }
         try ArchiveDirectory.sync(folder)
     }
@@ -126,10 +126,10 @@ package final class GenerationWriter: Sendable {
             do {
                 try whole.withUnsafeBytes { _ = try state.journal.writeAll($0) }
             } catch {
-                throw ArchiveError(.failed, "\(folder)/\(Self.journalName)", "cannot be written: \(error)")
+                throw ArchiveError(.failed, at: "\(folder)/\(Self.journalName)", "cannot be written: \(error)")
             }
             guard fsync(state.journal.rawValue) == 0 else {
-                throw ArchiveError(.failed, "\(folder)/\(Self.journalName)", "cannot be synced")
+                throw ArchiveError(.failed, at: "\(folder)/\(Self.journalName)", "cannot be synced")
             }
         }
     }

@@ -30,7 +30,7 @@ struct KeptRows {
         var decisions: [Bool]?
         try FrameReader(file, in: folder).readPieces { piece, endsRow in
             if isKept == nil {
-                isKept = try decision(&key, piece, endsRow)
+                isKept = try decision(&key, adding: piece, endsRow: endsRow)
                 if isKept == nil, held.count + piece.count > Self.heldBytes {
                     let all = try decisions ?? self.decisions()
                     decisions = all
@@ -56,7 +56,7 @@ struct KeptRows {
         var key = RowKey(of: keyFields)
         var isKept: Bool?
         try FrameReader(file, in: folder).readPieces { piece, endsRow in
-            if isKept == nil { isKept = try decision(&key, piece, endsRow) }
+            if isKept == nil { isKept = try decision(&key, adding: piece, endsRow: endsRow) }
             guard endsRow else { return }
             decisions.append(isKept ?? false)
             (isKept, key) = (nil, RowKey(of: keyFields))
@@ -65,10 +65,10 @@ struct KeptRows {
     }
 
     /// Whether the row is wanted; nil until the key is complete.
-    private func decision(_ key: inout RowKey, _ piece: UnsafeRawBufferPointer, _ endsRow: Bool) throws -> Bool? {
+    private func decision(_ key: inout RowKey, adding piece: UnsafeRawBufferPointer, endsRow: Bool) throws -> Bool? {
         if let found = key.add(piece, endsRow: endsRow) { return isWanted(found) }
         guard endsRow else { return nil }
-        throw ArchiveError(.damaged, "\(folder)/\(file.name)", "has a row with fewer columns than its table's key")
+        throw ArchiveError(.damaged, at: "\(folder)/\(file.name)", "has a row with fewer columns than its table's key")
     }
 }
 

@@ -27,7 +27,7 @@ package final class NewFile {
                 permissions: [.ownerRead, .ownerWrite]
             )
         } catch {
-            throw ArchiveError(.failed, path, "cannot be created: \(error)")
+            throw ArchiveError(.failed, at: path, "cannot be created: \(error)")
         }
     }
 
@@ -39,7 +39,7 @@ package final class NewFile {
         } catch let error as Errno {
             throw ArchiveError(
                 .failed,
-                path,
+                at: path,
                 "cannot be written: \(error)",
                 hint: error == .noSpace
                     ? "free space and run the same command again: it resumes after the last complete file; earlier generations are intact"
@@ -62,7 +62,7 @@ package final class NewFile {
                 bytes += count
             }
         } catch {
-            throw ArchiveError(.failed, path, "cannot be read: \(error)")
+            throw ArchiveError(.failed, at: path, "cannot be read: \(error)")
         }
         return try close()
     }
@@ -70,7 +70,7 @@ package final class NewFile {
     /// Syncs the file and returns its size and hash.
     package func close() throws -> (bytes: Int, sha256: String) {
         guard fsync(descriptor.rawValue) == 0 else {
-            throw ArchiveError(.failed, path, "cannot be synced: \(Errno(rawValue: errno))")
+            throw ArchiveError(.failed, at: path, "cannot be synced: \(Errno(rawValue: errno))")
         }
         return (bytes, hash.finalize().hexadecimal)
     }

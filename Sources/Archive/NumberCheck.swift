@@ -23,7 +23,7 @@ struct NumberCheck {
     mutating func add(_ number: Int, _ what: String) throws {
         let total = totals[what, default: 0]
         guard (0...Self.most).contains(number), total <= Self.most - number else {
-            throw ArchiveError(.damaged, file, "has an impossible number of \(what): \(number)")
+            throw ArchiveError(.damaged, at: file, "has an impossible number of \(what): \(number)")
         }
         totals[what] = total + number
     }
@@ -45,7 +45,7 @@ struct NumberCheck {
     /// - Throws: ``ArchiveError``, naming the file.
     func refuse(_ number: Int, outside range: ClosedRange<Int>, _ what: String) throws {
         guard !range.contains(number) else { return }
-        throw ArchiveError(.damaged, file, "has an impossible \(what): \(number)")
+        throw ArchiveError(.damaged, at: file, "has an impossible \(what): \(number)")
     }
 }
 

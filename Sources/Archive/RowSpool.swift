@@ -21,7 +21,7 @@ final class RowSpool {
                 permissions: [.ownerRead, .ownerWrite]
             )
         } catch {
-            throw ArchiveError(.failed, path, "cannot be created: \(error)")
+            throw ArchiveError(.failed, at: path, "cannot be created: \(error)")
         }
         // Unlinked at once, so that nothing is left however the process ends.
         unlink(path)
@@ -38,7 +38,7 @@ final class RowSpool {
         } catch {
             throw ArchiveError(
                 .failed,
-                path,
+                at: path,
                 "cannot be written: \(error)",
                 hint:
                     "a row of more than \(bytes) bytes is buffered there, uncompressed; free space and run the same command again"
@@ -57,9 +57,9 @@ final class RowSpool {
         do {
             count = try descriptor.read(fromAbsoluteOffset: Int64(position), into: buffer)
         } catch {
-            throw ArchiveError(.failed, path, "cannot be read: \(error)")
+            throw ArchiveError(.failed, at: path, "cannot be read: \(error)")
         }
-        guard count > 0 else { throw ArchiveError(.failed, path, "became shorter while it was read") }
+        guard count > 0 else { throw ArchiveError(.failed, at: path, "became shorter while it was read") }
         position += count
         return UnsafeRawBufferPointer(rebasing: buffer[..<count])
     }

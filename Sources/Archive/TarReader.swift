@@ -21,7 +21,7 @@ package struct TarReader {
             let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
                 String(Substring($0))
             }
-            guard Self.isName(parts) else { throw ArchiveError(.damaged, name, "is not a name an archive uses") }
+            guard Self.isName(parts) else { throw ArchiveError(.damaged, at: name, "is not a name an archive uses") }
             var inner = folder
             if parts.count == 2 {
                 inner = "\(folder)/\(parts[0])"
@@ -54,7 +54,7 @@ package struct TarReader {
         let sum = blanked.reduce(0) { $0 + Int($1) }
         guard Self.octal(header[148..<156]) == sum, header[156] == UInt8(ascii: "0") || header[156] == 0,
             let size = Self.size(header[124..<136])
-        else { throw ArchiveError(.damaged, "the stream", "is not a tar archive of plain files") }
+        else { throw ArchiveError(.damaged, at: "the stream", "is not a tar archive of plain files") }
         return (String(decoding: header[..<100].prefix { $0 != 0 }, as: UTF8.self), size)
     }
 
@@ -79,7 +79,7 @@ package struct TarReader {
         while left > 0 {
             let piece = try piece(min(left, 256 << 10))
             guard !piece.isEmpty else {
-                throw ArchiveError(.damaged, file.name, "the stream ends in the middle of this file")
+                throw ArchiveError(.damaged, at: file.name, "the stream ends in the middle of this file")
             }
             try piece.withUnsafeBytes { try file.write($0) }
             left -= piece.count
@@ -91,7 +91,7 @@ package struct TarReader {
         var bytes: [UInt8] = []
         while bytes.count < count {
             let piece = try piece(count - bytes.count)
-            guard !piece.isEmpty else { throw ArchiveError(.damaged, "the stream", "is truncated") }
+            guard !piece.isEmpty else { throw ArchiveError(.damaged, at: "the stream", "is truncated") }
             bytes += piece
         }
         return bytes
@@ -104,7 +104,7 @@ package struct TarReader {
                 filled = try input.read(into: UnsafeMutableRawBufferPointer(buffer))
             }
         } catch {
-            throw ArchiveError(.failed, "the stream", "cannot be read: \(error)")
+            throw ArchiveError(.failed, at: "the stream", "cannot be read: \(error)")
         }
     }
 

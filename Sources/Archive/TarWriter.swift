@@ -33,11 +33,11 @@ package final class TarWriter: Sendable {
                     try output.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                     sent += count
                 }
-                guard sent == size else { throw ArchiveError(.failed, path, "changed size while it was sent") }
+                guard sent == size else { throw ArchiveError(.failed, at: path, "changed size while it was sent") }
                 let rest = (Self.block - size % Self.block) % Self.block
                 try [UInt8](repeating: 0, count: rest).withUnsafeBytes { _ = try output.writeAll($0) }
             } catch let error as Errno {
-                throw ArchiveError(.failed, name, "cannot be sent: \(error)")
+                throw ArchiveError(.failed, at: name, "cannot be sent: \(error)")
             }
         }
     }
@@ -48,7 +48,7 @@ package final class TarWriter: Sendable {
             do {
                 try [UInt8](repeating: 0, count: 2 * Self.block).withUnsafeBytes { _ = try output.writeAll($0) }
             } catch {
-                throw ArchiveError(.failed, "the stream", "cannot be ended: \(error)")
+                throw ArchiveError(.failed, at: "the stream", "cannot be ended: \(error)")
             }
         }
     }

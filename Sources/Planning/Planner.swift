@@ -61,7 +61,7 @@ package struct Planner {
         let ofTable = indexes[table.oid] ?? []
         let key = Key.choose(for: table, among: ofTable, earlier: settled.keys[table.qualifiedName], order)
         let (treatment, reason) = try treatment(of: table, key: key, bytes)
-        let wanted = treatment.isCopiedAhead ? wantedChunks(table, key, bytes) : 1
+        let wanted = treatment.isCopiedAhead ? wantedChunks(of: table, key: key, bytes: bytes) : 1
         let immutableBelow = try immutableBelow(of: table, treatment)
         let isBinary = !table.copiedColumns.isEmpty && table.copiedColumns.allSatisfy(\.isBinarySafe)
         return TablePlan(
@@ -73,7 +73,7 @@ package struct Planner {
             format: isBinary ? .binary : .text,
             estimatedRows: table.estimatedRows,
             tableBytes: bytes,
-            hasOtherUniqueKeys: hasOtherUniqueKeys(table, key, ofTable),
+            hasOtherUniqueKeys: hasOtherUniqueKeys(table, than: key, among: ofTable),
             ranges: treatment.bringsRows ? [.everything] : [],
             filter: filters[table.qualifiedName],
             immutableBelow: immutableBelow,
@@ -162,13 +162,13 @@ package struct Planner {
         return nil
     }
 
-    private func wantedChunks(_ table: Table, _ key: Key?, _ bytes: Int) -> Int {
+    private func wantedChunks(of table: Table, key: Key?, bytes: Int) -> Int {
         let bySize = max(1, (bytes + options.chunkBytes - 1) / options.chunkBytes)
         guard let key else { return 1 }
         return key.isScattered(in: table) ? min(bySize, Self.chunksOfScatteredKey) : bySize
     }
 
-    private func hasOtherUniqueKeys(_ table: Table, _ key: Key?, _ indexes: [Index]) -> Bool {
+    private func hasOtherUniqueKeys(_ table: Table, than key: Key?, among indexes: [Index]) -> Bool {
         // With a nondeterministic collation or citext, 'a' may become 'A' and move to another chunk but stay the same
         // key.
         let isKeyAmbiguous =

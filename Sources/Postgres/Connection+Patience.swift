@@ -29,7 +29,7 @@ extension Connection {
                     throw error
                 }
                 if isTakingConnections(endpoint) { refused += 1 }
-                guard refused < refusals, watch.mayTryAgain(endpoint, error, patience) else { throw error }
+                guard refused < refusals, watch.mayTryAgain(after: error, patience: patience) else { throw error }
                 if interrupter.isInterrupted || watch.isStopped() {
                     throw PostgresError(.cancelled, "stopped while the \(endpoint.side.rawValue) could not be reached")
                 }
@@ -46,7 +46,7 @@ extension Connection {
 
 extension SessionWatch {
     /// Whether there is still time to wait for the server; reports when the waiting begins.
-    fileprivate func mayTryAgain(_ endpoint: Endpoint, _ error: PostgresError, _ patience: Duration) -> Bool {
+    fileprivate func mayTryAgain(after error: PostgresError, patience: Duration) -> Bool {
         let now = ContinuousClock.now
         let (deadline, isNew) = with { state in
             if let outage = state.outage { return (outage, false) }

@@ -36,7 +36,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     /// - Throws: ``PostgresError`` with `.connectionFailed` when libpq cannot parse it.
     public init(_ connectionString: String, side: Side, role: String? = nil) throws {
         let given = try Self.parse(connectionString, side: side)
-        try Self.refuseMisread(connectionString, given, side)
+        try Self.refuseMisread(connectionString, given: given, side: side)
         self.side = side
         self.connectionString = connectionString
         self.role = role
@@ -143,7 +143,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
 
     /// Refuses strings that libpq accepts but reads differently than intended: a part of the password would become the
     /// host, the port or the database, and be printed as such.
-    private static func refuseMisread(_ text: String, _ given: [String: String], _ side: Side) throws {
+    private static func refuseMisread(_ text: String, given: [String: String], side: Side) throws {
         func refuse(_ what: String, hint: String) -> PostgresError {
             PostgresError(.connectionFailed, "the \(side.rawValue)'s connection string \(what)", hint: hint)
         }

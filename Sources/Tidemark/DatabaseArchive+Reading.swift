@@ -89,7 +89,7 @@ extension DatabaseArchive {
     {
         let generations = try ArchiveDirectory.open(path).generations(upTo: generation)
         guard let archived = generations.last?.manifest.table(table) else {
-            throw ArchiveError(.refused, path, "has no table \(table)", hint: "write it as schema.table")
+            throw ArchiveError(.refused, at: path, "has no table \(table)", hint: "write it as schema.table")
         }
         for range in archived.chunks.map(\.range) { try chunk(ChunkRows(generations, of: archived, range)) }
         return archived.columns

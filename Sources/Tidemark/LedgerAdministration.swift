@@ -39,7 +39,7 @@ public struct LedgerAdministration: Sendable {
         stop: StopRequest = StopRequest(),
         observer: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) async throws -> RunReport {
-        try await rebuilding(concurrently, options, stop, observer).run()
+        try await rebuilding(concurrently: concurrently, options: options, stop: stop, observer: observer).run()
     }
 
     /// Returns what ``rebuild(concurrently:options:stop:observer:)`` would do, and writes nothing.
@@ -53,14 +53,14 @@ public struct LedgerAdministration: Sendable {
         concurrently: Bool,
         options: MigrationOptions = MigrationOptions()
     ) async throws -> (statements: [String], refused: [String]) {
-        try await rebuilding(concurrently, options, StopRequest(), { _ in }).statements()
+        try await rebuilding(concurrently: concurrently, options: options).statements()
     }
 
     private func rebuilding(
-        _ concurrently: Bool,
-        _ options: MigrationOptions,
-        _ stop: StopRequest,
-        _ observer: @escaping @Sendable (RunEvent) -> Void
+        concurrently: Bool,
+        options: MigrationOptions,
+        stop: StopRequest = StopRequest(),
+        observer: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) -> RebuildAct {
         let context = RunContext(
             origin: .ledger,

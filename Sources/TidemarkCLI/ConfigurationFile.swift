@@ -57,7 +57,7 @@ enum ConfigurationFile {
             case "index_memory": options.indexMemoryBytes = try size(value, "index_memory")
             case "chunk_size": options.plan.chunkBytes = try size(value, "chunk_size")
             case "whole_below": options.plan.wholeBelowBytes = try size(value, "whole_below")
-            case "tables": try tables(value, &options.plan)
+            case "tables": try tables(value, into: &options.plan)
             default:
                 throw UsageError(
                     description: "unknown name '\(key.string ?? "?")'; known names are jobs, index_jobs, index_memory, "
@@ -68,23 +68,26 @@ enum ConfigurationFile {
         return options
     }
 
-    private static func tables(_ node: Node, _ options: inout PlanOptions) throws {
+    private static func tables(_ node: Node, into options: inout PlanOptions) throws {
         guard let mapping = node.mapping else {
             throw UsageError(description: "tables must be a mapping of 'schema.table: treatment' pairs")
         }
         for (key, value) in mapping {
             let name = try QualifiedName(argument: key.string ?? "?")
             if let details = value.mapping {
-                for (detail, value) in details { try set(detail.string ?? "?", value, of: name, &options) }
+                for (detail, value) in details { try set(detail.string ?? "?", of: name, to: value, in: &options) }
             } else {
                 options.treatments[name] = try treatment(value, of: name)
             }
         }
     }
 
-    private static func set(_ detail: String, _ value: Node, of name: QualifiedName, _ options: inout PlanOptions)
-        throws
-    {
+    private static func set(
+        _ detail: String,
+        of name: QualifiedName,
+        to value: Node,
+        in options: inout PlanOptions
+    ) throws {
         switch detail {
         case "treatment": options.treatments[name] = try treatment(value, of: name)
         case "where": options.filters[name] = try text(value, "where of \(name)")

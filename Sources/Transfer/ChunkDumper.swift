@@ -21,8 +21,8 @@ package struct ChunkDumper {
     package init(
         _ source: Connection,
         to writer: GenerationWriter,
-        _ identity: MarkIdentity,
-        _ hash: RowHash,
+        identity: MarkIdentity,
+        hash: RowHash,
         compression: Compression
     ) {
         self.source = source
@@ -49,19 +49,21 @@ package struct ChunkDumper {
     ) throws -> ArchivedChunk {
         let chunk = ChunkSource(source, relation: relation, range: range)
         let mark = try relation.takeMark(on: source, identity)
-        guard let previous else { return try replace(chunk, mark, isImmutable) }
+        guard let previous else { return try replace(chunk, at: mark, isImmutable: isImmutable) }
         guard let key = relation.keyOfDelta else {
             // Nothing identifies its rows, or it is small: all of it is written unless it is unchanged.
             return try isSame(chunk, as: previous)
-                ? Self.unchanged(previous, at: mark) : try replace(chunk, mark, isImmutable)
+                ? Self.unchanged(previous, at: mark) : try replace(chunk, at: mark, isImmutable: isImmutable)
         }
-        guard previous.mark.voidReason(at: mark) == nil else { return try replace(chunk, mark, isImmutable) }
+        guard previous.mark.voidReason(at: mark) == nil else {
+            return try replace(chunk, at: mark, isImmutable: isImmutable)
+        }
         if isImmutable { return Self.unchanged(previous, at: previous.mark) }
         let probe = try chunk.probe(since: previous.mark)
         // More untouched rows than the chunk had: the reason is unknown, so the chunk is written whole. It is also
         // written whole when no untouched row is left.
         guard probe.untouched <= previous.rows, probe.untouched > 0 || previous.rows == 0 else {
-            return try replace(chunk, mark, isImmutable)
+            return try replace(chunk, at: mark, isImmutable: isImmutable)
         }
         if probe.written == 0, probe.untouched == previous.rows { return Self.unchanged(previous, at: mark) }
         let keep =
@@ -92,7 +94,7 @@ package struct ChunkDumper {
         )
     }
 
-    private func replace(_ chunk: ChunkSource, _ mark: Mark, _ isImmutable: Bool) throws -> ArchivedChunk {
+    private func replace(_ chunk: ChunkSource, at mark: Mark, isImmutable: Bool) throws -> ArchivedChunk {
         var sum = LineSum()
         let written = try write(chunk.allRows) { sum.add($0) }
         // Stored generated columns are not copied but have to be proven as well.

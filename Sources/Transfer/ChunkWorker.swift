@@ -93,9 +93,9 @@ package struct ChunkWorker {
             var events: [Ledger.Event] = []
             let outcomes = try chunks.map { chunk, relation in
                 let start = ContinuousClock.now
-                let result = try work(on: chunk, of: relation, stage, ledger, ahead)
+                let result = try work(on: chunk, of: relation, stage, ledger: ledger, ahead: ahead)
                 if let completion = result.completion { completions.append(completion) }
-                events.append(event(result.outcome, chunk, relation, start.duration(to: .now)))
+                events.append(event(of: chunk, in: relation, result.outcome, duration: start.duration(to: .now)))
                 context.postponed.resume(relation.name)
                 return result.outcome
             }
@@ -139,10 +139,10 @@ package struct ChunkWorker {
     }
 
     private func event(
+        of chunk: ChunkEntry,
+        in relation: RelationEntry,
         _ outcome: ChunkOutcome,
-        _ chunk: ChunkEntry,
-        _ relation: RelationEntry,
-        _ duration: Duration
+        duration: Duration
     ) -> Ledger.Event {
         Ledger.Event(
             outcome.kind.rawValue,
@@ -158,8 +158,8 @@ package struct ChunkWorker {
         on chunk: ChunkEntry,
         of relation: RelationEntry,
         _ stage: ChunkStage,
-        _ ledger: Ledger,
-        _ ahead: Ahead
+        ledger: Ledger,
+        ahead: Ahead
     ) throws -> ChunkStep.Result {
         try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
             try LockedTable.thrown(by: relation.name, in: context) {

@@ -77,7 +77,7 @@ package struct LargeObjectRestorer {
                 guard let file = files[name] else {
                     throw ArchiveError(
                         .damaged,
-                        generation.folder,
+                        at: generation.folder,
                         "the manifest refers to a file of large objects, \(name), that it does not list"
                     )
                 }
@@ -88,7 +88,7 @@ package struct LargeObjectRestorer {
         guard let missing = left.min() else { return }
         throw ArchiveError(
             .damaged,
-            generations.last?.folder ?? "",
+            at: generations.last?.folder ?? "",
             "no generation contains the content of large object \(missing)"
         )
     }

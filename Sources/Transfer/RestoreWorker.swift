@@ -53,11 +53,11 @@ package struct RestoreContext: Sendable {
             }
     }
 
-    func chunk(_ generation: Int, _ relation: RelationEntry, _ range: KeyRange) throws -> ArchivedChunk {
+    func chunk(of relation: RelationEntry, _ range: KeyRange, in generation: Int) throws -> ArchivedChunk {
         guard let chunk = chunks[generation][relation.name]?[range] else {
             throw ArchiveError(
                 .damaged,
-                folders[generation],
+                at: folders[generation],
                 "has no chunk \(range) of \(relation.name), which the target's ledger lists",
                 hint: "restore into an empty database"
             )
@@ -69,7 +69,11 @@ package struct RestoreContext: Sendable {
     func base(of relation: RelationEntry, _ range: KeyRange) throws -> Int {
         let base = chunks.indices.last { chunks[$0][relation.name]?[range]?.isReplaced == true }
         guard let base else {
-            throw ArchiveError(.damaged, folders[last], "no generation contains all rows of \(relation.name) \(range)")
+            throw ArchiveError(
+                .damaged,
+                at: folders[last],
+                "no generation contains all rows of \(relation.name) \(range)"
+            )
         }
         return base
     }
@@ -130,13 +134,13 @@ package struct RestoreWorker {
                 let chunks = try ledger.lockedChunks(of: relation).filter { $0.mark != nil && $0.pass == generation }
                 var held: [Int] = []
                 for chunk in chunks {
-                    let archived = try context.chunk(generation, relation, chunk.range)
+                    let archived = try context.chunk(of: relation, chunk.range, in: generation)
                     held.append(
                         try context.restorer(generation, relation, on: target).shed(archived, held: chunk.rows)
                     )
                 }
                 for (chunk, held) in zip(chunks, held) {
-                    outcomes.append(try load(chunk, relation, generation, held: held, ledger))
+                    outcomes.append(try load(chunk, of: relation, from: generation, held: held, ledger: ledger))
                 }
             }
             return outcomes
@@ -150,9 +154,9 @@ package struct RestoreWorker {
                 let ledger = Ledger(target, epoch: context.epoch)
                 guard let (chunk, relation, generation) = try claim(ledger) else { return nil }
                 return try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
-                    let archived = try context.chunk(generation, relation, chunk.range)
+                    let archived = try context.chunk(of: relation, chunk.range, in: generation)
                     let held = try context.restorer(generation, relation, on: target).shed(archived, held: chunk.rows)
-                    return try load(chunk, relation, generation, held: held, ledger)
+                    return try load(chunk, of: relation, from: generation, held: held, ledger: ledger)
                 }
             }
             guard let outcome else { return }
@@ -162,12 +166,12 @@ package struct RestoreWorker {
 
     private func load(
         _ chunk: ChunkEntry,
-        _ relation: RelationEntry,
-        _ generation: Int,
+        of relation: RelationEntry,
+        from generation: Int,
         held: Int,
-        _ ledger: Ledger
+        ledger: Ledger
     ) throws -> ChunkOutcome {
-        let archived = try context.chunk(generation, relation, chunk.range)
+        let archived = try context.chunk(of: relation, chunk.range, in: generation)
         let copied = try context.restorer(generation, relation, on: target).load(
             archived,
             held: held,

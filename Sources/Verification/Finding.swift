@@ -38,9 +38,9 @@ public struct Finding: Sendable, Hashable, Codable {
 
     package init(
         _ kind: String,
-        _ object: some Reportable,
-        _ problem: Problem,
-        _ severity: Severity,
+        object: some Reportable,
+        problem: Problem,
+        severity: Severity,
         _ message: String,
         source: (any Reportable)? = nil,
         target: (any Reportable)? = nil,

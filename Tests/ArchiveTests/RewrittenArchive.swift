@@ -39,7 +39,7 @@ struct RewrittenArchive {
             """
         )
         let numbers = outcome.output.split { $0 == " " || $0 == "\n" }.compactMap { Int($0) }
-        guard numbers.count == 3 else { throw ArchiveError(.failed, file, "cannot be filled: \(outcome.errors)") }
+        guard numbers.count == 3 else { throw ArchiveError(.failed, at: file, "cannot be filled: \(outcome.errors)") }
         let written = FileEntry(
             name: entry.name,
             bytes: numbers[2],

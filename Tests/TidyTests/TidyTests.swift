@@ -64,6 +64,47 @@ import Testing
         }
     }
 
+    /// Labels say at the call what a value is for; a closure at the end needs none.
+    @Test func `has at most two unlabelled parameters in a function`() throws {
+        var count = 0
+        for file in try files(in: "Sources") {
+            // Lines that are comments become empty, so that the lines of code keep their numbers.
+            let code = file.lines.map { $0.drop { $0 == " " }.hasPrefix("//") ? "" : $0 }.joined(separator: "\n")
+            for function in code.matches(of: #/\b(func\s+[^\s(<]+|init\??)\s*(<[^(]*>)?\(/#) {
+                count += 1
+                var parameters = Self.parameters(atStartOf: code[function.range.upperBound...])
+                if parameters.last?.contains("->") == true { parameters.removeLast() }
+                let unlabelled = parameters.count { $0.hasPrefix("_ ") }
+                guard unlabelled > 2 else { continue }
+                let number = code[..<function.range.lowerBound].count { $0 == "\n" } + 1
+                Issue.record("\(file.path):\(number): \(function.1) has \(unlabelled) of them")
+            }
+        }
+        // A check that recognizes no functions must not pass.
+        #expect(count > 1000)
+    }
+
+    /// - Parameter code: What follows the opening parenthesis of a list of parameters.
+    /// - Returns: The parameters, each without the blanks around it.
+    private static func parameters(atStartOf code: Substring) -> [String] {
+        var parameters = [""]
+        var depth = 0
+        var before: Character = "("
+        for character in code {
+            if "([{<".contains(character) { depth += 1 }
+            // The arrow of a closure's type closes nothing.
+            if ")]}".contains(character) || (character == ">" && before != "-") { depth -= 1 }
+            if depth < 0 { break }
+            if character == ",", depth == 0 {
+                parameters.append("")
+            } else {
+                parameters[parameters.count - 1].append(character)
+            }
+            before = character
+        }
+        return parameters.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+    }
+
     @Test func `gives a reason for what the compiler cannot check`() throws {
         for file in try files(in: "Sources") {
             for (number, line) in file.lines.enumerated() where !line.contains("///") {

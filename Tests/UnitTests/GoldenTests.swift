@@ -90,16 +90,36 @@ import Testing
     private static let findings = [
         Finding(
             "primary key",
-            "public.events_pkey on public.events",
-            .missing,
-            .stops,
+            object: "public.events_pkey on public.events",
+            problem: .missing,
+            severity: .stops,
             "the primary key is missing on the target",
             source: "PRIMARY KEY (id)",
             repair: #"ALTER TABLE "public"."events" ADD CONSTRAINT "events_pkey" PRIMARY KEY (id)"#
         ),
-        Finding("row", "public.accounts (id) = (4711)", "differs", .stops, "it differs in: email"),
-        Finding("statistics", "public.log", .missing, .hurts, "no statistics", repair: #"ANALYZE "public"."log""#),
-        Finding("index", "public.a on public.b", "tablespace", .note, "it lies in another tablespace", source: "fast"),
+        Finding(
+            "row",
+            object: "public.accounts (id) = (4711)",
+            problem: "differs",
+            severity: .stops,
+            "it differs in: email"
+        ),
+        Finding(
+            "statistics",
+            object: "public.log",
+            problem: .missing,
+            severity: .hurts,
+            "no statistics",
+            repair: #"ANALYZE "public"."log""#
+        ),
+        Finding(
+            "index",
+            object: "public.a on public.b",
+            problem: "tablespace",
+            severity: .note,
+            "it lies in another tablespace",
+            source: "fast"
+        ),
     ]
 
     private static func report(_ name: String) -> RunReport {

@@ -12,7 +12,7 @@ struct ForeignKeyOrphans {
     ///   - connection: A connection outside a transaction.
     /// - Returns: A text for the operator; nil if none are found or the search fails.
     static func description(of constraint: ServerText, on table: QualifiedName, _ connection: Connection) -> String? {
-        try? connection.transaction(.snapshot) { try find(constraint, table, connection) }
+        try? connection.transaction(.snapshot) { try find(constraint, of: table, on: connection) }
     }
 
     private struct Columns: Decodable {
@@ -22,7 +22,7 @@ struct ForeignKeyOrphans {
         let referencedColumns: [ServerText]
     }
 
-    private static func find(_ constraint: ServerText, _ table: QualifiedName, _ connection: Connection) throws
+    private static func find(_ constraint: ServerText, of table: QualifiedName, on connection: Connection) throws
         -> String?
     {
         let found = try connection.query(

@@ -85,7 +85,7 @@ extension DefinitionEntry {
 
         var comesLast: Bool { ["ACL", "DEFAULT ACL", "EVENT TRIGGER"].contains(kind) }
 
-        func fits(_ entry: ListedEntry) -> Bool { entry.isOf(kind, schema, name) }
+        func fits(_ entry: ListedEntry) -> Bool { entry.isOf(kind, schema: schema, name: name) }
 
         /// Entries that are not objects have no oid; they are identified by kind, schema and name.
         func identity(in entry: ListedEntry) -> ServerText {

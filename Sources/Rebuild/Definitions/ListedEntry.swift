@@ -30,7 +30,7 @@ package struct ListedEntry: Sendable, Hashable {
     func isOf(_ kinds: [String]) -> Bool { kinds.contains { words.begins(with: ServerText($0 + " ")) } }
 
     /// Whether it has this kind, schema and name.
-    func isOf(_ kind: String, _ schema: ServerText, _ name: ServerText) -> Bool {
+    func isOf(_ kind: String, schema: ServerText, name: ServerText) -> Bool {
         words.begins(with: ServerText("\(kind) \(schema.string) \(name.string) "))
     }
 

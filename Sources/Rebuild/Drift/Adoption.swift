@@ -227,7 +227,7 @@ package struct Adoption {
                 else { continue }
                 // It may just have been dropped together with its parent.
                 guard try connection.isThere(there.qualifiedName) else { continue }
-                guard Self.isSame(index, there), hasAllPartitions(index, there, target) else {
+                guard Self.isSame(index, there), hasAllPartitions(index, there, in: target) else {
                     try connection.execute(there.removal)
                     try ledger.record("dropped", subject: "index \(there.qualifiedName): it differs from the source's")
                     continue
@@ -261,7 +261,7 @@ package struct Adoption {
 
     /// Whether all partitions' indexes are attached; an index of a partitioned table is also valid when the target
     /// lacks some partitions.
-    private func hasAllPartitions(_ ours: Index, _ theirs: Index, _ target: DatabaseCatalog) -> Bool {
+    private func hasAllPartitions(_ ours: Index, _ theirs: Index, in target: DatabaseCatalog) -> Bool {
         let attached = Set(target.indexes.filter { $0.parentOid == theirs.oid }.map(\.qualifiedName))
         return source.indexes.allSatisfy { $0.parentOid != ours.oid || attached.contains($0.qualifiedName) }
     }

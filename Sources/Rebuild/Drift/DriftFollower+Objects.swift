@@ -30,15 +30,15 @@ extension DriftFollower {
         )
         if !reconciliation.steps.isEmpty {
             let target = try DatabaseCatalog(inTransactionOf: connection)
-            for step in reconciliation.steps { try take(step, target, names) }
+            for step in reconciliation.steps { try take(step, on: target, names: names) }
         }
         try ledger.enter(wanted)
     }
 
     func take(
         _ step: ObjectReconciliation.Step,
-        _ target: DatabaseCatalog,
-        _ names: [QualifiedName: QualifiedName]
+        on target: DatabaseCatalog,
+        names: [QualifiedName: QualifiedName]
     ) throws {
         switch step {
         case .rename(let object, let definition): try ledger.rename(object, to: definition)

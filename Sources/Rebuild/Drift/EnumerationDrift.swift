@@ -23,10 +23,8 @@ package struct EnumerationDrift {
         let wanted = source.labels ?? []
         var present = target.labels ?? []
         let type: SQL = "ALTER TYPE \(source.qualifiedName)"
-        var statements: [SQL] = []
-        var renames: [ServerText: ServerText] = [:]
         let told = earlier.map(source.renames) ?? [:]
-        if present != wanted { Self.rename(told, in: &present, type, &statements, &renames) }
+        var (statements, renames) = present == wanted ? ([], [:]) : Self.rename(told, in: &present, of: type)
         // If the source does not know a label and has a new one in its position, it was renamed.
         for (index, label) in present.enumerated() where !wanted.contains(label) && wanted.count == present.count {
             guard !present.contains(wanted[index]) else { continue }
@@ -54,19 +52,18 @@ package struct EnumerationDrift {
     private static func rename(
         _ told: [ServerText: ServerText],
         in present: inout [ServerText],
-        _ type: SQL,
-        _ statements: inout [SQL],
-        _ renames: inout [ServerText: ServerText]
-    ) {
+        of type: SQL
+    ) -> (statements: [SQL], renames: [ServerText: ServerText]) {
+        var statements: [SQL] = []
         func rename(_ label: ServerText, to name: ServerText) {
             statements.append("\(type) RENAME VALUE \(literal: label) TO \(literal: name)")
             present = present.map { $0 == label ? name : $0 }
         }
         // A label that the target no longer has was renamed there by hand.
         var open = told.filter { present.contains($0.key) }
-        renames = open
+        var renames = open
         while let next = open.keys.sorted().first(where: { !present.contains(open[$0] ?? "") }) ?? open.keys.min() {
-            guard let name = open.removeValue(forKey: next) else { return }
+            guard let name = open.removeValue(forKey: next) else { break }
             if !present.contains(name) {
                 rename(next, to: name)
             } else if open[name] != nil {
@@ -78,5 +75,6 @@ package struct EnumerationDrift {
                 renames[next] = nil
             }
         }
+        return (statements, renames)
     }
 }

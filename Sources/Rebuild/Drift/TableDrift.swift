@@ -68,10 +68,10 @@ package struct TableDrift: Sendable {
             if again == nil, relation.treatment.isCopiedAhead {
                 again = Self.reasonToCopyAgain(
                     relation,
-                    later,
-                    plans[later.qualifiedName],
-                    fileNodes[relation.relationId] ?? [],
-                    partitions
+                    as: later,
+                    plan: plans[later.qualifiedName],
+                    fileNodes: fileNodes[relation.relationId] ?? [],
+                    partitions: partitions
                 )
             }
             let isRenamed = relation.name != later.qualifiedName
@@ -145,12 +145,12 @@ package struct TableDrift: Sendable {
 
     private static func reasonToCopyAgain(
         _ relation: RelationEntry,
-        _ later: Table,
-        _ plan: TablePlan?,
-        _ fileNodes: Set<UInt32>,
-        _ partitions: PartitionTree
+        as later: Table,
+        plan: TablePlan?,
+        fileNodes: Set<UInt32>,
+        partitions: PartitionTree
     ) -> String? {
-        if let reason = changedKey(relation, later, plan) { return reason }
+        if let reason = changedKey(of: relation, as: later, plan: plan) { return reason }
         // It has no file of its own to compare, and an attached partition adds rows that were written long ago.
         if later.isPartitioned, !relation.definition.isLaidOut(as: later) {
             return "it is copied through its root, and its columns or partitions changed"
@@ -163,7 +163,7 @@ package struct TableDrift: Sendable {
         return missesOtherValues(later, than: relation.definition, partitions)
     }
 
-    private static func changedKey(_ relation: RelationEntry, _ later: Table, _ plan: TablePlan?) -> String? {
+    private static func changedKey(of relation: RelationEntry, as later: Table, plan: TablePlan?) -> String? {
         guard let key = relation.key?.renamed(from: relation.definition, to: later) else { return nil }
         guard plan?.key?.parts != key.parts else { return nil }
         return "another key identifies its rows"

@@ -63,13 +63,13 @@ struct Completion {
         }
         try await recorder.phase(.restOfTheDefinitions) {
             if session.run.step < .lateDefinitions {
-                try await make("definitions that depend on keys", postData.late, .lateDefinitions)
+                try await make("definitions that depend on keys", with: postData.late, reaching: .lateDefinitions)
             }
             let objects = try await builders.build([.viewIndex])
             recorder.record(.built(objects))
             try session.context.stop.check()
             let rights = try await rights(postData.rights)
-            try await make("rest of the definitions", postData.rest, .postData) { connection in
+            try await make("rest of the definitions", with: postData.rest, reaching: .postData) { connection in
                 try during("granting privileges") {
                     try connection.execute(definitions: GrantorScript.byRoles(rights, as: connection.endpoint.role))
                 }
@@ -84,8 +84,8 @@ struct Completion {
     /// Runs a script and records the step it completes, in one transaction.
     private func make(
         _ what: String,
-        _ script: SQL,
-        _ step: RunStep,
+        with script: SQL,
+        reaching step: RunStep,
         _ more: @escaping @Sendable (Connection) throws -> Void = { _ in }
     ) async throws {
         try await Connection.with(session.context.target, purpose: session.purpose("definitions")) { connection in

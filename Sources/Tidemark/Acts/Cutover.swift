@@ -74,17 +74,17 @@ struct Cutover {
             }
             try await completion.refreshAndAnalyze()
             let compared = try await Verify(session.context, of: source, recorder: recorder, triesInserts: true)
-                .compare(session, shared, holder)
+                .compare(session, in: shared, heldBy: holder)
             let verification = try await completion.closeTables(
                 postData.rights,
                 compared,
                 comparedWith: await holder.run { try VerifiedSide(of: $0, in: session.scope) }
             )
-            let quiet = try await quiet(session, watch, before, shared.snapshot, holder)
+            let quiet = try await quiet(of: session, since: before, by: watch, in: shared.snapshot, heldBy: holder)
             // Comes last: a definition may have changed while the cutover waited for other sessions.
             let late = try await LateDefinitions(session: session, source: source).changes(since: mark, heldBy: holder)
             let waiting = try await holder.run { try LockWait.changes(waitingFor: session.run.sessionPrefix, on: $0) }
-            return try await judge(session, verification.merged(with: changes), quiet, late + waiting)
+            return try await judge(verification.merged(with: changes), of: session, quiet: quiet, late: late + waiting)
         }
     }
 
@@ -152,11 +152,11 @@ struct Cutover {
     // MARK: Judgement
 
     private func quiet(
-        _ session: Session,
-        _ watch: Watch,
-        _ before: QuietBaseline,
-        _ snapshot: Snapshot,
-        _ holder: ThreadConfined<Connection>
+        of session: Session,
+        since before: QuietBaseline,
+        by watch: Watch,
+        in snapshot: Snapshot,
+        heldBy holder: ThreadConfined<Connection>
     ) async throws -> Quiet {
         try await recorder.phase(.quiet) {
             switch context.options.fence {
@@ -183,10 +183,10 @@ struct Cutover {
     }
 
     private func judge(
-        _ session: Session,
         _ verification: VerificationResult,
-        _ quiet: Quiet,
-        _ late: [String]
+        of session: Session,
+        quiet: Quiet,
+        late: [String]
     ) async throws -> RunReport.Outcome {
         var verification = verification
         if !quiet.isProven { verification.notProven.append(quiet.description) }

@@ -76,7 +76,7 @@ struct Dump {
     ) async throws -> Situation {
         try await Connection.with(source, purpose: Self.purpose) { [archive] connection in
             let catalog = try DatabaseCatalog(of: connection)
-            try Self.refuseOther(catalog.identity, previous, archive.options)
+            try Self.refuseOther(catalog.identity, than: previous, options: archive.options)
             let answers = try RowHash.Answers(of: connection)
             let planner = DumpPlan(
                 catalog: catalog,
@@ -99,8 +99,8 @@ struct Dump {
 
     private static func refuseOther(
         _ identity: DatabaseIdentity,
-        _ previous: ArchiveDirectory.Generation?,
-        _ options: MigrationOptions
+        than previous: ArchiveDirectory.Generation?,
+        options: MigrationOptions
     ) throws {
         guard
             let difference = previous?.manifest.source.difference(
@@ -139,14 +139,14 @@ struct Dump {
         if let stream, situation.number == 0 { try situation.directory.sendHeader(to: stream) }
         let began = Date.now.formatted(.iso8601)
         let (definitions, catalog) = try await recorder.phase(.definitions) {
-            try await writeDefinitions(situation, writer, shared)
+            try await writeDefinitions(of: situation, to: writer, in: shared)
         }
-        let chunks = try await recorder.phase(.rows) { try await writeRows(situation, writer, shared) }
+        let chunks = try await recorder.phase(.rows) { try await writeRows(of: situation, to: writer, in: shared) }
         let largeObjects = try await recorder.phase(.largeObjects) {
-            try await writeLargeObjects(situation, writer, shared)
+            try await writeLargeObjects(of: situation, to: writer, in: shared)
         }
         let extensionTables = try await recorder.phase(.extensionRows) {
-            try await writeExtensionRows(situation, writer, shared)
+            try await writeExtensionRows(of: situation, to: writer, in: shared)
         }
         let sequences = situation.catalog.sequences.map(\.qualifiedName)
         let positions = try await recorder.phase(.sequences) {
@@ -178,9 +178,9 @@ struct Dump {
     }
 
     private func writeExtensionRows(
-        _ situation: Situation,
-        _ writer: GenerationWriter,
-        _ shared: SharedSnapshot?
+        of situation: Situation,
+        to writer: GenerationWriter,
+        in shared: SharedSnapshot?
     ) async throws -> [ArchivedExtensionTable] {
         let tables = archive.options.plan.wanted(situation.catalog.extensionTables)
         guard !tables.isEmpty else { return [] }
@@ -193,9 +193,9 @@ struct Dump {
     }
 
     private func writeDefinitions(
-        _ situation: Situation,
-        _ writer: GenerationWriter,
-        _ shared: SharedSnapshot?
+        of situation: Situation,
+        to writer: GenerationWriter,
+        in shared: SharedSnapshot?
     ) async throws -> (definitions: FileEntry, catalog: FileEntry) {
         let file = try writer.newFile("dump")
         try await Definitions.write(
@@ -233,14 +233,14 @@ struct Dump {
 
     /// Writes the rows and returns the chunks of each table, in the order of its ranges.
     private func writeRows(
-        _ situation: Situation,
-        _ writer: GenerationWriter,
-        _ shared: SharedSnapshot?
+        of situation: Situation,
+        to writer: GenerationWriter,
+        in shared: SharedSnapshot?
     ) async throws -> [Int: [ArchivedChunk]] {
         let work = DumpWork(situation.tables, done: writer.done)
         recorder.progress.note("\(work.count) chunks to read, \(work.resumed) already on disk")
         try await recorder.showing(chunks: work.count) {
-            try await dump(work.queue { $0.isSettled == false || shared != nil }, situation, writer, shared)
+            try await dump(work.queue { $0.isSettled == false || shared != nil }, of: situation, to: writer, in: shared)
             // Rows of different chunks may swap a value of another unique key, so the table needs a single snapshot.
             for table in situation.tables where table.isSettled && shared == nil {
                 try await SnapshotHolder.with(
@@ -249,7 +249,12 @@ struct Dump {
                     lock: .definitions,
                     purpose: Self.purpose
                 ) { ofTable, _ in
-                    try await dump(work.queue { $0.plan.name == table.plan.name }, situation, writer, ofTable)
+                    try await dump(
+                        work.queue { $0.plan.name == table.plan.name },
+                        of: situation,
+                        to: writer,
+                        in: ofTable
+                    )
                 }
             }
         }
@@ -257,9 +262,9 @@ struct Dump {
     }
 
     private func writeLargeObjects(
-        _ situation: Situation,
-        _ writer: GenerationWriter,
-        _ shared: SharedSnapshot?
+        of situation: Situation,
+        to writer: GenerationWriter,
+        in shared: SharedSnapshot?
     ) async throws -> [(objects: [Manifest.LargeObjectEntry], file: FileEntry?)] {
         guard !archive.options.omissions.contains(.largeObjects) else { return [] }
         let before = (situation.previous?.manifest.largeObjects ?? []).map { ($0.object.oid, $0) }
@@ -283,9 +288,9 @@ struct Dump {
 
     private func dump(
         _ queue: DumpWork.Queue,
-        _ situation: Situation,
-        _ writer: GenerationWriter,
-        _ shared: SharedSnapshot?
+        of situation: Situation,
+        to writer: GenerationWriter,
+        in shared: SharedSnapshot?
     ) async throws {
         let (compression, stop, source) = (archive.compression, archive.stop, source)
         let identity = MarkIdentity(situation.catalog.identity)
@@ -296,8 +301,8 @@ struct Dump {
             let dumper = ChunkDumper(
                 connection,
                 to: writer,
-                identity,
-                hash,
+                identity: identity,
+                hash: hash,
                 compression: compression
             )
             while !stop.isRequested, let item = queue.next() {

@@ -29,7 +29,7 @@ struct Inspect {
         let (catalog, access) = try await Connection.with(source, purpose: Self.purpose) {
             try (DatabaseCatalog(of: $0), Definitions.Access($0))
         }
-        let refused = try await refusals(catalog, target.identity, begun)
+        let refused = try await refusals(of: catalog, for: target.identity, begun: begun)
         let (tools, ofTools) = try await Self.tools(
             servers: [catalog.identity.serverVersion, target.identity.serverVersion],
             directory: context.options.toolDirectory
@@ -56,17 +56,17 @@ struct Inspect {
 
     private static let untried = Finding(
         "definitions",
-        "all",
-        "untried",
-        .note,
+        object: "all",
+        problem: "untried",
+        severity: .note,
         "they could not be tried on the target; inspect again after fixing what precopy would refuse"
     )
 
     /// Returns what precopy would refuse before it does anything.
     private func refusals(
-        _ catalog: DatabaseCatalog,
-        _ target: DatabaseIdentity,
-        _ begun: BegunRun?
+        of catalog: DatabaseCatalog,
+        for target: DatabaseIdentity,
+        begun: BegunRun?
     ) async throws -> [Finding] {
         let opening = LiveOpening(context: context, source: source)
         var refused: [Finding] = []
@@ -74,7 +74,7 @@ struct Inspect {
             do {
                 try await body()
             } catch let error where error is PlanError || error is LedgerError {
-                refused.append(Finding("precopy", what, "refused", .stops, "\(error)"))
+                refused.append(Finding("precopy", object: what, problem: "refused", severity: .stops, "\(error)"))
             }
         }
         try await attempt("databases") { try Refusals.same(catalog.identity, target) }
@@ -101,9 +101,9 @@ struct Inspect {
             let findings = Set(servers).filter(tools.areOlder(than:)).sorted().map { server in
                 Finding(
                     "client",
-                    "pg_dump",
-                    "older-minor",
-                    .note,
+                    object: "pg_dump",
+                    problem: "older-minor",
+                    severity: .note,
                     "pg_dump \(tools.version) is older than a server of version \(server): "
                         + "it may write definitions wrongly that a newer pg_dump writes correctly",
                     repair: "apt-get install --only-upgrade postgresql-client-\(server.major)"
@@ -111,7 +111,7 @@ struct Inspect {
             }
             return (tools, findings)
         } catch let error as ToolError {
-            return (nil, [Finding("client", "pg_dump", .missing, .stops, "\(error)")])
+            return (nil, [Finding("client", object: "pg_dump", problem: .missing, severity: .stops, "\(error)")])
         }
     }
 }

@@ -45,13 +45,13 @@ struct Merge {
                 guard there.isEmpty else {
                     throw ArchiveError(
                         .refused,
-                        destination,
+                        at: destination,
                         "already has a base",
                         hint: "give a folder that does not exist yet; the merged archive is not changed"
                     )
                 }
                 let writer = try GenerationWriter(in: directory.folder(of: 0), mayResume: false)
-                let manifest = try await merged(wanted, directory, writer)
+                let manifest = try await merged(wanted, into: directory, with: writer)
                 try writer.finish(manifest)
                 return recorder.finish(.done)
             }
@@ -60,8 +60,8 @@ struct Merge {
 
     private func merged(
         _ wanted: WantedGeneration,
-        _ directory: ArchiveDirectory,
-        _ writer: GenerationWriter
+        into directory: ArchiveDirectory,
+        with writer: GenerationWriter
     ) async throws -> Manifest {
         let definitions = try wanted.last.copyDefinitions(to: writer.newFile("dump"))
         let catalog = try wanted.told.write(to: writer, level: archive.compression.level)
@@ -115,7 +115,7 @@ struct Merge {
                         guard rows == chunk.rows else {
                             throw ArchiveError(
                                 .damaged,
-                                archive.path,
+                                at: archive.path,
                                 "\(table.qualifiedName) \(chunk.range) has \(rows) rows, but the manifest records \(chunk.rows)"
                             )
                         }
@@ -170,7 +170,11 @@ struct Merge {
             }
         }
         guard left.isEmpty else {
-            throw ArchiveError(.damaged, archive.path, "no file holds the content of large object \(left.min() ?? 0)")
+            throw ArchiveError(
+                .damaged,
+                at: archive.path,
+                "no file holds the content of large object \(left.min() ?? 0)"
+            )
         }
         let objects = wanted.manifest.largeObjects.map { entry in
             Manifest.LargeObjectEntry(

@@ -158,7 +158,7 @@ struct Precopy {
             var locked: [RelationEntry] = []
             for relation in relations {
                 do {
-                    try await settle(relation, session, lanes, pass: pass, waiting: !isFirstRound)
+                    try await settle(relation, of: session, on: lanes, pass: pass, waiting: !isFirstRound)
                 } catch let error as PostgresError where error.sqlState == "55P03" || error.losesSnapshot {
                     context.note("\(relation.name) is left for later: \(error.message)")
                     locked.append(relation)
@@ -184,8 +184,8 @@ struct Precopy {
     ///   session waited for the table. The table must then be settled again.
     private func settle(
         _ relation: RelationEntry,
-        _ session: Session,
-        _ lanes: LanePool,
+        of session: Session,
+        on lanes: LanePool,
         pass: Int,
         waiting waits: Bool
     ) async throws {

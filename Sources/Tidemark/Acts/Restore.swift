@@ -205,7 +205,7 @@ struct Restore {
         if session.run.step >= .postData { try await completion.reopenTables() }
         let told = VerifiedSide(wanted.last, wanted.told, in: session.scope)
         guard proves else {
-            try await finish(postData, completion, session)
+            try await finish(completion, with: postData)
             _ = try await completion.closeTables(postData.rights, VerificationResult(method: ""), comparedWith: told)
             return nil
         }
@@ -222,15 +222,15 @@ struct Restore {
         let comparison = try await verify.comparison()
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let comparison { group.addTask { try await verify.compareAhead(comparison) } }
-            try await finish(postData, completion, session)
+            try await finish(completion, with: postData)
             if comparison != nil { try await recorder.phase(.verifyRowsAhead) { try await group.waitForAll() } }
         }
         let compared = try await verify.run(comparison)
         return try await completion.closeTables(postData.rights, compared, comparedWith: told)
     }
 
-    private func finish(_ postData: Completion.PostData, _ completion: Completion, _ session: Session) async throws {
-        if session.run.step < .postData { try await completion.finishDefinitions(postData) }
+    private func finish(_ completion: Completion, with postData: Completion.PostData) async throws {
+        if completion.session.run.step < .postData { try await completion.finishDefinitions(postData) }
         try await completion.refreshAndAnalyze()
     }
 }

@@ -63,9 +63,9 @@ struct Following {
         }
         try await followEnumerations(situation.enumerations, since: situation.earlierEnumerations)
         let plan = try await cut(begun, drift)
-        let steps = try await steps(changes, drift, definitions, rights: now.filter(\.isOfRights), plan)
+        let steps = try await steps(for: changes, and: drift, from: definitions, rights: now.filter(\.isOfRights))
         return Outcome(
-            notes: try await followInOneTransaction(drift, changes, plan, steps),
+            notes: try await followInOneTransaction(steps, for: changes, and: drift, plan: plan),
             wasUnchanged: drift.isEmpty && changes.isEmpty
         )
     }
@@ -182,11 +182,10 @@ struct Following {
 
     /// Returns the steps in the order of `pg_dump`: each definition after those it depends on.
     private func steps(
-        _ changes: DefinitionChanges,
-        _ drift: TableDrift,
-        _ definitions: Definitions,
-        rights: [DefinitionEntry],
-        _ plan: Plan
+        for changes: DefinitionChanges,
+        and drift: TableDrift,
+        from definitions: Definitions,
+        rights: [DefinitionEntry]
     ) async throws -> [DriftFollower.Step] {
         let new = Set(drift.added.map(\.qualifiedName))
         let made = changes.added.filter { entry in
@@ -255,10 +254,10 @@ struct Following {
     }
 
     private func followInOneTransaction(
-        _ drift: TableDrift,
-        _ changes: DefinitionChanges,
-        _ plan: Plan,
-        _ steps: [DriftFollower.Step]
+        _ steps: [DriftFollower.Step],
+        for changes: DefinitionChanges,
+        and drift: TableDrift,
+        plan: Plan
     ) async throws -> [String] {
         let outcome = try await owned.onTarget { [epoch, source, relations] connection in
             try Self.withoutCascade {

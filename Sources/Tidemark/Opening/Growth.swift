@@ -30,7 +30,7 @@ struct Growth {
                 let open = chunks.first(where: { $0.relationId == relation.relationId && $0.range.upper == nil }),
                 open.mark != nil, !open.isImmutable
             else { continue }
-            let cuts = try await cuts(of: open, relation, key, parts)
+            let cuts = try await cuts(of: open, in: relation, key: key, count: parts)
             guard !cuts.isEmpty else { continue }
             let bytes = session.source.table(relation.name)?.tableBytes ?? relation.tableBytes
             try await session.ledger { ledger in
@@ -41,9 +41,9 @@ struct Growth {
 
     private func cuts(
         of chunk: ChunkEntry,
-        _ relation: RelationEntry,
-        _ key: Key,
-        _ parts: Int
+        in relation: RelationEntry,
+        key: Key,
+        count parts: Int
     ) async throws -> [[ServerText]] {
         try await Connection.with(source, purpose: session.purpose("cutting")) { connection in
             try during("cutting the last chunk of \(relation.name)") {

@@ -68,7 +68,7 @@ struct LiveOpening {
             major: target.serverVersion.major,
             in: context.options.toolDirectory
         )
-        let tried = try await tryDefinitions(survey, on: try await contents, begun, tools)
+        let tried = try await tryDefinitions(survey, on: try await contents, begun: begun, with: tools)
         if context.options.acceptsMovedSource {
             try await control.run { try Self.refuseOtherTables(survey.catalog, $0) }
         }
@@ -83,7 +83,7 @@ struct LiveOpening {
         guard owned.entry.step == .begun else {
             return try await follow(owned, for: act, warnings: survey.plan.warnings)
         }
-        return try await begin(owned, survey, tried, for: act)
+        return try await begin(owned, with: survey, tried: tried, for: act)
     }
 
     // MARK: Checks
@@ -123,8 +123,8 @@ struct LiveOpening {
     private func tryDefinitions(
         _ survey: SourceSurvey,
         on target: DatabaseCatalog?,
-        _ begun: BegunRun?,
-        _ tools: PostgresTools
+        begun: BegunRun?,
+        with tools: PostgresTools
     ) async throws -> Definitions? {
         guard let target else { return nil }
         let obstacles = Obstacles(
@@ -160,8 +160,8 @@ struct LiveOpening {
 
     private func begin(
         _ owned: OwnedRun,
-        _ survey: SourceSurvey,
-        _ tried: Definitions?,
+        with survey: SourceSurvey,
+        tried: Definitions?,
         for act: String
     ) async throws -> Session {
         context.observer(.phaseBegan(.definitions))

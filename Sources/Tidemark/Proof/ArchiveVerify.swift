@@ -24,7 +24,11 @@ struct ArchiveVerify {
         let (there, answers) = try await Connection.with(context.target, purpose: purpose) {
             (try DatabaseCatalog(of: $0), try RowHash.Answers(of: $0))
         }
-        return comparison(VerifiedSide(generation, told, in: scope).catalog, there, answers)
+        return comparison(
+            source: VerifiedSide(generation, told, in: scope).catalog,
+            target: there,
+            answers: answers
+        )
     }
 
     /// Compares the rows of large tables, each range in its own snapshot.
@@ -51,18 +55,21 @@ struct ArchiveVerify {
             let here = VerifiedSide(generation, told, in: scope)
             let (there, definitions) = try await recorder.phase(.verifyDefinitions) {
                 let there = try await target.run { try VerifiedSide(of: $0, in: scope) }
-                return (there, try await proof.compareDefinitions(here, there, scope, purpose))
+                return (
+                    there,
+                    try await proof.compareDefinitions(of: here, with: there, in: scope, purpose: purpose)
+                )
             }
             let rows = try await recorder.phase(.verifyRows) {
                 let answers = try await target.run { try RowHash.Answers(of: $0) }
                 return try await compareRows(
-                    ahead ?? comparison(here.catalog, there.catalog, answers),
-                    MarkIdentity(there.catalog.identity),
-                    theirs
+                    ahead ?? comparison(source: here.catalog, target: there.catalog, answers: answers),
+                    of: MarkIdentity(there.catalog.identity),
+                    in: theirs
                 )
             }
             let readiness = try await recorder.phase(.verifyReadiness) {
-                try await proof.judgeReadiness(here, there, scope, purpose)
+                try await proof.judgeReadiness(of: there, comparedWith: here, in: scope, purpose: purpose)
             }
             let archived = manifest.extensionTables ?? []
             let extensionRows = try await recorder.phase(.verifyExtensionRows) {
@@ -89,9 +96,9 @@ struct ArchiveVerify {
     }
 
     private func comparison(
-        _ source: DatabaseCatalog,
-        _ target: DatabaseCatalog,
-        _ answers: RowHash.Answers
+        source: DatabaseCatalog,
+        target: DatabaseCatalog,
+        answers: RowHash.Answers
     ) -> RecordedComparison {
         let stop = context.stop
         return RecordedComparison(generation.manifest, source: source, target: target, answers: answers) {
@@ -101,8 +108,8 @@ struct ArchiveVerify {
 
     private func compareRows(
         _ comparison: RecordedComparison,
-        _ identity: MarkIdentity,
-        _ snapshot: SharedSnapshot
+        of identity: MarkIdentity,
+        in snapshot: SharedSnapshot
     ) async throws -> VerificationResult {
         for step in [
             { try comparison.settle(on: $0, identity) }, comparison.compare, comparison.count,

@@ -12,10 +12,10 @@ struct CatalogProof {
 
     /// Compares all definitions and the positions of the sequences.
     func compareDefinitions(
-        _ here: VerifiedSide,
-        _ there: VerifiedSide,
-        _ scope: Scope,
-        _ purpose: String
+        of here: VerifiedSide,
+        with there: VerifiedSide,
+        in scope: Scope,
+        purpose: String
     ) async throws -> VerificationResult {
         let told = try await Connection.with(context.target, purpose: purpose) {
             try Wording($0).source(here.catalog, inWordsOf: there.catalog)
@@ -29,16 +29,15 @@ struct CatalogProof {
             source: here.sequences(in: scope),
             target: there.sequences(in: scope)
         )
-        return try await compareObjects(here, there, scope, purpose).merged(with: keys).merged(
-            with: positions
-        )
+        return try await compareObjects(of: here, with: there, in: scope, purpose: purpose)
+            .merged(with: keys).merged(with: positions)
     }
 
     private func compareObjects(
-        _ here: VerifiedSide,
-        _ there: VerifiedSide,
-        _ scope: Scope,
-        _ purpose: String
+        of here: VerifiedSide,
+        with there: VerifiedSide,
+        in scope: Scope,
+        purpose: String
     ) async throws -> VerificationResult {
         let versions = (here.catalog.identity.serverVersion, there.catalog.identity.serverVersion)
         let comparison = ObjectComparison(
@@ -62,10 +61,10 @@ struct CatalogProof {
 
     /// Checks whether the target is ready to be opened.
     func judgeReadiness(
-        _ here: VerifiedSide,
-        _ there: VerifiedSide,
-        _ scope: Scope,
-        _ purpose: String
+        of there: VerifiedSide,
+        comparedWith here: VerifiedSide,
+        in scope: Scope,
+        purpose: String
     ) async throws -> VerificationResult {
         let readiness = Readiness(
             source: .init(catalog: here.catalog, objects: here.objects, facts: here.facts),

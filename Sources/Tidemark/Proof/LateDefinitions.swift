@@ -38,7 +38,7 @@ struct LateDefinitions {
             }
             let then = try await holder.run { try VerifiedSide(of: $0, in: scope) }
             let objects = differences(from: then, to: now)
-            return objects.isEmpty ? moved : [Self.line("definitions", "changed", objects)] + moved
+            return objects.isEmpty ? moved : [Self.line("definitions", "changed", listing: objects)] + moved
         }
     }
 
@@ -74,10 +74,10 @@ struct LateDefinitions {
             source: .init(definitions: sequences, positions: ours),
             target: .init(definitions: sequences, positions: theirs)
         ).findings.map(\.object.visible)
-        return behind.isEmpty ? [] : [Self.line("sequences", "moved", behind)]
+        return behind.isEmpty ? [] : [Self.line("sequences", "moved", listing: behind)]
     }
 
-    private static func line(_ what: String, _ verb: String, _ names: [String]) -> String {
+    private static func line(_ what: String, _ verb: String, listing names: [String]) -> String {
         "\(what) of the source \(verb) after the snapshot, and the target does not have this change: "
             + names.prefix(shown).joined(separator: ", ")
             + (names.count > shown ? ", and \(names.count - shown) more" : "")

@@ -47,7 +47,14 @@ struct Verify {
             lock: .definitions,
             purpose: "tidemark verify"
         ) { shared, source in
-            try await compare(plan, omissions, proofs, shared, source, purpose: "tidemark verify")
+            try await compare(
+                plan,
+                omissions,
+                provenBy: proofs,
+                in: shared,
+                heldBy: source,
+                purpose: "tidemark verify"
+            )
         }
         recorder.record(.verified(result))
         return recorder.finish(RunReport.Outcome(result.verdict))
@@ -63,16 +70,16 @@ struct Verify {
     /// - Throws: ``PostgresError``.
     func compare(
         _ session: Session,
-        _ shared: SharedSnapshot,
-        _ source: ThreadConfined<Connection>
+        in shared: SharedSnapshot,
+        heldBy source: ThreadConfined<Connection>
     ) async throws -> VerificationResult {
         let (plan, proofs) = try await session.planAndProofs()
         return try await compare(
             plan,
             session.scope.omissions,
-            proofs,
-            shared,
-            source,
+            provenBy: proofs,
+            in: shared,
+            heldBy: source,
             purpose: session.purpose("verify")
         )
     }
@@ -113,9 +120,9 @@ struct Verify {
     private func compare(
         _ plan: Plan,
         _ omissions: Set<Omission>,
-        _ proofs: Ledger.Proofs,
-        _ shared: SharedSnapshot,
-        _ holder: ThreadConfined<Connection>,
+        provenBy proofs: Ledger.Proofs,
+        in shared: SharedSnapshot,
+        heldBy holder: ThreadConfined<Connection>,
         purpose: String
     ) async throws -> VerificationResult {
         let scope = Scope(excluding: plan.excluded, omitting: omissions)
@@ -128,10 +135,20 @@ struct Verify {
                 let (here, there) = try await (ours, theirs)
                 return (
                     here, there,
-                    try await catalogProof.compareDefinitions(here, there, scope, purpose)
+                    try await catalogProof.compareDefinitions(
+                        of: here,
+                        with: there,
+                        in: scope,
+                        purpose: purpose
+                    )
                 )
             }
-            let (plan, unplanned) = Self.plan(plan, with: here.catalog, there.catalog, context.options.plan)
+            let (plan, unplanned) = Self.plan(
+                plan,
+                with: here.catalog,
+                target: there.catalog,
+                options: context.options.plan
+            )
             let pairs = SnapshotPairs(
                 source: .init(endpoint: source, snapshot: shared, identity: MarkIdentity(here.catalog.identity)),
                 target: .init(
@@ -159,14 +176,14 @@ struct Verify {
                 return result
             }
             let largeObjects = try await recorder.phase(.verifyLargeObjects) {
-                try await compareLargeObjects(here.largeObjects, scope, pairs)
+                try await compareLargeObjects(here.largeObjects, in: scope, with: pairs)
             }
             let readiness = try await recorder.phase(.verifyReadiness) {
                 try await catalogProof.judgeReadiness(
-                    here,
-                    there,
-                    Scope(excluding: plan.excluded, omitting: omissions),
-                    purpose
+                    of: there,
+                    comparedWith: here,
+                    in: Scope(excluding: plan.excluded, omitting: omissions),
+                    purpose: purpose
                 )
             }
             var result = rows.merged(with: extensionRows).merged(with: definitions).merged(with: largeObjects).merged(
@@ -183,8 +200,8 @@ struct Verify {
     private static func plan(
         _ plan: Plan,
         with source: DatabaseCatalog,
-        _ target: DatabaseCatalog,
-        _ options: PlanOptions
+        target: DatabaseCatalog,
+        options: PlanOptions
     ) -> (plan: Plan, unplanned: [String]) {
         let known = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         guard source.tables.contains(where: { known[$0.qualifiedName] == nil }) else { return (plan, []) }
@@ -226,8 +243,8 @@ struct Verify {
 
     private func compareLargeObjects(
         _ ranges: [LargeObjectRange],
-        _ scope: Scope,
-        _ pairs: SnapshotPairs
+        in scope: Scope,
+        with pairs: SnapshotPairs
     ) async throws -> VerificationResult {
         guard !scope.omits(.largeObjects) else { return VerificationResult(method: "") }
         let stop = context.stop

@@ -24,7 +24,7 @@ struct WantedGeneration: Sendable {
         guard let last = generations.last else {
             throw ArchiveError(
                 .refused,
-                path,
+                at: path,
                 "has no generation yet: its first dump was not finished",
                 hint: "run again: tidemark dump"
             )
@@ -54,7 +54,7 @@ struct WantedGeneration: Sendable {
         Plan(
             tables: manifest.tables.compactMap { table in
                 told.catalog.table(table.qualifiedName).map {
-                    TablePlan(table, $0, manifest.source.encoding, target.encoding)
+                    TablePlan(table, $0, from: manifest.source.encoding, to: target.encoding)
                 }
             },
             warnings: []
@@ -74,7 +74,7 @@ struct WantedGeneration: Sendable {
 
 extension TablePlan {
     /// Creates the plan of a table from its entry in a generation.
-    fileprivate init(_ table: ArchivedTable, _ definition: Table, _ encoding: String, _ targetEncoding: String) {
+    fileprivate init(_ table: ArchivedTable, _ definition: Table, from encoding: String, to targetEncoding: String) {
         self.init(
             name: table.qualifiedName,
             isPartitioned: definition.isPartitioned,

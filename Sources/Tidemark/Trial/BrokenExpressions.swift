@@ -55,7 +55,7 @@ enum BrokenExpressions {
         return try all.compactMap { expression in
             let trial: SQL =
                 "SELECT (\(SQL(trusted: expression.expression))) IS NULL FROM \(expression.table) LIMIT 1"
-            return try finding(expression.kind, expression.name, trial, on: connection)
+            return try finding(expression.kind, named: expression.name, trying: trial, on: connection)
         }
             + catalog.materializedViews.filter(\.isPopulated).compactMap { view in
                 let definition = try connection.queryOne(
@@ -64,8 +64,8 @@ enum BrokenExpressions {
                 let trial: SQL = "SELECT FROM (\(SQL(trusted: definition))) AS view LIMIT 1"
                 return try finding(
                     "materialized view",
-                    ServerText(view.qualifiedName.description),
-                    trial,
+                    named: ServerText(view.qualifiedName.description),
+                    trying: trial,
                     on: connection
                 )
             }
@@ -73,8 +73,8 @@ enum BrokenExpressions {
 
     private static func finding(
         _ kind: String,
-        _ name: ServerText,
-        _ trial: SQL,
+        named name: ServerText,
+        trying trial: SQL,
         on connection: Connection
     ) throws -> Finding? {
         do {
@@ -87,9 +87,9 @@ enum BrokenExpressions {
             guard absences.contains(error.sqlState ?? "") else { return nil }
             return Finding(
                 kind,
-                name,
-                "needs-search-path",
-                .stops,
+                object: name,
+                problem: "needs-search-path",
+                severity: .stops,
                 "it fails with an empty search path, which the target will use: \(error.message)"
             )
         }

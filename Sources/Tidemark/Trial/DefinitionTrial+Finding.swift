@@ -9,9 +9,9 @@ extension DefinitionTrial.Refusal {
         let first = entry.statement.pieces(between: "\n").first { !$0.begins(with: "SET SESSION") } ?? ""
         return Finding(
             entry.kind.lowercased(),
-            entry.qualifiedName.schema == "-" ? entry.name.visible : entry.qualifiedName.description,
-            "refused",
-            .stops,
+            object: entry.qualifiedName.schema == "-" ? entry.name.visible : entry.qualifiedName.description,
+            problem: "refused",
+            severity: .stops,
             "the target server refuses it: \(error.message) (\(first.visible))" + (help.map { "; \($0)" } ?? "")
         )
     }

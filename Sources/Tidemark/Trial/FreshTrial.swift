@@ -112,9 +112,9 @@ struct FreshTrial {
     private static func finding(_ table: QualifiedName, _ role: ServerText) -> Finding {
         Finding(
             "table",
-            table.description,
-            "row-security",
-            .stops,
+            object: table.description,
+            problem: "row-security",
+            severity: .stops,
             "with its row-level security enabled, role \(role.visible) cannot read all of its rows on the target, so they cannot be proven; the repair lets the role bypass row-level security on every table",
             repair: "ALTER ROLE \(Identifier(role).quoted) BYPASSRLS"
         )

@@ -91,9 +91,9 @@ struct Obstacles: Sendable {
         return context.options.plan.wanted(catalog.extensionTables).filter { !$0.isReadable }.map { table in
             Finding(
                 "extension rows",
-                table.qualifiedName.description,
-                "unreadable",
-                .stops,
+                object: table.qualifiedName.description,
+                problem: "unreadable",
+                severity: .stops,
                 "role \(role.visible) may not read all of its rows, which extension \(table.extension.visible) "
                     + "does not create itself; --exclude leaves them out",
                 repair: "GRANT SELECT ON \(table.qualifiedName.quoted) TO \(Identifier(role).quoted)"

@@ -46,10 +46,10 @@ enum SnapshotHolder {
         _ body: (SharedSnapshot, ThreadConfined<Connection>) async throws -> Result
     ) async throws -> Result {
         try await ThreadConfined.with(endpoint, purpose: purpose) { holder in
-            var shared = try await take(holder, tables, lock, waitsForLocks)
+            var shared = try await take(holder, locking: tables, with: lock, waits: waitsForLocks)
             while try await !isGood(holder) {
                 try await holder.run { try $0.execute("ROLLBACK") }
-                shared = try await take(holder, tables, lock, waitsForLocks)
+                shared = try await take(holder, locking: tables, with: lock, waits: waitsForLocks)
             }
             let result = try await body(shared, holder)
             try await holder.run { try $0.execute("COMMIT") }
@@ -60,13 +60,13 @@ enum SnapshotHolder {
     /// Locks the tables and takes the snapshot; starts over while another session has one of the tables locked.
     private static func take(
         _ holder: ThreadConfined<Connection>,
-        _ tables: [SQL],
-        _ lock: Lock,
-        _ waits: Bool
+        locking tables: [SQL],
+        with lock: Lock,
+        waits: Bool
     ) async throws -> SharedSnapshot {
         while true {
             do {
-                return try await holder.run { try export($0, tables, lock) }
+                return try await holder.run { try export($0, locking: tables, with: lock) }
             } catch let error as PostgresError where error.sqlState == "55P03" && waits {
                 let isStopped = try await holder.run { connection in
                     connection.rollBack()
@@ -80,8 +80,8 @@ enum SnapshotHolder {
 
     private static func export(
         _ connection: Connection,
-        _ tables: [SQL],
-        _ lock: Lock
+        locking tables: [SQL],
+        with lock: Lock
     ) throws -> SharedSnapshot {
         connection.holdForOthers()
         try connection.begin(.snapshot)

@@ -15,9 +15,9 @@ extension DefinitionChanges {
         let additions = added.filter(isWanted).map { entry in
             Finding(
                 "definition",
-                entry.description,
-                .missing,
-                .stops,
+                object: entry.description,
+                problem: .missing,
+                severity: .stops,
                 "it was added on the source after the run began",
                 source: entry.statement,
                 // The report adds the final semicolon to a repair.
@@ -27,9 +27,9 @@ extension DefinitionChanges {
         let changes = changed.filter(isWanted).map { entry in
             Finding(
                 "definition",
-                entry.description,
-                "changed",
-                .stops,
+                object: entry.description,
+                problem: "changed",
+                severity: .stops,
                 "it changed on the source after the run began",
                 source: entry.statement,
                 target: earlier(entry)?.statement
@@ -38,9 +38,9 @@ extension DefinitionChanges {
         let losses = gone.filter(isWanted).map { entry in
             Finding(
                 "definition",
-                entry.description,
-                .extra,
-                .hurts,
+                object: entry.description,
+                problem: .extra,
+                severity: .hurts,
                 "it no longer exists on the source; it did when the run began",
                 target: entry.statement
             )

@@ -24,18 +24,23 @@ extension DefinitionComparison {
         let ours = relevant(source.constraints)
         let theirs = relevant(target.constraints)
         for kind in [Constraint.Kind.foreignKey, .check] {
-            note(kind.name, ours.values.count { $0.kind == kind }, theirs.values.count { $0.kind == kind }, &result)
+            note(
+                kind.name,
+                source: ours.values.count { $0.kind == kind },
+                target: theirs.values.count { $0.kind == kind },
+                in: &result
+            )
         }
         for (name, constraint) in ours.sorted(by: { $0.key < $1.key }) {
-            compare(constraint, theirs[name], &result)
+            compare(constraint, with: theirs[name], into: &result)
         }
         for (name, constraint) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
             result.findings.append(
                 Finding(
                     constraint.kind.name,
-                    describe(constraint),
-                    .extra,
-                    .hurts,
+                    object: describe(constraint),
+                    problem: .extra,
+                    severity: .hurts,
                     "the source has no such \(constraint.kind.name)",
                     target: constraint.definition,
                     repair: "ALTER TABLE \(name.table.quoted) DROP CONSTRAINT \(Identifier(name.name).quoted)"
@@ -44,14 +49,14 @@ extension DefinitionComparison {
         }
     }
 
-    private func compare(_ ours: Constraint, _ theirs: Constraint?, _ result: inout VerificationResult) {
+    private func compare(_ ours: Constraint, with theirs: Constraint?, into result: inout VerificationResult) {
         guard let theirs else {
             result.findings.append(
                 Finding(
                     ours.kind.name,
-                    describe(ours),
-                    .missing,
-                    .stops,
+                    object: describe(ours),
+                    problem: .missing,
+                    severity: .stops,
                     "the \(ours.kind.name) is missing on the target",
                     source: ours.definition,
                     repair:
@@ -64,17 +69,17 @@ extension DefinitionComparison {
         func add(
             _ problem: Finding.Problem,
             _ message: String,
-            _ source: any Reportable,
-            _ target: any Reportable,
+            source: any Reportable,
+            target: any Reportable,
             severity: Finding.Severity = .stops,
             repair: String? = nil
         ) {
             result.findings.append(
                 Finding(
                     ours.kind.name,
-                    describe(ours),
-                    problem,
-                    severity,
+                    object: describe(ours),
+                    problem: problem,
+                    severity: severity,
                     message,
                     source: source,
                     target: target,
@@ -83,7 +88,7 @@ extension DefinitionComparison {
             )
         }
         if ours.demand != theirs.demand {
-            add("definition", "its definition differs", ours.definition, theirs.definition)
+            add("definition", "its definition differs", source: ours.definition, target: theirs.definition)
         }
         if ours.isValidated != theirs.isValidated {
             let repair =
@@ -94,8 +99,8 @@ extension DefinitionComparison {
                 isLeft
                     ? "it is not validated yet, as requested: validate it with tidemark rebuild --concurrently"
                     : "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
-                String(ours.isValidated),
-                String(theirs.isValidated),
+                source: String(ours.isValidated),
+                target: String(theirs.isValidated),
                 severity: isLeft ? .note : .stops,
                 repair: ours.isValidated ? repair : nil
             )
@@ -108,8 +113,8 @@ extension DefinitionComparison {
             add(
                 .attribute(ServerText(what)),
                 "on the target, it is \(mine ? "not " : "")\(what)",
-                String(mine),
-                String(its)
+                source: String(mine),
+                target: String(its)
             )
         }
     }

@@ -14,21 +14,21 @@ extension DefinitionComparison {
         for kind in ["index", "primary key", "unique constraint", "exclusion constraint"] {
             note(
                 kind,
-                ours.values.count { $0.objectKind == kind },
-                theirs.values.count { $0.objectKind == kind },
-                &result
+                source: ours.values.count { $0.objectKind == kind },
+                target: theirs.values.count { $0.objectKind == kind },
+                in: &result
             )
         }
         for (name, index) in ours.sorted(by: { $0.key < $1.key }) {
-            compare(index, theirs[name], &result)
+            compare(index, with: theirs[name], into: &result)
         }
         for (name, index) in theirs.sorted(by: { $0.key < $1.key }) where ours[name] == nil {
             result.findings.append(
                 Finding(
                     index.objectKind,
-                    describe(index),
-                    .extra,
-                    .hurts,
+                    object: describe(index),
+                    problem: .extra,
+                    severity: .hurts,
                     "the source has no such \(index.objectKind)",
                     target: index.definition,
                     repair: index.constraintName.map {
@@ -39,14 +39,14 @@ extension DefinitionComparison {
         }
     }
 
-    private func compare(_ ours: Index, _ theirs: Index?, _ result: inout VerificationResult) {
+    private func compare(_ ours: Index, with theirs: Index?, into result: inout VerificationResult) {
         guard let theirs else {
             result.findings.append(
                 Finding(
                     ours.objectKind,
-                    describe(ours),
-                    .missing,
-                    ours.isUnique || ours.isExclusion ? .stops : .hurts,
+                    object: describe(ours),
+                    problem: .missing,
+                    severity: ours.isUnique || ours.isExclusion ? .stops : .hurts,
                     "the \(ours.objectKind) is missing on the target",
                     source: ours.constraintDefinition ?? ours.definition,
                     repair: repair(ours)
@@ -55,9 +55,17 @@ extension DefinitionComparison {
             return
         }
         let severity: Finding.Severity = ours.isUnique || ours.isExclusion ? .stops : .hurts
-        func add(_ problem: Finding.Problem, _ message: String, _ source: any Reportable, _ target: any Reportable) {
+        func add(_ problem: Finding.Problem, _ message: String, source: any Reportable, target: any Reportable) {
             result.findings.append(
-                Finding(ours.objectKind, describe(ours), problem, severity, message, source: source, target: target)
+                Finding(
+                    ours.objectKind,
+                    object: describe(ours),
+                    problem: problem,
+                    severity: severity,
+                    message,
+                    source: source,
+                    target: target
+                )
             )
         }
         // A partitioned index on the source may be invalid because partitions lack theirs; that is no fault.
@@ -65,19 +73,19 @@ extension DefinitionComparison {
             add(
                 "not-enforced",
                 "it is in the catalog but not enforced (invalid, not ready or not live)",
-                "valid",
-                "invalid"
+                source: "valid",
+                target: "invalid"
             )
         }
         if ours.definition != theirs.definition {
-            add("definition", "its definition differs", ours.definition, theirs.definition)
+            add("definition", "its definition differs", source: ours.definition, target: theirs.definition)
         }
         if ours.constraintType != theirs.constraintType || ours.constraintDefinition != theirs.constraintDefinition {
             add(
                 "constraint",
                 "its constraint differs",
-                ours.constraintDefinition ?? "no constraint",
-                theirs.constraintDefinition ?? "no constraint"
+                source: ours.constraintDefinition ?? "no constraint",
+                target: theirs.constraintDefinition ?? "no constraint"
             )
         }
         let flags: [(String, Bool, Bool)] = [
@@ -92,8 +100,8 @@ extension DefinitionComparison {
             add(
                 .attribute(ServerText(what)),
                 "on the target, it is \(mine ? "not " : "")\(what)",
-                String(mine),
-                String(its)
+                source: String(mine),
+                target: String(its)
             )
         }
         // These affect neither rows nor INSERTs.
@@ -107,14 +115,14 @@ extension DefinitionComparison {
                 "ALTER TABLE \(ours.tableQualifiedName.quoted) REPLICA IDENTITY USING INDEX \(Identifier(ours.name).quoted)"
             ),
         ]
-        compareSettings(ours, theirs, &result)
+        compareSettings(ours, with: theirs, into: &result)
         if ours.tablespace != theirs.tablespace {
             result.findings.append(
                 Finding(
                     ours.objectKind,
-                    describe(ours),
-                    "tablespace",
-                    .note,
+                    object: describe(ours),
+                    problem: "tablespace",
+                    severity: .note,
                     "it is in another tablespace",
                     source: ours.tablespace ?? "the database's",
                     target: theirs.tablespace ?? "the database's"
@@ -125,9 +133,9 @@ extension DefinitionComparison {
             result.findings.append(
                 Finding(
                     ours.objectKind,
-                    describe(ours),
-                    .attribute(ServerText(what)),
-                    .hurts,
+                    object: describe(ours),
+                    problem: .attribute(ServerText(what)),
+                    severity: .hurts,
                     "on the target, it is \(mine ? "not " : "")\(what)",
                     source: String(mine),
                     target: String(its),
@@ -138,7 +146,7 @@ extension DefinitionComparison {
     }
 
     /// Compares what separate statements set on an index; these affect neither rows nor INSERTs either.
-    private func compareSettings(_ ours: Index, _ theirs: Index, _ result: inout VerificationResult) {
+    private func compareSettings(_ ours: Index, with theirs: Index, into result: inout VerificationResult) {
         func targets(_ index: Index) -> String {
             (index.statisticsTargets ?? []).map { "column \($0.column): \($0.target)" }.joined(separator: ", ")
         }
@@ -164,9 +172,9 @@ extension DefinitionComparison {
             result.findings.append(
                 Finding(
                     ours.objectKind,
-                    describe(ours),
-                    .attribute(ServerText(setting.what)),
-                    .hurts,
+                    object: describe(ours),
+                    problem: .attribute(ServerText(setting.what)),
+                    severity: .hurts,
                     "it differs in \(setting.what)",
                     source: setting.mine.isEmpty ? "none" : setting.mine,
                     target: setting.its.isEmpty ? "none" : setting.its,

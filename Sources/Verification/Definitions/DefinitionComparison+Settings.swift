@@ -7,54 +7,100 @@ extension DefinitionComparison {
     func compareSettings(_ result: inout VerificationResult) {
         guard !scope.omits(.databaseSettings) else { return }
         let (ours, theirs) = (source.settings, target.settings)
-        note("database setting", ours.settings.count, theirs.settings.count, &result)
+        note("database setting", source: ours.settings.count, target: theirs.settings.count, in: &result)
         func add(
-            _ problem: Finding.Problem,
-            _ severity: Finding.Severity,
             _ object: String,
+            problem: Finding.Problem,
+            severity: Finding.Severity,
             _ message: String,
-            _ mine: (any Reportable)?,
-            _ its: (any Reportable)?
+            source: (any Reportable)? = nil,
+            target: (any Reportable)? = nil
         ) {
             result.findings.append(
-                Finding("database setting", object, problem, severity, message, source: mine, target: its)
+                Finding(
+                    "database setting",
+                    object: object,
+                    problem: problem,
+                    severity: severity,
+                    message,
+                    source: source,
+                    target: target
+                )
             )
         }
         let closing = Set(ours.closing + theirs.closing)
         for setting in ours.closing where !theirs.settings.contains(setting) {
-            add("left-behind", .note, setting.subject, "it closes the source and is not copied", setting.value, nil)
+            add(
+                setting.subject,
+                problem: "left-behind",
+                severity: .note,
+                "it closes the source and is not copied",
+                source: setting.value
+            )
         }
         for setting in ours.settings where !theirs.settings.contains(setting) && !closing.contains(setting) {
             let there = theirs.settings.first { $0.role == setting.role && $0.name == setting.name }
             if !theirs.knows(setting) {
                 add(
-                    "unknown",
-                    .note,
                     setting.subject,
+                    problem: "unknown",
+                    severity: .note,
                     "the target's server does not know this parameter",
-                    setting.value,
-                    nil
+                    source: setting.value
                 )
             } else if let there {
-                add("value", .hurts, setting.subject, "its value differs", setting.value, there.value)
+                add(
+                    setting.subject,
+                    problem: "value",
+                    severity: .hurts,
+                    "its value differs",
+                    source: setting.value,
+                    target: there.value
+                )
             } else {
-                add(.missing, .hurts, setting.subject, "it is not set on the target", setting.value, nil)
+                add(
+                    setting.subject,
+                    problem: .missing,
+                    severity: .hurts,
+                    "it is not set on the target",
+                    source: setting.value
+                )
             }
         }
         for setting in theirs.settings
         where !closing.contains(setting)
             && !ours.settings.contains(where: { $0.role == setting.role && $0.name == setting.name })
         {
-            add(.extra, .note, setting.subject, "it is not set on the source", nil, setting.value)
+            add(setting.subject, problem: .extra, severity: .note, "it is not set on the source", target: setting.value)
         }
         if let comment = ours.comment, comment != theirs.comment {
-            add("comment", .note, "comment", "the database's comment differs", comment, theirs.comment)
+            add(
+                "comment",
+                problem: "comment",
+                severity: .note,
+                "the database's comment differs",
+                source: comment,
+                target: theirs.comment
+            )
         }
         if ours.admitsNobody, !theirs.admitsNobody {
-            add("left-behind", .note, "connection limit", "it closes the source and is not copied", "0", nil)
+            add(
+                "connection limit",
+                problem: "left-behind",
+                severity: .note,
+                "it closes the source and is not copied",
+                source: "0"
+            )
         } else if ours.connectionLimit != theirs.connectionLimit, !theirs.admitsNobody {
             let told = (String(ours.connectionLimit), String(theirs.connectionLimit))
-            add("connection-limit", .hurts, "connection limit", "it differs", told.0, told.1)
+            add(
+                "connection limit",
+                problem: "connection-limit",
+                severity: .hurts,
+                "it differs",
+                source: told.0,
+                target: told.1
+            )
         }
         // The owner of the target database has every right on it, granted or not.
         func isOfOwner(_ grant: DatabaseSettings.Grant) -> Bool { grant.role != nil && grant.role == theirs.owner }
@@ -62,12 +108,11 @@ extension DefinitionComparison {
         for grant in grants where !(theirs.grants ?? []).contains(grant) && !isOfOwner(grant) {
             let role = grant.role ?? "PUBLIC"
             add(
-                "privileges",
-                .hurts,
                 "\(grant.privilege) for \(role.visible)",
+                problem: "privileges",
+                severity: .hurts,
                 "this privilege on the database is missing on the target",
-                "granted",
-                nil
+                source: "granted"
             )
         }
     }

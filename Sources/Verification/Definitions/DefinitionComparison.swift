@@ -36,7 +36,7 @@ package struct DefinitionComparison {
         return result
     }
 
-    func note(_ kind: String, _ source: Int, _ target: Int, _ result: inout VerificationResult) {
+    func note(_ kind: String, source: Int, target: Int, in result: inout VerificationResult) {
         result.examined.append(VerificationResult.Examined(kind: kind, source: source, target: target))
     }
 

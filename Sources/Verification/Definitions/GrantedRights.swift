@@ -106,12 +106,16 @@ struct GrantedRights {
             guard let owner = owners?.target else { return nil }
             role = owner
         }
-        func statement(_ verb: String, _ privileges: [ServerText], _ preposition: String, _ end: String) -> ServerText?
-        {
+        func statement(
+            _ verb: String,
+            _ privileges: [ServerText],
+            preposition: String,
+            ending: String = ""
+        ) -> ServerText? {
             guard !privileges.isEmpty else { return nil }
             let list = privileges.sorted().map { $0 + (column.map { " (" + $0 + ")" } ?? "") }.joined(separator: ", ")
             return ServerText("\(verb) ") + list + " ON " + subject + ServerText(" \(preposition) ") + role
-                + ServerText(end)
+                + ServerText(ending)
         }
         let granted = after.filter { !$0.ends(with: "*") && !before.contains($0) && !before.contains($0 + "*") }
         let handedOn = after.subtracting(before).filter { $0.ends(with: "*") }.map { $0.withoutSuffix("*") }
@@ -121,10 +125,10 @@ struct GrantedRights {
             $0.withoutSuffix("*")
         }
         let repairs = [
-            statement("REVOKE", Array(revoked), "FROM", ""),
-            statement("REVOKE GRANT OPTION FOR", restricted, "FROM", ""),
-            statement("GRANT", Array(granted), "TO", ""),
-            statement("GRANT", handedOn, "TO", " WITH GRANT OPTION"),
+            statement("REVOKE", Array(revoked), preposition: "FROM"),
+            statement("REVOKE GRANT OPTION FOR", restricted, preposition: "FROM"),
+            statement("GRANT", Array(granted), preposition: "TO"),
+            statement("GRANT", handedOn, preposition: "TO", ending: " WITH GRANT OPTION"),
         ].compactMap(\.self)
         return repairs.joined(separator: "; ").quotedForAllServers
     }

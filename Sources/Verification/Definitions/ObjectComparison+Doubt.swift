@@ -34,7 +34,7 @@ extension ObjectComparison {
             self.target = target
         }
 
-        init(_ object: CatalogObject, _ attribute: ServerText, _ source: ServerText, _ target: ServerText) {
+        init(_ object: CatalogObject, attribute: ServerText, source: ServerText, target: ServerText) {
             let context = object.attributes[object.kind == .domain ? "type" : "result"]
             self.init(
                 kind: object.kind.rawValue,

@@ -57,9 +57,9 @@ package struct ObjectComparison {
             }
             return ours.kind.rules.printed.compactMap { attribute in
                 guard let mine = ours.attributes[attribute], let its = theirs.attributes[attribute],
-                    !rules.isSame(mine, its, attribute, of: ours.kind)
+                    !rules.isSame(mine, its, in: attribute, of: ours.kind)
                 else { return nil }
-                return Doubt(ours, attribute, mine, its)
+                return Doubt(ours, attribute: attribute, source: mine, target: its)
             }
         }
     }
@@ -83,7 +83,7 @@ package struct ObjectComparison {
         let there = Set(target.values.compactMap { $0.kind.isRelation ? $0.table : nil })
         for (name, object) in source.sorted(by: { $0.key < $1.key }) where rules.compares(object.kind) {
             if let other = target[name] {
-                result.findings += differences(object, other, agreeing)
+                result.findings += differences(object, other, agreeing: agreeing)
             } else if !isPart(object, ofOneOf: here.subtracting(there)) {
                 result.findings += missing(object)
             }
@@ -107,9 +107,9 @@ package struct ObjectComparison {
         return [
             Finding(
                 object.kind.rawValue,
-                object.object,
-                .missing,
-                severity,
+                object: object.object,
+                problem: .missing,
+                severity: severity,
                 "the \(object.kind.rawValue) is missing on the target",
                 source: object.creation ?? object.attributes["definition"],
                 repair: object.creation?.quotedForAllServers
@@ -124,9 +124,9 @@ package struct ObjectComparison {
         return [
             Finding(
                 object.kind.rawValue,
-                object.object,
-                .extra,
-                severity,
+                object: object.object,
+                problem: .extra,
+                severity: severity,
                 "the source has no such \(object.kind.rawValue)"
                     + (holdsData ? "; no repair is given, because dropping it would destroy its data" : ""),
                 target: object.attributes["definition"],
@@ -155,9 +155,9 @@ package struct ObjectComparison {
         return rights.differences().map { difference in
             Finding(
                 ours.kind.rawValue,
-                ours.object,
-                rules.problem(difference.attribute, of: ours.kind),
-                difference.isLeftToServer ? .note : .stops,
+                object: ours.object,
+                problem: rules.problem(difference.attribute, of: ours.kind),
+                severity: difference.isLeftToServer ? .note : .stops,
                 rules.message(difference.attribute, of: ours.kind),
                 source: here[difference.attribute] ?? "none",
                 target: there[difference.attribute] ?? "none",
@@ -166,7 +166,7 @@ package struct ObjectComparison {
         }
     }
 
-    private func differences(_ ours: CatalogObject, _ theirs: CatalogObject, _ agreeing: Set<Doubt>) -> [Finding] {
+    private func differences(_ ours: CatalogObject, _ theirs: CatalogObject, agreeing: Set<Doubt>) -> [Finding] {
         guard ours.attributes != theirs.attributes else { return [] }
         if ours.kind == .privileges { return rights(ours, theirs) }
         guard !rules.isLeftToServer(ours) else { return [] }
@@ -175,14 +175,16 @@ package struct ObjectComparison {
             let (mine, its) = (here[attribute], there[attribute])
             guard mine != its, let severity = rules.severity(of: attribute, of: ours.kind) else { return nil }
             if let mine, let its {
-                guard !rules.isSame(mine, its, attribute, of: ours.kind) else { return nil }
-                guard !agreeing.contains(Doubt(ours, attribute, mine, its)) else { return nil }
+                guard !rules.isSame(mine, its, in: attribute, of: ours.kind) else { return nil }
+                guard !agreeing.contains(Doubt(ours, attribute: attribute, source: mine, target: its)) else {
+                    return nil
+                }
             }
             return Finding(
                 ours.kind.rawValue,
-                ours.object,
-                rules.problem(attribute, of: ours.kind),
-                severity,
+                object: ours.object,
+                problem: rules.problem(attribute, of: ours.kind),
+                severity: severity,
                 rules.message(attribute, of: ours.kind),
                 source: mine ?? "none",
                 target: its ?? "none",

@@ -17,7 +17,7 @@ struct ObjectRules {
     ]
 
     /// Whether two texts of an attribute differ at most in which names the two servers quote.
-    func isSame(_ ours: ServerText, _ theirs: ServerText, _ attribute: ServerText, of kind: ObjectKind) -> Bool {
+    func isSame(_ ours: ServerText, _ theirs: ServerText, in attribute: ServerText, of kind: ObjectKind) -> Bool {
         if ours == theirs { return true }
         let isTyped =
             Self.typed.contains(attribute) || (attribute == "body" && !ours.begins(with: "CREATE OR REPLACE "))

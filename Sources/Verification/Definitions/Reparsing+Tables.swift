@@ -5,7 +5,7 @@ extension Reparsing {
     /// Creates an object on an empty copy of its table with the same name, and returns it as the server prints it.
     func print(
         _ text: ServerText,
-        _ trusted: SQL,
+        trusted: SQL,
         _ doubt: ObjectComparison.Doubt,
         on table: QualifiedName
     ) throws -> ServerText? {
@@ -21,7 +21,8 @@ extension Reparsing {
         case "column", "published table": return try print(constraint: "CHECK ((\(trusted)) IS NULL)", on: copy, oid)
         case "constraint": return try print(constraint: trusted, on: copy, oid)
         case "index":
-            guard let moved = moved(text, " ON ", table) ?? moved(text, " ON ONLY ", table) else { return nil }
+            guard let moved = moved(text, from: table, after: " ON ") ?? moved(text, from: table, after: " ON ONLY ")
+            else { return nil }
             try connection.execute(moved)
             return try value(
                 """
@@ -34,7 +35,8 @@ extension Reparsing {
             )
             return try value("pg_catalog.pg_get_partkeydef('pg_temp.tidemark_reparsed'::pg_catalog.regclass)")
         case "statistics object":
-            guard let moved = moved(text + " ", " FROM ", table), let made = Self.renamed(moved.text) else {
+            guard let moved = moved(text + " ", from: table, after: " FROM "), let made = Self.renamed(moved.text)
+            else {
                 return nil
             }
             try connection.execute(made)
@@ -45,13 +47,13 @@ extension Reparsing {
                 """
             )
         case "rule":
-            guard let moved = moved(text, " TO ", table) else { return nil }
+            guard let moved = moved(text, from: table, after: " TO ") else { return nil }
             try connection.execute(moved)
             return try value(
                 "(SELECT pg_catalog.pg_get_ruledef(r.oid) FROM pg_catalog.pg_rewrite r WHERE r.ev_class = \(oid))"
             )
         case "trigger":
-            guard let moved = moved(text, " ON ", table) else { return nil }
+            guard let moved = moved(text, from: table, after: " ON ") else { return nil }
             try connection.execute(moved)
             return try value(
                 "(SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = \(oid))"
@@ -80,7 +82,7 @@ extension Reparsing {
     }
 
     /// Returns the statement with the copy in place of the table.
-    private func moved(_ text: ServerText, _ word: ServerText, _ table: QualifiedName) -> SQL? {
+    private func moved(_ text: ServerText, from table: QualifiedName, after word: ServerText) -> SQL? {
         // The server may print a name quoted or not.
         let names = [Identifier(table.schema), Identifier(table.name)].map { [ServerText($0.quoted), $0.name] }
         for schema in names[0] {

@@ -64,7 +64,7 @@ package struct Reparsing {
                  WHERE p.xmin::text = (pg_catalog.txid_current() % 4294967296)::text)
                 """
             )
-        default: return try doubt.table.flatMap { try print(text, trusted, doubt, on: $0) }
+        default: return try doubt.table.flatMap { try print(text, trusted: trusted, doubt, on: $0) }
         }
     }
 

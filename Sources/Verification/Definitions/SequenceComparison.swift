@@ -23,7 +23,7 @@ package struct SequenceComparison {
         var result = VerificationResult(method: "catalog")
         let there = Set(target.definitions.map(\.qualifiedName))
         for sequence in source.definitions where there.contains(sequence.qualifiedName) {
-            if let position = positionFinding(sequence, source.positions, target.positions) {
+            if let position = positionFinding(sequence, source: source.positions, target: target.positions) {
                 result.findings.append(position)
             }
         }
@@ -32,8 +32,8 @@ package struct SequenceComparison {
 
     private static func positionFinding(
         _ sequence: SequenceDefinition,
-        _ ours: [QualifiedName: SequencePosition],
-        _ theirs: [QualifiedName: SequencePosition]
+        source ours: [QualifiedName: SequencePosition],
+        target theirs: [QualifiedName: SequencePosition]
     ) -> Finding? {
         let name = sequence.qualifiedName
         guard let source = ours[name], let target = theirs[name] else { return nil }
@@ -42,9 +42,9 @@ package struct SequenceComparison {
         guard sequence.increment > 0 ? targetNext < sourceNext : targetNext > sourceNext else { return nil }
         return Finding(
             "sequence",
-            name.description,
-            "behind",
-            .stops,
+            object: name.description,
+            problem: "behind",
+            severity: .stops,
             "it is behind the source's: the next INSERT may fail because its key already exists",
             source: "next \(sourceNext)",
             target: "next \(targetNext)",

@@ -52,10 +52,10 @@ package struct Wording {
         guard index.tableQualifiedName == other.tableQualifiedName,
             index.definition != other.definition || index.constraintDefinition != other.constraintDefinition
         else { return index }
-        let isSame = try meansTheSame("index", index.definition, other.definition, on: index)
+        let isSame = try meansTheSame(index.definition, other.definition, kind: "index", on: index)
         guard isSame else { return index }
         guard let ours = index.constraintDefinition, let theirs = other.constraintDefinition,
-            try meansTheSame("constraint", ours, theirs, on: index)
+            try meansTheSame(ours, theirs, kind: "constraint", on: index)
         else { return index.told(as: other.definition, constraint: index.constraintDefinition) }
         return index.told(as: other.definition, constraint: theirs)
     }
@@ -64,10 +64,10 @@ package struct Wording {
         // A foreign key contains no expression.
         guard constraint.kind == .check, constraint.demand != other.demand,
             try meansTheSame(
-                "constraint",
                 constraint.demand,
                 other.demand,
-                constraint.name,
+                kind: "constraint",
+                name: constraint.name,
                 of: constraint.tableQualifiedName
             )
         else { return constraint }
@@ -76,19 +76,19 @@ package struct Wording {
     }
 
     private func meansTheSame(
-        _ kind: String,
         _ ours: ServerText,
         _ theirs: ServerText,
+        kind: String,
         on index: Index
     ) throws -> Bool {
-        try meansTheSame(kind, ours, theirs, index.name, of: index.tableQualifiedName)
+        try meansTheSame(ours, theirs, kind: kind, name: index.name, of: index.tableQualifiedName)
     }
 
     private func meansTheSame(
-        _ kind: String,
         _ ours: ServerText,
         _ theirs: ServerText,
-        _ name: ServerText,
+        kind: String,
+        name: ServerText,
         of table: QualifiedName
     ) throws -> Bool {
         if ours == theirs { return true }

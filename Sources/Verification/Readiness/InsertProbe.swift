@@ -116,17 +116,17 @@ package struct InsertProbe: Sendable {
             return .wrong(
                 finding(
                     table,
-                    "duplicate-accepted",
+                    problem: "duplicate-accepted",
                     "its primary key \(key.name.visible) accepted a row that already exists: the index is damaged",
                     repair: "REINDEX INDEX CONCURRENTLY \(key.qualifiedName.quoted)"
                 )
             )
         } catch let error as PostgresError where error.code == .statementFailed {
-            return judge(error, table, drawing)
+            return judge(error, of: table, drawing: drawing)
         }
     }
 
-    private func judge(_ error: PostgresError, _ table: Table, _ drawing: [ServerText: SequenceDefinition]) -> Outcome {
+    private func judge(_ error: PostgresError, of table: Table, drawing: [ServerText: SequenceDefinition]) -> Outcome {
         switch error.sqlState {
         case "23505", "23P01":
             // The constraint belongs to the table or to one of its partitions.
@@ -139,7 +139,7 @@ package struct InsertProbe: Sendable {
             return .wrong(
                 finding(
                     table,
-                    "key-taken",
+                    problem: "key-taken",
                     "the next value of sequence \(sequence.qualifiedName) is already in column \(Identifier(column))",
                     repair: Self.advance(sequence, beyond: column, of: table)
                 )
@@ -148,7 +148,7 @@ package struct InsertProbe: Sendable {
         case let state? where state.prefix(2) == "22" && table.columns.contains(where: { !$0.isHeld }): return .notTried
         // The existing row would be rejected today: a constraint is not validated, or its partition no longer exists.
         case let state? where ["23", "55", "57"].contains(state.prefix(2)): return .notTried
-        default: return .wrong(finding(table, "fails", "the next INSERT fails: \(error.message)"))
+        default: return .wrong(finding(table, problem: "fails", "the next INSERT fails: \(error.message)"))
         }
     }
 
@@ -159,10 +159,17 @@ package struct InsertProbe: Sendable {
         return "SELECT setval(\(name), (SELECT \(extreme)(\(column)) FROM \(table.qualifiedName.quoted)))"
     }
 
-    private func finding(_ table: Table, _ problem: Finding.Problem, _ message: String, repair: String? = nil)
+    private func finding(_ table: Table, problem: Finding.Problem, _ message: String, repair: String? = nil)
         -> Finding
     {
-        Finding("INSERT", table.qualifiedName.description, problem, .stops, message, repair: repair)
+        Finding(
+            "INSERT",
+            object: table.qualifiedName.description,
+            problem: problem,
+            severity: .stops,
+            message,
+            repair: repair
+        )
     }
 
     /// Returns the next value; nil if the sequence has reached its end.

@@ -47,13 +47,13 @@ private struct Inspector {
 
     private mutating func add(
         _ kind: String,
-        _ object: some Reportable,
-        _ problem: Finding.Problem,
-        _ severity: Finding.Severity,
+        object: some Reportable,
+        problem: Finding.Problem,
+        severity: Finding.Severity,
         _ message: String,
         repair: String? = nil
     ) {
-        findings.append(Finding(kind, object, problem, severity, message, repair: repair))
+        findings.append(Finding(kind, object: object, problem: problem, severity: severity, message, repair: repair))
     }
 
     // MARK: The target's server
@@ -63,15 +63,21 @@ private struct Inspector {
         for wanted in requirements.extensions {
             let offers = available[wanted.name] ?? []
             guard let offer = offers.first(where: \.isDefault) ?? offers.first else {
-                add("extension", wanted.name, "unavailable", .stops, "it is not available on the target's server")
+                add(
+                    "extension",
+                    object: wanted.name,
+                    problem: "unavailable",
+                    severity: .stops,
+                    "it is not available on the target's server"
+                )
                 continue
             }
             if let schema = offer.installedIn, schema != wanted.schema {
                 add(
                     "extension",
-                    wanted.name,
-                    "schema",
-                    .stops,
+                    object: wanted.name,
+                    problem: "schema",
+                    severity: .stops,
                     "it is in schema \(schema.visible) on the target but in \(wanted.schema.visible) on the source; "
                         + "DROP EXTENSION also drops its tables",
                     repair: "DROP EXTENSION \(Identifier(wanted.name).quoted)"
@@ -79,9 +85,9 @@ private struct Inspector {
             } else if offer.installedIn == nil, offer.needsSuperuser, !provisions.isSuperuser {
                 add(
                     "extension",
-                    wanted.name,
-                    "needs-superuser",
-                    .stops,
+                    object: wanted.name,
+                    problem: "needs-superuser",
+                    severity: .stops,
                     "creating it on the target requires a superuser",
                     repair:
                         "CREATE EXTENSION \(Identifier(wanted.name).quoted) SCHEMA \(Identifier(wanted.schema).quoted)"
@@ -90,9 +96,9 @@ private struct Inspector {
             if offer.version != wanted.version {
                 add(
                     "extension",
-                    wanted.name,
-                    "version",
-                    .note,
+                    object: wanted.name,
+                    problem: "version",
+                    severity: .note,
                     "the source has version \(wanted.version), the target will have \(offer.version)"
                 )
             }
@@ -100,22 +106,28 @@ private struct Inspector {
         for language in requirements.languages where !provisions.languages.contains(language) {
             add(
                 "language",
-                language,
-                "unavailable",
-                .hurts,
+                object: language,
+                problem: "unavailable",
+                severity: .hurts,
                 "it does not exist on the target yet; it is created with its extension, if at all"
             )
         }
         for collation in requirements.collations where !provisions.collations.contains(collation) {
-            add("collation", collation, "unavailable", .stops, "the target's server does not have it")
+            add(
+                "collation",
+                object: collation,
+                problem: "unavailable",
+                severity: .stops,
+                "the target's server does not have it"
+            )
         }
         guard !scope.omits(.tablespaces) else { return }
         for tablespace in requirements.tablespaces where !provisions.tablespaces.contains(tablespace) {
             add(
                 "tablespace",
-                tablespace,
-                "unavailable",
-                .stops,
+                object: tablespace,
+                problem: "unavailable",
+                severity: .stops,
                 "it does not exist on the target (not needed with \(Omission.tablespaces.flag))"
             )
         }
@@ -137,9 +149,9 @@ private struct Inspector {
                 guard isNeededForRights || !scope.omits(.owners) else { continue }
                 add(
                     "role",
-                    role.name,
-                    .missing,
-                    .stops,
+                    object: role.name,
+                    problem: .missing,
+                    severity: .stops,
                     "it does not exist on the target (not needed with "
                         + "\(Omission.owners.flag) \(Omission.privileges.flag))",
                     repair: "CREATE ROLE \(Identifier(role.name).quoted)"
@@ -150,9 +162,9 @@ private struct Inspector {
             if role.ownsInPublic, !ofTarget.mayCreateInPublic, !provisions.isSuperuser {
                 add(
                     "role",
-                    role.name,
-                    "may-not-create",
-                    .stops,
+                    object: role.name,
+                    problem: "may-not-create",
+                    severity: .stops,
                     "it owns tables in schema public, but may not create tables there on the target "
                         + "(not needed with \(Omission.owners.flag))",
                     repair: "GRANT CREATE ON SCHEMA public TO \(Identifier(role.name).quoted)"
@@ -161,9 +173,9 @@ private struct Inspector {
             if !ofTarget.mayGiveTo {
                 add(
                     "role",
-                    role.name,
-                    "not-a-member",
-                    .stops,
+                    object: role.name,
+                    problem: "not-a-member",
+                    severity: .stops,
                     "it owns objects, and \(target.identity.roleName.visible) is not a member of it on the target "
                         + "(not needed with \(Omission.owners.flag))",
                     // Membership in a superuser role gives superuser power.
@@ -184,9 +196,9 @@ private struct Inspector {
                 if let omission, scope.omits(omission) { continue }
                 add(
                     object.kind,
-                    object.name,
-                    "needs-superuser",
-                    .stops,
+                    object: object.name,
+                    problem: "needs-superuser",
+                    severity: .stops,
                     "creating it on the target requires a superuser"
                         + (omission.map { "; \($0.flag) leaves it out" } ?? "")
                 )
@@ -198,25 +210,25 @@ private struct Inspector {
             if !requirements.isSuperuser {
                 add(
                     "subscription",
-                    subscription,
-                    "unreadable",
-                    .stops,
+                    object: subscription,
+                    problem: "unreadable",
+                    severity: .stops,
                     "reading it on the source requires a superuser; \(leave)"
                 )
             } else if !provisions.isSuperuser, !provisions.mayCreateSubscriptions {
                 add(
                     "subscription",
-                    subscription,
-                    "needs-superuser",
-                    .stops,
+                    object: subscription,
+                    problem: "needs-superuser",
+                    severity: .stops,
                     "creating it on the target requires a superuser; \(leave)"
                 )
             } else {
                 add(
                     "subscription",
-                    subscription,
-                    "arrives-disabled",
-                    .note,
+                    object: subscription,
+                    problem: "arrives-disabled",
+                    severity: .note,
                     "it is created disabled and its slot is not touched",
                     repair: "ALTER SUBSCRIPTION \(Identifier(subscription).quoted) ENABLE"
                 )
@@ -232,9 +244,9 @@ private struct Inspector {
         if carries, !provisions.ownsDatabase {
             add(
                 "database setting",
-                "all",
-                "needs-owner",
-                .stops,
+                object: "all",
+                problem: "needs-owner",
+                severity: .stops,
                 "only the owner of the target database may set them; \(leave)"
             )
         }
@@ -243,29 +255,35 @@ private struct Inspector {
             if !target.settings.knows(setting) {
                 add(
                     "database setting",
-                    subject,
-                    "unknown",
-                    .note,
+                    object: subject,
+                    problem: "unknown",
+                    severity: .note,
                     "the target's server does not know this parameter: it is left out"
                 )
             } else if !provisions.isSuperuser, provisions.superuserParameters.contains(setting.name) {
                 add(
                     "database setting",
-                    subject,
-                    "needs-superuser",
-                    .stops,
+                    object: subject,
+                    problem: "needs-superuser",
+                    severity: .stops,
                     "setting it on the target requires a superuser; \(leave)"
                 )
             }
             guard let role = setting.role else { continue }
             if !provisions.roles.contains(where: { $0.name == role }) {
-                add("database setting", subject, "role-missing", .stops, "the role is missing on the target; \(leave)")
+                add(
+                    "database setting",
+                    object: subject,
+                    problem: "role-missing",
+                    severity: .stops,
+                    "the role is missing on the target; \(leave)"
+                )
             } else if !provisions.isSuperuser, !provisions.mayCreateRoles, role != target.identity.roleName {
                 add(
                     "database setting",
-                    subject,
-                    "needs-createrole",
-                    .stops,
+                    object: subject,
+                    problem: "needs-createrole",
+                    severity: .stops,
                     "setting it for another role requires CREATEROLE; \(leave)"
                 )
             }
@@ -278,9 +296,9 @@ private struct Inspector {
         for index in source.indexes where !index.isUsable && !index.isPartitioned {
             add(
                 "index",
-                index.qualifiedName.description,
-                "invalid-on-source",
-                index.isUnique ? .hurts : .note,
+                object: index.qualifiedName.description,
+                problem: "invalid-on-source",
+                severity: index.isUnique ? .hurts : .note,
                 "it is INVALID on the source and is not copied (\(index.bytes) bytes)",
                 repair: "REINDEX INDEX CONCURRENTLY \(index.qualifiedName.quoted) -- on the source, or drop it there"
             )
@@ -288,45 +306,45 @@ private struct Inspector {
         for check in requirements.callingChecks {
             add(
                 "check constraint",
-                check,
-                "calls-function",
-                .note,
+                object: check,
+                problem: "calls-function",
+                severity: .note,
                 "its function may read other tables: the constraint is added after all rows and checks them again"
             )
         }
         if requirements.unreadableLargeObjects > 0, !scope.omits(.largeObjects) {
             add(
                 "large object",
-                "\(requirements.unreadableLargeObjects) of them",
-                "unreadable",
-                .stops,
+                object: "\(requirements.unreadableLargeObjects) of them",
+                problem: "unreadable",
+                severity: .stops,
                 "role \(source.identity.roleName.visible) may not read them; \(Omission.largeObjects.flag) leaves all of them out"
             )
         }
         if requirements.hiddenUserMappings > 0 {
             add(
                 "user mapping",
-                "\(requirements.hiddenUserMappings) of them",
-                "unreadable",
-                .hurts,
+                object: "\(requirements.hiddenUserMappings) of them",
+                problem: "unreadable",
+                severity: .hurts,
                 "\(source.identity.roleName.visible) may not read their options (passwords included): they are created without"
             )
         }
         if requirements.replicationSlots > 0 {
             add(
                 "replication slot",
-                "\(requirements.replicationSlots) of them",
-                "left-behind",
-                .hurts,
+                object: "\(requirements.replicationSlots) of them",
+                problem: "left-behind",
+                severity: .hurts,
                 "slots are not copied: each consumer needs a new slot and a new initial copy on the target"
             )
         }
         if source.identity.preparedTransactions > 0 {
             add(
                 "prepared transaction",
-                "\(source.identity.preparedTransactions) of them",
-                "left-behind",
-                .hurts,
+                object: "\(source.identity.preparedTransactions) of them",
+                problem: "left-behind",
+                severity: .hurts,
                 "they are not copied: run COMMIT PREPARED or ROLLBACK PREPARED before the cutover"
             )
         }

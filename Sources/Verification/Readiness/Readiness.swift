@@ -71,9 +71,9 @@ package struct Readiness {
             result.findings.append(
                 Finding(
                     "statistics",
-                    table.description,
-                    .missing,
-                    .hurts,
+                    object: table.description,
+                    problem: .missing,
+                    severity: .hurts,
                     "the planner knows nothing about its rows: every query on it may be slow",
                     repair: "ANALYZE \(table.quoted)"
                 )
@@ -81,33 +81,40 @@ package struct Readiness {
         }
         judge(
             target.facts.notVacuumed,
-            "not-vacuumed",
-            .note,
+            problem: "not-vacuumed",
+            severity: .note,
             "index-only scans also read the table until it is vacuumed",
             repair: "VACUUM (ANALYZE)",
-            &result
+            into: &result
         )
         judge(
             target.facts.nearWraparound,
-            "near-wraparound",
-            .hurts,
+            problem: "near-wraparound",
+            severity: .hurts,
             "its rows must be frozen soon: autovacuum will read the whole table, and you do not choose when",
             repair: "VACUUM (FREEZE)",
-            &result
+            into: &result
         )
     }
 
     private func judge(
         _ tables: [QualifiedName],
-        _ problem: Finding.Problem,
-        _ severity: Finding.Severity,
+        problem: Finding.Problem,
+        severity: Finding.Severity,
         _ message: String,
         repair: String,
-        _ result: inout VerificationResult
+        into result: inout VerificationResult
     ) {
         for table in tables where scope.contains(table) {
             result.findings.append(
-                Finding("table", table.description, problem, severity, message, repair: "\(repair) \(table.quoted)")
+                Finding(
+                    "table",
+                    object: table.description,
+                    problem: problem,
+                    severity: severity,
+                    message,
+                    repair: "\(repair) \(table.quoted)"
+                )
             )
         }
     }
@@ -124,9 +131,9 @@ package struct Readiness {
             result.findings.append(
                 Finding(
                     "server setting",
-                    danger.name,
-                    "left-behind",
-                    danger.severity,
+                    object: danger.name,
+                    problem: "left-behind",
+                    severity: danger.severity,
                     danger.why,
                     source: ours[danger.name],
                     target: danger.value,
@@ -147,7 +154,13 @@ package struct Readiness {
         for role in wanted {
             guard let ofTarget = there[role.name] else {
                 result.findings.append(
-                    Finding("role", role.name, .missing, .hurts, "it uses the source but does not exist on the target")
+                    Finding(
+                        "role",
+                        object: role.name,
+                        problem: .missing,
+                        severity: .hurts,
+                        "it uses the source but does not exist on the target"
+                    )
                 )
                 continue
             }
@@ -155,9 +168,9 @@ package struct Readiness {
             result.findings.append(
                 Finding(
                     "role",
-                    role.name,
-                    "cannot-connect",
-                    .stops,
+                    object: role.name,
+                    problem: "cannot-connect",
+                    severity: .stops,
                     "it uses the source but cannot log in to the target: NOLOGIN, expired, no connections allowed, or no CONNECT on the database",
                     repair: "ALTER ROLE \(Identifier(role.name).quoted) LOGIN"
                 )
@@ -198,9 +211,9 @@ package struct Readiness {
             result.findings.append(
                 Finding(
                     "database setting",
-                    setting.subject,
-                    "closes",
-                    .stops,
+                    object: setting.subject,
+                    problem: "closes",
+                    severity: .stops,
                     "it applies to new sessions: the application cannot write, or cannot run what takes a second",
                     target: setting.value,
                     repair: "ALTER DATABASE \(database) RESET \(Identifier(setting.name).quoted)"
@@ -211,9 +224,9 @@ package struct Readiness {
             result.findings.append(
                 Finding(
                     "database setting",
-                    "connection limit",
-                    "closes",
-                    .stops,
+                    object: "connection limit",
+                    problem: "closes",
+                    severity: .stops,
                     "only superusers may connect",
                     target: "0",
                     repair: "ALTER DATABASE \(database) CONNECTION LIMIT -1"
@@ -225,9 +238,9 @@ package struct Readiness {
             result.findings.append(
                 Finding(
                     "database setting",
-                    "CONNECT",
-                    "closes",
-                    .stops,
+                    object: "CONNECT",
+                    problem: "closes",
+                    severity: .stops,
                     "none of the roles that may log in and write to tables may connect: "
                         + writers.prefix(5).map(\.name.visible).joined(separator: ", "),
                     repair: "GRANT CONNECT ON DATABASE \(database) TO \(Identifier(writers[0].name).quoted)"
@@ -241,9 +254,9 @@ package struct Readiness {
             result.findings.append(
                 Finding(
                     "role",
-                    role,
-                    "read-only",
-                    .stops,
+                    object: role,
+                    problem: "read-only",
+                    severity: .stops,
                     "it may write to tables, but its new sessions are read-only (default_transaction_read_only)",
                     repair: "ALTER ROLE \(Identifier(role).quoted) RESET default_transaction_read_only"
                 )

@@ -211,7 +211,7 @@ package struct ComparedRange: Sendable {
     }
 
     /// Reads every key with the hash of its row, in an order that does not depend on a collation.
-    func keysAndHashes(_ key: Key, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
+    func keysAndHashes(of key: Key, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
         COPY (SELECT q.k, q.h
               FROM (SELECT \(hexKey(key)) AS k, \(hash.expression(columns, ofOtherType: ofOtherType)) AS h

@@ -31,9 +31,9 @@ extension DataComparison {
             }
             guard let sums else { return }
             if let table = standing[part.table.table] {
-                try conclude(table, sums.source, sums.target, pair)
+                try conclude(table, source: sums.source, target: sums.target, with: pair)
             } else {
-                conclude(part.table.table, sums.source, sums.target)
+                conclude(part.table.table, source: sums.source, target: sums.target)
             }
         }
     }
@@ -57,7 +57,7 @@ extension DataComparison {
         return TableCount(rows: try row.integer("rows"), sum: try row.sum("fingerprint"))
     }
 
-    private func conclude(_ name: QualifiedName, _ source: TableCount, _ target: TableCount) {
+    private func conclude(_ name: QualifiedName, source: TableCount, target: TableCount) {
         guard source == target else { return }
         state.withLock { state in
             state.open.removeAll { $0.table == name }
@@ -76,9 +76,9 @@ extension DataComparison {
     /// same rows were removed on both sides: for proven rows, the same key means the same row.
     private func conclude(
         _ table: StandingTable,
-        _ source: TableCount,
-        _ target: TableCount,
-        _ pair: VerificationPair
+        source: TableCount,
+        target: TableCount,
+        with pair: VerificationPair
     ) throws {
         let name = table.range.table
         let now = try pair.states(of: name)

@@ -171,22 +171,23 @@ package final class DataComparison: Sendable {
         return counted.filter { !state.unexamined.contains($0.key.table) }.compactMap { side, count in
             let tally = state.tallies[side.table] ?? Tally()
             let compared = side.side == .source ? tally.sourceRows : tally.targetRows
-            return count.rows == compared ? nil : Self.hidden(side.table, side.side, count.rows, compared)
+            return count.rows == compared
+                ? nil : Self.hidden(in: side.table, on: side.side, rows: count.rows, compared: compared)
         }
     }
 
     /// Returns the finding that an index and its table do not hold the same rows.
     static func hidden(
-        _ table: QualifiedName,
-        _ side: Endpoint.Side,
-        _ rows: Int,
-        _ compared: Int
+        in table: QualifiedName,
+        on side: Endpoint.Side,
+        rows: Int,
+        compared: Int
     ) -> Finding {
         Finding(
             "rows",
-            table.description,
-            "hidden-by-index",
-            .stops,
+            object: table.description,
+            problem: "hidden-by-index",
+            severity: .stops,
             "the \(side.rawValue) has \(rows) rows, but reading them by key ranges finds \(compared): "
                 + "an index is damaged or sorts differently"
         )
@@ -242,7 +243,7 @@ package final class DataComparison: Sendable {
         }
         let source = try Fingerprint(pair.source.queryOne(range.fingerprint(hash, .source)))
         let target = try Fingerprint(pair.target.queryOne(range.fingerprint(hash, .target)))
-        try enter(source, target, of: range, pair)
+        try enter(source, target, of: range, with: pair)
     }
 
     /// Compares several small ranges with one query per side.
@@ -268,7 +269,7 @@ package final class DataComparison: Sendable {
             guard let ours = source[number], let theirs = target[number] else {
                 throw PostgresError(.unexpectedAnswer, "the server returned no fingerprint for \(range.table)")
             }
-            try enter(ours, theirs, of: range, pair)
+            try enter(ours, theirs, of: range, with: pair)
         }
         return true
     }
@@ -278,7 +279,7 @@ package final class DataComparison: Sendable {
         _ source: Fingerprint,
         _ target: Fingerprint,
         of range: ComparedRange,
-        _ pair: VerificationPair
+        with pair: VerificationPair
     ) throws {
         let isDifferent = source != target
         let room = state.withLock { state in
@@ -319,9 +320,9 @@ package final class DataComparison: Sendable {
                 state.findings.append(
                     Finding(
                         "rows",
-                        range.table.description,
-                        "differ",
-                        .stops,
+                        object: range.table.description,
+                        problem: "differ",
+                        severity: .stops,
                         "rows differ in \(range.range)",
                         source: "\(source.rows) rows, fingerprint \(source.sum)",
                         target: "\(target.rows) rows, fingerprint \(target.sum)"
@@ -329,7 +330,9 @@ package final class DataComparison: Sendable {
                 )
             } else if rest > 0 {
                 let message = "\(rest) more rows differ in \(range.range)"
-                state.findings.append(Finding("rows", range.table.description, "more", .stops, message))
+                state.findings.append(
+                    Finding("rows", object: range.table.description, problem: "more", severity: .stops, message)
+                )
             }
         }
     }

@@ -20,9 +20,9 @@ package struct ExtensionRowsComparison {
                 result.findings.append(
                     Finding(
                         "extension rows",
-                        ours.table.qualifiedName.description,
-                        .missing,
-                        .stops,
+                        object: ours.table.qualifiedName.description,
+                        problem: .missing,
+                        severity: .stops,
                         "the target's extension has no such table"
                     )
                 )
@@ -32,9 +32,9 @@ package struct ExtensionRowsComparison {
             result.findings.append(
                 Finding(
                     "extension rows",
-                    ours.table.qualifiedName.description,
-                    "differ",
-                    .stops,
+                    object: ours.table.qualifiedName.description,
+                    problem: "differ",
+                    severity: .stops,
                     "its rows differ, not counting those that CREATE EXTENSION adds",
                     source: told(ours),
                     target: told(theirs)

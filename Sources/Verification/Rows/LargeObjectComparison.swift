@@ -74,34 +74,56 @@ package final class LargeObjectComparison: Sendable {
         for (oid, object) in ours.objects.sorted(by: { $0.key < $1.key }) {
             func add(
                 _ problem: Finding.Problem,
-                _ severity: Finding.Severity,
+                severity: Finding.Severity,
                 _ message: String,
-                _ source: (any Reportable)?,
-                _ target: (any Reportable)?
+                source: (any Reportable)? = nil,
+                target: (any Reportable)? = nil
             ) {
                 findings.append(
-                    Finding("large object", "\(oid)", problem, severity, message, source: source, target: target)
+                    Finding(
+                        "large object",
+                        object: "\(oid)",
+                        problem: problem,
+                        severity: severity,
+                        message,
+                        source: source,
+                        target: target
+                    )
                 )
             }
             guard let there = theirs.objects[oid] else {
-                add(.missing, .stops, "the large object is missing on the target", nil, nil)
+                add(.missing, severity: .stops, "the large object is missing on the target")
                 continue
             }
             if let mine = ours.contents[oid], let its = theirs.contents[oid], mine != its {
-                add("content", .stops, "its content differs", "\(mine.bytes) bytes", "\(its.bytes) bytes")
+                add(
+                    "content",
+                    severity: .stops,
+                    "its content differs",
+                    source: "\(mine.bytes) bytes",
+                    target: "\(its.bytes) bytes"
+                )
             }
             if !scope.omits(.owners), object.owner != there.owner {
-                add("owner", .hurts, "it belongs to another role", object.owner, there.owner)
+                add("owner", severity: .hurts, "it belongs to another role", source: object.owner, target: there.owner)
             }
             if !scope.omits(.privileges), !object.givesSameRights(as: there) {
-                add("privileges", .hurts, "its privileges differ", object.told, there.told)
+                add("privileges", severity: .hurts, "its privileges differ", source: object.told, target: there.told)
             }
             if object.comment != there.comment {
-                add("comment", .note, "its comment differs", object.comment, there.comment)
+                add("comment", severity: .note, "its comment differs", source: object.comment, target: there.comment)
             }
         }
         for oid in theirs.objects.keys.sorted() where ours.objects[oid] == nil {
-            findings.append(Finding("large object", "\(oid)", .extra, .hurts, "the source has no such large object"))
+            findings.append(
+                Finding(
+                    "large object",
+                    object: "\(oid)",
+                    problem: .extra,
+                    severity: .hurts,
+                    "the source has no such large object"
+                )
+            )
         }
         let found = findings
         state.withLock { state in

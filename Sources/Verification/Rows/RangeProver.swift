@@ -116,7 +116,9 @@ package final class RangeProver {
             do {
                 try during("proving \(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
                     try refusing(relation.name) {
-                        try source.transaction(.snapshot) { try prove(chunk, range, relation, since: mark, ledger) }
+                        try source.transaction(.snapshot) {
+                            try prove(chunk, of: relation, comparing: range, since: mark, ledger: ledger)
+                        }
                     }
                 }
             } catch let error where Self.isLockedOut(error) {
@@ -145,10 +147,10 @@ package final class RangeProver {
 
     private func prove(
         _ chunk: ChunkEntry,
-        _ range: ComparedRange,
-        _ relation: RelationEntry,
+        of relation: RelationEntry,
+        comparing range: ComparedRange,
         since mark: Mark,
-        _ ledger: Ledger
+        ledger: Ledger
     ) throws {
         try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
         do {

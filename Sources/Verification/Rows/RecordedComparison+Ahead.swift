@@ -25,7 +25,7 @@ extension RecordedComparison {
         while !isStopped(), let item = takeOfCutTable() {
             do {
                 try examining(item.range.table) {
-                    try target.transaction(.snapshot) { try look(item, target, identity) }
+                    try target.transaction(.snapshot) { try look(at: item, on: target, identity) }
                 }
             } catch is TransactionFailed {
                 // The next range has its own transaction.
@@ -33,7 +33,7 @@ extension RecordedComparison {
         }
     }
 
-    private func look(_ item: Item, _ target: Connection, _ identity: MarkIdentity) throws {
+    private func look(at item: Item, on target: Connection, _ identity: MarkIdentity) throws {
         // The state is read first, so that a row written afterwards counts as written since.
         let table = try TableState(of: item.range.table, on: target, identity)
         try compare(item, on: target)
@@ -69,7 +69,12 @@ extension RecordedComparison {
                 )
                 guard let all = state.withLock({ $0.earlyCounts?.add(count, of: part) }) else { return }
                 let now = try TableState(of: part.table, on: target, identity)
-                conclude(part.table, looks, all, areComparable: looks.allSatisfy { $0.table.tells(of: now) })
+                conclude(
+                    part.table,
+                    from: looks,
+                    counted: all,
+                    areComparable: looks.allSatisfy { $0.table.tells(of: now) }
+                )
             }
         }
     }
@@ -87,8 +92,8 @@ extension RecordedComparison {
 
     private func conclude(
         _ table: QualifiedName,
-        _ looks: [EarlyLook],
-        _ all: TableCount,
+        from looks: [EarlyLook],
+        counted all: TableCount,
         areComparable: Bool
     ) {
         state.withLock { state in

@@ -168,9 +168,9 @@ package final class RecordedComparison: Sendable {
             state.findings.append(
                 Finding(
                     "rows",
-                    item.range.table.description,
-                    "differ",
-                    .stops,
+                    object: item.range.table.description,
+                    problem: "differ",
+                    severity: .stops,
                     "rows differ in \(item.range.range) from what the archive recorded",
                     source: "\(item.chunk.rows) rows, fingerprint \(item.chunk.fingerprint)",
                     target: "\(found.rows) rows, fingerprint \(found.sum)"
@@ -196,7 +196,9 @@ package final class RecordedComparison: Sendable {
                 guard let all = state.counts.add(.init(rows: rows), of: part)?.rows else { return }
                 let compared = state.tallies[part.table]?.rows ?? 0
                 if all != compared {
-                    state.findings.append(DataComparison.hidden(part.table, .target, all, compared))
+                    state.findings.append(
+                        DataComparison.hidden(in: part.table, on: .target, rows: all, compared: compared)
+                    )
                 }
             }
         }

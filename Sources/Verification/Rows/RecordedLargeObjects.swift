@@ -37,12 +37,23 @@ package struct RecordedLargeObjects {
         let byOid = Dictionary(contents.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
         let there = Dictionary(objects.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
         for entry in manifest.largeObjects {
-            compare(entry, there[entry.object.oid], byOid[entry.object.oid], &result)
+            compare(
+                entry,
+                with: there[entry.object.oid],
+                content: byOid[entry.object.oid],
+                into: &result
+            )
         }
         let recorded = Set(manifest.largeObjects.map(\.object.oid))
         for oid in there.keys.sorted() where !recorded.contains(oid) {
             result.findings.append(
-                Finding("large object", "\(oid)", .extra, .hurts, "the source had no such large object")
+                Finding(
+                    "large object",
+                    object: "\(oid)",
+                    problem: .extra,
+                    severity: .hurts,
+                    "the source had no such large object"
+                )
             )
         }
         result.examined = [.init(kind: "large object", source: manifest.largeObjects.count, target: objects.count)]
@@ -51,24 +62,26 @@ package struct RecordedLargeObjects {
 
     private func compare(
         _ entry: Manifest.LargeObjectEntry,
-        _ there: LargeObject?,
-        _ content: Content?,
-        _ result: inout VerificationResult
+        with there: LargeObject?,
+        content: Content?,
+        into result: inout VerificationResult
     ) {
-        func add(_ problem: Finding.Problem, _ severity: Finding.Severity, _ message: String) {
-            result.findings.append(Finding("large object", "\(entry.object.oid)", problem, severity, message))
+        func add(_ problem: Finding.Problem, severity: Finding.Severity, _ message: String) {
+            result.findings.append(
+                Finding("large object", object: "\(entry.object.oid)", problem: problem, severity: severity, message)
+            )
         }
-        guard let there else { return add(.missing, .stops, "the large object is missing on the target") }
+        guard let there else { return add(.missing, severity: .stops, "the large object is missing on the target") }
         if content?.bytes != entry.bytes || content?.hash != entry.hash {
-            add("content", .stops, "its content differs")
+            add("content", severity: .stops, "its content differs")
         }
         if !scope.omits(.owners), there.owner != entry.object.owner {
-            add("owner", .hurts, "it belongs to another role")
+            add("owner", severity: .hurts, "it belongs to another role")
         }
         if !scope.omits(.privileges), !entry.object.givesSameRights(as: there) {
-            add("privileges", .hurts, "its privileges differ")
+            add("privileges", severity: .hurts, "its privileges differ")
         }
-        if there.comment != entry.object.comment { add("comment", .note, "its comment differs") }
+        if there.comment != entry.object.comment { add("comment", severity: .note, "its comment differs") }
     }
 
     private static let contents: SQL = """

@@ -23,12 +23,12 @@ struct RowDifferences {
         var differing: [String] = []
         var findings: [Finding] = []
         var rest = 0
-        func add(_ entry: Entry, _ problem: Finding.Problem, _ message: String) {
+        func add(_ entry: Entry, problem: Finding.Problem, _ message: String) {
             guard findings.count + differing.count < limit else { return rest += 1 }
-            findings.append(finding(entry.key, problem, message))
+            findings.append(finding(entry.key, problem: problem, message))
         }
-        try pair.source.beginCopyOut(range.keysAndHashes(key, hash, .source))
-        try pair.target.beginCopyOut(range.keysAndHashes(key, hash, .target))
+        try pair.source.beginCopyOut(range.keysAndHashes(of: key, hash, .source))
+        try pair.target.beginCopyOut(range.keysAndHashes(of: key, hash, .target))
         var source = try next(pair.source)
         var target = try next(pair.target)
         while source != nil || target != nil {
@@ -40,11 +40,11 @@ struct RowDifferences {
                 source = try next(pair.source)
                 target = try next(pair.target)
             case (let here?, let there) where there.map({ here.key < $0.key }) ?? true:
-                add(here, .missing, "the row is missing on the target")
+                add(here, problem: .missing, "the row is missing on the target")
                 source = try next(pair.source)
             default:
                 if let there = target {
-                    add(there, .extra, "the target has a row the source does not have")
+                    add(there, problem: .extra, "the target has a row the source does not have")
                 }
                 target = try next(pair.target)
             }
@@ -57,14 +57,22 @@ struct RowDifferences {
     /// Finds the columns in which rows differ.
     private func changed(_ keys: [String], _ pair: VerificationPair) throws -> [Finding] {
         guard !keys.isEmpty else { return [] }
-        let ours = try RowValues(range: range, key: key, showsValues: showsValues).read(keys, .source, pair.source)
-        let theirs = try RowValues(range: range, key: key, showsValues: showsValues).read(keys, .target, pair.target)
+        let ours = try RowValues(range: range, key: key, showsValues: showsValues).read(
+            keys,
+            of: .source,
+            on: pair.source
+        )
+        let theirs = try RowValues(range: range, key: key, showsValues: showsValues).read(
+            keys,
+            of: .target,
+            on: pair.target
+        )
         return keys.map { hexKey in
             guard let here = ours[hexKey], let there = theirs[hexKey] else {
-                return finding(hexKey, "differ", "the row differs")
+                return finding(hexKey, problem: "differ", "the row differs")
             }
             let columns = range.columns.map(\.name).indices.filter { here.digests[$0] != there.digests[$0] }
-            guard !columns.isEmpty else { return finding(hexKey, "differ", "the row differs") }
+            guard !columns.isEmpty else { return finding(hexKey, problem: "differ", "the row differs") }
             let names = columns.map { range.columns[$0].identifier.description }.joined(separator: ", ")
             // Without `showsValues`, a value is still shown if one side is NULL.
             let tells = showsValues || columns.contains { here.shown[$0] == nil || there.shown[$0] == nil }
@@ -76,24 +84,32 @@ struct RowDifferences {
             }
             return finding(
                 hexKey,
-                "value",
+                problem: "value",
                 "its \(names) \(columns.count == 1 ? "differs" : "differ")",
-                told(here),
-                told(there)
+                source: told(here),
+                target: told(there)
             )
         }
     }
 
     private func finding(
         _ hexKey: String,
-        _ problem: Finding.Problem,
+        problem: Finding.Problem,
         _ message: String,
-        _ source: String? = nil,
-        _ target: String? = nil
+        source: String? = nil,
+        target: String? = nil
     ) -> Finding {
         let names = key.columns.map(\.description).joined(separator: ", ")
         let object = "\(range.table) (\(names)) = \(Self.text(ofHex: hexKey))"
-        return Finding("rows", object, problem, .stops, message, source: source, target: target)
+        return Finding(
+            "rows",
+            object: object,
+            problem: problem,
+            severity: .stops,
+            message,
+            source: source,
+            target: target
+        )
     }
 
     private func next(_ connection: Connection) throws -> Entry? {

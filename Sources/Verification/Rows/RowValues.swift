@@ -28,7 +28,7 @@ struct RowValues {
     ///   - connection: A connection to that side.
     /// - Returns: The rows that exist, by key.
     /// - Throws: ``PostgresError``.
-    func read(_ keys: [String], _ side: Endpoint.Side, _ connection: Connection) throws -> [String: Told] {
+    func read(_ keys: [String], of side: Endpoint.Side, on connection: Connection) throws -> [String: Told] {
         let wanted = keys.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
         // Arrays, because two values per column may be more than a query can return.
         let digests = range.columns.map { column -> SQL in

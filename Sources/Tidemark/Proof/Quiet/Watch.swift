@@ -112,9 +112,9 @@ struct Watch: Sendable {
             let names = Set(tables.map(\.name) + (largeObjects == nil ? [] : LargeObjectTables.names))
             let counted = try await counted(names, since: before, on: connection, patience: patience, tell)
             guard case .written(let counting) = counted else { return counted }
-            return try await reread(counting, largeObjects ?? [], holder, connection, tell)
+            return try await reread(counting, largeObjects: largeObjects ?? [], heldBy: holder, on: connection, tell)
         }
-        if let table = try await firstRewritten(tables + (largeObjects ?? []), holder, connection) {
+        if let table = try await firstRewritten(among: tables + (largeObjects ?? []), heldBy: holder, on: connection) {
             return .written([table])
         }
         guard let largeObjects, largeObjects.isEmpty else { return .nothing("row versions") }
@@ -175,9 +175,9 @@ struct Watch: Sendable {
     /// Reads the tables whose counters have increased, because rows of rolled-back transactions are counted too.
     private func reread(
         _ counting: [ServerText],
-        _ largeObjects: [WatchedTable],
-        _ holder: ThreadConfined<Connection>,
-        _ connection: ThreadConfined<Connection>,
+        largeObjects: [WatchedTable],
+        heldBy holder: ThreadConfined<Connection>,
+        on connection: ThreadConfined<Connection>,
         _ tell: @Sendable (String) -> Void
     ) async throws -> Written {
         let wanted = Set(counting)
@@ -186,15 +186,17 @@ struct Watch: Sendable {
         guard unreadable.isEmpty else { return .written(unreadable.sorted()) }
         let list = Self.list(counting.map(\.visible))
         tell("reading again the tables that count rows written, or rolled back, since the snapshot: \(list)")
-        if let table = try await firstRewritten(readable, holder, connection) { return .written([table]) }
+        if let table = try await firstRewritten(among: readable, heldBy: holder, on: connection) {
+            return .written([table])
+        }
         return .nothing("counters; row versions of \(list)")
     }
 
     /// Returns the first table whose row versions differ from the snapshot; the smallest are read first.
     private func firstRewritten(
-        _ tables: [WatchedTable],
-        _ holder: ThreadConfined<Connection>,
-        _ connection: ThreadConfined<Connection>
+        among tables: [WatchedTable],
+        heldBy holder: ThreadConfined<Connection>,
+        on connection: ThreadConfined<Connection>
     ) async throws -> ServerText? {
         for table in tables.sorted(by: { $0.bytes < $1.bytes }) {
             async let then = holder.run { try RowVersions(of: table, on: $0) }
