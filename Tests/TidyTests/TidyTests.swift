@@ -58,6 +58,49 @@ import Testing
         }
     }
 
+    /// docs/CONTRIBUTING.md, *Messages*: what a native engineer would not write.
+    @Test func `says nothing in words that make people stumble`() throws {
+        let words = [
+            "anew", "whoever", "somebody", "nobody", "bring", "brings", "brought", "gone on with", "going on with",
+            "beside", "of which", "of whom", "is another one", "leave away", "passed by", "tells of", "is told",
+            "are told", "is otherwise", "defined otherwise", "looked at", "is none",
+        ]
+        let literal = try NSRegularExpression(pattern: #""((?:\\.|[^"\\])*)""#)
+        let interpolation = try NSRegularExpression(pattern: #"\\\([^()]*(?:\([^()]*\)[^()]*)*\)"#)
+        for file in try files(in: "Sources") {
+            for (number, line) in file.lines.enumerated() {
+                let code = line.components(separatedBy: "//")[0] as NSString
+                for match in literal.matches(in: code as String, range: NSRange(location: 0, length: code.length)) {
+                    let text = code.substring(with: match.range(at: 1)) as NSString
+                    let own = interpolation.stringByReplacingMatches(
+                        in: text as String,
+                        range: NSRange(location: 0, length: text.length),
+                        withTemplate: "…"
+                    )
+                    let padded =
+                        " " + own.lowercased().map { $0.isLetter || $0 == "…" ? String($0) : " " }.joined() + " "
+                    for word in words where padded.contains(" \(word) ") {
+                        Issue.record("\(file.path):\(number + 1) says '\(word)': \(own)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// A query that no list names is never run.
+    @Test func `names every query`() throws {
+        let folder = Self.root.appendingPathComponent("Sources/Catalog/Queries")
+        let queries = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".sql") }
+        #expect(queries.count > 30)
+        let code = try files(in: "Sources").filter { $0.path.contains("/Catalog/") }.flatMap(\.lines).joined(
+            separator: "\n"
+        )
+        for query in queries {
+            let name = URL(fileURLWithPath: query).deletingPathExtension().lastPathComponent + "_sql"
+            #expect(code.contains("PackageResources.\(name)"), "no list names \(query)")
+        }
+    }
+
     @Test func `keeps files short`() throws {
         for file in try files(in: "Sources") {
             #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines: split it")

@@ -24,8 +24,14 @@ struct Obstacles: Sendable {
     private var scope: Scope {
         let settled = SettledTables(begun?.relations ?? [], in: catalog)
         let treatments = context.options.plan.treatments.merging(settled.treatments) { _, settled in settled }
+        let partitions = catalog.partitions
+        // Partitions are left out with the table they belong to, unless something else was decided for them.
+        let excluded = catalog.tables.filter { table in
+            ([table] + partitions.ancestors(of: table)).lazy.compactMap { treatments[$0.qualifiedName] }.first
+                .map { !$0.isOnTarget } ?? false
+        }
         return Scope(
-            excluding: Set(treatments.filter { !$0.value.isOnTarget }.keys),
+            excluding: Set(treatments.filter { !$0.value.isOnTarget }.keys).union(excluded.map(\.qualifiedName)),
             omitting: context.options.omissions
         )
     }
