@@ -1,3 +1,4 @@
+import Postgres
 import Crypto
 import FoundationEssentials
 import Glibc
@@ -191,8 +192,7 @@ package struct ArchiveDirectory: Sendable {
             throw ArchiveError(.damaged, at: file, "lists \(entry.name) twice")
         }
         let before = Dictionary(
-            (previous?.manifest.tables ?? []).map { ($0.qualifiedName, $0.chunks.map(\.range)) },
-            uniquingKeysWith: { first, _ in first }
+            keepingFirst: (previous?.manifest.tables ?? []).map { ($0.qualifiedName, $0.chunks.map(\.range)) }
         )
         for table in manifest.tables where !table.chunks.allSatisfy(\.isReplaced) {
             guard before[table.qualifiedName] == table.chunks.map(\.range) else {

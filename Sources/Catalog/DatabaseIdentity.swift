@@ -1,19 +1,19 @@
-public import Postgres
+package import Postgres
 
 /// The identity of a database; a mark is valid only for the database it was made for.
 ///
 /// A host name is no evidence: it moves with a failover, and two names may mean the same server.
-public struct DatabaseIdentity: Sendable, Hashable, Codable {
+package struct DatabaseIdentity: Sendable, Hashable, Codable {
     /// `pg_control_system()`: the same for a primary and its standbys, new after initdb and pg_upgrade.
-    public var systemIdentifier: String?
+    package var systemIdentifier: String?
     /// The timeline of the WAL being written, on a standby of `pg_control_checkpoint()`.
     ///
     /// A new timeline begins with every promotion and point-in-time recovery.
-    public var timeline: Int?
+    package var timeline: Int?
     /// `pg_database.oid`.
-    public let databaseOid: UInt32
+    package let databaseOid: UInt32
     /// `pg_database.datname`.
-    public let databaseName: ServerText
+    package let databaseName: ServerText
     package let serverVersionNumber: Int
     package let isInRecovery: Bool
     package let encoding: String

@@ -78,6 +78,6 @@ package struct DefinitionsMark: Sendable {
         let counts = try connection.query(each.joined(separator: " UNION ALL ")).map { row in
             (try row.word("name"), (all: try row.integer("rows"), written: try row.integer("written")))
         }
-        return Dictionary(counts, uniquingKeysWith: { first, _ in first })
+        return Dictionary(keepingFirst: counts)
     }
 }

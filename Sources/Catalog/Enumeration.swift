@@ -18,10 +18,10 @@ package struct Enumeration: Sendable, Hashable, Codable {
         else {
             return [:]
         }
-        let now = Dictionary(zip(labelOids, labels), uniquingKeysWith: { first, _ in first })
+        let now = Dictionary(keepingFirst: zip(labelOids, labels))
         let renamed = zip(known, before).compactMap { oid, label in
             now[oid].flatMap { $0 == label ? nil : (label, $0) }
         }
-        return Dictionary(renamed, uniquingKeysWith: { first, _ in first })
+        return Dictionary(keepingFirst: renamed)
     }
 }

@@ -23,7 +23,7 @@ package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionary
     }
 
     package init(dictionaryLiteral elements: (ServerText, ServerText)...) {
-        self.init(Dictionary(elements, uniquingKeysWith: { first, _ in first }))
+        self.init(Dictionary(keepingFirst: elements))
     }
 
     /// All texts, by name.
@@ -34,7 +34,7 @@ package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionary
             if let pairs = try? JSONDecoder().decode([[ServerText]].self, from: data),
                 pairs.allSatisfy({ $0.count == 2 })
             {
-                return Dictionary(pairs.map { ($0[0], $0[1]) }, uniquingKeysWith: { first, _ in first })
+                return Dictionary(keepingFirst: pairs.map { ($0[0], $0[1]) })
             }
         } else if let texts = try? JSONDecoder().decode([String: ServerText].self, from: data) {
             return Dictionary(uniqueKeysWithValues: texts.map { (ServerText($0.key), $0.value) })
@@ -52,10 +52,7 @@ package struct NamedTexts: Sendable, Equatable, Codable, ExpressibleByDictionary
     package init(from decoder: any Decoder) throws {
         if let pairs = try? [[ServerText]](from: decoder) {
             self.init(
-                Dictionary(
-                    pairs.filter { $0.count == 2 }.map { ($0[0], $0[1]) },
-                    uniquingKeysWith: { first, _ in first }
-                )
+                Dictionary(keepingFirst: pairs.filter { $0.count == 2 }.map { ($0[0], $0[1]) })
             )
         } else {
             let texts = try [String: ServerText](from: decoder)

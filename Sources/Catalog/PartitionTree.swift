@@ -1,3 +1,5 @@
+import Postgres
+
 /// The tree of partitioned tables and their partitions.
 package struct PartitionTree: Sendable {
     private let byOid: [UInt32: Table]
@@ -5,7 +7,7 @@ package struct PartitionTree: Sendable {
 
     /// - Parameter tables: All tables of a database.
     package init(_ tables: [Table]) {
-        byOid = Dictionary(tables.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        byOid = Dictionary(keepingFirst: tables.map { ($0.oid, $0) })
         children = Dictionary(grouping: tables.filter { $0.parentOid != nil }, by: { $0.parentOid ?? 0 })
     }
 

@@ -100,10 +100,7 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
             let name: ServerText
         }
         let found = try connection.query(Found.self, CatalogQuery.tableNames)
-        return Dictionary(
-            found.map { ($0.oid, QualifiedName(schema: $0.schema, name: $0.name)) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        return Dictionary(keepingFirst: found.map { ($0.oid, QualifiedName(schema: $0.schema, name: $0.name)) })
     }
 
     /// Reads only the names and types of all tables' columns: with thousands of tables the rest takes long.
@@ -120,13 +117,12 @@ package struct Table: RowMeaning, Sendable, Hashable, Codable {
         }
         let found = try connection.query(Found.self, CatalogQuery.columnTypes)
         return Dictionary(
-            found.map {
+            keepingFirst: found.map {
                 (
                     QualifiedName(schema: $0.schema, name: $0.name),
                     Dictionary(uniqueKeysWithValues: $0.types.map { ($0[0], $0[1].typeQuotedForAllServers) })
                 )
-            },
-            uniquingKeysWith: { first, _ in first }
+            }
         )
     }
 

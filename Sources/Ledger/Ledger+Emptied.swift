@@ -21,7 +21,7 @@ extension Ledger {
         let held = try connection.query(
             "SELECT relation_id, sum(rows)::bigint AS rows FROM tidemark.chunk GROUP BY 1 HAVING sum(rows) > 0"
         ).map { (try $0.integer("relation_id"), try $0.integer("rows")) }
-        let rows = Dictionary(held, uniquingKeysWith: { first, _ in first })
+        let rows = Dictionary(keepingFirst: held)
         return try unlogged.filter { relation in
             guard let held = rows[relation.relationId], try isEmptied(relation, held: held) else { return false }
             if relation.definition.isPartitioned {

@@ -5,10 +5,7 @@ package import Postgres
 extension Ledger {
     /// Enters the plan's tables and chunks, once per run, in the open transaction.
     package func enter(_ plan: Plan, source: DatabaseCatalog) throws {
-        let definitions = Dictionary(
-            source.tables.map { ($0.qualifiedName, $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let definitions = Dictionary(keepingFirst: source.tables.map { ($0.qualifiedName, $0) })
         try enter(plan.tables.compactMap { plan in definitions[plan.name].map { NewRelation(plan, $0) } })
         try analyze()
     }

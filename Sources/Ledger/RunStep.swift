@@ -1,7 +1,7 @@
 /// The progress of a run.
 ///
 /// A step is recorded when everything before it is committed; only `done` is ever taken back.
-public enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
+package enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     /// The ledger exists.
     case begun
     /// The target has the source's tables, without keys and indexes.
@@ -24,7 +24,7 @@ public enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     case done
 
     /// Earlier steps first.
-    public static func < (left: Self, right: Self) -> Bool {
+    package static func < (left: Self, right: Self) -> Bool {
         left.position < right.position
     }
 

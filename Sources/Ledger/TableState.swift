@@ -38,11 +38,10 @@ package struct TableState: RowLayout, Sendable, Hashable, Codable {
     ) throws -> [QualifiedName: TableState] {
         let rows = try connection.query(CatalogQuery.tableStates(names))
         return try Dictionary(
-            rows.map { row in
+            keepingFirst: rows.map { row in
                 let name = QualifiedName(schema: try row.text("schema"), name: try row.text("name"))
                 return (name, try TableState(row, identity))
-            },
-            uniquingKeysWith: { first, _ in first }
+            }
         )
     }
 

@@ -17,10 +17,7 @@ package struct DefinitionChanges: Sendable {
     ///   - earlier: The entries that created the target's definitions.
     ///   - later: The entries the source has now.
     package init(earlier: [DefinitionEntry], later: [DefinitionEntry]) {
-        kept = Dictionary(
-            earlier.filter(\.isCompared).map { ($0.identity, $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        kept = Dictionary(keepingFirst: earlier.filter(\.isCompared).map { ($0.identity, $0) })
         self.later = later.filter(\.isCompared)
     }
 

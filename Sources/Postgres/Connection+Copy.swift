@@ -210,7 +210,7 @@ extension Connection {
 }
 
 /// The two COPY formats the tool uses.
-public enum CopyFormat: String, Sendable, Codable {
+package enum CopyFormat: String, Sendable, Codable {
     /// The format that works for every type.
     case text
     /// Takes about a third less CPU; for types whose binary form means the same on every server.

@@ -109,3 +109,17 @@ package func during<Result>(_ activity: @autoclosure () -> String, _ body: () th
         throw error.during(activity())
     }
 }
+
+extension PostgresError {
+    /// Returns the same failure in words that name the rows or objects that caused it.
+    ///
+    /// - Parameters:
+    ///   - message: What happened, and to what.
+    ///   - hint: What to do.
+    /// - Returns: The error, with the SQLSTATE and the context of this one.
+    package func explained(_ message: String, hint: String) -> PostgresError {
+        var error = PostgresError(.statementFailed, message, sqlState: sqlState, hint: hint)
+        error.context = context
+        return error
+    }
+}

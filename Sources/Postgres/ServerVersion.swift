@@ -1,22 +1,22 @@
 /// A server's version as `server_version_num` has it: 150018 is 15.18.
-public struct ServerVersion: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
+package struct ServerVersion: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
     /// The number, major × 10000 + minor.
-    public let number: Int
+    package let number: Int
 
     /// Creates a version from `server_version_num`.
-    public init(number: Int) {
+    package init(number: Int) {
         self.number = number
     }
 
     /// The major version: 15 of 15.18.
-    public var major: Int { number / 10_000 }
+    package var major: Int { number / 10_000 }
 
     /// The version as people write it.
-    public var description: String { "\(major).\(number % 10_000)" }
+    package var description: String { "\(major).\(number % 10_000)" }
 
     /// Whether CREATE INDEX CONCURRENTLY may silently miss rows (PostgreSQL 14.0 to 14.3; release notes of 14.4).
     package var corruptsConcurrentBuilds: Bool { (140_000..<140_004).contains(number) }
 
     /// Older before newer.
-    public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
+    package static func < (left: Self, right: Self) -> Bool { left.number < right.number }
 }

@@ -2,16 +2,16 @@
 ///
 /// Every transaction below `xmin` has ended; none at or above `xmax` had begun to write; those in between are in flight
 /// only if listed. The numbers are 64 bits wide, including the epoch.
-public struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
+package struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
     /// Every transaction below it has ended.
-    public let xmin: UInt64
+    package let xmin: UInt64
     /// No transaction at or above it had begun to write.
-    public let xmax: UInt64
+    package let xmax: UInt64
     /// The transactions between the two that were in flight.
-    public let inFlight: [UInt64]
+    package let inFlight: [UInt64]
 
     /// Reads the text form `xmin:xmax:xip,xip,…`; returns nil for any other text.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map(Substring.init)
         guard parts.count == 3, let xmin = UInt64(parts[0]), let xmax = UInt64(parts[1]), xmin <= xmax else {
             return nil
@@ -25,7 +25,7 @@ public struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
     }
 
     /// Reads the text form.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let snapshot = Snapshot(try container.decode(String.self)) else {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a snapshot")
@@ -34,11 +34,11 @@ public struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
     }
 
     /// Writes the text form.
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
     }
 
     /// The text form, as the server writes it.
-    public var description: String { "\(xmin):\(xmax):" + inFlight.map(String.init).joined(separator: ",") }
+    package var description: String { "\(xmin):\(xmax):" + inFlight.map(String.init).joined(separator: ",") }
 }

@@ -1,3 +1,4 @@
+import Catalog
 import Archive
 import Planning
 public import Postgres

@@ -1,6 +1,5 @@
 // `import Tidemark` also gives access to the public types of its modules: endpoints, options, errors, reports,
 // findings.
-@_exported public import Catalog
 @_exported public import Ledger
 @_exported public import Planning
 @_exported public import Postgres

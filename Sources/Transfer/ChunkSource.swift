@@ -25,7 +25,7 @@ struct ChunkSource {
     func probe(since mark: Mark) throws -> Probe {
         let row = try connection.queryOne(
             """
-            SELECT count(*) FILTER (WHERE \(Self.isWritten(since: mark))) AS written, count(*) AS rows
+            SELECT count(*) FILTER (WHERE \(DeltaRule.isWritten(since: mark))) AS written, count(*) AS rows
             FROM \(relation.rows) WHERE \(inRange)
             """
         )
@@ -49,7 +49,7 @@ struct ChunkSource {
     func writtenRows(since mark: Mark) -> SQL {
         """
         COPY (SELECT \(relation.columns.commaSeparated) FROM \(relation.rows)
-              WHERE \(inRange) AND \(Self.isWritten(since: mark))) TO STDOUT \(relation.format.clause)
+              WHERE \(inRange) AND \(DeltaRule.isWritten(since: mark))) TO STDOUT \(relation.format.clause)
         """
     }
 
@@ -75,7 +75,7 @@ struct ChunkSource {
 
     /// COPY of the keys of the rows written since a mark, or of the keys of all others.
     func keys(_ key: Key, written: Bool, since mark: Mark) -> SQL {
-        let isWanted = written ? Self.isWritten(since: mark) : "NOT (\(Self.isWritten(since: mark)))"
+        let isWanted = written ? DeltaRule.isWritten(since: mark) : "NOT (\(DeltaRule.isWritten(since: mark)))"
         return """
             COPY (SELECT \(key.columns.commaSeparated) FROM \(relation.rows)
                   WHERE \(inRange) AND \(isWanted)) TO STDOUT \(CopyFormat.text.clause)
@@ -91,17 +91,6 @@ struct ChunkSource {
         let inRange = relation.key.map(range.condition(on:)) ?? "true"
         guard let filter = relation.rowFilter else { return inRange }
         return "\(inRange) AND (\(SQL(trusted: filter)))"
-    }
-
-    /// The rule of the delta: a superset of the rows inserted or updated since the mark, never fewer.
-    ///
-    /// A row's `xmin` is the (sub)transaction that wrote it. A transaction that the mark's snapshot did not see has an
-    /// id at or above the snapshot's xmin: it was in flight then or began later, and a subtransaction's id is above its
-    /// parent's. `age()` compares ids on their 32-bit circle, so no epoch matters within 2^31 transactions. Comparing
-    /// ids as numbers, `id > max(id)`, timestamps and `pg_visible_in_snapshot()` all lose rows.
-    static func isWritten(since mark: Mark) -> SQL {
-        let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
-        return "pg_catalog.age(xmin) <= pg_catalog.age(\(literal: String(oldest))::pg_catalog.xid)"
     }
 }
 

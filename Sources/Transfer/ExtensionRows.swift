@@ -23,10 +23,7 @@ package enum ExtensionRows {
         epoch: Int,
         _ load: (ExtensionTable, _ copyIn: SQL) throws -> Int
     ) throws -> Int {
-        let there = try Dictionary(
-            ExtensionTable.all(of: target).map { ($0.qualifiedName, $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let there = try Dictionary(keepingFirst: ExtensionTable.all(of: target).map { ($0.qualifiedName, $0) })
         let pairs = try wanted.compactMap { wanted -> (wanted: ExtensionContents, there: ExtensionTable)? in
             guard let there = there[wanted.table.qualifiedName] else {
                 guard wanted.rows > 0 else { return nil }

@@ -7,7 +7,6 @@ package import Postgres
 package final class Lane {
     package let source: Connection
     package let target: Connection
-    private static let attempts = 6
 
     private var knownHash: RowHash?
     /// The exported snapshot that the open source transaction reads, if there is one.
@@ -38,16 +37,14 @@ package final class Lane {
     func retrying<Result>(_ progress: TransferProgress, _ stop: StopRequest, _ body: () throws -> Result) throws
         -> Result
     {
-        for attempt in 1... {
-            do {
-                return try body()
-            } catch let error as PostgresError where error.isTransient && attempt < Self.attempts && !stop.isRequested {
+        try Retry.transientFailures(
+            unless: { stop.isRequested },
+            recover: { error in
                 progress.countRetry(error)
-                usleep(UInt32(50_000 << attempt))
                 try recover()
-            }
-        }
-        preconditionFailure("the last attempt returns or throws")
+            },
+            body
+        )
     }
 
     /// Rolls back open transactions and reconnects broken connections.

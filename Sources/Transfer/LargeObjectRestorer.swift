@@ -68,10 +68,7 @@ package struct LargeObjectRestorer {
         var left = oids
         for generation in generations.reversed() where !left.isEmpty {
             let written = generation.manifest.largeObjects.filter { $0.file != nil && left.contains($0.object.oid) }
-            let files = Dictionary(
-                generation.manifest.largeObjectFiles.map { ($0.name, $0) },
-                uniquingKeysWith: { first, _ in first }
-            )
+            let files = Dictionary(keepingFirst: generation.manifest.largeObjectFiles.map { ($0.name, $0) })
             for (name, objects) in Dictionary(grouping: written, by: { $0.file ?? "" }).sorted(by: { $0.key < $1.key })
             {
                 guard let file = files[name] else {

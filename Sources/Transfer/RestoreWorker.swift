@@ -25,18 +25,14 @@ package struct RestoreContext: Sendable {
         folders = generations.map(\.folder)
         chunks = generations.map { generation in
             Dictionary(
-                generation.manifest.tables.map { table in
+                keepingFirst: generation.manifest.tables.map { table in
                     let chunks = table.chunks.map { ($0.range, $0) }
                     return (table.qualifiedName, Dictionary(chunks, uniquingKeysWith: { first, _ in first }))
-                },
-                uniquingKeysWith: { first, _ in first }
+                }
             )
         }
         columns = generations.map { generation in
-            Dictionary(
-                generation.manifest.tables.map { ($0.qualifiedName, $0.columns) },
-                uniquingKeysWith: { first, _ in first }
-            )
+            Dictionary(keepingFirst: generation.manifest.tables.map { ($0.qualifiedName, $0.columns) })
         }
     }
 

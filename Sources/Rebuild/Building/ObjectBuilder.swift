@@ -8,7 +8,6 @@ import Synchronization
 /// Each statement is committed together with its line in the ledger, so a killed build is neither half done nor done
 /// twice.
 package struct ObjectBuilder {
-    private static let attempts = 6
     /// How long a build waits for its table's lock: longer than a server takes to cancel its own autovacuum.
     private static let lockTimeout: SQL = "'5s'"
 
@@ -155,43 +154,31 @@ package struct ObjectBuilder {
     private func withOrphans(_ error: PostgresError, _ object: ObjectEntry) -> PostgresError {
         let table = object.table
         let orphans = ForeignKeyOrphans.description(of: object.objectName, on: table, connection)
-        var told = PostgresError(
-            .statementFailed,
+        return error.explained(
             orphans ?? "target: \(error.description)",
-            sqlState: error.sqlState,
             hint:
                 "the same rows exist on the source, where the foreign key was bypassed: repair both sides and run again, "
                 + "or postpone the validation with --foreign-keys later"
         )
-        told.context = error.context
-        return told
     }
 
     private func withDuplicates(_ error: PostgresError, _ object: ObjectEntry) -> PostgresError {
         let table = object.table
         let columns = uniqueColumns[QualifiedName(schema: table.schema, name: object.objectName)] ?? []
         let found = DuplicateRows.description(of: columns.map { Identifier($0) }, in: table, connection)
-        var told = PostgresError(
-            .statementFailed,
+        return error.explained(
             found ?? error.message,
-            sqlState: error.sqlState,
             hint:
                 "the source has the same duplicates, which its own unique index should have refused; it is damaged: look there "
                 + "with enable_indexscan and enable_bitmapscan off, repair the rows, and run again"
         )
-        told.context = error.context
-        return told
     }
 
     private func retrying<Result>(_ body: () throws -> Result) throws -> Result {
-        for attempt in 1... {
-            do {
-                return try body()
-            } catch let error as PostgresError where error.isTransient && attempt < Self.attempts && !stop.isRequested {
-                usleep(UInt32(50_000 << attempt))
-                if connection.isBroken { try connection.reconnect() }
-            }
-        }
-        preconditionFailure("the last attempt returns or throws")
+        try Retry.transientFailures(
+            unless: { stop.isRequested },
+            recover: { [connection] _ in if connection.isBroken { try connection.reconnect() } },
+            body
+        )
     }
 }

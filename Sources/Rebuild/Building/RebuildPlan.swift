@@ -21,7 +21,7 @@ package struct RebuildPlan {
     ///   - excluded: Tables that are not copied.
     package init(source: DatabaseCatalog, excluding excluded: Set<QualifiedName>) {
         self.source = source
-        tables = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        tables = Dictionary(keepingFirst: source.tables.map { ($0.qualifiedName, $0) })
         self.excluded = excluded
     }
 

@@ -66,7 +66,7 @@ package struct Adoption {
             try ledger.enter(table, definition, isAdopted: isAdopted)
             if isAdopted { adopted += 1 }
         }
-        let there = Dictionary(present.map { ($0.listed, $0) }, uniquingKeysWith: { first, _ in first })
+        let there = Dictionary(keepingFirst: present.map { ($0.listed, $0) })
         // Major versions print the same view or type differently; the proof compares their attributes instead.
         let speaksAlike = source.identity.serverVersion.major == target.identity.serverVersion.major
         try ledger.keep(
@@ -215,10 +215,7 @@ package struct Adoption {
         // Indexes of partitioned tables first: dropping one also drops its partitions' indexes.
         for isPartitioned in [true, false] {
             let target = try DatabaseCatalog(inTransactionOf: connection)
-            let present = Dictionary(
-                target.indexes.map { ($0.qualifiedName, $0) },
-                uniquingKeysWith: { first, _ in first }
-            )
+            let present = Dictionary(keepingFirst: target.indexes.map { ($0.qualifiedName, $0) })
             for index in source.indexes where index.isPartitioned == isPartitioned {
                 guard let there = present[index.qualifiedName],
                     let object = objects.first(where: {

@@ -57,10 +57,7 @@ extension DriftFollower {
 
     func checks(_ constraints: [Constraint], of tables: Set<QualifiedName>) -> [ServerText: Constraint] {
         let checks = constraints.filter { $0.kind == .check && tables.contains($0.tableQualifiedName) }
-        return Dictionary(
-            checks.map { ($0.name(on: $0.tableQualifiedName), $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        return Dictionary(keepingFirst: checks.map { ($0.name(on: $0.tableQualifiedName), $0) })
     }
 
     /// Whether a comment is on a constraint that the target's table no longer has.

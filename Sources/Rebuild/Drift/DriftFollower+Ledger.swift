@@ -9,7 +9,7 @@ extension DriftFollower {
 
     func note(_ outcome: inout Outcome) throws {
         try ledger.giveWay(drift.changes.filter(\.isRenamed).map(\.relation))
-        let plans = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let plans = Dictionary(keepingFirst: plan.tables.map { ($0.name, $0) })
         for change in drift.changes {
             guard let plan = plans[change.later.qualifiedName] else {
                 try ledger.remove(change.relation)

@@ -44,7 +44,7 @@ extension DriftFollower {
     }
 
     func detach(_ before: [QualifiedName: Table]) throws {
-        let byOid = Dictionary(before.values.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        let byOid = Dictionary(keepingFirst: before.values.map { ($0.oid, $0) })
         for change in followed {
             let earlier = change.relation.definition
             guard

@@ -106,6 +106,6 @@ package struct DriftFollower {
 
     func tables() throws -> [QualifiedName: Table] {
         let tables = try Table.all(of: connection)
-        return Dictionary(tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(keepingFirst: tables.map { ($0.qualifiedName, $0) })
     }
 }

@@ -32,7 +32,7 @@ package struct ObjectReconciliation {
         names: [QualifiedName: QualifiedName],
         emptied: Set<QualifiedName>
     ) {
-        let wanted = Dictionary(wanted.map { (Identity($0), $0) }, uniquingKeysWith: { first, _ in first })
+        let wanted = Dictionary(keepingFirst: wanted.map { (Identity($0), $0) })
         steps = objects.compactMap { object in
             let before = QualifiedName(schema: object.schemaName, name: object.tableName)
             let table = names[before] ?? before

@@ -49,9 +49,9 @@ package struct TableDrift: Sendable {
         altered: Set<UInt32>,
         copiedAgain: [UInt32: String] = [:]
     ) {
-        let tables = Dictionary(source.tables.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
-        let plans = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let known = Dictionary(relations.map { ($0.definition.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        let tables = Dictionary(keepingFirst: source.tables.map { ($0.oid, $0) })
+        let plans = Dictionary(keepingFirst: plan.tables.map { ($0.name, $0) })
+        let known = Dictionary(keepingFirst: relations.map { ($0.definition.oid, $0) })
         let partitions = source.partitions
         gone = relations.filter { tables[$0.definition.oid] == nil }
         added = source.tables.filter { known[$0.oid] == nil }

@@ -52,7 +52,7 @@ private struct Maker {
         self.target = target
         self.excluded = excluded
         self.concurrently = concurrently
-        present = Dictionary(target.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        present = Dictionary(keepingFirst: target.indexes.map { ($0.qualifiedName, $0) })
         relations = Set(target.tables.map(\.qualifiedName) + target.materializedViews.map(\.qualifiedName))
     }
 

@@ -97,26 +97,18 @@ package struct Repairer {
             ForeignKeyOrphans.description(of: constraint.name, on: constraint.table, connection)
         }
         guard !found.isEmpty else { return error }
-        var told = PostgresError(
-            .statementFailed,
+        return error.explained(
             found.joined(separator: "\n    "),
-            sqlState: error.sqlState,
             hint: "delete or change the rows, or insert the rows they refer to, then run rebuild again"
         )
-        told.context = error.context
-        return told
     }
 
     private func withDuplicates(_ error: PostgresError, _ repair: Repair) -> PostgresError {
         let columns = repair.uniqueColumns.map { Identifier($0) }
         guard let found = DuplicateRows.description(of: columns, in: repair.table, connection) else { return error }
-        var told = PostgresError(
-            .statementFailed,
+        return error.explained(
             found,
-            sqlState: error.sqlState,
             hint: "delete or change the rows that do not belong there (by ctid), then run rebuild again"
         )
-        told.context = error.context
-        return told
     }
 }

@@ -268,7 +268,7 @@ struct Dump {
     ) async throws -> [(objects: [Manifest.LargeObjectEntry], file: FileEntry?)] {
         guard !archive.options.omissions.contains(.largeObjects) else { return [] }
         let before = (situation.previous?.manifest.largeObjects ?? []).map { ($0.object.oid, $0) }
-        let previous = Dictionary(before, uniquingKeysWith: { first, _ in first })
+        let previous = Dictionary(keepingFirst: before)
         let (level, stop) = (archive.compression.level, archive.stop)
         let written = try await Connection.with(source, purpose: "\(Self.purpose) large objects") { connection in
             let dumper = LargeObjectDumper(connection, to: writer, level: level)

@@ -40,10 +40,7 @@ struct DumpPlan {
         let there = Set(catalog.tables.map(\.qualifiedName))
         let kept = (previous?.tables ?? []).filter { there.contains($0.qualifiedName) }
         func values<Value>(_ value: (ArchivedTable) -> Value?) -> [QualifiedName: Value] {
-            Dictionary(
-                kept.compactMap { table in value(table).map { (table.qualifiedName, $0) } },
-                uniquingKeysWith: { first, _ in first }
-            )
+            Dictionary(keepingFirst: kept.compactMap { table in value(table).map { (table.qualifiedName, $0) } })
         }
         let settled = SettledTables(
             treatments: values(\.treatment),
@@ -74,7 +71,7 @@ struct DumpPlan {
         let fresh = try KeyDistribution(source).cut(
             Plan(tables: plan.tables.filter { kept[$0.name] == nil }, warnings: [])
         )
-        let cut = Dictionary(fresh.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let cut = Dictionary(keepingFirst: fresh.tables.map { ($0.name, $0) })
         let tables = plan.tables.compactMap { table -> PlannedTable? in
             guard let definition = catalog.table(table.name) else { return nil }
             let plan = cut[table.name] ?? table

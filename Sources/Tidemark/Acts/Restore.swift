@@ -183,10 +183,7 @@ struct Restore {
     private func complete(_ wanted: WantedGeneration, _ session: Session) async throws -> VerificationResult? {
         let completion = Completion(session: session, recorder: recorder)
         let sequences = session.sequences
-        let positions = Dictionary(
-            wanted.manifest.sequences.map { ($0.qualifiedName, $0.position) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let positions = Dictionary(keepingFirst: wanted.manifest.sequences.map { ($0.qualifiedName, $0.position) })
         if session.run.step < .keysBuilt {
             try await recorder.phase(.extensionRows) { try await session.bringExtensionRows(of: wanted.last) }
             try await session.ledger { try $0.setStep(.dataComplete) }

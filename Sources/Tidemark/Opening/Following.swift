@@ -97,7 +97,7 @@ struct Following {
             fileNodes: [:],
             altered: altered,
             copiedAgain: wanted.copiedAgain(
-                ranges: Dictionary(there.tables.map { ($0.name, $0.ranges) }, uniquingKeysWith: { first, _ in first }),
+                ranges: Dictionary(keepingFirst: there.tables.map { ($0.name, $0.ranges) }),
                 relations
             )
         )
@@ -128,7 +128,7 @@ struct Following {
 
     /// Follows changes of enum labels, in a transaction of their own: a label can be used only after it is committed.
     private func followEnumerations(_ theirs: [Enumeration], since earlier: [Enumeration]) async throws {
-        let known = Dictionary(earlier.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        let known = Dictionary(keepingFirst: earlier.map { ($0.oid, $0) })
         let drifts = try source.enumerations.compactMap { ours -> (name: QualifiedName, drift: EnumerationDrift)? in
             guard let there = theirs.first(where: { $0.qualifiedName == ours.qualifiedName }) else { return nil }
             let drift = EnumerationDrift(from: there, to: ours, since: known[ours.oid])
@@ -294,7 +294,7 @@ extension WantedGeneration {
         ranges: [QualifiedName: [KeyRange]],
         _ relations: [RelationEntry]
     ) -> [UInt32: String] {
-        let known = Dictionary(relations.map { ($0.definition.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        let known = Dictionary(keepingFirst: relations.map { ($0.definition.oid, $0) })
         var reasons: [UInt32: String] = [:]
         for table in manifest.tables where !table.chunks.isEmpty {
             guard let relation = known[table.oid] else { continue }

@@ -144,7 +144,7 @@ struct LiveOpening {
     /// pg_upgrade keeps the object ids, so an upgraded source has the same ones; otherwise it is a different database.
     private static func refuseOtherTables(_ source: DatabaseCatalog, _ target: Connection) throws {
         guard try Ledger.run(on: target) != nil else { return }
-        let now = Dictionary(source.tables.map { ($0.oid, $0.qualifiedName) }, uniquingKeysWith: { first, _ in first })
+        let now = Dictionary(keepingFirst: source.tables.map { ($0.oid, $0.qualifiedName) })
         let others = try Ledger(target).relations().filter { now[$0.definition.oid] != $0.name }
         guard others.isEmpty else {
             throw PlanError(

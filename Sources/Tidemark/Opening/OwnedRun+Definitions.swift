@@ -119,7 +119,7 @@ extension OwnedRun {
         let made = try Table.columnTypes(on: connection)
         let excluded = plan.excluded
         for table in source.tables where !excluded.contains(table.qualifiedName) {
-            let columns = Dictionary(table.columns.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
+            let columns = Dictionary(keepingFirst: table.columns.map { ($0.name, $0.type) })
             guard columns == made[table.qualifiedName] ?? [:] else {
                 throw PlanError(
                     .refused,

@@ -22,10 +22,7 @@ struct VerifiedSide: Sendable {
         objects = told.objects
         facts = told.facts
         standing = .none
-        positions = Dictionary(
-            generation.manifest.sequences.map { ($0.qualifiedName, $0.position) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        positions = Dictionary(keepingFirst: generation.manifest.sequences.map { ($0.qualifiedName, $0.position) })
     }
 
     /// Reads the catalog of a database.

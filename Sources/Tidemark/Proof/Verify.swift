@@ -203,7 +203,7 @@ struct Verify {
         target: DatabaseCatalog,
         options: PlanOptions
     ) -> (plan: Plan, unplanned: [String]) {
-        let known = Dictionary(plan.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let known = Dictionary(keepingFirst: plan.tables.map { ($0.name, $0) })
         guard source.tables.contains(where: { known[$0.qualifiedName] == nil }) else { return (plan, []) }
         // Partitions of a table that is left out are left out as well.
         var options = options

@@ -57,11 +57,8 @@ extension Session {
                 context.options,
                 purpose: purpose("definitions")
             )
-            let told = Dictionary(there.map { ($0.listed, $0.statement) }, uniquingKeysWith: { first, _ in first })
-            let wanted = Dictionary(
-                entries.map { ($0.listed, $0.statement) },
-                uniquingKeysWith: { first, _ in first }
-            )
+            let told = Dictionary(keepingFirst: there.map { ($0.listed, $0.statement) })
+            let wanted = Dictionary(keepingFirst: entries.map { ($0.listed, $0.statement) })
             changes = definitions.result { wanted[$0.listed] != told[$0.listed] }
         }
         for finding in changes.findings {

@@ -1,3 +1,4 @@
+import Catalog
 import Ledger
 import Planning
 import Postgres

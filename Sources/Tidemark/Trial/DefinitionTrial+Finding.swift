@@ -1,3 +1,4 @@
+import Catalog
 import Planning
 import Postgres
 import Rebuild

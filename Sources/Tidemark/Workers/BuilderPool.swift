@@ -1,3 +1,4 @@
+import Catalog
 import Ledger
 import Postgres
 import Rebuild
@@ -30,10 +31,9 @@ struct BuilderPool: Sendable {
     ) async throws -> Int {
         let completed = Counter()
         let unique = Dictionary(
-            session.source.indexes.filter(\.isUnique).map { index in
+            keepingFirst: session.source.indexes.filter(\.isUnique).map { index in
                 (index.qualifiedName, (index.keyColumns ?? []).compactMap(\.self))
-            },
-            uniquingKeysWith: { first, _ in first }
+            }
         )
         let failures = BuildFailures()
         let stop = session.context.stop

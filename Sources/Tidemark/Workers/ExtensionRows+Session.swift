@@ -25,7 +25,7 @@ extension Session {
         let wanted = Set(context.options.plan.wanted(archived.map(\.table)).map(\.qualifiedName))
         let tables = archived.filter { wanted.contains($0.table.qualifiedName) }
         guard !tables.isEmpty else { return }
-        let byName = Dictionary(tables.map { ($0.table.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let byName = Dictionary(keepingFirst: tables.map { ($0.table.qualifiedName, $0) })
         let purpose = purpose("extension rows")
         _ = try await Connection.with(context.target, purpose: purpose) { [epoch] connection in
             try ExtensionRows.replace(tables.map(\.contents), on: connection, epoch: epoch) { table, copyIn in

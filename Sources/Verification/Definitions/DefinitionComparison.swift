@@ -41,6 +41,6 @@ package struct DefinitionComparison {
     }
 
     func byName<Value, Name: Hashable>(_ values: [Value], _ name: (Value) -> Name) -> [Name: Value] {
-        Dictionary(values.map { (name($0), $0) }, uniquingKeysWith: { first, _ in first })
+        Dictionary(keepingFirst: values.map { (name($0), $0) })
     }
 }

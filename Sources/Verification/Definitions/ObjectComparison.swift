@@ -35,13 +35,12 @@ package struct ObjectComparison {
                     && (object.table.map(scope.contains) ?? true)
             }
             return Dictionary(
-                wanted.map { object in
+                keepingFirst: wanted.map { object in
                     (
                         Name(kind: object.kind, object: object.object.quotedForAllServers),
                         rules.comparable(object)
                     )
-                },
-                uniquingKeysWith: { first, _ in first }
+                }
             )
         }
         self.rules = rules
@@ -195,9 +194,6 @@ package struct ObjectComparison {
 
     /// Returns texts by attribute; some attributes are role names, which server versions quote differently.
     private static func byName(_ texts: NamedTexts) -> [ServerText: ServerText] {
-        Dictionary(
-            texts.all.map { ($0.key.quotedForAllServers, $0.value) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        Dictionary(keepingFirst: texts.all.map { ($0.key.quotedForAllServers, $0.value) })
     }
 }

@@ -34,11 +34,8 @@ package struct Wording {
     /// - Returns: The source's catalog; objects that differ in more than the text are unchanged.
     /// - Throws: ``PostgresError`` if the connection is lost.
     package func source(_ source: DatabaseCatalog, inWordsOf target: DatabaseCatalog) throws -> DatabaseCatalog {
-        let indexes = Dictionary(target.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
-        let constraints = Dictionary(
-            target.constraints.map { (ConstraintName($0), $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let indexes = Dictionary(keepingFirst: target.indexes.map { ($0.qualifiedName, $0) })
+        let constraints = Dictionary(keepingFirst: target.constraints.map { (ConstraintName($0), $0) })
         return try source.told(
             as: source.indexes.map { index in try indexes[index.qualifiedName].map { try told(index, as: $0) } ?? index
             },

@@ -34,9 +34,9 @@ package struct InsertProbe: Sendable {
             for column in sequence.columns { sequences[column.tableName, default: [:]][column.column] = sequence }
         }
         self.sequences = sequences
-        indexes = Dictionary(catalog.indexes.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        indexes = Dictionary(keepingFirst: catalog.indexes.map { ($0.qualifiedName, $0) })
         let usable = catalog.indexes.filter { $0.isPrimary && $0.isUsable }
-        primaryKeys = Dictionary(usable.map { ($0.tableOid, $0) }, uniquingKeysWith: { first, _ in first })
+        primaryKeys = Dictionary(keepingFirst: usable.map { ($0.tableOid, $0) })
     }
 
     /// The results for a share of the tables.

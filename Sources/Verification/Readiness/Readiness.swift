@@ -146,7 +146,7 @@ package struct Readiness {
     /// Checks that every role that uses the source can connect to the target.
     private func judgeRoles(_ result: inout VerificationResult) {
         guard !scope.omits(.owners) || !scope.omits(.privileges) else { return }
-        let there = Dictionary(target.facts.roles.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let there = Dictionary(keepingFirst: target.facts.roles.map { ($0.name, $0) })
         let wanted = usersOfSource()
         result.examined.append(
             .init(kind: "role", source: wanted.count, target: wanted.count { there[$0.name] != nil })
@@ -180,7 +180,7 @@ package struct Readiness {
 
     /// Returns roles that may connect and that own something, have rights on something, or are members of such roles.
     private func usersOfSource() -> [ReadinessFacts.Role] {
-        let byName = Dictionary(source.facts.roles.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let byName = Dictionary(keepingFirst: source.facts.roles.map { ($0.name, $0) })
         var concerned: Set<ServerText> = []
         for object in source.objects {
             switch object.kind {

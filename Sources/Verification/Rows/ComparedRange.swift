@@ -49,8 +49,8 @@ package struct ComparedRange: Sendable {
         target: DatabaseCatalog,
         provenBy proofs: [QualifiedName: [KeyRange: ChunkProof]]
     ) -> [ComparedRange] {
-        let theirs = Dictionary(target.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
-        let ours = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let theirs = Dictionary(keepingFirst: target.tables.map { ($0.qualifiedName, $0) })
+        let ours = Dictionary(keepingFirst: source.tables.map { ($0.qualifiedName, $0) })
         let indexes = Dictionary(grouping: source.indexes, by: \.tableQualifiedName)
         let order = TextOrder(source.identity, target.identity)
         let identities = ours.mapValues { table in
@@ -124,7 +124,7 @@ package struct ComparedRange: Sendable {
     ///
     /// It applies the delta's rule, but is written separately: an error in the copier must not be repeated here.
     func rowsWritten(since mark: Mark, tellingKeys: Bool, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
-        let isWritten = Self.isWritten(since: mark)
+        let isWritten = ProofRule.isWritten(since: mark)
         let keys: SQL = tellingKeys ? "coalesce(sum(\(keyHash(hash))) FILTER (WHERE NOT (\(isWritten))), 0)" : "0"
         return """
             SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
@@ -150,8 +150,8 @@ package struct ComparedRange: Sendable {
         _ hash: RowHash,
         _ side: Endpoint.Side
     ) -> SQL {
-        let isWritten: SQL = "\(condition) AND \(Self.isWritten(since: mark))"
-        let isOther = other.map { "\(condition) AND \($0) AND NOT (\(Self.isWritten(since: mark)))" as SQL }
+        let isWritten: SQL = "\(condition) AND \(ProofRule.isWritten(since: mark))"
+        let isOther = other.map { "\(condition) AND \($0) AND NOT (\(ProofRule.isWritten(since: mark)))" as SQL }
         let reduced: SQL = isOther.map { "count(*) FILTER (WHERE \($0))" } ?? "0"
         let keys: SQL = isOther.map { "coalesce(sum(\(keyHash(hash))) FILTER (WHERE \($0)), 0)" } ?? "0"
         return """
@@ -179,14 +179,7 @@ package struct ComparedRange: Sendable {
     }
 
     private static func written(since mark: Mark) -> SQL {
-        "count(*) FILTER (WHERE \(isWritten(since: mark)))"
-    }
-
-    /// Selects rows of transactions that the mark's snapshot may not have seen: those at or after its oldest open one
-    /// on the circle of 32-bit ids (PostgreSQL manual 25.1.5).
-    private static func isWritten(since mark: Mark) -> SQL {
-        let oldest = UInt32(truncatingIfNeeded: mark.snapshot.xmin)
-        return "NOT pg_catalog.age(xmin) > pg_catalog.age('\(Int(oldest))'::pg_catalog.xid)"
+        "count(*) FILTER (WHERE \(ProofRule.isWritten(since: mark)))"
     }
 
     /// Reads the count and the sum of hashes.

@@ -12,7 +12,7 @@ package struct ExtensionRowsComparison {
     /// - Returns: What was compared and what differs.
     package static func result(source: [ExtensionContents], target: [ExtensionContents]) -> VerificationResult {
         var result = VerificationResult(method: "lines of COPY text")
-        let there = Dictionary(target.map { ($0.table.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let there = Dictionary(keepingFirst: target.map { ($0.table.qualifiedName, $0) })
         result.examined.append(.init(kind: "extension rows", source: source.count, target: there.count))
         for ours in source {
             guard let theirs = there[ours.table.qualifiedName] else {

@@ -51,10 +51,7 @@ package final class RangeProver {
             self.pass = pass
             self.epoch = epoch
             self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })
-            self.ranges = Dictionary(
-                ranges.map { (ChunkName(table: $0.table, range: $0.range), $0) },
-                uniquingKeysWith: { first, _ in first }
-            )
+            self.ranges = Dictionary(keepingFirst: ranges.map { (ChunkName(table: $0.table, range: $0.range), $0) })
             self.source = source
             self.target = target
             self.hash = hash

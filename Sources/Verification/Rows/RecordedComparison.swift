@@ -61,8 +61,8 @@ package final class RecordedComparison: Sendable {
     ) {
         hash = manifest.hash.method
         self.isStopped = isStopped
-        let ours = Dictionary(source.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
-        let theirs = Dictionary(target.tables.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+        let ours = Dictionary(keepingFirst: source.tables.map { ($0.qualifiedName, $0) })
+        let theirs = Dictionary(keepingFirst: target.tables.map { ($0.qualifiedName, $0) })
         let items = manifest.tables.flatMap { table -> [Item] in
             // The comparison of definitions finds what is missing or differs.
             guard let here = ours[table.qualifiedName], let there = theirs[table.qualifiedName],

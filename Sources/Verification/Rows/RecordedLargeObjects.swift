@@ -34,8 +34,8 @@ package struct RecordedLargeObjects {
         let everything = LargeObjectRange(lower: nil, upper: nil)
         let objects = try target.query(LargeObject.self, LargeObject.query(everything))
         let contents = try target.query(Content.self, Self.contents)
-        let byOid = Dictionary(contents.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
-        let there = Dictionary(objects.map { ($0.oid, $0) }, uniquingKeysWith: { first, _ in first })
+        let byOid = Dictionary(keepingFirst: contents.map { ($0.oid, $0) })
+        let there = Dictionary(keepingFirst: objects.map { ($0.oid, $0) })
         for entry in manifest.largeObjects {
             compare(
                 entry,

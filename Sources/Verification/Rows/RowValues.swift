@@ -56,6 +56,6 @@ struct RowValues {
             WHERE q.key IN (\(wanted))
             """
         )
-        return Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(keepingFirst: rows.map { ($0.key, $0) })
     }
 }

@@ -31,10 +31,7 @@ struct StandingTable: Sendable {
         guard let pass = passes.max(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key else { return nil }
         // Rows were added to the open range while the others were proven; they would count as written since.
         let standing = ranges.filter { $0.proof?.pass == pass && $0.range.upper != nil }
-        let proofs = Dictionary(
-            standing.compactMap { range in range.proof.map { (range.range, $0) } },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let proofs = Dictionary(keepingFirst: standing.compactMap { range in range.proof.map { (range.range, $0) } })
         let older: (Mark, Mark) -> Bool = { $0.snapshot.xmin < $1.snapshot.xmin }
         guard let source = proofs.values.map(\.source.mark).min(by: older),
             let target = proofs.values.map(\.target.mark).min(by: older)

@@ -1,0 +1,36 @@
+package import Catalog
+package import Planning
+package import Postgres
+
+/// The run as recorded in the ledger.
+package struct RunEntry: Sendable, Codable {
+    package let runId: String
+    package let epoch: Int
+    package let toolVersion: String
+    package let step: RunStep
+    package let pass: Int
+    package let isPassOpen: Bool
+    package let source: DatabaseIdentity
+    package let omissions: Set<Omission>
+    package let cutoverSnapshot: Snapshot?
+    /// The archive the rows come from; nil: from the source itself.
+    package let archive: String?
+
+    /// The beginning of the run's `application_name`s, by which sessions of a killed client are found.
+    package var sessionPrefix: String { "tidemark \(runId.prefix(8))" }
+
+    /// Refuses a source on a different cluster than the one the target was filled from.
+    ///
+    /// - Parameter source: The database given as the source.
+    /// - Throws: ``LedgerError``; never if one of the system identifiers is unknown.
+    package func refuseOtherSystem(_ source: DatabaseIdentity) throws {
+        guard let ours = self.source.systemIdentifier, let theirs = source.systemIdentifier, ours != theirs else {
+            return
+        }
+        throw LedgerError(
+            .otherSource,
+            "the target was filled from the server with system identifier \(ours), but the source's is \(theirs)",
+            hint: "check --source; " + DatabaseIdentity.otherSystemHint
+        )
+    }
+}
