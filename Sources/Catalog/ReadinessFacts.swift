@@ -6,10 +6,20 @@ package struct ReadinessFacts: Sendable, Codable {
         package let name: ServerText
         /// Whether it may log in to this database now.
         package let mayConnect: Bool
+        /// What keeps it from logging in; nil if nothing does, and in older archives.
+        package let loginObstacle: LoginObstacle?
         /// The roles it is a member of.
         package let groups: [ServerText]
         /// Whether it may log in and write to tables, and is not a superuser; nil in older archives.
         package let isWriter: Bool?
+    }
+
+    /// What keeps a role from logging in to a database.
+    package enum LoginObstacle: String, Sendable, Codable, Hashable {
+        case noLogin = "NOLOGIN"
+        case expired = "VALID UNTIL"
+        case noConnections = "CONNECTION LIMIT"
+        case noConnect = "CONNECT"
     }
 
     package struct UsedIndex: Sendable, Codable, Hashable {

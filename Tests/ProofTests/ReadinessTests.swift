@@ -121,6 +121,11 @@ import Verification
             #expect(codes.contains("server-setting.left-behind synchronous_commit"))
             #expect(codes.contains("role.cannot-connect \(role)"))
             #expect(codes.contains("role.cannot-connect \(member)"))
+            let repairs = findings.filter { $0.code == "role.cannot-connect" }.compactMap(\.repair)
+            #expect(
+                repairs.contains { $0.hasSuffix("VALID UNTIL 'infinity'") }
+                    && repairs.contains { $0.hasSuffix("LOGIN") }
+            )
             #expect(codes.contains("table.not-vacuumed public.label"))
             #expect(findings.first { $0.code == "table.not-vacuumed" }?.severity == .note)
             let silent = try await pair.migration { $0.omissions = [.owners, .privileges] }.verify()

@@ -95,6 +95,18 @@ import Verification
         let source = side(objects: [grant(to: "app")], facts: ["roles": [role("app")]])
         let found = findings(source, side(facts: ["roles": [role("app", mayConnect: false)]]))
         #expect(found.map(\.code) == ["role.cannot-connect"] && found.first?.severity == .stops)
+        #expect(found.first?.repair == nil, "the reason is not known")
+    }
+
+    @Test(arguments: [
+        ("NOLOGIN", #"ALTER ROLE "app" LOGIN"#), ("VALID UNTIL", #"ALTER ROLE "app" VALID UNTIL 'infinity'"#),
+        ("CONNECTION LIMIT", #"ALTER ROLE "app" CONNECTION LIMIT -1"#),
+        ("CONNECT", #"GRANT CONNECT ON DATABASE "shop" TO "app""#),
+    ])
+    func `repairs what keeps a role from logging in, and nothing else`(_ obstacle: String, _ repair: String) {
+        let source = side(objects: [grant(to: "app")], facts: ["roles": [role("app")]])
+        let closed = role("app", mayConnect: false).merging(["loginObstacle": obstacle]) { $1 }
+        #expect(findings(source, side(facts: ["roles": [closed]])).map(\.repair) == [repair])
     }
 
     @Test func `follows membership to the roles that log in`() {

@@ -54,6 +54,10 @@ SELECT
                 'mayConnect', r.rolcanlogin AND r.rolconnlimit <> 0
                                AND coalesce(r.rolvaliduntil > pg_catalog.now(), true)
                                AND pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT'),
+                'loginObstacle', CASE WHEN NOT r.rolcanlogin THEN 'NOLOGIN'
+                                      WHEN r.rolvaliduntil <= pg_catalog.now() THEN 'VALID UNTIL'
+                                      WHEN r.rolconnlimit = 0 THEN 'CONNECTION LIMIT'
+                                      WHEN NOT pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT') THEN 'CONNECT' END,
                 'isWriter', r.rolcanlogin AND NOT r.rolsuper
                             AND EXISTS (SELECT FROM writer w WHERE pg_catalog.pg_has_role(r.oid, w.oid, 'USAGE')),
                 'groups', (SELECT coalesce(pg_catalog.json_agg(g.rolname), '[]')

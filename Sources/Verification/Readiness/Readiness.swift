@@ -171,8 +171,12 @@ package struct Readiness {
                     object: role.name,
                     problem: "cannot-connect",
                     severity: .stops,
-                    "it uses the source but cannot log in to the target: NOLOGIN, expired, no connections allowed, or no CONNECT on the database",
-                    repair: "ALTER ROLE \(Identifier(role.name).quoted) LOGIN"
+                    "it uses the source but cannot log in to the target: "
+                        + (ofTarget.loginObstacle?.description ?? "NOLOGIN, expired, or no CONNECT on the database"),
+                    repair: ofTarget.loginObstacle?.repair(
+                        of: Identifier(role.name),
+                        in: Identifier(target.catalog.identity.databaseName)
+                    )
                 )
             )
         }
@@ -276,6 +280,27 @@ package struct Readiness {
                 scans: index.scans,
                 isOnTarget: there.contains(index.qualifiedName)
             )
+        }
+    }
+}
+
+extension ReadinessFacts.LoginObstacle {
+    fileprivate var description: String {
+        switch self {
+        case .noLogin: "it has NOLOGIN"
+        case .expired: "its VALID UNTIL has passed"
+        case .noConnections: "its CONNECTION LIMIT is 0"
+        case .noConnect: "it has no CONNECT on the database"
+        }
+    }
+
+    /// The statement that lets it log in.
+    fileprivate func repair(of role: Identifier, in database: Identifier) -> String {
+        switch self {
+        case .noLogin: "ALTER ROLE \(role.quoted) LOGIN"
+        case .expired: "ALTER ROLE \(role.quoted) VALID UNTIL 'infinity'"
+        case .noConnections: "ALTER ROLE \(role.quoted) CONNECTION LIMIT -1"
+        case .noConnect: "GRANT CONNECT ON DATABASE \(database.quoted) TO \(role.quoted)"
         }
     }
 }
