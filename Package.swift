@@ -45,22 +45,19 @@ let package = Package(
         ),
         .target(
             name: "Planning",
-            dependencies: ["Catalog", "Postgres"],
+            dependencies: ["Catalog", "Postgres", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict
         ),
         .target(
             name: "Ledger",
-            dependencies: [
-                "Planning", "Catalog", "Postgres",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ],
+            dependencies: ["Planning", "Catalog", "Postgres"],
             resources: [.embedInCode("Schema")],
             swiftSettings: strict
         ),
         .target(
             name: "Archive",
             dependencies: [
-                "Ledger", "Planning", "Catalog", "Postgres", "CZstd",
+                "Planning", "Catalog", "Postgres", "CZstd",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -107,7 +104,7 @@ let package = Package(
         .executableTarget(
             name: "TidemarkCLI",
             dependencies: [
-                "Tidemark", "Report", "Rebuild", "Ledger", "Planning", "Postgres", logging,
+                "Tidemark", "Report", "Planning", "Postgres", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),

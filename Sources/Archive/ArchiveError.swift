@@ -1,20 +1,24 @@
+public import Postgres
+
 /// Why an archive cannot be written or is not read.
-public struct ArchiveError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The kind of failure.
-    public enum Code: String, Sendable {
+public struct ArchiveError: OperatorError, Hashable {
+    /// The kind of failure; later versions may have more.
+    public struct Code: Sendable, Hashable {
+        private let name: String
+
         /// Its content does not match what it claims to be.
-        case damaged
+        public static let damaged = Code(name: "damaged")
         /// It has another version, does not contain what is wanted, or is in use.
-        case refused
+        public static let refused = Code(name: "refused")
         /// Reading or writing failed.
-        case failed
+        public static let failed = Code(name: "failed")
     }
 
     /// The kind of failure.
     public let code: Code
     /// The file or folder.
     public let path: String
-    /// What is wrong with it.
+    /// What is wrong with it; without the path.
     public let message: String
     /// What the operator can do.
     public let hint: String?

@@ -1,5 +1,4 @@
 package import Catalog
-package import Ledger
 package import Planning
 package import Postgres
 

@@ -45,7 +45,7 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     /// - Throws: ``PostgresError``.
     package static func all(of connection: Connection) throws -> [CatalogObject] {
         try CatalogQuery.compared.flatMap { query in
-            try connection.query(Answer.self, own(query)).map(\.told)
+            try connection.query(Answer.self, own(query)).map(\.asObject)
         }
     }
 
@@ -84,7 +84,7 @@ package struct CatalogObject: Sendable, Equatable, Codable {
         let creation: ServerText?
         let removal: ServerText?
 
-        var told: CatalogObject {
+        var asObject: CatalogObject {
             CatalogObject(
                 kind: kind,
                 object: object,

@@ -84,7 +84,7 @@ package struct DatabaseCatalog: Sendable, Codable {
     }
 
     /// The same database with other definitions for its indexes and constraints.
-    package func told(as indexes: [Index], _ constraints: [Constraint]) -> DatabaseCatalog {
+    package func worded(as indexes: [Index], _ constraints: [Constraint]) -> DatabaseCatalog {
         with(indexes: indexes, constraints)
     }
 

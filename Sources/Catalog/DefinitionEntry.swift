@@ -40,7 +40,7 @@ package struct DefinitionEntry: Sendable, Hashable, Codable {
     }
 
     /// The same object with the statements of another database.
-    package func told(by other: DefinitionEntry) -> DefinitionEntry {
+    package func worded(as other: DefinitionEntry) -> DefinitionEntry {
         DefinitionEntry(
             identity: identity,
             kind: kind,

@@ -98,7 +98,7 @@ package struct Index: Sendable, Hashable, Codable {
     ///   - definition: The index's definition there.
     ///   - constraintDefinition: The definition of its constraint there; nil if it has none.
     /// - Returns: The index.
-    package func told(as definition: ServerText, constraint constraintDefinition: ServerText?) -> Index {
+    package func worded(as definition: ServerText, constraint constraintDefinition: ServerText?) -> Index {
         var index = self
         index.definition = definition
         index.constraintDefinition = constraintDefinition
@@ -169,10 +169,10 @@ package struct Constraint: Sendable, Hashable, Codable {
     package var demand: ServerText { definition.withoutSuffix(" NOT VALID") }
 
     /// The same constraint with its names quoted for all servers.
-    package var quotedForAllServers: Constraint { told(as: definition.quotedForAllServers) }
+    package var quotedForAllServers: Constraint { worded(as: definition.quotedForAllServers) }
 
     /// The same constraint with the definition as another server prints it.
-    package func told(as definition: ServerText) -> Constraint {
+    package func worded(as definition: ServerText) -> Constraint {
         var constraint = self
         constraint.definition = definition
         return constraint

@@ -74,6 +74,10 @@ package struct LargeObjectRange: Sendable, Hashable, CustomStringConvertible {
     /// - Returns: Ranges that together cover every oid.
     package static func all(of oids: [UInt32]) -> [LargeObjectRange] {
         let cuts = stride(from: size, to: oids.count, by: size).map { oids[$0] }
+        return cut(at: cuts)
+    }
+
+    private static func cut(at cuts: [UInt32]) -> [LargeObjectRange] {
         let bounds = [nil] + cuts.map(Optional.some) + [nil]
         return zip(bounds, bounds.dropFirst()).map { LargeObjectRange(lower: $0, upper: $1) }
     }
@@ -91,7 +95,6 @@ package struct LargeObjectRange: Sendable, Hashable, CustomStringConvertible {
             WHERE n.position % \(size) = 0 ORDER BY n.oid
             """
         ).map { UInt32(try $0.integer("oid")) }
-        let bounds = [nil] + cuts.map(Optional.some) + [nil]
-        return zip(bounds, bounds.dropFirst()).map { LargeObjectRange(lower: $0, upper: $1) }
+        return cut(at: cuts)
     }
 }

@@ -2,7 +2,7 @@ import Planning
 package import Postgres
 
 /// A stage of work on chunks, which decides which chunks are due.
-package enum ChunkStage: Sendable, Hashable {
+package enum ChunkStage: Sendable, Hashable, Codable {
     /// Copies the base of chunks that have none.
     case base
     /// Sheds and loads in one step, for tables whose only unique key is the one their chunks are cut by.

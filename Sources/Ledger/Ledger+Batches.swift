@@ -1,3 +1,4 @@
+package import Planning
 package import Postgres
 
 /// Writes many rows of the ledger in one statement: with thousands of small tables, single statements would cost more

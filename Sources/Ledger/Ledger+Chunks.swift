@@ -2,8 +2,6 @@ package import Planning
 package import Postgres
 
 extension Ledger {
-    /// The maximum size, in bytes, of a table whose chunk, keys and indexes are claimed together with other tables'.
-    package static let smallBytes = 1 << 20
     /// The maximum number of small tables claimed at once.
     static let smallTogether = 50
 
@@ -47,7 +45,7 @@ extension Ledger {
     }
 
     private static let isSmallAndWhole: SQL =
-        "r.treatment \(Treatment.among(\.isCopiedWhole)) AND r.table_bytes <= \(smallBytes)"
+        "r.treatment \(Treatment.among(\.isCopiedWhole)) AND r.table_bytes <= \(TablePlan.smallBytes)"
 
     private func isSmallAndWhole(_ relation: Int) throws -> Bool {
         try connection.queryOne(

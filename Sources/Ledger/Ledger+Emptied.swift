@@ -13,7 +13,7 @@ extension Ledger {
     /// - Throws: ``PostgresError``.
     package func forgetEmptied(among relations: [RelationEntry]) throws -> [RelationEntry] {
         let unlogged = try relations.filter { relation in
-            guard relation.treatment.bringsRows else { return false }
+            guard relation.treatment.copiesRows else { return false }
             return relation.definition.isPartitioned
                 ? try hasUnloggedPartitions(relation) : relation.definition.persistence == .unlogged
         }

@@ -61,7 +61,7 @@ extension Ledger {
                 SELECT r.relation_id
                 FROM (SELECT DISTINCT o.relation_id FROM tidemark.object o WHERE \(isDue)) AS due
                 JOIN tidemark.relation r USING (relation_id)
-                WHERE r.table_bytes <= \(Self.smallBytes) \(Self.isNone(of: tables, "r"))
+                WHERE r.table_bytes <= \(TablePlan.smallBytes) \(Self.isNone(of: tables, "r"))
                 ORDER BY due.relation_id
                 FOR NO KEY UPDATE OF r SKIP LOCKED LIMIT \(Self.smallTogether)),
             claimed AS MATERIALIZED (

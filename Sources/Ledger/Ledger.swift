@@ -8,10 +8,10 @@ package import Postgres
 /// Everything here is plain SQL in the transaction that is open on the connection. So the ledger's row of a chunk is
 /// committed with the chunk's rows, and the row of an object with the object.
 package struct Ledger {
-    package static let version = 4
+    package static let version = 5
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
-    static let tables: [Identifier] = ["event", "object", "definition", "catalog", "chunk", "relation", "run"]
+    static let tables: [Identifier] = ["event", "object", "definition", "catalog", "chunk", "relation", "work", "run"]
 
     package let connection: Connection
     /// The epoch of this client; -1 if it only reads.

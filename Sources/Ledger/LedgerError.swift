@@ -1,32 +1,39 @@
+public import Postgres
+
 /// The reason why a run cannot use this target.
-public struct LedgerError: Error, Sendable, CustomStringConvertible {
-    /// The kind of refusal.
-    public enum Code: Sendable, Hashable {
+public struct LedgerError: OperatorError {
+    /// The kind of refusal; later versions may have more.
+    public struct Code: Sendable, Hashable {
+        private let name: String
+
         /// The target contains relations, but no ledger.
-        case targetNotEmpty
+        public static let targetNotEmpty = Code(name: "targetNotEmpty")
         /// The ledger was made for another source.
-        case otherSource
+        public static let otherSource = Code(name: "otherSource")
         /// A ledger is needed, but there is none.
-        case missing
+        public static let missing = Code(name: "missing")
         /// Another client is working on the same target.
-        case busy
+        public static let busy = Code(name: "busy")
         /// Another client has taken over the run.
-        case fenced
+        public static let fenced = Code(name: "fenced")
         /// The ledger has a version that this version of the tool does not support.
-        case unknownVersion
+        public static let unknownVersion = Code(name: "unknownVersion")
         /// The run was begun as another role.
-        case otherRole
+        public static let otherRole = Code(name: "otherRole")
         /// The run is past the point at which this can be done.
-        case tooLate
+        public static let tooLate = Code(name: "tooLate")
     }
 
     /// The kind of refusal.
     public let code: Code
-    /// What is wrong, where, and what to do about it.
-    public let description: String
+    /// What is wrong, and where.
+    public let message: String
+    /// What the operator can do.
+    public let hint: String?
 
     package init(_ code: Code, _ message: String, hint: String? = nil) {
         self.code = code
-        description = hint.map { "\(message)\nHINT: \($0)" } ?? message
+        self.message = message
+        self.hint = hint
     }
 }

@@ -18,7 +18,7 @@ package struct Plan: Sendable, Hashable, Codable {
     /// Tables that are not copied at all.
     package var excluded: Set<QualifiedName> { Set(tables(.excluded).map(\.name)) }
     /// Tables with rows of their own, and partitioned tables through which rows are copied.
-    package var holders: [TablePlan] { tables.filter { !$0.isPartitioned || $0.treatment.bringsRows } }
+    package var holders: [TablePlan] { tables.filter { !$0.isPartitioned || $0.treatment.copiesRows } }
 
     /// Bytes copied days ahead.
     package var precopyBytes: Int { tables.filter(\.treatment.isCopiedAhead).reduce(0) { $0 + $1.tableBytes } }
@@ -28,6 +28,9 @@ package struct Plan: Sendable, Hashable, Codable {
 
 /// What will be done with one table.
 package struct TablePlan: Sendable, Hashable, Codable {
+    /// The maximum size, in bytes, of a table that is claimed, built and compared together with other tables.
+    package static let smallBytes = 1 << 20
+
     package let name: QualifiedName
     /// Whether its rows are in its partitions.
     ///

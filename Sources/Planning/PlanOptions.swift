@@ -24,27 +24,6 @@ public struct PlanOptions: Sendable {
     /// - Parameter tables: The tables of all extensions.
     /// - Returns: The tables to copy.
     package func wanted(_ tables: [ExtensionTable]?) -> [ExtensionTable] {
-        (tables ?? []).filter { treatments[$0.qualifiedName]?.bringsRows ?? true }
-    }
-}
-
-/// The reason why no plan can be made.
-public struct PlanError: Error, Sendable, CustomStringConvertible {
-    /// What has to be corrected: the call (usage), or something in a database.
-    public enum Code: Sendable {
-        /// The options name something that does not exist or cannot be done.
-        case usage
-        /// The state of a database does not allow it.
-        case refused
-    }
-
-    /// The kind of error.
-    public let code: Code
-    /// What is wrong, where, and what to do about it.
-    public let description: String
-
-    package init(_ code: Code, _ message: String, hint: String? = nil) {
-        self.code = code
-        description = hint.map { "\(message)\nHINT: \($0)" } ?? message
+        (tables ?? []).filter { treatments[$0.qualifiedName]?.copiesRows ?? true }
     }
 }

@@ -74,7 +74,7 @@ package struct Planner {
             estimatedRows: table.estimatedRows,
             tableBytes: bytes,
             hasOtherUniqueKeys: hasOtherUniqueKeys(table, than: key, among: ofTable),
-            ranges: treatment.bringsRows ? [.everything] : [],
+            ranges: treatment.copiesRows ? [.everything] : [],
             filter: filters[table.qualifiedName],
             immutableBelow: immutableBelow,
             wantedChunks: wanted
@@ -196,7 +196,7 @@ package struct Planner {
     }
 
     private func refuseUnreadable(_ plans: [TablePlan]) throws {
-        let copied = Set(plans.filter(\.treatment.bringsRows).map(\.name))
+        let copied = Set(plans.filter(\.treatment.copiesRows).map(\.name))
         let role = source.identity.roleName
         let unreadable = source.tables.filter { copied.contains($0.qualifiedName) && !$0.isReadable }.map(
             \.qualifiedName

@@ -13,14 +13,14 @@ package enum RowFilter {
     /// - Throws: ``PlanError``.
     package static func refuseUnfit(_ plan: Plan, on source: Connection) throws {
         for (table, filter) in filtered(plan) {
-            let told: ServerText
+            let explained: ServerText
             do {
                 let explain: SQL = "EXPLAIN (FORMAT JSON) SELECT FROM \(table.rows) WHERE (\(SQL(trusted: filter)))"
-                told = try source.query(explain).compactMap { $0["QUERY PLAN"] }.joined(separator: "")
+                explained = try source.query(explain).compactMap { $0["QUERY PLAN"] }.joined(separator: "")
             } catch let error as PostgresError where error.code == .statementFailed {
                 throw unfit(table, "is not a condition: \(error.message)")
             }
-            guard !["\"Subplan Name\"", "\"Join Type\""].contains(where: { told.contains($0) }) else {
+            guard !["\"Subplan Name\"", "\"Join Type\""].contains(where: { explained.contains($0) }) else {
                 throw unfit(table, "reads rows other than the one it filters")
             }
         }
@@ -86,7 +86,7 @@ package enum RowFilter {
 
     private static func filtered(_ plan: Plan) -> [(TablePlan, String)] {
         plan.tables.compactMap { table in
-            guard table.treatment.bringsRows, let filter = table.filter else { return nil }
+            guard table.treatment.copiesRows, let filter = table.filter else { return nil }
             return (table, filter)
         }
     }

@@ -32,7 +32,7 @@ public enum Treatment: String, Sendable, Codable, CaseIterable {
     }
 
     /// Whether its rows are copied at all.
-    public var bringsRows: Bool { isCopiedAhead || isCopiedWhole }
+    public var copiesRows: Bool { isCopiedAhead || isCopiedWhole }
 
     /// Whether the target has the table.
     public var isOnTarget: Bool {

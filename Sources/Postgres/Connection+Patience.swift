@@ -30,7 +30,7 @@ extension Connection {
                 }
                 if isTakingConnections(endpoint) { refused += 1 }
                 guard refused < refusals, watch.mayTryAgain(after: error, patience: patience) else { throw error }
-                if interrupter.isInterrupted || watch.isStopped() {
+                if interrupter.isInterrupted || watch.stop.isRequested {
                     throw PostgresError(.cancelled, "stopped while the \(endpoint.side.rawValue) could not be reached")
                 }
                 usleep(microsecondsBetweenAttempts)
@@ -55,7 +55,7 @@ extension SessionWatch {
         }
         if isNew {
             let until = Self.clock(secondsFromNow: patience.components.seconds)
-            tell("the \(side.rawValue) cannot be reached; trying again until \(until): \(error.message)")
+            note("the \(side.rawValue) cannot be reached; trying again until \(until): \(error.message)")
         }
         return now < deadline
     }
@@ -65,7 +65,7 @@ extension SessionWatch {
             defer { state.outage = nil }
             return state.outage != nil
         }
-        if wasAway { tell("the \(side.rawValue) can be reached again") }
+        if wasAway { note("the \(side.rawValue) can be reached again") }
     }
 
     private static func clock(secondsFromNow: Int64) -> String {

@@ -82,7 +82,7 @@ package final class Connection {
     package func holdForOthers() { watched?.isHolder = true }
 
     /// Whether a stop was requested for the work this session belongs to.
-    package var isStopped: Bool { endpoint.watch?.isStopped() ?? false }
+    package var isStopped: Bool { endpoint.watch?.stop.isRequested ?? false }
 
     package var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
 

@@ -65,17 +65,17 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     /// The same database, with sessions that are watched.
     ///
     /// - Parameters:
-    ///   - isStopped: Whether sessions that wait for a lock should end.
-    ///   - tell: Receives a line about what is being waited for.
+    ///   - stop: Ends sessions that wait for a lock.
+    ///   - note: Receives a line about what is being waited for.
     /// - Returns: The endpoint; nothing is watched before ``watching(_:_:)`` runs.
     package func watched(
-        isStopped: @escaping @Sendable () -> Bool,
-        tell: @escaping @Sendable (String) -> Void
+        stop: StopRequest,
+        note: @escaping @Sendable (String) -> Void
     ) -> Endpoint {
         Endpoint(
             self,
             role: role,
-            watch: SessionWatch(side: side, isStopped: isStopped, tell: tell),
+            watch: SessionWatch(side: side, stop: stop, note: note),
             givesWay: givesWay
         )
     }
@@ -83,7 +83,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     /// Watches the sessions with some servers while `body` runs.
     ///
     /// - Parameters:
-    ///   - endpoints: The servers; only those made by ``watched(isStopped:tell:)`` are watched.
+    ///   - endpoints: The servers; only those made by ``watched(stop:note:)`` are watched.
     ///   - body: The work.
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws.

@@ -18,7 +18,7 @@ struct LockWatcher {
     private let endpoint: Endpoint
     /// Since when other clients wait for us, by server process.
     private var waiting: [Int: ContinuousClock.Instant] = [:]
-    private var told: [String: ContinuousClock.Instant] = [:]
+    private var noted: [String: ContinuousClock.Instant] = [:]
 
     init?(_ endpoint: Endpoint) {
         guard let watch = endpoint.watch else { return nil }
@@ -75,7 +75,7 @@ struct LockWatcher {
             // A wait that has only just begun usually ends soon.
             guard sessions[wait.waiter.pid]?.isInStatement(for: Self.worthALook) ?? true else { continue }
             note("waiting for \(wait.subject) on the \(watch.side.rawValue), locked by \(wait.holders)")
-            if watch.isStopped() { ending[wait.waiter.pid] = Self.stopped }
+            if watch.stop.isRequested { ending[wait.waiter.pid] = Self.stopped }
         }
         let others = waits.values.filter { wait in !isOurs(wait.waiter) && wait.blockers.contains(where: isOurs) }
         let now = ContinuousClock.now
@@ -123,9 +123,9 @@ struct LockWatcher {
 
     private mutating func note(_ message: String) {
         let now = ContinuousClock.now
-        if let last = told[message], last.duration(to: now) < Self.secondsBetweenNotes { return }
-        told[message] = now
-        watch.tell(message)
+        if let last = noted[message], last.duration(to: now) < Self.secondsBetweenNotes { return }
+        noted[message] = now
+        watch.note(message)
     }
 
     // MARK: Reasons

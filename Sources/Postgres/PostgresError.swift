@@ -2,27 +2,29 @@
 ///
 /// `description` says what failed, where, why and what to do. It contains no password, and of row data only the keys of
 /// rows that violate a key or foreign key.
-public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The kind of failure.
-    public enum Code: String, Sendable, Hashable, Codable {
+public struct PostgresError: OperatorError, Hashable {
+    /// The kind of failure; later versions may have more.
+    public struct Code: Sendable, Hashable {
+        private let name: String
+
         /// No connection could be made.
-        case connectionFailed
+        public static let connectionFailed = Code(name: "connectionFailed")
         /// A connection broke while in use.
-        case connectionLost
+        public static let connectionLost = Code(name: "connectionLost")
         /// The server rejected a statement.
-        case statementFailed
+        public static let statementFailed = Code(name: "statementFailed")
         /// A COPY failed, or its two ends disagree on the number of rows.
-        case copyFailed
+        public static let copyFailed = Code(name: "copyFailed")
         /// The statement was cancelled because the run is being stopped.
-        case cancelled
+        public static let cancelled = Code(name: "cancelled")
         /// We ended the session because another session waited for its locks.
-        case gaveWay
+        public static let gaveWay = Code(name: "gaveWay")
         /// We ended the session because it waited for a session that waited for another session of ours.
-        case standstill
+        public static let standstill = Code(name: "standstill")
         /// The transaction that exported a snapshot has ended, so the snapshot can no longer be imported.
-        case snapshotLost
+        public static let snapshotLost = Code(name: "snapshotLost")
         /// The tool does not understand the server's answer.
-        case unexpectedAnswer
+        public static let unexpectedAnswer = Code(name: "unexpectedAnswer")
     }
 
     /// The kind of failure.

@@ -8,20 +8,20 @@ package enum Retry {
     /// Runs `body` until it succeeds, at most six times, each time after twice the pause.
     ///
     /// - Parameters:
-    ///   - isStopped: Whether the operator has asked to stop; then the failure is thrown.
+    ///   - stop: Once the operator has asked to stop, the failure is thrown.
     ///   - recover: Makes another attempt possible: replaces broken connections, ends transactions.
     ///   - body: The work; it must leave nothing behind when it fails.
     /// - Returns: What `body` returns.
     /// - Throws: ``PostgresError`` of the last attempt or one that does not pass, and what `recover` throws.
     package static func transientFailures<Result>(
-        unless isStopped: () -> Bool,
+        unless stop: StopRequest,
         recover: (PostgresError) throws -> Void,
         _ body: () throws -> Result
     ) throws -> Result {
         for attempt in 0... {
             do {
                 return try body()
-            } catch let error as PostgresError where error.isTransient && attempt + 1 < attempts && !isStopped() {
+            } catch let error as PostgresError where error.isTransient && attempt + 1 < attempts && !stop.isRequested {
                 usleep(firstPause << UInt32(attempt))
                 try recover(error)
             }

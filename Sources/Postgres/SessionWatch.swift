@@ -2,7 +2,7 @@ import Synchronization
 
 /// The sessions of one call with one server: what they wait for, and which sessions wait for them.
 ///
-/// ``Endpoint/watched(isStopped:tell:)`` attaches it; every ``Connection`` to such an endpoint registers itself.
+/// ``Endpoint/watched(stop:note:)`` attaches it; every ``Connection`` to such an endpoint registers itself.
 package final class SessionWatch: Sendable {
     struct State {
         var sessions: [Int: WatchedSession] = [:]
@@ -17,15 +17,15 @@ package final class SessionWatch: Sendable {
 
     let side: Endpoint.Side
     /// Whether sessions that wait for a lock should end.
-    let isStopped: @Sendable () -> Bool
+    let stop: StopRequest
     /// Receives a line about what is being waited for.
-    let tell: @Sendable (String) -> Void
+    let note: @Sendable (String) -> Void
     private let state = Mutex(State())
 
-    init(side: Endpoint.Side, isStopped: @escaping @Sendable () -> Bool, tell: @escaping @Sendable (String) -> Void) {
+    init(side: Endpoint.Side, stop: StopRequest, note: @escaping @Sendable (String) -> Void) {
         self.side = side
-        self.isStopped = isStopped
-        self.tell = tell
+        self.stop = stop
+        self.note = note
     }
 
     /// The beginning of the `application_name` of the run's sessions, including those of its child processes.

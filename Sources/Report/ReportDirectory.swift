@@ -1,12 +1,14 @@
 import FoundationEssentials
-import Postgres
+public import Postgres
 
 /// A folder for a run's report as an HTML page, JSON, Markdown and JUnit XML.
 public struct ReportDirectory: Sendable {
     /// Why a report cannot be written.
-    public struct Failure: Error, CustomStringConvertible {
-        /// What could not be written, where, and what to do.
-        public let description: String
+    public struct Failure: OperatorError {
+        /// What could not be written, and why.
+        public let message: String
+        /// What the operator can do.
+        public let hint: String?
     }
 
     private let path: String
@@ -25,10 +27,10 @@ public struct ReportDirectory: Sendable {
                 withIntermediateDirectories: true
             )
         } catch {
-            throw Failure(description: "cannot create the report folder \(path); choose another one with --report")
+            throw Failure(message: "cannot create the report folder \(path)", hint: "choose another one with --report")
         }
         guard FileManager.default.isWritableFile(atPath: path) else {
-            throw Failure(description: "cannot write to the report folder \(path); choose another one with --report")
+            throw Failure(message: "cannot write to the report folder \(path)", hint: "choose another one with --report")
         }
     }
 
@@ -54,8 +56,8 @@ public struct ReportDirectory: Sendable {
         }
         guard failures.isEmpty else {
             throw Failure(
-                description: failures.joined(separator: "\n") + "\nHINT: the outcome is valid without them; "
-                    + "free space there, or choose another folder with --report next time"
+                message: failures.joined(separator: "\n"),
+                hint: "the outcome is valid without them; free space there, or choose another folder with --report next time"
             )
         }
     }

@@ -124,17 +124,17 @@ extension RunReport {
             case .note: "NOTE "
             }
         // Names and definitions may contain newlines: indented, none of them can pass for a line of the report.
-        func told(_ text: String) -> String {
+        func oneLine(_ text: String) -> String {
             let lines = Escaping.terminal(shortened(text), lines: true).utf8.split(
                 separator: UInt8(ascii: "\n"),
                 omittingEmptySubsequences: false
             )
             return lines.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n                 ")
         }
-        var lines = ["\(label)  \(finding.kind) \(finding.object.visible): \(told(finding.message))"]
-        if let source = finding.source { lines.append("         source: \(told(source))") }
-        if let target = finding.target { lines.append("         target: \(told(target))") }
-        if let repair = finding.repair { lines.append("         repair: \(told(repair));") }
+        var lines = ["\(label)  \(finding.kind) \(finding.object.visible): \(oneLine(finding.message))"]
+        if let source = finding.source { lines.append("         source: \(oneLine(source))") }
+        if let target = finding.target { lines.append("         target: \(oneLine(target))") }
+        if let repair = finding.repair { lines.append("         repair: \(oneLine(repair));") }
         return lines
     }
 }

@@ -1,5 +1,5 @@
 import Catalog
-public import Ledger
+import Ledger
 import Planning
 public import Postgres
 import Rebuild

@@ -39,7 +39,7 @@ struct ArchiveCommand: AsyncParsableCommand {
                 let archive = DatabaseArchive(archive.archive, stop: terminal.stop)
                 try await archive.check()
                 let report = try archive.report()
-                terminal.tell(report.text + "\n\nEvery file is intact.")
+                terminal.say(report.text + "\n\nEvery file is intact.")
                 return .done
             }
         }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Rebuild
+import Postgres
 import Report
 import Tidemark
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Ledger
 import Planning
 import Postgres
 import Report

@@ -15,7 +15,7 @@ struct FinishCommand: AsyncParsableCommand {
     func run() async throws {
         try await Terminal.run(quiet: true) { terminal in
             try await LedgerAdministration(target: target.endpoint()).finish(abandon: abandon)
-            terminal.tell("The ledger was dropped.")
+            terminal.say("The ledger was dropped.")
             return .done
         }
     }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Glibc
-import Ledger
 import Postgres
 import Report
 import Synchronization
@@ -116,7 +115,7 @@ final class Terminal: Sendable {
     }
 
     func print(_ report: InspectionReport, json: Bool) throws -> ExitStatus {
-        tell(json ? try report.json() : report.text)
+        say(json ? try report.json() : report.text)
         return report.isClear ? .done : .failed
     }
 
@@ -136,7 +135,7 @@ final class Terminal: Sendable {
     }
 
     /// Prints what was done; failing to print is not an error, because the exit code says it as well.
-    func tell(_ text: String) {
+    func say(_ text: String) {
         do {
             try print(text)
         } catch {

@@ -70,7 +70,7 @@ struct ChunkStep {
 
     private func copyWhole() throws -> Result {
         // For a small table, TRUNCATE takes longer than loading the rows.
-        if try chunk.mark != nil || relation.tableBytes > Ledger.smallBytes || holdsRows() {
+        if try chunk.mark != nil || relation.tableBytes > TablePlan.smallBytes || holdsRows() {
             try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
         }
         let copied = try copy(source.allRows)
@@ -88,7 +88,7 @@ struct ChunkStep {
     private func reconcile(_ key: Key, because reason: String, _ stage: ChunkStage) throws -> Result {
         let hash = try lane.commonHash()
         guard case .shed(_, let snapshot, _) = stage else {
-            if !chunk.isAdopted { tell(reason) }
+            if !chunk.isAdopted { note(reason) }
             let outcome = try Reconciler(lane: lane, hash: hash) { try copy($0.allRows) }.reconcile(source, key)
             return Result(
                 outcome: ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed),
@@ -96,7 +96,7 @@ struct ChunkStep {
             )
         }
         // With other unique keys, all chunks must shed before any of them loads.
-        if !chunk.isAdopted { tell(reason) }
+        if !chunk.isAdopted { note(reason) }
         let outcome = try Reconciler(lane: lane, hash: hash, copy: nil).reconcile(source, key)
         if outcome.isEqual {
             return Result(
@@ -111,7 +111,7 @@ struct ChunkStep {
         )
     }
 
-    private func tell(_ reason: String) {
+    private func note(_ reason: String) {
         progress.note("\(relation.name) chunk \(chunk.chunkNumber) is compared with the source: \(reason)")
     }
 

@@ -1,7 +1,7 @@
 import Catalog
 import Glibc
 package import Ledger
-import Planning
+package import Planning
 package import Postgres
 
 /// What a worker needs to know about its pass.
@@ -13,7 +13,7 @@ package struct PassContext: Sendable {
     /// The snapshot that everything is read in; nil: each chunk is read in its own.
     package let snapshot: SharedSnapshot?
     /// Whether the tables already have their triggers, which must not fire for copied rows.
-    let keepsTriggersOff: Bool
+    package let keepsTriggersOff: Bool
     /// Locked tables that all workers leave for later.
     let postponed = Postponed()
 

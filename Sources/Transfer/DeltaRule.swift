@@ -1,4 +1,5 @@
 import Ledger
+import Planning
 import Postgres
 
 /// The rule of the delta: which rows may have been written since a mark.

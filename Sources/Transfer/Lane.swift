@@ -38,7 +38,7 @@ package final class Lane {
         -> Result
     {
         try Retry.transientFailures(
-            unless: { stop.isRequested },
+            unless: stop,
             recover: { error in
                 progress.countRetry(error)
                 try recover()

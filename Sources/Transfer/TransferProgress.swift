@@ -40,9 +40,9 @@ package final class TransferProgress: Sendable {
         }
     }
 
-    package func finishLargeObjects(brought: Int, removed: Int) {
+    package func finishLargeObjects(copied: Int, removed: Int) {
         state.withLock { counts in
-            counts.largeObjects += brought
+            counts.largeObjects += copied
             counts.removedLargeObjects += removed
         }
     }

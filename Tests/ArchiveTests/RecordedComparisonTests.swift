@@ -32,8 +32,9 @@ import Verification
                     generation.manifest,
                     source: told.catalog,
                     target: catalog,
-                    answers: try RowHash.Answers(of: connection)
-                ) { false }
+                    answers: try RowHash.Answers(of: connection),
+                    stop: StopRequest()
+                )
                 try comparison.compareAhead(on: connection, identity)
                 try connection.execute(SQL(trusted: statement))
                 try connection.transaction(.snapshot) { try comparison.settle(on: connection, identity) }

@@ -1,3 +1,4 @@
+import Ledger
 import Planning
 import Postgres
 import Report
@@ -111,6 +112,47 @@ import Tidemark
             #expect(try await report.outcome == .done)
             #expect(notes.contain("server process \(locker.pid)"), "\(notes.all)")
             #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    /// While a table is locked, the cutover's stage lasts; another process reads in the ledger what is due and in which
+    /// snapshot of the source.
+    @Test func `leaves work in the ledger that a second process can see`() async throws {
+        try await DatabasePair.with(Self.tables) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            try await pair.source.run("UPDATE t SET v = 'new' WHERE id % 7 = 0")
+            let locker = try Locker(pair.target)
+            let notes = Notes()
+            let migration = Self.watched(pair, notes) { if $0 == "delta and whole tables" { locker.lock(Self.lock) } }
+            async let report = migration.cutover()
+            #expect(try await Self.until { notes.contain("public.t is left for later") }, "\(notes.all)")
+            let isClaimable = try await Self.until { try await Self.claimsChunk(of: pair) }
+            #expect(isClaimable, "\(notes.all)")
+            locker.release()
+            #expect(try await report.outcome == .done)
+            let left = try await Connection.with(pair.target.endpoint, purpose: "second") {
+                try Ledger($0).announcedWork()
+            }
+            #expect(left == nil)
+        }
+    }
+
+    /// Whether a process that knows only the two databases can claim a chunk and read the run's snapshot.
+    private static func claimsChunk(of pair: DatabasePair) async throws -> Bool {
+        let (work, chunks) = try await Connection.with(pair.target.endpoint, purpose: "second") { connection in
+            let epoch = try Ledger.run(on: connection)?.epoch ?? -1
+            let ledger = Ledger(connection, epoch: epoch)
+            guard let work = try ledger.announcedWork() else { return (nil as AnnouncedWork?, 0) }
+            // The claim is given back with the transaction.
+            try connection.begin(.readWrite)
+            defer { connection.rollBack() }
+            return (work, try ledger.claim(work.stage).count)
+        }
+        guard let snapshot = work?.snapshot, chunks > 0 else { return false }
+        return try await Connection.with(pair.source.endpoint, purpose: "second") { connection in
+            try connection.transaction(.shared(snapshot)) {
+                try connection.queryOne("SELECT count(*) AS n FROM public.u").integer("n") == 3000
+            }
         }
     }
 

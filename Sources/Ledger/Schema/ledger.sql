@@ -22,6 +22,21 @@ CREATE TABLE tidemark.run (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- At most one row: what workers do now, so that another process can know which chunks are due (ChunkStage) and in which
+-- snapshot of the source to read them. It is void unless `epoch` is the run's. A table of its own, because workers lock
+-- the run's row.
+CREATE TABLE tidemark.work (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    epoch bigint NOT NULL,
+    stage jsonb NOT NULL,
+    -- The identifier to import and what it sees; NULL: each chunk is read in a snapshot of its own.
+    exported_snapshot text,
+    snapshot text,
+    -- Whether the tables have their triggers already, which must not fire.
+    keeps_triggers_off boolean NOT NULL,
+    announced_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- One row per table. `definition` is the source's catalog entry that the target follows; drift is compared with it.
 CREATE TABLE tidemark.relation (
     relation_id integer PRIMARY KEY,

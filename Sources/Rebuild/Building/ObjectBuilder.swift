@@ -176,7 +176,7 @@ package struct ObjectBuilder {
 
     private func retrying<Result>(_ body: () throws -> Result) throws -> Result {
         try Retry.transientFailures(
-            unless: { stop.isRequested },
+            unless: stop,
             recover: { [connection] _ in if connection.isBroken { try connection.reconnect() } },
             body
         )

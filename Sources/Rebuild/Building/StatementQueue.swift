@@ -1,5 +1,4 @@
 import DequeModule
-package import Ledger
 package import Postgres
 import Synchronization
 

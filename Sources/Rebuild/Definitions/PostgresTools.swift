@@ -3,18 +3,6 @@ package import Postgres
 import Subprocess
 import SystemPackage
 
-/// Why `pg_dump` or `pg_restore` failed or cannot be used.
-public struct ToolError: Error, Sendable, CustomStringConvertible {
-    /// What is wrong, where, and what to do.
-    public let description: String
-    /// Whether a tool lost its connection or could not connect.
-    package var isLossOfServer = false
-
-    init(_ message: String, hint: String? = nil) {
-        description = hint.map { "\(message)\nHINT: \($0)" } ?? message
-    }
-}
-
 /// `pg_dump` and `pg_restore` of one major version.
 package struct PostgresTools: Sendable {
     package let directory: String?

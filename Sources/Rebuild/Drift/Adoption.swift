@@ -72,8 +72,8 @@ package struct Adoption {
         try ledger.keep(
             definitions.compactMap { entry in
                 there[entry.listed].map { theirs in
-                    if speaksAlike { return entry.told(by: theirs) }
-                    return entry.isOfTable ? entry.told(by: theirs.withoutNamesOfNotNull) : entry
+                    if speaksAlike { return entry.worded(as: theirs) }
+                    return entry.isOfTable ? entry.worded(as: theirs.withoutNamesOfNotNull) : entry
                 }
             }
         )
@@ -198,8 +198,8 @@ package struct Adoption {
         }
         guard !objects.isEmpty else { return [] }
         let kinds = Dictionary(grouping: objects, by: \.kind).sorted { $0.key < $1.key }
-        let told = kinds.map { "\($0.value.count) \($0.key)" }.joined(separator: ", ")
-        return ["dropped on the target until the cutover recreates them: \(told)"]
+        let counts = kinds.map { "\($0.value.count) \($0.key)" }.joined(separator: ", ")
+        return ["dropped on the target until the cutover recreates them: \(counts)"]
     }
 
     /// Records keys and indexes that are exactly the source's as built; drops those of the same names that differ.

@@ -22,9 +22,9 @@ extension DriftFollower {
             try ledger.follow(change.relation, to: change.later, plan, isCopiedAgain: again != nil)
             let name = change.isRenamed ? ["renamed from \(change.relation.name)"] : []
             let end = again.map { "; its rows are copied again: \($0)" } ?? ""
-            let told = "\(change.later.qualifiedName): \((name + change.differences).joined(separator: "; "))\(end)"
-            outcome.notes.append(told)
-            try ledger.record("followed", subject: told, relation: change.relation.relationId)
+            let note = "\(change.later.qualifiedName): \((name + change.differences).joined(separator: "; "))\(end)"
+            outcome.notes.append(note)
+            try ledger.record("followed", subject: note, relation: change.relation.relationId)
         }
         for table in drift.added {
             guard let plan = plans[table.qualifiedName] else { continue }
@@ -43,14 +43,14 @@ extension DriftFollower {
         func notable(_ entries: [DefinitionEntry]) -> [DefinitionEntry] {
             entries.filter { !$0.isOfTable && !left.contains($0.identity) }
         }
-        let told =
+        let notes =
             notable(changes.added).map { "\($0.description) is new on the source: created" }
             + notable(changes.changed.filter(\.isView)).map { "\($0.description) changed on the source: recreated" }
             + notable(changes.gone.filter { $0.isView || $0.kind == "SEQUENCE" }).map {
                 "\($0.description) no longer exists on the source: dropped"
             }
-        for note in told { try ledger.record("followed", subject: note) }
-        outcome.notes += told
+        for note in notes { try ledger.record("followed", subject: note) }
+        outcome.notes += notes
     }
 
     func keepDefinitions(_ outcome: inout Outcome) throws {

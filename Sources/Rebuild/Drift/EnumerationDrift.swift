@@ -23,8 +23,8 @@ package struct EnumerationDrift {
         let wanted = source.labels ?? []
         var present = target.labels ?? []
         let type: SQL = "ALTER TYPE \(source.qualifiedName)"
-        let told = earlier.map(source.renames) ?? [:]
-        var (statements, renames) = present == wanted ? ([], [:]) : Self.rename(told, in: &present, of: type)
+        let known = earlier.map(source.renames) ?? [:]
+        var (statements, renames) = present == wanted ? ([], [:]) : Self.rename(known, in: &present, of: type)
         // If the source does not know a label and has a new one in its position, it was renamed.
         for (index, label) in present.enumerated() where !wanted.contains(label) && wanted.count == present.count {
             guard !present.contains(wanted[index]) else { continue }
@@ -50,7 +50,7 @@ package struct EnumerationDrift {
 
     /// Renames labels one after the other, each when its new name is free; swapped names go through a temporary one.
     private static func rename(
-        _ told: [ServerText: ServerText],
+        _ known: [ServerText: ServerText],
         in present: inout [ServerText],
         of type: SQL
     ) -> (statements: [SQL], renames: [ServerText: ServerText]) {
@@ -60,7 +60,7 @@ package struct EnumerationDrift {
             present = present.map { $0 == label ? name : $0 }
         }
         // A label that the target no longer has was renamed there by hand.
-        var open = told.filter { present.contains($0.key) }
+        var open = known.filter { present.contains($0.key) }
         var renames = open
         while let next = open.keys.sorted().first(where: { !present.contains(open[$0] ?? "") }) ?? open.keys.min() {
             guard let name = open.removeValue(forKey: next) else { break }

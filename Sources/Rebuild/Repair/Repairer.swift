@@ -1,5 +1,4 @@
 import Glibc
-package import Ledger
 package import Postgres
 import Synchronization
 

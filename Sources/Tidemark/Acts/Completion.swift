@@ -128,7 +128,7 @@ struct Completion {
     ///
     /// Fewer rows have changed since than would make autovacuum analyze them (PostgreSQL manual 25.1.3).
     private func withFreshStatistics() async throws -> Set<QualifiedName> {
-        let (counted, brought) = try await session.control.run { [epoch = session.epoch] connection in
+        let (counted, copied) = try await session.control.run { [epoch = session.epoch] connection in
             let counted = try connection.query(
                 """
                 SELECT n.nspname, c.relname,
@@ -151,7 +151,7 @@ struct Completion {
         }
         // The server counts a session's changes only after the session has ended.
         let rows = Dictionary(
-            brought.map { (QualifiedName(schema: $0.schemaName, name: $0.tableName), $0.rows) },
+            copied.map { (QualifiedName(schema: $0.schemaName, name: $0.tableName), $0.rows) },
             uniquingKeysWith: +
         )
         return Set(counted.filter { $0.room >= rows[$0.table] ?? 0 }.map(\.table))

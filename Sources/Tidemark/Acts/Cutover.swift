@@ -44,13 +44,13 @@ struct Cutover {
     private func work(_ session: Session) async throws -> RunReport.Outcome {
         try await session.takeBackDone()
         let watch = Watch(session, readableBytes: context.options.rereadBytes)
-        let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, tell)
+        let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
         return try await SnapshotHolder.with(
             source,
             tables: session.lockedTables,
             lock: context.options.fence == .lock ? .rows : .definitions,
-            until: watch.nobodyWrites(patience: Self.patienceWithWriters, tell),
+            until: watch.nobodyWrites(patience: Self.patienceWithWriters, note),
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let completion = Completion(session: session, recorder: recorder)
@@ -63,11 +63,11 @@ struct Cutover {
                 try await completion.reopenTables()
             }
             if session.run.step < .keysBuilt {
-                try await bringData(session, shared)
+                try await copyData(session, shared)
                 try await completion.buildKeys()
             } else {
                 context.note("an earlier cutover has copied all rows; resuming after them")
-                try await bringEmptied(session, shared)
+                try await copyEmptied(session, shared)
             }
             if session.run.step < .postData {
                 try await completion.finishDefinitions(postData)
@@ -88,13 +88,13 @@ struct Cutover {
         }
     }
 
-    private var tell: @Sendable (String) -> Void {
+    private var note: @Sendable (String) -> Void {
         { [context] in context.note($0) }
     }
 
     // MARK: Rows
 
-    private func bringData(_ session: Session, _ shared: SharedSnapshot) async throws {
+    private func copyData(_ session: Session, _ shared: SharedSnapshot) async throws {
         try await Growth(session: session, source: source).cutOpenChunks()
         let pass = try await session.ledger { ledger in
             try ledger.enter(session.objects)
@@ -114,8 +114,8 @@ struct Cutover {
                     } while try await session.forgetEmptied()
                 }
             }
-            try await recorder.phase(.largeObjects) { try await lanes.bringLargeObjects(session, context) }
-            try await recorder.phase(.extensionRows) { try await session.bringExtensionRows(lanes, in: shared) }
+            try await recorder.phase(.largeObjects) { try await lanes.copyLargeObjects(session, context) }
+            try await recorder.phase(.extensionRows) { try await session.copyExtensionRows(lanes, in: shared) }
             try await setSequences(session, lanes)
         }
         try await session.ledger { ledger in
@@ -126,7 +126,7 @@ struct Cutover {
     }
 
     /// Copies the tables that a crash has emptied; after the foreign keys no other rows are copied.
-    private func bringEmptied(_ session: Session, _ shared: SharedSnapshot) async throws {
+    private func copyEmptied(_ session: Session, _ shared: SharedSnapshot) async throws {
         guard try await session.forgetEmptied() else { return }
         let context = session.passContext(pass: session.run.pass, snapshot: shared, keepsTriggersOff: true)
         try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
@@ -167,7 +167,7 @@ struct Cutover {
                     on: source,
                     watch,
                     heldBy: holder,
-                    tell
+                    note
                 )
             case .trust:
                 try await Quiet.evidence(
@@ -176,7 +176,7 @@ struct Cutover {
                     heldBy: holder,
                     watch,
                     on: source,
-                    tell
+                    note
                 )
             }
         }

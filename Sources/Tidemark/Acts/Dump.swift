@@ -119,11 +119,11 @@ struct Dump {
     // MARK: Writing
 
     private func write(_ situation: Situation) async throws {
-        let bringing = situation.tables.filter(\.plan.treatment.bringsRows)
+        let copied = situation.tables.filter(\.plan.treatment.copiesRows)
         guard archive.isConsistent else { return try await write(situation, in: nil) }
         try await SnapshotHolder.with(
             source,
-            tables: bringing.map(\.relation.rows),
+            tables: copied.map(\.relation.rows),
             lock: .definitions,
             purpose: Self.purpose
         ) { shared, _ in try await write(situation, in: shared) }
@@ -207,7 +207,7 @@ struct Dump {
             snapshot: shared?.identifier,
             purpose: Self.purpose
         )
-        let told = try await Connection.with(source, purpose: Self.purpose) { connection in
+        let recorded = try await Connection.with(source, purpose: Self.purpose) { connection in
             try connection.transaction(.snapshot) {
                 ArchivedCatalog(
                     catalog: situation.catalog,
@@ -217,7 +217,7 @@ struct Dump {
                 )
             }
         }
-        return (try writer.adopt(file), try told.write(to: writer, level: archive.compression.level))
+        return (try writer.adopt(file), try recorded.write(to: writer, level: archive.compression.level))
     }
 
     private func tools(_ major: Int) async throws -> PostgresTools {
@@ -281,7 +281,7 @@ struct Dump {
             return written
         }
         let count = written.reduce(0) { $0 + $1.objects.count { $0.file != nil } }
-        recorder.progress.finishLargeObjects(brought: count, removed: 0)
+        recorder.progress.finishLargeObjects(copied: count, removed: 0)
         try stop.check()
         return written
     }

@@ -90,7 +90,7 @@ struct DumpPlan {
         guard let before = previous?.table(plan.name), !before.chunks.isEmpty, before.oid == definition.oid,
             before.meansTheSame(under: definition),
             before.key?.parts == plan.key?.parts, before.rowFilter == plan.filter, before.treatment == plan.treatment,
-            plan.treatment.bringsRows,
+            plan.treatment.copiesRows,
             // Fingerprints of values computed by another server, or another version, cannot be compared.
             previous?.hash == hash || before.chunks.allSatisfy({ $0.fingerprintOf == .line })
         else { return nil }
@@ -138,7 +138,7 @@ final class DumpWork: Sendable {
         var finished: [Int: [Int: ArchivedChunk]] = [:]
         var items: [Item] = []
         let lines = Dictionary(grouping: done, by: \.archivedChunk.range)
-        for (tableIndex, table) in tables.enumerated() where table.plan.treatment.bringsRows {
+        for (tableIndex, table) in tables.enumerated() where table.plan.treatment.copiesRows {
             for (chunkIndex, range) in table.plan.ranges.enumerated() {
                 let definition = table.definition
                 let onDisk = lines[range]?.last {

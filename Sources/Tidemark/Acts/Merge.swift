@@ -65,7 +65,7 @@ struct Merge {
         with writer: GenerationWriter
     ) async throws -> Manifest {
         let definitions = try wanted.last.copyDefinitions(to: writer.newFile("dump"))
-        let catalog = try wanted.told.write(to: writer, level: archive.compression.level)
+        let catalog = try wanted.recorded.write(to: writer, level: archive.compression.level)
         let tables = try await recorder.phase(.rows) { try await mergeRows(wanted, writer) }
         let (objects, files) = try await recorder.phase(.largeObjects) { try mergeLargeObjects(wanted, writer) }
         let manifest = wanted.manifest

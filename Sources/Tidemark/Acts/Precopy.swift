@@ -136,9 +136,9 @@ struct Precopy {
                         try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
                             // A crash of the target in the meantime may have emptied unlogged tables.
                             repeat {
-                                try await bring(session, lanes, pass: pass)
+                                try await copy(session, lanes, pass: pass)
                             } while try await session.forgetEmptied()
-                            try await lanes.bringLargeObjects(session, session.passContext(pass: pass, snapshot: nil))
+                            try await lanes.copyLargeObjects(session, session.passContext(pass: pass, snapshot: nil))
                         }
                         return 0
                     }
@@ -148,7 +148,7 @@ struct Precopy {
         }
     }
 
-    private func bring(_ session: Session, _ lanes: LanePool, pass: Int) async throws {
+    private func copy(_ session: Session, _ lanes: LanePool, pass: Int) async throws {
         let ofPass = session.passContext(pass: pass, snapshot: nil)
         try await lanes.work(.base, ofPass)
         try await lanes.work(.delta(pass: pass), ofPass)

@@ -82,15 +82,15 @@ struct RebuildAct {
         let (target, begun) = try await control.run { try (DatabaseCatalog(of: $0), Ledger.begunPlan(on: $0)) }
         try Refusals.same(source.identity, target.identity)
         let asked = context.options.plan.treatments.filter { $0.value == .excluded }.keys
-        let told = try await control.run { try Wording($0).source(source, inWordsOf: target) }
-        return (told, target, (begun?.excluded ?? []).union(asked))
+        let worded = try await control.run { try Wording($0).source(source, inWordsOf: target) }
+        return (worded, target, (begun?.excluded ?? []).union(asked))
     }
 
     private func modelCatalog(_ control: ThreadConfined<Connection>) async throws -> DatabaseCatalog {
         switch context.origin {
         case .database(let source):
             return try await Connection.with(source, purpose: Self.purpose) { try DatabaseCatalog(of: $0) }
-        case .archive(let wanted): return wanted.told.catalog
+        case .archive(let wanted): return wanted.recorded.catalog
         case .ledger:
             let kept = try await control.run { connection in
                 try Ledger.run(on: connection).flatMap { _ in try Ledger(connection).catalog() }

@@ -62,7 +62,7 @@ struct Restore {
         try refuseTooLate(wanted, session)
         try await session.takeBackDone()
         if session.run.step < .keysBuilt {
-            try await bringRows(wanted, session)
+            try await loadRows(wanted, session)
         }
         if isAhead { return (.done, []) }
         guard let verification = try await complete(wanted, session) else {
@@ -94,7 +94,7 @@ struct Restore {
         }
     }
 
-    private func bringRows(_ wanted: WantedGeneration, _ session: Session) async throws {
+    private func loadRows(_ wanted: WantedGeneration, _ session: Session) async throws {
         let context = RestoreContext(wanted.generations, relations: session.relations, epoch: session.epoch)
         let chunks = try await session.control.run { try Ledger($0).chunks() }
         try await session.ledger { ledger in
@@ -128,7 +128,7 @@ struct Restore {
             }
         }
         if !session.scope.omits(.largeObjects) {
-            try await recorder.phase(.largeObjects) { try await bringLargeObjects(wanted, session) }
+            try await recorder.phase(.largeObjects) { try await copyLargeObjects(wanted, session) }
         }
         let generation = wanted.manifest.generation
         try await session.ledger { ledger in
@@ -148,7 +148,7 @@ struct Restore {
         }
     }
 
-    private func bringLargeObjects(_ wanted: WantedGeneration, _ session: Session) async throws {
+    private func copyLargeObjects(_ wanted: WantedGeneration, _ session: Session) async throws {
         let queue = LargeObjectQueue(LargeObjectRange.all(of: wanted.manifest.largeObjects.map(\.object.oid).sorted()))
         let attributes = LargeObjectAttributes(in: session.scope)
         let (epoch, generations) = (session.epoch, wanted.generations)
@@ -161,7 +161,7 @@ struct Restore {
             )
             while !stop.isRequested, let range = queue.next() {
                 let done = try during("restoring \(range)") { try restorer.restore(range) }
-                progress.finishLargeObjects(brought: done.brought, removed: done.removed)
+                progress.finishLargeObjects(copied: done.copied, removed: done.removed)
             }
         }
     }
@@ -185,7 +185,7 @@ struct Restore {
         let sequences = session.sequences
         let positions = Dictionary(keepingFirst: wanted.manifest.sequences.map { ($0.qualifiedName, $0.position) })
         if session.run.step < .keysBuilt {
-            try await recorder.phase(.extensionRows) { try await session.bringExtensionRows(of: wanted.last) }
+            try await recorder.phase(.extensionRows) { try await session.copyExtensionRows(of: wanted.last) }
             try await session.ledger { try $0.setStep(.dataComplete) }
             try await completion.buildKeys()
         }
@@ -200,17 +200,17 @@ struct Restore {
         }
         let postData = try await completion.postData(of: wanted.definitions(session.tools, session.context.options))
         if session.run.step >= .postData { try await completion.reopenTables() }
-        let told = VerifiedSide(wanted.last, wanted.told, in: session.scope)
+        let recorded = VerifiedSide(wanted.last, wanted.recorded, in: session.scope)
         guard proves else {
             try await finish(completion, with: postData)
-            _ = try await completion.closeTables(postData.rights, VerificationResult(method: ""), comparedWith: told)
+            _ = try await completion.closeTables(postData.rights, VerificationResult(method: ""), comparedWith: recorded)
             return nil
         }
         let verify = ArchiveVerify(
             context: session.context,
             recorder: recorder,
             generation: wanted.last,
-            told: wanted.told,
+            recorded: wanted.recorded,
             scope: wanted.scope(omitting: session.scope.omissions),
             purpose: session.purpose("verify"),
             triesInserts: true
@@ -223,7 +223,7 @@ struct Restore {
             if comparison != nil { try await recorder.phase(.verifyRowsAhead) { try await group.waitForAll() } }
         }
         let compared = try await verify.run(comparison)
-        return try await completion.closeTables(postData.rights, compared, comparedWith: told)
+        return try await completion.closeTables(postData.rights, compared, comparedWith: recorded)
     }
 
     private func finish(_ completion: Completion, with postData: Completion.PostData) async throws {

@@ -32,7 +32,7 @@ struct VerifyArchived {
                 context: archive.run(from: wanted, to: target),
                 recorder: recorder,
                 generation: wanted.last,
-                told: wanted.told,
+                recorded: wanted.recorded,
                 scope: wanted.scope(omitting: omissions),
                 purpose: "tidemark verify",
                 triesInserts: archive.options.triesInserts

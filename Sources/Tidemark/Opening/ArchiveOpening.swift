@@ -36,7 +36,7 @@ struct ArchiveOpening {
             takingOver: context,
             on: control,
             tools: tools,
-            source: Scope(omitting: context.options.omissions).applied(to: wanted.told.catalog),
+            source: Scope(omitting: context.options.omissions).applied(to: wanted.recorded.catalog),
             target: target,
             .init(mayCreate: true, archive: wanted.manifest.archive)
         )
@@ -54,8 +54,8 @@ struct ArchiveOpening {
         guard (begun?.step ?? .begun) < .keysBuilt else { return }
         let (there, provisions) = try await control.run { try (DatabaseCatalog(of: $0), Provisions(of: $0)) }
         let rules = Inspection(
-            source: wanted.told.catalog,
-            requirements: wanted.told.requirements,
+            source: wanted.recorded.catalog,
+            requirements: wanted.recorded.requirements,
             target: there,
             provisions: provisions,
             scope: Scope(omitting: context.options.omissions)
@@ -67,7 +67,7 @@ struct ArchiveOpening {
         let trial = try await FreshTrial(
             context: context,
             tools: tools,
-            source: wanted.told.catalog,
+            source: wanted.recorded.catalog,
             target: there,
             scope: wanted.scope(omitting: context.options.omissions)
         ).attempt(wanted.definitions(tools, context.options))

@@ -115,13 +115,13 @@ struct Following {
 
     private func refuseTooLate(_ drift: TableDrift) throws {
         guard !drift.isEmpty else { return }
-        let told =
+        let examples =
             drift.gone.map { "\($0.name) no longer exists" } + drift.added.map { "\($0.qualifiedName) is new" }
             + drift.changes.map { "\($0.later.qualifiedName): \($0.differences.joined(separator: "; "))" }
         throw PlanError(
             .refused,
             "the source's tables have changed since the cutover built the target's keys:\n    "
-                + told.prefix(20).joined(separator: "\n    "),
+                + examples.prefix(20).joined(separator: "\n    "),
             hint: "undo the change, or make it by hand on the target after the cutover; nothing was written"
         )
     }

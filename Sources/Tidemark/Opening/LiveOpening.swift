@@ -207,7 +207,7 @@ struct LiveOpening {
         for (name, asked) in context.options.plan.treatments.sorted(by: { $0.key < $1.key }) {
             guard let treatment = begun[name], treatment != asked else { continue }
             // A treatment given for a partitioned table applies to its partitions, which hold its rows.
-            if treatment == .definitionOnly, asked.bringsRows, catalog.table(name)?.isPartitioned == true { continue }
+            if treatment == .definitionOnly, asked.copiesRows, catalog.table(name)?.isPartitioned == true { continue }
             throw PlanError(
                 .usage,
                 "\(name) has been treated as \(treatment.rawValue) since the run began, not as \(asked.rawValue)",

@@ -10,7 +10,7 @@ struct ArchiveVerify {
     let context: RunContext
     let recorder: RunRecorder
     let generation: ArchiveDirectory.Generation
-    let told: ArchivedCatalog
+    let recorded: ArchivedCatalog
     let scope: Scope
     let purpose: String
     let triesInserts: Bool
@@ -25,7 +25,7 @@ struct ArchiveVerify {
             (try DatabaseCatalog(of: $0), try RowHash.Answers(of: $0))
         }
         return comparison(
-            source: VerifiedSide(generation, told, in: scope).catalog,
+            source: VerifiedSide(generation, recorded, in: scope).catalog,
             target: there,
             answers: answers
         )
@@ -52,7 +52,7 @@ struct ArchiveVerify {
         return try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,
             target in
-            let here = VerifiedSide(generation, told, in: scope)
+            let here = VerifiedSide(generation, recorded, in: scope)
             let (there, definitions) = try await recorder.phase(.verifyDefinitions) {
                 let there = try await target.run { try VerifiedSide(of: $0, in: scope) }
                 return (
@@ -87,7 +87,8 @@ struct ArchiveVerify {
                 return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness)
             }
             let largeObjects = try await recorder.phase(.verifyLargeObjects) {
-                try await target.run { try RecordedLargeObjects(manifest, scope: scope).compare(on: $0) }
+                let comparison = RecordedLargeObjects(manifest, scope: scope, stop: context.stop)
+                return try await target.run { try comparison.compare(on: $0) }
             }
             return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness).merged(
                 with: largeObjects
@@ -100,10 +101,7 @@ struct ArchiveVerify {
         target: DatabaseCatalog,
         answers: RowHash.Answers
     ) -> RecordedComparison {
-        let stop = context.stop
-        return RecordedComparison(generation.manifest, source: source, target: target, answers: answers) {
-            stop.isRequested
-        }
+        RecordedComparison(generation.manifest, source: source, target: target, answers: answers, stop: context.stop)
     }
 
     private func compareRows(

@@ -17,11 +17,11 @@ struct CatalogProof {
         in scope: Scope,
         purpose: String
     ) async throws -> VerificationResult {
-        let told = try await Connection.with(context.target, purpose: purpose) {
+        let worded = try await Connection.with(context.target, purpose: purpose) {
             try Wording($0).source(here.catalog, inWordsOf: there.catalog)
         }
         let keys = DefinitionComparison(
-            source: told,
+            source: worded,
             target: there.catalog,
             scope: scope
         ).result()
@@ -75,7 +75,7 @@ struct CatalogProof {
         let (stop, jobs) = (context.stop, max(1, context.options.jobs))
         let probe = InsertProbe(catalog: there.catalog, facts: there.facts, scope: scope)
         let attempts = try await Connection.each(jobs, context.target, purpose: purpose) { connection, number in
-            try probe.attempt(number - 1, of: jobs, on: connection) { stop.isRequested }
+            try probe.attempt(number - 1, of: jobs, on: connection, stop: stop)
         }
         return probe.result(attempts).merged(with: readiness)
     }

@@ -16,10 +16,10 @@ struct ProvingAhead {
     /// - Returns: Warnings about chunks that differ from what was copied.
     /// - Throws: ``PostgresError``, ``LedgerError``. What was proven stays proven.
     func run(pass: Int) async throws -> [String] {
-        let told = Mutex<[String]>([])
+        let messages = Mutex<[String]>([])
         let context = try await context(pass: pass) { message in
             // Every chunk of a table that cannot be compared reports the same message.
-            told.withLock { if !$0.contains(message) { $0.append(message) } }
+            messages.withLock { if !$0.contains(message) { $0.append(message) } }
         }
         let (source, target) = (source, session.context.target)
         let purpose = session.purpose("prove")
@@ -36,10 +36,10 @@ struct ProvingAhead {
             },
             body: { prover, _ in try prover.work() }
         )
-        return told.withLock { $0 }
+        return messages.withLock { $0 }
     }
 
-    private func context(pass: Int, _ tell: @escaping @Sendable (String) -> Void) async throws -> RangeProver.Context {
+    private func context(pass: Int, _ note: @escaping @Sendable (String) -> Void) async throws -> RangeProver.Context {
         let there = try await session.control.run { try DatabaseCatalog(of: $0) }
         let plan = try await session.control.run { try Ledger($0).plan() }
         let ahead = Plan(tables: plan.tables.filter(\.treatment.isCopiedAhead), warnings: [])
@@ -58,8 +58,8 @@ struct ProvingAhead {
             source: session.markIdentity,
             target: MarkIdentity(there.identity),
             hash: hash,
-            isStopped: { [stop = session.context.stop] in stop.isRequested },
-            tell: tell
+            stop: session.context.stop,
+            note: note
         )
     }
 }

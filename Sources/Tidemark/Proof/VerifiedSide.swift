@@ -16,11 +16,11 @@ struct VerifiedSide: Sendable {
     let standing: StandingObjects
 
     /// Takes what an archive recorded about the source; large objects are compared separately.
-    init(_ generation: ArchiveDirectory.Generation, _ told: ArchivedCatalog, in scope: Scope) {
-        catalog = scope.applied(to: told.catalog)
+    init(_ generation: ArchiveDirectory.Generation, _ recorded: ArchivedCatalog, in scope: Scope) {
+        catalog = scope.applied(to: recorded.catalog)
         largeObjects = []
-        objects = told.objects
-        facts = told.facts
+        objects = recorded.objects
+        facts = recorded.facts
         standing = .none
         positions = Dictionary(keepingFirst: generation.manifest.sequences.map { ($0.qualifiedName, $0.position) })
     }

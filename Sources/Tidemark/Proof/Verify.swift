@@ -40,7 +40,7 @@ struct Verify {
     private func work() async throws -> RunReport {
         let (plan, omissions, proofs) = try await plan()
         recorder.warn(plan.warnings)
-        let copied = try await present(plan.tables.filter(\.treatment.bringsRows))
+        let copied = try await present(plan.tables.filter(\.treatment.copiesRows))
         let result = try await SnapshotHolder.with(
             source,
             tables: copied,
@@ -233,7 +233,7 @@ struct Verify {
             ranges,
             hash: hash,
             showsValues: context.options.showsValues,
-            isStopped: { [stop = context.stop] in stop.isRequested }
+            stop: context.stop
         )
         if comparison.hasWhole { try await pairs.all { try comparison.compareWhole(with: $0) } }
         if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
@@ -247,8 +247,7 @@ struct Verify {
         with pairs: SnapshotPairs
     ) async throws -> VerificationResult {
         guard !scope.omits(.largeObjects) else { return VerificationResult(method: "") }
-        let stop = context.stop
-        let comparison = LargeObjectComparison(ranges, scope: scope) { stop.isRequested }
+        let comparison = LargeObjectComparison(ranges, scope: scope, stop: context.stop)
         try await pairs.all { try comparison.compare(with: $0) }
         return comparison.result()
     }

@@ -30,6 +30,6 @@ struct RunContext: Sendable {
 extension Endpoint {
     /// The same endpoint, whose sessions are watched for locks and end when the run is stopped.
     func watched(stop: StopRequest, observer: @escaping @Sendable (RunEvent) -> Void) -> Endpoint {
-        watched(isStopped: { stop.isRequested }, tell: { observer(.note($0)) })
+        watched(stop: stop, note: { observer(.note($0)) })
     }
 }

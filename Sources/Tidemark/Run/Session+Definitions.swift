@@ -57,9 +57,9 @@ extension Session {
                 context.options,
                 purpose: purpose("definitions")
             )
-            let told = Dictionary(keepingFirst: there.map { ($0.listed, $0.statement) })
+            let present = Dictionary(keepingFirst: there.map { ($0.listed, $0.statement) })
             let wanted = Dictionary(keepingFirst: entries.map { ($0.listed, $0.statement) })
-            changes = definitions.result { wanted[$0.listed] != told[$0.listed] }
+            changes = definitions.result { wanted[$0.listed] != present[$0.listed] }
         }
         for finding in changes.findings {
             context.note("the target does not have this change of definition: \(finding.object)")

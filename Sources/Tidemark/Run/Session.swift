@@ -31,7 +31,7 @@ struct Session: Sendable {
     }
 
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
-    var copiedRelations: [RelationEntry] { relations.filter(\.treatment.bringsRows) }
+    var copiedRelations: [RelationEntry] { relations.filter(\.treatment.copiesRows) }
     /// The sequences to copy, without those that serve only excluded tables.
     var sequences: [SequenceDefinition] { source.sequences(excluding: scope.excluded) }
 

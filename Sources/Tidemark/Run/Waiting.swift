@@ -5,17 +5,17 @@ struct Waiting {
 
     private let begun = ContinuousClock.now
     private let patience: Duration
-    private let tell: @Sendable (String) -> Void
+    private let note: @Sendable (String) -> Void
     private var isDue: ContinuousClock.Instant
 
     /// Starts the wait.
     ///
     /// - Parameters:
     ///   - patience: How long to wait at most.
-    ///   - tell: Receives a line about what is being waited for.
-    init(patience: Duration, _ tell: @escaping @Sendable (String) -> Void) {
+    ///   - note: Receives a line about what is being waited for.
+    init(patience: Duration, _ note: @escaping @Sendable (String) -> Void) {
         self.patience = patience
-        self.tell = tell
+        self.note = note
         isDue = begun
     }
 
@@ -29,7 +29,7 @@ struct Waiting {
         guard begun.duration(to: now) < patience else { return false }
         if now >= isDue {
             let seconds = begun.duration(to: now).components.seconds
-            tell(seconds == 0 ? reason() : "\(reason()) (\(seconds) s)")
+            note(seconds == 0 ? reason() : "\(reason()) (\(seconds) s)")
             isDue = now + Self.interval
         }
         try await Task.sleep(for: Self.pause)

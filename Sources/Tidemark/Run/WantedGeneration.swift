@@ -10,7 +10,7 @@ struct WantedGeneration: Sendable {
     let path: String
     let generations: [ArchiveDirectory.Generation]
     let last: ArchiveDirectory.Generation
-    let told: ArchivedCatalog
+    let recorded: ArchivedCatalog
 
     /// Reads the manifests and the catalog.
     ///
@@ -30,7 +30,7 @@ struct WantedGeneration: Sendable {
             )
         }
         self.last = last
-        told = try ArchivedCatalog(of: last)
+        recorded = try ArchivedCatalog(of: last)
     }
 
     var manifest: Manifest { last.manifest }
@@ -53,7 +53,7 @@ struct WantedGeneration: Sendable {
     func plan(for target: DatabaseIdentity) -> Plan {
         Plan(
             tables: manifest.tables.compactMap { table in
-                told.catalog.table(table.qualifiedName).map {
+                recorded.catalog.table(table.qualifiedName).map {
                     TablePlan(table, $0, from: manifest.source.encoding, to: target.encoding)
                 }
             },

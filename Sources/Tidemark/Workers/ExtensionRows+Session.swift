@@ -6,7 +6,7 @@ import Verification
 
 extension Session {
     /// Copies the rows of extensions' tables as they are in a snapshot of the source.
-    func bringExtensionRows(_ lanes: LanePool, in shared: SharedSnapshot) async throws {
+    func copyExtensionRows(_ lanes: LanePool, in shared: SharedSnapshot) async throws {
         let tables = context.options.plan.wanted(source.extensionTables)
         guard !tables.isEmpty else { return }
         _ = try await lanes.withOne { [epoch] lane in
@@ -20,7 +20,7 @@ extension Session {
     }
 
     /// Restores the rows of extensions' tables from a generation of an archive.
-    func bringExtensionRows(of generation: ArchiveDirectory.Generation) async throws {
+    func copyExtensionRows(of generation: ArchiveDirectory.Generation) async throws {
         let archived = generation.manifest.extensionTables ?? []
         let wanted = Set(context.options.plan.wanted(archived.map(\.table)).map(\.qualifiedName))
         let tables = archived.filter { wanted.contains($0.table.qualifiedName) }

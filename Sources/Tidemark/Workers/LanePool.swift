@@ -8,6 +8,7 @@ import Transfer
 /// The workers of a run: one lane per job, each on its own thread.
 struct LanePool: Sendable {
     private let lanes: [ThreadConfined<Lane>]
+    private let session: Session
     private let progress: TransferProgress
     private let stop: StopRequest
 
@@ -26,14 +27,27 @@ struct LanePool: Sendable {
                 return try Lane(source: source, target: target, purpose: purpose, interrupter: interrupter)
             }
         ) { lanes in
-            try await body(LanePool(lanes: lanes, progress: progress, stop: stop))
+            try await body(LanePool(lanes: lanes, session: session, progress: progress, stop: stop))
         }
     }
 
     /// Lets all lanes work until no chunk of the stage is left; the first error ends the others.
     ///
-    /// After the loss of a snapshot the lanes can be used with another one.
+    /// The ledger says what they do meanwhile. After the loss of a snapshot the lanes can be used with another one.
     func work(_ stage: ChunkStage, _ context: PassContext) async throws {
+        let work = AnnouncedWork(stage, in: context.snapshot, keepsTriggersOff: context.keepsTriggersOff)
+        try await session.ledger { try $0.announce(work) }
+        do {
+            try await workOnChunks(stage, context)
+        } catch {
+            // The first error is the one to report; an announcement that stays is void once the run is taken over.
+            try? await session.ledger { try $0.withdrawWork() }
+            throw error
+        }
+        try await session.ledger { try $0.withdrawWork() }
+    }
+
+    private func workOnChunks(_ stage: ChunkStage, _ context: PassContext) async throws {
         let lost = LostSnapshot()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for lane in lanes {
@@ -56,7 +70,7 @@ struct LanePool: Sendable {
     }
 
     /// Copies the large objects, several ranges at a time.
-    func bringLargeObjects(_ session: Session, _ context: PassContext) async throws {
+    func copyLargeObjects(_ session: Session, _ context: PassContext) async throws {
         guard !session.scope.omits(.largeObjects) else { return }
         let ranges = try await withOne { lane in
             try lane.reading(in: context.snapshot) { try LargeObjectRange.all(of: lane.source) }

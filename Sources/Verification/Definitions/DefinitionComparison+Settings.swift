@@ -92,14 +92,14 @@ extension DefinitionComparison {
                 source: "0"
             )
         } else if ours.connectionLimit != theirs.connectionLimit, !theirs.admitsNobody {
-            let told = (String(ours.connectionLimit), String(theirs.connectionLimit))
+            let limits = (String(ours.connectionLimit), String(theirs.connectionLimit))
             add(
                 "connection limit",
                 problem: "connection-limit",
                 severity: .hurts,
                 "it differs",
-                source: told.0,
-                target: told.1
+                source: limits.0,
+                target: limits.1
             )
         }
         // The owner of the target database has every right on it, granted or not.

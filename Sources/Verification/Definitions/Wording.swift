@@ -36,16 +36,16 @@ package struct Wording {
     package func source(_ source: DatabaseCatalog, inWordsOf target: DatabaseCatalog) throws -> DatabaseCatalog {
         let indexes = Dictionary(keepingFirst: target.indexes.map { ($0.qualifiedName, $0) })
         let constraints = Dictionary(keepingFirst: target.constraints.map { (ConstraintName($0), $0) })
-        return try source.told(
-            as: source.indexes.map { index in try indexes[index.qualifiedName].map { try told(index, as: $0) } ?? index
+        return try source.worded(
+            as: source.indexes.map { index in try indexes[index.qualifiedName].map { try worded(index, as: $0) } ?? index
             },
             source.constraints.map { constraint in
-                try constraints[ConstraintName(constraint)].map { try told(constraint, as: $0) } ?? constraint
+                try constraints[ConstraintName(constraint)].map { try worded(constraint, as: $0) } ?? constraint
             }
         )
     }
 
-    private func told(_ index: Index, as other: Index) throws -> Index {
+    private func worded(_ index: Index, as other: Index) throws -> Index {
         guard index.tableQualifiedName == other.tableQualifiedName,
             index.definition != other.definition || index.constraintDefinition != other.constraintDefinition
         else { return index }
@@ -53,11 +53,11 @@ package struct Wording {
         guard isSame else { return index }
         guard let ours = index.constraintDefinition, let theirs = other.constraintDefinition,
             try meansTheSame(ours, theirs, kind: "constraint", on: index)
-        else { return index.told(as: other.definition, constraint: index.constraintDefinition) }
-        return index.told(as: other.definition, constraint: theirs)
+        else { return index.worded(as: other.definition, constraint: index.constraintDefinition) }
+        return index.worded(as: other.definition, constraint: theirs)
     }
 
-    private func told(_ constraint: Constraint, as other: Constraint) throws -> Constraint {
+    private func worded(_ constraint: Constraint, as other: Constraint) throws -> Constraint {
         // A foreign key contains no expression.
         guard constraint.kind == .check, constraint.demand != other.demand,
             try meansTheSame(
@@ -69,7 +69,7 @@ package struct Wording {
             )
         else { return constraint }
         let suffix: ServerText = constraint.demand == constraint.definition ? "" : " NOT VALID"
-        return constraint.told(as: other.demand + suffix)
+        return constraint.worded(as: other.demand + suffix)
     }
 
     private func meansTheSame(

@@ -60,13 +60,13 @@ package struct InsertProbe: Sendable {
     ///   - share: The number of the share, from 0.
     ///   - count: The number of shares.
     ///   - target: A connection used for nothing else, without an open transaction.
-    ///   - isStopped: Asked between two tables; true ends the work.
+    ///   - stop: Asked between two tables; a request ends the work.
     /// - Returns: The results.
     /// - Throws: ``PostgresError``.
-    package func attempt(_ share: Int, of count: Int, on target: Connection, isStopped: () -> Bool) throws -> Attempts {
+    package func attempt(_ share: Int, of count: Int, on target: Connection, stop: StopRequest) throws -> Attempts {
         var attempts = Attempts()
         try target.execute(Self.limits)
-        for index in stride(from: share, to: tables.count, by: count) where !isStopped() {
+        for index in stride(from: share, to: tables.count, by: count) where !stop.isRequested {
             switch try outcome(of: tables[index], on: target) {
             case .right: attempts.tried += 1
             case .notTried: break

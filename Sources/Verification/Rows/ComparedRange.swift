@@ -1,5 +1,4 @@
 package import Catalog
-package import Ledger
 package import Planning
 package import Postgres
 
@@ -56,7 +55,7 @@ package struct ComparedRange: Sendable {
         let identities = ours.mapValues { table in
             Key.choose(for: table, among: indexes[table.qualifiedName] ?? [], earlier: nil, order)
         }
-        return plan.tables.filter(\.treatment.bringsRows).flatMap { table -> [ComparedRange] in
+        return plan.tables.filter(\.treatment.copiesRows).flatMap { table -> [ComparedRange] in
             guard let here = ours[table.name], let there = theirs[table.name],
                 Set(here.columns.map(\.name)) == Set(there.columns.map(\.name))
             else { return [] }
@@ -68,7 +67,7 @@ package struct ComparedRange: Sendable {
             let others = Set(here.columns.filter { there.column($0.name)?.type != $0.type }.map(\.name))
             let isSmall =
                 !here.isPartitioned
-                && max(table.tableBytes, here.tableBytes, there.tableBytes) <= Ledger.smallBytes
+                && max(table.tableBytes, here.tableBytes, there.tableBytes) <= TablePlan.smallBytes
             // Such values print a name, which may have changed since they were proven.
             let mayStand = !here.columns.contains { $0.isPrintedByName == true }
             return table.ranges.map { range in
@@ -119,13 +118,13 @@ package struct ComparedRange: Sendable {
         """
     }
 
-    /// Reads the number of rows, the count and sum of hashes of rows written since a mark, and (with `tellingKeys`) the
+    /// Reads the number of rows, the count and sum of hashes of rows written since a mark, and (with `withKeys`) the
     /// sum of the key hashes of all other rows.
     ///
     /// It applies the delta's rule, but is written separately: an error in the copier must not be repeated here.
-    func rowsWritten(since mark: Mark, tellingKeys: Bool, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
+    func rowsWritten(since mark: Mark, withKeys: Bool, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         let isWritten = ProofRule.isWritten(since: mark)
-        let keys: SQL = tellingKeys ? "coalesce(sum(\(keyHash(hash))) FILTER (WHERE NOT (\(isWritten))), 0)" : "0"
+        let keys: SQL = withKeys ? "coalesce(sum(\(keyHash(hash))) FILTER (WHERE NOT (\(isWritten))), 0)" : "0"
         return """
             SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
                    \(sum(hash, where: isWritten)) AS fingerprint, \(keys)::text AS keys
@@ -146,7 +145,7 @@ package struct ComparedRange: Sendable {
         since mark: Mark,
         in part: BlockRange,
         where condition: SQL,
-        tellingKeysWhere other: SQL?,
+        withKeysWhere other: SQL?,
         _ hash: RowHash,
         _ side: Endpoint.Side
     ) -> SQL {

@@ -1,5 +1,5 @@
 import Catalog
-import Ledger
+import Planning
 import Postgres
 import Synchronization
 

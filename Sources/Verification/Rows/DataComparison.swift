@@ -1,6 +1,6 @@
 package import Catalog
-import Ledger
-import Postgres
+import Planning
+package import Postgres
 import Synchronization
 
 /// Compares the rows of both sides, range by range, with any number of pairs of connections.
@@ -64,22 +64,22 @@ package final class DataComparison: Sendable {
     let standing: [QualifiedName: StandingTable]
     let rangeCounts: [QualifiedName: Int]
     let state: Mutex<State>
-    let isStopped: @Sendable () -> Bool
+    let stop: StopRequest
 
     /// - Parameters:
     ///   - ranges: The ranges to compare; the ranges of a table cover it completely.
     ///   - hash: How rows are hashed.
     ///   - showsValues: Whether findings may include the values of rows; otherwise only the differing columns.
-    ///   - isStopped: Asked between two ranges; true ends the work.
+    ///   - stop: Asked between two ranges; a request ends the work.
     package init(
         _ ranges: [ComparedRange],
         hash: RowHash,
         showsValues: Bool,
-        isStopped: @escaping @Sendable () -> Bool
+        stop: StopRequest
     ) {
         self.hash = hash
         self.showsValues = showsValues
-        self.isStopped = isStopped
+        self.stop = stop
         let byTable = Dictionary(grouping: ranges, by: \.table)
         tables = byTable.compactMapValues(\.first)
         // A table with a single, unbounded range is read in full anyway.
@@ -120,7 +120,7 @@ package final class DataComparison: Sendable {
     /// - Parameter pair: The connections to use.
     /// - Throws: ``PostgresError``.
     package func compare(with pair: VerificationPair) throws {
-        while !isStopped() {
+        while !stop.isRequested {
             let ranges = state.withLock { $0.next() }
             guard !ranges.isEmpty else { return }
             try pair.turnToNext(ranges.count)
@@ -152,7 +152,7 @@ package final class DataComparison: Sendable {
         _ read: (CountQueue<CountedSide>.Part) throws -> Void
     ) throws {
         var isWithoutIndexes = false
-        while !isStopped(), let part = state.withLock({ next(&$0) }) {
+        while !stop.isRequested, let part = state.withLock({ next(&$0) }) {
             if try pair.turnToNext() || !isWithoutIndexes {
                 for connection in [pair.source, pair.target] { try connection.doWithoutIndexes() }
                 isWithoutIndexes = true
@@ -198,7 +198,7 @@ package final class DataComparison: Sendable {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
             result.findings = state.findings + hidden(state)
-            result.notProven = state.unexamined.told + state.unnamed
+            result.notProven = state.unexamined.messages + state.unnamed
             for table in tables.values.sorted(by: { $0.table < $1.table })
             where !state.unexamined.contains(table.table) {
                 let tally = state.tallies[table.table] ?? Tally()
@@ -352,7 +352,7 @@ package final class DataComparison: Sendable {
         var looks: [(untouched: Int, keys: String, written: Fingerprint)] = []
         for (side, mark) in [(Endpoint.Side.source, proof.source.mark), (.target, proof.target.mark)] {
             let row = try pair.connection(side).queryOne(
-                range.rowsWritten(since: mark, tellingKeys: isReduced, hash, side)
+                range.rowsWritten(since: mark, withKeys: isReduced, hash, side)
             )
             let written = Fingerprint(rows: try row.integer("written"), sum: try row.word("fingerprint"))
             let untouched = try row.integer("rows") - written.rows

@@ -36,15 +36,15 @@ package struct ExtensionRowsComparison {
                     problem: "differ",
                     severity: .stops,
                     "its rows differ, not counting those that CREATE EXTENSION adds",
-                    source: told(ours),
-                    target: told(theirs)
+                    source: described(ours),
+                    target: described(theirs)
                 )
             )
         }
         return result
     }
 
-    private static func told(_ contents: ExtensionContents) -> String {
+    private static func described(_ contents: ExtensionContents) -> String {
         contents.position.map { "at \($0.lastValue)" } ?? "\(contents.rows) rows, fingerprint \(contents.fingerprint)"
     }
 }

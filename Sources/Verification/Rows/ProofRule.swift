@@ -1,4 +1,4 @@
-import Ledger
+import Planning
 import Postgres
 
 /// The rule of the proof: which rows a proof made at a mark does not cover.

@@ -1,6 +1,6 @@
 package import Catalog
 package import Ledger
-import Planning
+package import Planning
 package import Postgres
 
 /// Compares chunks with the source days ahead and records in the ledger which are proven.
@@ -23,8 +23,8 @@ package final class RangeProver {
         let source: MarkIdentity
         let target: MarkIdentity
         let hash: RowHash
-        let isStopped: @Sendable () -> Bool
-        let tell: @Sendable (String) -> Void
+        let stop: StopRequest
+        let note: @Sendable (String) -> Void
 
         /// - Parameters:
         ///   - pass: The pass whose chunks are proven.
@@ -34,8 +34,8 @@ package final class RangeProver {
         ///   - source: The identity of the source.
         ///   - target: The identity of the target.
         ///   - hash: How rows are hashed.
-        ///   - isStopped: Asked between two chunks; true ends the work.
-        ///   - tell: Called with messages about chunks that differ although the source did not change, and about tables
+        ///   - stop: Asked between two chunks; a request ends the work.
+        ///   - note: Called with messages about chunks that differ although the source did not change, and about tables
         ///     that cannot be compared.
         package init(
             pass: Int,
@@ -45,8 +45,8 @@ package final class RangeProver {
             source: MarkIdentity,
             target: MarkIdentity,
             hash: RowHash,
-            isStopped: @escaping @Sendable () -> Bool,
-            tell: @escaping @Sendable (String) -> Void
+            stop: StopRequest,
+            note: @escaping @Sendable (String) -> Void
         ) {
             self.pass = pass
             self.epoch = epoch
@@ -55,8 +55,8 @@ package final class RangeProver {
             self.source = source
             self.target = target
             self.hash = hash
-            self.isStopped = isStopped
-            self.tell = tell
+            self.stop = stop
+            self.note = note
         }
     }
 
@@ -97,7 +97,7 @@ package final class RangeProver {
     ///
     /// - Throws: ``PostgresError``, ``LedgerError``. Chunks proven before the error stay proven.
     package func work() throws {
-        while !context.isStopped(), try proveNext() {}
+        while !context.stop.isRequested, try proveNext() {}
     }
 
     private func proveNext() throws -> Bool {
@@ -138,7 +138,7 @@ package final class RangeProver {
             try body()
         } catch let error as PostgresError where error.isRefusal {
             try target.execute("ROLLBACK TO SAVEPOINT proof")
-            context.tell("the rows of \(table) cannot be compared, so cutover will not prove them: \(error)")
+            context.note("the rows of \(table) cannot be compared, so cutover will not prove them: \(error)")
         }
     }
 
@@ -166,7 +166,7 @@ package final class RangeProver {
         guard ours.written == 0, ours.fingerprint.rows == chunk.rows else { return }
         let theirs = try Look(target.queryOne(range.fingerprint(context.hash, writtenSince: there.mark, .target)))
         guard ours.fingerprint == theirs.fingerprint else {
-            context.tell(
+            context.note(
                 "\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range) differs from what was copied: another "
                     + "session writes on the target. The next pass compares and copies the chunk again"
             )

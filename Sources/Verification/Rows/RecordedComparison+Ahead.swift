@@ -1,5 +1,5 @@
 import Catalog
-package import Ledger
+package import Planning
 package import Postgres
 import Synchronization
 
@@ -22,7 +22,7 @@ extension RecordedComparison {
     ///   - identity: The identity of the target.
     /// - Throws: ``PostgresError``.
     package func compareAhead(on target: Connection, _ identity: MarkIdentity) throws {
-        while !isStopped(), let item = takeOfCutTable() {
+        while !stop.isRequested, let item = takeOfCutTable() {
             do {
                 try examining(item.range.table) {
                     try target.transaction(.snapshot) { try look(at: item, on: target, identity) }
@@ -56,7 +56,7 @@ extension RecordedComparison {
     /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func settle(on target: Connection, _ identity: MarkIdentity) throws {
         try target.doWithoutIndexes()
-        while !isStopped(), let (part, looks) = takeOfEarlyCounts(), let first = looks.first {
+        while !stop.isRequested, let (part, looks) = takeOfEarlyCounts(), let first = looks.first {
             // The oldest mark of all looks: whatever was written after any look was written after this mark.
             let mark = looks.map(\.table.mark).min { $0.snapshot.xmin < $1.snapshot.xmin } ?? first.table.mark
             try examining(part.table) {
@@ -73,7 +73,7 @@ extension RecordedComparison {
                     part.table,
                     from: looks,
                     counted: all,
-                    areComparable: looks.allSatisfy { $0.table.tells(of: now) }
+                    areComparable: looks.allSatisfy { $0.table.showsWrites(until: now) }
                 )
             }
         }

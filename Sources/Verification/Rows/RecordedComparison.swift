@@ -44,23 +44,23 @@ package final class RecordedComparison: Sendable {
     /// The number of ranges whose fingerprints this server cannot compute.
     private let impossible: Int
     let state: Mutex<State>
-    let isStopped: @Sendable () -> Bool
+    let stop: StopRequest
 
     /// - Parameters:
     ///   - manifest: The manifest of the generation.
     ///   - source: The source's catalog at that time.
     ///   - target: The target's catalog.
     ///   - answers: The hashes that the target's server computes for test values.
-    ///   - isStopped: Asked between two ranges; true ends the work.
+    ///   - stop: Asked between two ranges; a request ends the work.
     package init(
         _ manifest: Manifest,
         source: DatabaseCatalog,
         target: DatabaseCatalog,
         answers: RowHash.Answers,
-        isStopped: @escaping @Sendable () -> Bool
+        stop: StopRequest
     ) {
         hash = manifest.hash.method
-        self.isStopped = isStopped
+        self.stop = stop
         let ours = Dictionary(keepingFirst: source.tables.map { ($0.qualifiedName, $0) })
         let theirs = Dictionary(keepingFirst: target.tables.map { ($0.qualifiedName, $0) })
         let items = manifest.tables.flatMap { table -> [Item] in
@@ -131,7 +131,7 @@ package final class RecordedComparison: Sendable {
     /// - Parameter target: A connection in the snapshot in which the target is verified.
     /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func compare(on target: Connection) throws {
-        while !isStopped(), let item = state.withLock({ $0.open.popLast() }) {
+        while !stop.isRequested, let item = state.withLock({ $0.open.popLast() }) {
             try examining(item.range.table) { try compare(item, on: target) }
         }
     }
@@ -185,7 +185,7 @@ package final class RecordedComparison: Sendable {
     /// - Throws: ``PostgresError``, ``TransactionFailed``.
     package func count(on target: Connection) throws {
         try target.doWithoutIndexes()
-        while !isStopped(), let part = state.withLock({ $0.counts.next() }), let range = tables[part.table] {
+        while !stop.isRequested, let part = state.withLock({ $0.counts.next() }), let range = tables[part.table] {
             var rows = 0
             try examining(part.table) {
                 rows = try during("counting \(part.table)") {
@@ -216,7 +216,7 @@ package final class RecordedComparison: Sendable {
         }
         state.withLock { state in
             result.findings = state.findings
-            result.notProven += state.unexamined.told
+            result.notProven += state.unexamined.messages
             for table in tables.values.sorted(by: { $0.table < $1.table })
             where !state.unexamined.contains(table.table) {
                 let tally = state.tallies[table.table] ?? Tally()

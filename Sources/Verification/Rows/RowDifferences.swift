@@ -75,9 +75,9 @@ struct RowDifferences {
             guard !columns.isEmpty else { return finding(hexKey, problem: "differ", "the row differs") }
             let names = columns.map { range.columns[$0].identifier.description }.joined(separator: ", ")
             // Without `showsValues`, a value is still shown if one side is NULL.
-            let tells = showsValues || columns.contains { here.shown[$0] == nil || there.shown[$0] == nil }
-            func told(_ row: RowValues.Told) -> String? {
-                guard tells else { return nil }
+            let showsAll = showsValues || columns.contains { here.shown[$0] == nil || there.shown[$0] == nil }
+            func described(_ row: RowValues.Values) -> String? {
+                guard showsAll else { return nil }
                 return
                     columns.map { "\(range.columns[$0].identifier.description) = \(row.shown[$0]?.visible ?? "NULL")" }
                     .joined(separator: ", ")
@@ -86,8 +86,8 @@ struct RowDifferences {
                 hexKey,
                 problem: "value",
                 "its \(names) \(columns.count == 1 ? "differs" : "differ")",
-                source: told(here),
-                target: told(there)
+                source: described(here),
+                target: described(there)
             )
         }
     }

@@ -12,7 +12,7 @@ struct RowValues {
     let showsValues: Bool
 
     /// One row, its columns in the order of ``ComparedRange/columns``.
-    struct Told: Decodable {
+    struct Values: Decodable {
         let key: String
         /// The md5 of each value's text; nil: NULL.
         let digests: [String?]
@@ -28,7 +28,7 @@ struct RowValues {
     ///   - connection: A connection to that side.
     /// - Returns: The rows that exist, by key.
     /// - Throws: ``PostgresError``.
-    func read(_ keys: [String], of side: Endpoint.Side, on connection: Connection) throws -> [String: Told] {
+    func read(_ keys: [String], of side: Endpoint.Side, on connection: Connection) throws -> [String: Values] {
         let wanted = keys.map { "\(literal: $0)" as SQL }.joined(separator: ", ")
         // Arrays, because two values per column may be more than a query can return.
         let digests = range.columns.map { column -> SQL in
@@ -46,7 +46,7 @@ struct RowValues {
             return "pg_catalog.left(\(text), \(Self.shownCharacters))"
         }
         let rows = try connection.query(
-            Told.self,
+            Values.self,
             """
             SELECT q.key, q.digests, q.shown
             FROM (SELECT \(range.hexKey(key)) AS key,

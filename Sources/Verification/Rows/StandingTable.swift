@@ -1,5 +1,4 @@
 import Catalog
-import Ledger
 import Planning
 import Postgres
 
@@ -69,7 +68,7 @@ struct StandingTable: Sendable {
             since: side == .source ? marks.source : marks.target,
             in: part,
             where: isExcepted.map { "NOT (\($0))" } ?? "true",
-            tellingKeysWhere: condition(reduced).map { "(\($0))" },
+            withKeysWhere: condition(reduced).map { "(\($0))" },
             hash,
             side
         )

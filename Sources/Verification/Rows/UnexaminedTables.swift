@@ -14,8 +14,8 @@ struct UnexaminedTables: Sendable {
 
     func contains(_ table: QualifiedName) -> Bool { reasons[table] != nil }
 
-    /// The reasons as reports show them, sorted by table.
-    var told: [String] {
+    /// The tables and reasons as reports show them, sorted by table.
+    var messages: [String] {
         reasons.sorted { $0.key < $1.key }.map { "the rows of \($0.key) could not be examined: \($0.value)" }
     }
 }

@@ -1,5 +1,4 @@
-package import Ledger
-import Planning
+package import Planning
 package import Postgres
 
 /// A verifier's two connections, each reading the snapshot in which its side is verified.

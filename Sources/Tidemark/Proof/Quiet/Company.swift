@@ -85,16 +85,16 @@ struct Company {
     ///   - connection: The source.
     ///   - before: When the counters were first read.
     ///   - patience: How long to wait.
-    ///   - tell: Receives a line about each wait.
+    ///   - note: Receives a line about each wait.
     /// - Returns: The sessions that have not reported.
     /// - Throws: ``PostgresError``.
     func settle(
         _ connection: ThreadConfined<Connection>,
         since before: String? = nil,
         patience: Duration,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) async throws -> [Restless] {
-        var waiting = Waiting(patience: patience, tell)
+        var waiting = Waiting(patience: patience, note)
         while true {
             let restless = try await connection.run { try self.restless($0, since: before) }
             guard !restless.isEmpty else { break }

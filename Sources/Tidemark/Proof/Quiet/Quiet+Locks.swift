@@ -11,7 +11,7 @@ extension Quiet {
     ///   - source: The source.
     ///   - watch: The tables that must not be written.
     ///   - holder: The connection that holds the snapshot.
-    ///   - tell: Receives a line about each wait.
+    ///   - note: Receives a line about each wait.
     /// - Returns: Whether the source was quiet, and why.
     /// - Throws: ``PostgresError``.
     static func besideLocks(
@@ -20,7 +20,7 @@ extension Quiet {
         on source: Endpoint,
         _ watch: Watch,
         heldBy holder: ThreadConfined<Connection>,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(watch.session) quiet") { connection in
             let made = try await connection.run {
@@ -39,10 +39,10 @@ extension Quiet {
                 return Quiet(isProven: true, description: locks)
             }
             let watch = watch.ofLargeObjects
-            if let writing = try await watch.waitForWriters(connection, patience: patience, tell) {
+            if let writing = try await watch.waitForWriters(connection, patience: patience, note) {
                 return Quiet(isProven: false, description: "\(locks); for large objects this is unknown: \(writing)")
             }
-            switch try await watch.written(since: before, heldBy: holder, on: connection, patience: patience, tell) {
+            switch try await watch.written(since: before, heldBy: holder, on: connection, patience: patience, note) {
             case .unknown(let reason):
                 return Quiet(isProven: false, description: "\(locks); for large objects this is unknown: \(reason)")
             case .written:

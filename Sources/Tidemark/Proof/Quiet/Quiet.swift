@@ -23,7 +23,7 @@ struct Quiet: Sendable {
     ///   - holder: The connection that holds it.
     ///   - watch: The tables that must not be written.
     ///   - source: The source.
-    ///   - tell: Receives a line about each wait.
+    ///   - note: Receives a line about each wait.
     /// - Returns: Whether the source was quiet, and why.
     /// - Throws: ``PostgresError``.
     static func evidence(
@@ -32,7 +32,7 @@ struct Quiet: Sendable {
         heldBy holder: ThreadConfined<Connection>,
         _ watch: Watch,
         on source: Endpoint,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) async throws -> Quiet {
         try await ThreadConfined.with(source, purpose: "\(watch.session) quiet") { connection in
             // A standby shows neither transactions in flight nor WAL it has not replayed, and counts no writes.
@@ -44,7 +44,7 @@ struct Quiet: Sendable {
                 )
             }
             let company = try await connection.run { try Company(watch.session).description($0) }
-            if let writing = try await watch.waitForWriters(connection, patience: patience, tell) {
+            if let writing = try await watch.waitForWriters(connection, patience: patience, note) {
                 return Quiet(isProven: false, description: "\(writing); \(company)")
             }
             let ids = try await connection.run { try TransactionIds(since: snapshot, on: $0) }
@@ -52,7 +52,7 @@ struct Quiet: Sendable {
                 return Quiet(isProven: true, description: "\(nothing); \(company)")
             }
             let handedOut = "\(ids.count) transaction ids were handed out on the source since the last snapshot"
-            switch try await watch.written(since: before, heldBy: holder, on: connection, patience: patience, tell) {
+            switch try await watch.written(since: before, heldBy: holder, on: connection, patience: patience, note) {
             case .unknown(let reason):
                 return Quiet(isProven: false, description: "\(handedOut), and \(reason); \(company)")
             case .written(let tables):

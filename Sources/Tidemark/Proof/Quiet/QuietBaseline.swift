@@ -15,16 +15,16 @@ struct QuietBaseline: Sendable {
     ///   - session: The prefix of this run's session names.
     ///   - waits: Whether to wait first until other sessions have reported what they counted; without, rows that the
     ///     snapshot has may seem to be written later, and their tables are read without need.
-    ///   - tell: Receives a line about each wait.
+    ///   - note: Receives a line about each wait.
     /// - Throws: ``PostgresError``.
     init(
         of source: Endpoint,
         session: String,
         waiting waits: Bool,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) async throws {
         (readAt, counters) = try await ThreadConfined.with(source, purpose: "\(session) quiet") { connection in
-            if waits { _ = try await Company(session).settle(connection, patience: Self.patience, tell) }
+            if waits { _ = try await Company(session).settle(connection, patience: Self.patience, note) }
             return try await connection.run { connection in
                 let now = try connection.queryOne("SELECT pg_catalog.clock_timestamp()::text AS now").word("now")
                 return (now, try Counters(connection))

@@ -49,13 +49,13 @@ struct Watch: Sendable {
     ///
     /// - Parameters:
     ///   - patience: The time after which any snapshot is accepted; the report then names the writers.
-    ///   - tell: Receives a line about each wait.
+    ///   - note: Receives a line about each wait.
     /// - Returns: A closure that waits a moment before it returns false.
     func nobodyWrites(
         patience: Duration,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) -> (ThreadConfined<Connection>) async throws -> Bool {
-        var waiting = Waiting(patience: patience, tell)
+        var waiting = Waiting(patience: patience, note)
         return { connection in
             let writers = try await connection.run { try self.writers($0) }
             guard !writers.isEmpty else { return true }
@@ -77,9 +77,9 @@ struct Watch: Sendable {
     func waitForWriters(
         _ connection: ThreadConfined<Connection>,
         patience: Duration,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) async throws -> String? {
-        var waiting = Waiting(patience: patience, tell)
+        var waiting = Waiting(patience: patience, note)
         while true {
             let writers = try await connection.run { try self.writers($0) }
             guard !writers.isEmpty else { return nil }
@@ -97,7 +97,7 @@ struct Watch: Sendable {
     ///   - holder: The connection that holds it.
     ///   - connection: The source, on which no transaction that has written is open.
     ///   - patience: How long to wait for sessions to report their counts.
-    ///   - tell: Receives a line about each wait.
+    ///   - note: Receives a line about each wait.
     /// - Returns: The result.
     /// - Throws: ``PostgresError``.
     func written(
@@ -105,14 +105,14 @@ struct Watch: Sendable {
         heldBy holder: ThreadConfined<Connection>,
         on connection: ThreadConfined<Connection>,
         patience: Duration,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) async throws -> Written {
         let largeObjects = try await connection.run { try self.largeObjects($0) }
         guard readsRows else {
             let names = Set(tables.map(\.name) + (largeObjects == nil ? [] : LargeObjectTables.names))
-            let counted = try await counted(names, since: before, on: connection, patience: patience, tell)
+            let counted = try await counted(names, since: before, on: connection, patience: patience, note)
             guard case .written(let counting) = counted else { return counted }
-            return try await reread(counting, largeObjects: largeObjects ?? [], heldBy: holder, on: connection, tell)
+            return try await reread(counting, largeObjects: largeObjects ?? [], heldBy: holder, on: connection, note)
         }
         if let table = try await firstRewritten(among: tables + (largeObjects ?? []), heldBy: holder, on: connection) {
             return .written([table])
@@ -123,7 +123,7 @@ struct Watch: Sendable {
             since: before,
             on: connection,
             patience: patience,
-            tell
+            note
         )
         guard case .nothing(let evidence) = ofLargeObjects else { return ofLargeObjects }
         return .nothing("row versions; of large objects \(evidence)")
@@ -136,7 +136,7 @@ struct Watch: Sendable {
     ///   - before: The counters from before the snapshot.
     ///   - connection: The source.
     ///   - patience: How long to wait for other sessions.
-    ///   - tell: Receives a line about each wait.
+    ///   - note: Receives a line about each wait.
     /// - Returns: The tables that count more rows; an upper bound of those that were written.
     /// - Throws: ``PostgresError``.
     func counted(
@@ -144,7 +144,7 @@ struct Watch: Sendable {
         since before: QuietBaseline,
         on connection: ThreadConfined<Connection>,
         patience: Duration,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ note: @escaping @Sendable (String) -> Void
     ) async throws -> Written {
         let company = Company(session)
         if let blindness = try await connection.run({ try company.blindness($0, since: before.readAt) }) {
@@ -153,9 +153,9 @@ struct Watch: Sendable {
         let deadline = ContinuousClock.now + patience
         while true {
             let left = ContinuousClock.now.duration(to: deadline)
-            let restless = try await company.settle(connection, since: before.readAt, patience: left, tell)
+            let restless = try await company.settle(connection, since: before.readAt, patience: left, note)
             guard restless.isEmpty else { return .unknown(Company.reason(restless)) }
-            if let writing = try await waitForWriters(connection, patience: left, tell) { return .unknown(writing) }
+            if let writing = try await waitForWriters(connection, patience: left, note) { return .unknown(writing) }
             let after = try await connection.run { try Counters($0) }
             if let blindness = try await connection.run({ try company.blindness($0, since: before.readAt) }) {
                 return .unknown(blindness)
@@ -178,14 +178,14 @@ struct Watch: Sendable {
         largeObjects: [WatchedTable],
         heldBy holder: ThreadConfined<Connection>,
         on connection: ThreadConfined<Connection>,
-        _ tell: @Sendable (String) -> Void
+        _ note: @Sendable (String) -> Void
     ) async throws -> Written {
         let wanted = Set(counting)
         let readable = (tables + largeObjects).filter { wanted.contains($0.name) }
         let unreadable = wanted.subtracting(readable.map(\.name))
         guard unreadable.isEmpty else { return .written(unreadable.sorted()) }
         let list = Self.list(counting.map(\.visible))
-        tell("reading again the tables that count rows written, or rolled back, since the snapshot: \(list)")
+        note("reading again the tables that count rows written, or rolled back, since the snapshot: \(list)")
         if let table = try await firstRewritten(among: readable, heldBy: holder, on: connection) {
             return .written([table])
         }

@@ -2,20 +2,12 @@ import Glibc
 
 /// Writes files completely or not at all, and reports the system's error if that fails.
 package enum WholeFile {
-    /// Why a file could not be written.
-    package struct Failure: Error, CustomStringConvertible {
-        package let path: String
-        /// The system's message: `No space left on device`.
-        package let reason: String
-        package var description: String { "cannot write \(path): \(reason)" }
-    }
-
     /// Writes a file under a temporary name and renames it, so that a reader sees the old file or the new one.
     ///
     /// - Parameters:
     ///   - text: The content.
     ///   - path: The file, which may exist already.
-    /// - Throws: ``Failure``; nothing of the new file remains then.
+    /// - Throws: ``FileError``; nothing of the new file remains then.
     package static func write(_ text: String, to path: String) throws {
         var temporary = Array("\(path).XXXXXX".utf8CString)
         // Readable by its owner only until it is complete.
@@ -40,7 +32,7 @@ package enum WholeFile {
     /// - Parameters:
     ///   - text: The content.
     ///   - path: The file, which may exist already.
-    /// - Throws: ``Failure``.
+    /// - Throws: ``FileError``.
     package static func writePrivate(_ text: String, to path: String) throws {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure(path) }
@@ -62,7 +54,7 @@ package enum WholeFile {
     }
 
     /// The error of the last system call.
-    private static func failure(_ path: String) -> Failure {
-        Failure(path: path, reason: String(cString: strerror(errno)))
+    private static func failure(_ path: String) -> FileError {
+        FileError("cannot write \(path): \(String(cString: strerror(errno)))")
     }
 }

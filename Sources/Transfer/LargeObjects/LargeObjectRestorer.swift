@@ -7,12 +7,11 @@ package import Postgres
 ///
 /// It needs no line in the ledger: objects that are already right are recognized by their hash.
 package struct LargeObjectRestorer {
-    private static let staging: SQL = "pg_temp.large_object_page"
-
     private let target: Connection
     private let epoch: Int
     private let attributes: LargeObjectAttributes
     private let generations: [ArchiveDirectory.Generation]
+    private let wanted: RecordedLargeObjectIndex?
 
     /// - Parameters:
     ///   - target: A connection to the target.
@@ -29,6 +28,7 @@ package struct LargeObjectRestorer {
         self.epoch = epoch
         self.attributes = attributes
         self.generations = generations
+        wanted = generations.last.map { RecordedLargeObjectIndex($0.manifest) }
     }
 
     /// Restores a range.
@@ -36,8 +36,8 @@ package struct LargeObjectRestorer {
     /// - Parameter range: The range.
     /// - Returns: The number of objects restored and removed.
     /// - Throws: ``PostgresError``, ``ArchiveError``.
-    package func restore(_ range: LargeObjectRange) throws -> (brought: Int, removed: Int) {
-        let wanted = (generations.last?.manifest.largeObjects ?? []).filter { range.contains($0.object.oid) }
+    package func restore(_ range: LargeObjectRange) throws -> (copied: Int, removed: Int) {
+        let wanted = self.wanted?.entries(in: range) ?? []
         return try target.transaction(.readWrite) {
             let ledger = Ledger(target, epoch: epoch)
             try ledger.fence()
@@ -49,22 +49,17 @@ package struct LargeObjectRestorer {
             }
             let oids = Set(wanted.map(\.object.oid))
             let surplus = there.keys.filter { !oids.contains($0) }
-            for oid in surplus + differing.map(\.object.oid).filter({ there[$0] != nil }) {
-                try target.execute("SELECT pg_catalog.lo_unlink(\(oid)::oid)")
+            let outdated = differing.map(\.object.oid).filter { there[$0] != nil }
+            let replacement = LargeObjectReplacement(on: target, attributes)
+            try replacement.replace(removing: surplus + outdated, creating: differing.map(\.object)) {
+                try load(Set(differing.map(\.object.oid)), into: replacement)
             }
-            for entry in differing { try target.execute("SELECT pg_catalog.lo_create(\(entry.object.oid)::oid)") }
-            try load(Set(differing.map(\.object.oid)))
-            for entry in differing { try target.dress(entry.object, attributes) }
             return (differing.count, surplus.count)
         }
     }
 
     /// Loads the content of some objects, each from the last generation that wrote it.
-    private func load(_ oids: Set<UInt32>) throws {
-        guard !oids.isEmpty else { return }
-        try target.execute(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS large_object_page (oid oid, number bigint, data bytea) ON COMMIT DROP"
-        )
+    private func load(_ oids: Set<UInt32>, into replacement: LargeObjectReplacement) throws {
         var left = oids
         for generation in generations.reversed() where !left.isEmpty {
             let written = generation.manifest.largeObjects.filter { $0.file != nil && left.contains($0.object.oid) }
@@ -79,6 +74,7 @@ package struct LargeObjectRestorer {
                     )
                 }
                 try load(Set(objects.map { "\($0.object.oid)" }), of: file, in: generation.folder)
+                try replacement.writeStagedPages()
                 left.subtract(objects.map(\.object.oid))
             }
         }
@@ -92,24 +88,11 @@ package struct LargeObjectRestorer {
 
     private func load(_ oids: Set<String>, of file: FileEntry, in folder: String) throws {
         let wanted = Set(oids.map { Array($0.utf8) })
-        _ = try target.load("COPY \(Self.staging) (oid, number, data) FROM STDIN \(CopyFormat.text.clause)") { put in
+        _ = try target.load("COPY \(LargeObjectReplacement.staging) FROM STDIN \(CopyFormat.text.clause)") { put in
             try FrameReader(file, in: folder).readRows(longest: Manifest.longestPage) { row in
                 guard wanted.contains(Array(row.prefix { $0 != UInt8(ascii: "\t") })) else { return }
                 try put(row)
             }
         }
-        try target.execute(
-            """
-            SELECT pg_catalog.lo_put(p.oid, p.number * \(LargeObjectContents.pageSize), p.data) FROM \(Self.staging) p
-            WHERE pg_catalog.length(p.data) > 0
-            """
-        )
-        try target.execute("TRUNCATE \(Self.staging)")
-    }
-}
-
-extension LargeObjectRange {
-    fileprivate func contains(_ oid: UInt32) -> Bool {
-        (lower.map { oid >= $0 } ?? true) && (upper.map { oid < $0 } ?? true)
     }
 }

@@ -57,24 +57,3 @@ extension LargeObjectAttributes {
             && (!contains(.grants) || ours.givesSameRights(as: theirs))
     }
 }
-
-extension Connection {
-    /// Sets comment, rights and owner; the owner comes last, because the role could not grant rights after that.
-    func dress(_ object: LargeObject, _ attributes: LargeObjectAttributes) throws {
-        let name: SQL = "LARGE OBJECT \(object.oid)"
-        if let comment = object.comment {
-            try execute("COMMENT ON \(name) IS \(literal: comment)")
-        }
-        if attributes.contains(.grants), let grants = object.grants {
-            try execute("REVOKE ALL ON \(name) FROM CURRENT_USER")
-            for grant in grants {
-                let role: SQL = grant.isOwner ? "CURRENT_USER" : grant.role.map { "\(Identifier($0))" } ?? "PUBLIC"
-                let option: SQL = grant.isGrantable ? " WITH GRANT OPTION" : ""
-                try execute("GRANT \(SQL(trusted: grant.privilege)) ON \(name) TO \(role)\(option)")
-            }
-        }
-        if attributes.contains(.owner) {
-            try execute("ALTER \(name) OWNER TO \(Identifier(object.owner))")
-        }
-    }
-}

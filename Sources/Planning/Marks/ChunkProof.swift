@@ -1,4 +1,4 @@
-import Postgres
+package import Postgres
 
 /// A proof that the rows of a chunk were the same on both sides at a certain time.
 ///
@@ -38,7 +38,8 @@ package struct ChunkProof: Sendable, Hashable, Codable {
         /// All rows of the chunk were copied again.
         case void
 
-        var sql: SQL {
+        /// The expression for the new proof, on `tidemark.chunk c`.
+        package var sql: SQL {
             switch self {
             case .stands: "c.proof"
             case .reduced: #"c.proof || '{"isReduced": true}'"#
@@ -51,6 +52,6 @@ package struct ChunkProof: Sendable, Hashable, Codable {
     ///
     /// A table whose file was rewritten always has to be read again.
     package func canStand(source here: TableState, target there: TableState) -> Bool {
-        source.tells(of: here) && target.tells(of: there)
+        source.showsWrites(until: here) && target.showsWrites(until: there)
     }
 }

@@ -1,6 +1,6 @@
 package import Catalog
-package import Ledger
-import Postgres
+import Ledger
+package import Postgres
 import Synchronization
 
 /// Ranges of large objects, taken by several workers until none is left.
@@ -48,13 +48,13 @@ package struct LargeObjectWorker {
     /// - Throws: ``PostgresError``, ``LedgerError``.
     package func work(_ queue: LargeObjectQueue) throws {
         while !stop.isRequested, let range = queue.next() {
-            let outcome = try lane.retrying(progress, stop) { try during("copying \(range)") { try bring(range) } }
-            progress.finishLargeObjects(brought: outcome.copied, removed: outcome.removed)
+            let outcome = try lane.retrying(progress, stop) { try during("copying \(range)") { try copy(range) } }
+            progress.finishLargeObjects(copied: outcome.copied, removed: outcome.removed)
         }
         try lane.leaveSharedSnapshot()
     }
 
-    private func bring(_ range: LargeObjectRange) throws -> LargeObjectCopier.Outcome {
+    private func copy(_ range: LargeObjectRange) throws -> LargeObjectCopier.Outcome {
         try lane.target.transaction(.readWrite) {
             let ledger = Ledger(lane.target, epoch: context.epoch)
             try ledger.fence()
@@ -64,7 +64,7 @@ package struct LargeObjectWorker {
                     ledger: ledger,
                     attributes: attributes,
                     addBytes: progress.addBytes
-                ).bring(range)
+                ).copy(range)
             }
         }
     }

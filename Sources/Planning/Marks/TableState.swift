@@ -75,7 +75,7 @@ package struct TableState: RowLayout, Sendable, Hashable, Codable {
     ///
     /// - Parameter now: The table's state now.
     /// - Returns: Whether the rows show it.
-    package func tells(of now: TableState) -> Bool {
+    package func showsWrites(until now: TableState) -> Bool {
         mark.voidReason(at: now.mark) == nil && mark.fileNode == now.mark.fileNode
             && isLaidOut(as: now) && doTypesHold(now)
     }

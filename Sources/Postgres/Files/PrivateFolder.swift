@@ -1,17 +1,16 @@
 import FoundationEssentials
 import Glibc
-import Postgres
 
 /// A folder that no other user can read; it is removed with the last reference to it.
 package final class PrivateFolder: Sendable {
     package let path: String
 
     /// - Parameter scratch: The folder in which it is created.
-    /// - Throws: ``ToolError``.
+    /// - Throws: ``FileError``.
     package init(in scratch: String) throws {
         var template = Array((scratch + "/tidemark-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw ToolError(
+            throw FileError(
                 "cannot create a folder in \(scratch): \(String(cString: strerror(errno)))",
                 hint: "set TMPDIR to a folder for temporary files"
             )
@@ -25,7 +24,7 @@ package final class PrivateFolder: Sendable {
     ///   - scratch: The folder in which it is created.
     ///   - body: Takes the private folder's path.
     /// - Returns: What `body` returns.
-    /// - Throws: ``ToolError``, and what `body` throws.
+    /// - Throws: ``FileError``, and what `body` throws.
     package static func with<Result>(
         in scratch: String,
         _ body: (String) async throws -> Result
@@ -37,16 +36,17 @@ package final class PrivateFolder: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    func file(_ name: String) -> String { "\(path)/\(name)" }
+    /// The path of a file in the folder.
+    package func file(_ name: String) -> String { "\(path)/\(name)" }
 
     /// Writes a file in the folder.
     ///
-    /// - Throws: ``ToolError``.
-    func write(_ text: String, to file: String) throws {
+    /// - Throws: ``FileError``.
+    package func write(_ text: String, to file: String) throws {
         do {
             try WholeFile.writePrivate(text, to: file)
-        } catch {
-            throw ToolError("\(error)", hint: "free space there, or set TMPDIR to another folder for temporary files")
+        } catch let error as FileError {
+            throw FileError(error.message, hint: "free space there, or set TMPDIR to another folder for temporary files")
         }
     }
 }

@@ -10,7 +10,6 @@ struct LargeObjectCopier {
     private static let pageSize = LargeObjectContents.pageSize
     /// The number of pages staged in a temporary table on the target before they are written to their objects.
     private static let pagesAtOnce = 64
-    private static let staging: SQL = "pg_temp.large_object_page"
 
     /// The outcome of a range.
     struct Outcome: Sendable {
@@ -39,18 +38,18 @@ struct LargeObjectCopier {
         self.addBytes = addBytes
     }
 
-    func bring(_ range: LargeObjectRange) throws -> Outcome {
+    func copy(_ range: LargeObjectRange) throws -> Outcome {
         let ours = try LargeObjectContents.read(range, on: lane.source)
         let theirs = try LargeObjectContents.read(range, on: lane.target)
         let differing = ours.values.filter { ours in !isEqual(ours, theirs[ours.object.oid]) }.sorted {
             $0.object.oid < $1.object.oid
         }
         let surplus = theirs.keys.filter { ours[$0] == nil }
-        let doomed = (surplus + differing.map(\.object.oid).filter { theirs[$0] != nil }).sorted()
-        for oid in doomed { try lane.target.execute("SELECT pg_catalog.lo_unlink(\(oid)::oid)") }
-        for found in differing { try lane.target.execute("SELECT pg_catalog.lo_create(\(found.object.oid)::oid)") }
-        try copyContent(of: differing.map(\.content))
-        for found in differing { try lane.target.dress(found.object, attributes) }
+        let outdated = differing.map(\.object.oid).filter { theirs[$0] != nil }
+        let replacement = LargeObjectReplacement(on: lane.target, attributes)
+        try replacement.replace(removing: surplus + outdated, creating: differing.map(\.object)) {
+            try copyContent(of: differing.map(\.content), to: replacement)
+        }
         let outcome = Outcome(
             copied: differing.count,
             removed: surplus.count,
@@ -80,12 +79,9 @@ struct LargeObjectCopier {
         let numbers: Range<Int>
     }
 
-    private func copyContent(of contents: [Content]) throws {
+    private func copyContent(of contents: [Content], to replacement: LargeObjectReplacement) throws {
         var batch: [Pages] = []
         var room = Self.pagesAtOnce
-        try lane.target.execute(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS large_object_page (oid oid, number bigint, data bytea) ON COMMIT DROP"
-        )
         for content in contents {
             var rest = 0..<(content.bytes + Self.pageSize - 1) / Self.pageSize
             while !rest.isEmpty {
@@ -94,16 +90,16 @@ struct LargeObjectCopier {
                 room -= numbers.count
                 rest = rest.dropFirst(numbers.count)
                 if room == 0 {
-                    try copy(batch)
+                    try copy(batch, to: replacement)
                     batch = []
                     room = Self.pagesAtOnce
                 }
             }
         }
-        try copy(batch)
+        try copy(batch, to: replacement)
     }
 
-    private func copy(_ batch: [Pages]) throws {
+    private func copy(_ batch: [Pages], to replacement: LargeObjectReplacement) throws {
         guard !batch.isEmpty else { return }
         let list = batch.map { "(\($0.oid)::oid, \($0.numbers.lowerBound), \($0.numbers.upperBound - 1))" as SQL }
             .joined(separator: ", ")
@@ -114,12 +110,9 @@ struct LargeObjectCopier {
                   CROSS JOIN LATERAL pg_catalog.generate_series(v.first, v.last) AS n(number)) TO STDOUT \(CopyFormat.binary.clause)
             """,
             to: lane.target,
-            "COPY \(Self.staging) (oid, number, data) FROM STDIN \(CopyFormat.binary.clause)",
+            "COPY \(LargeObjectReplacement.staging) FROM STDIN \(CopyFormat.binary.clause)",
             progress: addBytes
         )
-        try lane.target.execute(
-            "SELECT pg_catalog.lo_put(p.oid, p.number * \(Self.pageSize), p.data) FROM \(Self.staging) p"
-        )
-        try lane.target.execute("TRUNCATE \(Self.staging)")
+        try replacement.writeStagedPages()
     }
 }
