@@ -4,14 +4,14 @@ public import Postgres
 public struct ArchiveError: OperatorError, Hashable {
     /// The kind of failure; later versions may have more.
     public struct Code: Sendable, Hashable {
-        private let name: String
+        private let word: String
 
         /// Its content does not match what it claims to be.
-        public static let damaged = Code(name: "damaged")
+        public static let damaged = Code(word: "damaged")
         /// It has another version, does not contain what is wanted, or is in use.
-        public static let refused = Code(name: "refused")
+        public static let refused = Code(word: "refused")
         /// Reading or writing failed.
-        public static let failed = Code(name: "failed")
+        public static let failed = Code(word: "failed")
     }
 
     /// The kind of failure.

@@ -4,24 +4,24 @@ public import Postgres
 public struct LedgerError: OperatorError {
     /// The kind of refusal; later versions may have more.
     public struct Code: Sendable, Hashable {
-        private let name: String
+        private let word: String
 
         /// The target contains relations, but no ledger.
-        public static let targetNotEmpty = Code(name: "targetNotEmpty")
+        public static let targetNotEmpty = Code(word: "targetNotEmpty")
         /// The ledger was made for another source.
-        public static let otherSource = Code(name: "otherSource")
+        public static let otherSource = Code(word: "otherSource")
         /// A ledger is needed, but there is none.
-        public static let missing = Code(name: "missing")
+        public static let missing = Code(word: "missing")
         /// Another client is working on the same target.
-        public static let busy = Code(name: "busy")
+        public static let busy = Code(word: "busy")
         /// Another client has taken over the run.
-        public static let fenced = Code(name: "fenced")
+        public static let fenced = Code(word: "fenced")
         /// The ledger has a version that this version of the tool does not support.
-        public static let unknownVersion = Code(name: "unknownVersion")
+        public static let unknownVersion = Code(word: "unknownVersion")
         /// The run was begun as another role.
-        public static let otherRole = Code(name: "otherRole")
+        public static let otherRole = Code(word: "otherRole")
         /// The run is past the point at which this can be done.
-        public static let tooLate = Code(name: "tooLate")
+        public static let tooLate = Code(word: "tooLate")
     }
 
     /// The kind of refusal.

@@ -4,12 +4,12 @@ public import Postgres
 public struct PlanError: OperatorError {
     /// What has to be corrected; later versions may have more.
     public struct Code: Sendable, Hashable {
-        private let name: String
+        private let word: String
 
         /// The options name something that does not exist or cannot be done.
-        public static let usage = Code(name: "usage")
+        public static let usage = Code(word: "usage")
         /// The state of a database does not allow it.
-        public static let refused = Code(name: "refused")
+        public static let refused = Code(word: "refused")
     }
 
     /// What has to be corrected: the call, or something in a database.

@@ -245,13 +245,13 @@ package struct Planner {
             )
         }
         if identity.preparedTransactions > 0 {
-            warnings.append("\(identity.preparedTransactions) prepared transactions are pending on the source")
+            warnings.append("prepared transactions are pending on the source: \(identity.preparedTransactions)")
         }
         let keyless = plans.filter {
             $0.treatment == .whole && $0.reason != "small" && $0.tableBytes >= options.wholeBelowBytes
         }
         for table in keyless {
-            warnings.append("\(table.name) is copied entirely on the cutover night (\(table.reason))")
+            warnings.append("\(table.name) is copied whole each time (\(table.reason))")
         }
         for index in source.indexes where !index.isUsable && !index.isPartitioned {
             warnings.append("index \(index.qualifiedName) is INVALID on the source and is not created on the target")

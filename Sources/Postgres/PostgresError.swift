@@ -5,26 +5,26 @@
 public struct PostgresError: OperatorError, Hashable {
     /// The kind of failure; later versions may have more.
     public struct Code: Sendable, Hashable {
-        private let name: String
+        private let word: String
 
         /// No connection could be made.
-        public static let connectionFailed = Code(name: "connectionFailed")
+        public static let connectionFailed = Code(word: "connectionFailed")
         /// A connection broke while in use.
-        public static let connectionLost = Code(name: "connectionLost")
+        public static let connectionLost = Code(word: "connectionLost")
         /// The server rejected a statement.
-        public static let statementFailed = Code(name: "statementFailed")
+        public static let statementFailed = Code(word: "statementFailed")
         /// A COPY failed, or its two ends disagree on the number of rows.
-        public static let copyFailed = Code(name: "copyFailed")
+        public static let copyFailed = Code(word: "copyFailed")
         /// The statement was cancelled because the run is being stopped.
-        public static let cancelled = Code(name: "cancelled")
+        public static let cancelled = Code(word: "cancelled")
         /// We ended the session because another session waited for its locks.
-        public static let gaveWay = Code(name: "gaveWay")
+        public static let gaveWay = Code(word: "gaveWay")
         /// We ended the session because it waited for a session that waited for another session of ours.
-        public static let standstill = Code(name: "standstill")
+        public static let standstill = Code(word: "standstill")
         /// The transaction that exported a snapshot has ended, so the snapshot can no longer be imported.
-        public static let snapshotLost = Code(name: "snapshotLost")
+        public static let snapshotLost = Code(word: "snapshotLost")
         /// The tool does not understand the server's answer.
-        public static let unexpectedAnswer = Code(name: "unexpectedAnswer")
+        public static let unexpectedAnswer = Code(word: "unexpectedAnswer")
     }
 
     /// The kind of failure.

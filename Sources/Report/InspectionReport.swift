@@ -27,8 +27,19 @@ public struct InspectionReport: Sendable, Codable {
         let headline =
             isClear
             ? "inspect: nothing would stop the migration"
-            : "inspect: \(stopping) problem\(stopping == 1 ? "" : "s") would stop the migration"
-        var lines = [headline, "  source  \(source)", "  target  \(target)", ""]
+            : "inspect: \(Quantity.count(stopping, "problem")) would stop the migration"
+        let next =
+            isClear
+            ? "NEXT: tidemark plan, then tidemark precopy, with the same options"
+            : "NEXT: remove the cause of each line that says STOPS (or leave the object out), then inspect again"
+        var lines = [headline, "  source  \(source)", "  target  \(target)", "", next]
+        if !findings.isEmpty {
+            lines += [
+                "",
+                "STOPS: the migration would stop.  HURTS: it goes on, but you may miss something.  NOTE: good to know.",
+                "",
+            ]
+        }
         for finding in findings { lines += RunReport.lines(of: finding) }
         return lines.joined(separator: "\n")
     }

@@ -37,16 +37,16 @@ public struct PlanReport: Sendable {
         var lines = table.lines
         lines.append("")
         lines.append(
-            "Copied days ahead: \(Quantity.bytes(plan.precopyBytes)) in \(count(.delta) + count(.appendOnly)) tables; repeat as often as you like"
+            "Copied days ahead: \(Quantity.bytes(plan.precopyBytes)) in \(Quantity.count(count(.delta) + count(.appendOnly), "table")); repeat as often as you like"
         )
         lines.append(
-            "During cutover: copies what was written since and \(Quantity.bytes(plan.wholeBytes)) in \(count(.whole)) whole tables,"
+            "During cutover: copies what was written since and \(Quantity.bytes(plan.wholeBytes)) in \(Quantity.count(count(.whole), "whole table")),"
                 + " and reads the transaction ids of the rest once"
         )
         for entry in plan.tables where entry.immutableRanges > 0 {
             let bound = entry.immutableBelow ?? ""
             lines.append(
-                "Not read again: \(entry.immutableRanges) chunks of \(entry.name), declared immutable below \(bound.visible)"
+                "Not read again: \(Quantity.count(entry.immutableRanges, "chunk")) of \(entry.name), declared immutable below \(bound.visible)"
             )
         }
         for entry in plan.tables(.whole) where entry.key == nil && entry.tableBytes >= Self.worthSaying {
@@ -55,8 +55,10 @@ public struct PlanReport: Sendable {
                     + "about \(Quantity.seconds(Double(entry.tableBytes) / Self.assumedBytesPerSecond)) at 50 MB/s (\(entry.reason))"
             )
         }
-        if count(.definitionOnly) > 0 { lines.append("Without rows: \(count(.definitionOnly)) tables") }
-        if count(.excluded) > 0 { lines.append("Left out: \(count(.excluded)) tables") }
+        if count(.definitionOnly) > 0 {
+            lines.append("Without rows: \(Quantity.count(count(.definitionOnly), "table"))")
+        }
+        if count(.excluded) > 0 { lines.append("Left out: \(Quantity.count(count(.excluded), "table"))") }
         lines += plan.suggestions.map { "SUGGESTION: \($0)" }
         lines += plan.warnings.map { "WARNING: \($0)" }
         return lines.joined(separator: "\n")

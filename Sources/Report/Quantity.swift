@@ -13,6 +13,17 @@ package enum Quantity {
         return number < 0 ? "-" + grouped : grouped
     }
 
+    /// Returns a count with what is counted: `1 table`, `1,234 tables`.
+    ///
+    /// - Parameters:
+    ///   - number: How many.
+    ///   - one: What one of them is called.
+    ///   - many: What several are called; by default the same with an s.
+    /// - Returns: The text.
+    package static func count(_ number: Int, _ one: String, many: String? = nil) -> String {
+        "\(count(number)) \(number == 1 ? one : many ?? one + "s")"
+    }
+
     /// Returns a size such as `1.2 GB`, in powers of 1000.
     package static func bytes(_ bytes: Int) -> String {
         let units = ["B", "kB", "MB", "GB", "TB", "PB"]

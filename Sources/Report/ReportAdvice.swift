@@ -12,44 +12,23 @@ struct ReportAdvice {
         let headline = report.headline
         let words = headline.firstRange(of: ": ").map { headline[$0.upperBound...] } ?? headline[...]
         explanation = words.prefix(1).uppercased() + words.dropFirst() + "."
-        let findings = report.verification?.findings ?? []
-        let mustBeRepaired = findings.contains { $0.severity == .stops }
         switch report.outcome {
         case .done:
             verdict = report.verification == nil ? "Done" : "Proven"
             tone = "good"
-            switch report.command {
-            case "precopy":
-                steps = [
-                    "When all writes to the source have stopped: tidemark cutover. Until then, run the same command again to catch up."
-                ]
-            case "dump", "merge":
-                steps = ["Ship the archive as it is. The next dump into it is a delta."]
-            case "restore" where report.verification == nil:
-                steps = ["Restore each further delta when it arrives, the last one without --ahead."]
-            case "cutover", "restore":
-                steps = [
-                    "Open the target: let the application write to it.",
-                    "Enable the copied subscriptions, if there are any.",
-                    "When you no longer need the ledger: tidemark finish.",
-                ]
-            default: steps = ["Nothing is left to do."]
-            }
+            steps = Self.steps(afterDone: report)
         case .differs:
-            verdict = mustBeRepaired ? "Differs: do not open yet" : "Differs"
-            tone = mustBeRepaired ? "bad" : "warn"
-            steps = [
-                "Read the findings below, worst first. Each shows what the source has, what the target has and, if possible, the SQL that repairs it.",
-                "To build missing keys, indexes and constraints: tidemark rebuild --concurrently.",
-                "Then prove the result again: tidemark verify.",
-                "You can go back to the source as long as nothing was written to the target: the source was only read.",
-            ]
+            verdict = report.stopsTheApplication ? "Differs: do not open yet" : "Differs"
+            tone = report.stopsTheApplication ? "bad" : "warn"
+            steps = Self.steps(afterDifferences: report)
         case .notProven:
-            verdict = "Not proven"
+            verdict = "Not proven: do not open yet"
             tone = "warn"
             steps = [
-                "Nothing that was checked differs. Read what could not be proven, and decide whether that is acceptable.",
-                "To check everything again: tidemark verify.",
+                "Nothing that was checked differs. Remove the cause of each line that says NOT PROVEN.",
+                report.command == "cutover"
+                    ? "Run tidemark cutover again: it proves everything once more, and names rows that were written too late."
+                    : "Run the same command again.",
             ]
         case .stopped:
             verdict = "Stopped"
@@ -58,14 +37,75 @@ struct ReportAdvice {
         case .failed:
             verdict = "Failed"
             tone = "bad"
-            var steps = [
-                "Read the error above and fix its cause.",
-                "Run the same command again: it resumes from what was committed.",
-            ]
-            if report.command == "precopy" || report.command == "cutover" {
-                steps.append("You can go back to the source: it was only read.")
-            }
-            self.steps = steps
+            steps =
+                [
+                    "Fix the cause that the error names.",
+                    "Run the same command again: it resumes from what was committed.",
+                ]
+                + (report.isLive ? ["You can still go back to the source: it was only read."] : [])
         }
     }
+
+    private static func steps(afterDone report: RunReport) -> [String] {
+        switch report.command {
+        case "precopy":
+            [
+                "Run tidemark precopy again to catch up, the last time shortly before the night.",
+                "When all writes to the source have stopped: tidemark cutover.",
+            ]
+        case "dump": ["Copy the archive to the other side. The next dump into it is a delta."]
+        case "merge": ["The new archive replaces the old one; the next dump into it is a delta."]
+        case "restore" where report.verification == nil && report.isComplete:
+            ["Prove the result before you open the target: tidemark verify --archive."]
+        case "restore" where report.verification == nil:
+            [
+                "Restore each further delta when it arrives, with --ahead.",
+                "During the night, restore the last delta without --ahead.",
+            ]
+        case "cutover", "restore":
+            [
+                "Open the target: let the application write to it.",
+                "If there are subscriptions: disable them on the source first, then enable them on the target.",
+                "When you no longer need the ledger: tidemark finish.",
+            ]
+        case "rebuild": ["Rows were not compared; to compare them: tidemark verify."]
+        case "verify": ["The target may be opened, as long as the source is not written any more."]
+        default: ["Nothing is left to do."]
+        }
+    }
+
+    private static func steps(afterDifferences report: RunReport) -> [String] {
+        let isRestore = report.command == "restore"
+        let kinds = Set((report.verification?.findings ?? []).filter { $0.severity != .note }.map(\.kind))
+        let ofRows = kinds.intersection(["rows", "row", "extension rows", "large object"])
+        var steps = [
+            "Read the findings, worst first. Each shows what the source has, what the target has and, if possible, the SQL that repairs it."
+        ]
+        if !ofRows.isEmpty {
+            steps.append(
+                "Rows differ: find out what wrote them; then follow \"Rows differ after the cutover\" in OPERATIONS.md."
+            )
+        }
+        if kinds != ofRows, report.command != "rebuild" {
+            steps.append(
+                "To build missing keys, indexes and constraints: tidemark rebuild --concurrently"
+                    + (isRestore ? " --from-ledger." : ".")
+            )
+        }
+        steps.append("Then prove the result again: tidemark verify" + (isRestore ? " --archive." : "."))
+        if report.isLive {
+            steps.append(
+                "You can go back to the source as long as nothing was written to the target: the source was only read."
+            )
+        }
+        return steps
+    }
+}
+
+extension RunReport {
+    /// Whether the run reads a source that can be opened again.
+    fileprivate var isLive: Bool { ["precopy", "cutover", "verify"].contains(command) }
+
+    /// Whether a restore has created everything, not only rows and keys.
+    fileprivate var isComplete: Bool { phases.contains { $0.name == RunPhase.constraints.rawValue } }
 }

@@ -30,7 +30,10 @@ public struct ReportDirectory: Sendable {
             throw Failure(message: "cannot create the report folder \(path)", hint: "choose another one with --report")
         }
         guard FileManager.default.isWritableFile(atPath: path) else {
-            throw Failure(message: "cannot write to the report folder \(path)", hint: "choose another one with --report")
+            throw Failure(
+                message: "cannot write to the report folder \(path)",
+                hint: "choose another one with --report"
+            )
         }
     }
 
@@ -57,7 +60,8 @@ public struct ReportDirectory: Sendable {
         guard failures.isEmpty else {
             throw Failure(
                 message: failures.joined(separator: "\n"),
-                hint: "the outcome is valid without them; free space there, or choose another folder with --report next time"
+                hint:
+                    "the outcome is valid without them; free space there, or choose another folder with --report next time"
             )
         }
     }

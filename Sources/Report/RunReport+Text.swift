@@ -9,6 +9,7 @@ extension RunReport {
     public var text: String {
         var lines = ["\(command): \(headline)", "  source  \(source)", "  target  \(target)", ""]
         if let failure { lines += [failure, ""] }
+        lines += ReportAdvice(self).steps.enumerated().map { "\($0 == 0 ? "NEXT: " : "      ")\($1)" } + [""]
         lines += transferLines
         if let verification { lines += Self.lines(of: verification) }
         if let quiet { lines += ["Quiet: \(quiet)", ""] }
@@ -25,34 +26,49 @@ extension RunReport {
         case .done where verification == nil: "DONE"
         case .done where command == "rebuild":
             "PROVEN: keys, indexes and constraints match the source; rows were not compared"
+        case .done where command == "restore": "PROVEN: the target equals what the archive recorded"
         case .done: "PROVEN: source and target are equal"
-        case .differs: "DIFFERS: source and target are not equal"
-        case .notProven: "NOT PROVEN: something could not be checked"
+        case .differs where stopsTheApplication:
+            "DIFFERS: do not open the target yet; rows are missing or wrong, or statements would fail"
+        case .differs: "DIFFERS: the application would work, but source and target are not equal"
+        case .notProven: "NOT PROVEN: do not open the target yet; something could not be checked"
         case .failed: "FAILED: what was committed stays; run the same command again to resume"
         case .stopped: "STOPPED: what was committed stays; run the same command again to resume"
         }
     }
 
+    /// Whether a finding means failing statements, or rows that are lost or wrong.
+    var stopsTheApplication: Bool { verification?.findings.contains { $0.severity == .stops } ?? false }
+
     private var transferLines: [String] {
         guard transfer.chunks > 0 || transfer.objects > 0 else { return [] }
         var lines = [
-            "Copied \(Quantity.count(transfer.rows)) rows, \(Quantity.bytes(transfer.bytes)), in \(transfer.chunks) chunks"
-                + (transfer.unchangedChunks > 0 ? " (\(transfer.unchangedChunks) unchanged)" : "")
+            "Copied \(Quantity.count(transfer.rows, "row")), \(Quantity.bytes(transfer.bytes)), in "
+                + (transfer.unchangedChunks > 0
+                    ? "\(Quantity.count(transfer.chunks - transfer.unchangedChunks)) of "
+                        + "\(Quantity.count(transfer.chunks, "chunk")); the others had not changed"
+                    : Quantity.count(transfer.chunks, "chunk"))
         ]
         if transfer.removedRows > 0 {
-            lines.append("Removed \(Quantity.count(transfer.removedRows)) rows changed or deleted on the source")
+            lines.append("Removed \(Quantity.count(transfer.removedRows, "row")) changed or deleted on the source")
         }
         if transfer.reconciledChunks > 0 {
-            lines.append("Compared \(transfer.reconciledChunks) chunks with the source: they had no usable mark")
+            lines.append(
+                "Compared \(Quantity.count(transfer.reconciledChunks, "chunk")) with the source for lack of a usable mark"
+            )
         }
         if transfer.largeObjects + transfer.removedLargeObjects > 0 {
             lines.append(
-                "Copied \(Quantity.count(transfer.largeObjects)) large objects, removed "
+                "Copied \(Quantity.count(transfer.largeObjects, "large object")), removed "
                     + "\(Quantity.count(transfer.removedLargeObjects))"
             )
         }
-        if transfer.objects > 0 { lines.append("Built \(transfer.objects) keys, indexes and constraints") }
-        if transfer.retries > 0 { lines.append("Retried \(transfer.retries) times after transient failures") }
+        if transfer.objects > 0 {
+            lines.append("Built \(Quantity.count(transfer.objects)) keys, indexes and constraints")
+        }
+        if transfer.retries > 0 {
+            lines.append("Retried \(Quantity.count(transfer.retries, "time")) after transient failures")
+        }
         return lines + [""]
     }
 
@@ -68,7 +84,9 @@ extension RunReport {
         var lines: [String] = []
         for finding in verification.findings.prefix(shownFindings) { lines += Self.lines(of: finding) }
         let hidden = verification.findings.count - shownFindings
-        if hidden > 0 { lines.append("… and \(hidden) more findings; --json shows them all") }
+        if hidden > 0 {
+            lines.append("… and \(Quantity.count(hidden, "more finding")); the files of --report and --json show all")
+        }
         for reason in verification.notProven { lines.append("NOT PROVEN: \(reason)") }
         if !lines.isEmpty { lines.append("") }
         var table = TextTable([("Checked", .left), ("source", .right), ("target", .right)])
@@ -81,10 +99,12 @@ extension RunReport {
         return lines + table.lines
             + (empty.isEmpty ? [] : wrapped("Nothing to check: " + empty.joined(separator: ", ")))
             + [
-                "Rows compared in \(ranges) ranges of \(verification.tables.count) tables by \(verification.method)"
-                    + (standing > 0
-                        ? "; \(standing) of them were proven before, so only rows written since were hashed" : "")
-            ] + usedIndexes(verification) + [""]
+                "Rows of \(Quantity.count(verification.tables.count, "table")) compared in "
+                    + "\(Quantity.count(ranges, "range")) by \(verification.method)"
+            ]
+            + (standing > 0
+                ? ["\(Quantity.count(standing, "range")) proven before: only rows written since were compared"] : [])
+            + usedIndexes(verification) + [""]
     }
 
     /// Wraps text at spaces to fit a terminal.
@@ -106,8 +126,12 @@ extension RunReport {
         let used = verification.mostUsedIndexes
         guard !used.isEmpty else { return [] }
         let gone = used.filter { !$0.isOnTarget }
-        guard !gone.isEmpty else { return ["The target has all of the source's \(used.count) most used indexes"] }
-        return gone.map { "MISSING: index \($0.name.visible), used \(Quantity.count($0.scans)) times on the source" }
+        guard !gone.isEmpty else {
+            return [
+                "The target has the source's \(Quantity.count(used.count, "most used index", many: "most used indexes"))"
+            ]
+        }
+        return gone.map { "MISSING: index \($0.name.visible), used \(Quantity.count($0.scans, "time")) on the source" }
     }
 
     /// Shortens long text for the terminal; the report files contain all of it.

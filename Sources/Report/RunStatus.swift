@@ -58,8 +58,8 @@ public struct RunStatus: Sendable, Codable {
         """
         Run      \(run), from database \(source)
         Step     \(step)
-        Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(chunks) chunks")
-        Base     \(chunksWithBase) of \(chunks) chunks, \(Quantity.count(rows)) rows, \(Quantity.bytes(bytes)) copied
+        Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(Quantity.count(chunks, "chunk"))")
+        Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
         Objects  \(objectsBuilt) of \(objects) built
         Changed  \(lastChange ?? "never"), client number \(epoch)
         """

@@ -4,7 +4,7 @@ import Postgres
 
 /// The option that names the source.
 struct SourceOption: ParsableArguments {
-    @Option(help: ArgumentHelp("Migrate from this database (default: TIDEMARK_SOURCE)", valueName: "url"))
+    @Option(help: ArgumentHelp("The database to migrate from (default: TIDEMARK_SOURCE)", valueName: "url"))
     var source: String?
 
     func endpoint() throws -> Endpoint {
@@ -26,7 +26,7 @@ struct SourceOption: ParsableArguments {
 
 /// The options that name the target.
 struct TargetOption: ParsableArguments {
-    @Option(help: ArgumentHelp("Migrate to this database (default: TIDEMARK_TARGET)", valueName: "url"))
+    @Option(help: ArgumentHelp("The database to migrate to (default: TIDEMARK_TARGET)", valueName: "url"))
     var target: String?
 
     @Option(help: ArgumentHelp("Do everything on the target as this role (SET ROLE)", valueName: "name"))

@@ -7,8 +7,8 @@ struct CutoverCommand: AsyncParsableCommand {
         commandName: "cutover",
         abstract: "Copies the last delta in one snapshot, builds every key and index, and proves the result.",
         discussion: """
-            Stop all writes to the source first. Until it starts on the foreign keys, the cutover can be stopped and \
-            run again to copy a newer state. Exit code 0 means done and proven.
+            Stop all writes to the source first. Until its phase "constraints", the cutover can be stopped and run \
+            again to copy a newer state. Exit code 0 means done and proven.
             """
     )
 
@@ -21,7 +21,8 @@ struct CutoverCommand: AsyncParsableCommand {
     @OptionGroup var files: ReportOption
 
     @Option(
-        help: "Rely on maintenance mode (trust), or hold SHARE locks on the source, which need more than SELECT (lock)",
+        help:
+            "Rely on maintenance mode (trust, the default), or hold SHARE locks on the source, which need more than SELECT (lock)",
         transform: { text in
             guard let fence = Fence(rawValue: text) else {
                 throw UsageError(description: "--fence must be trust or lock")

@@ -15,7 +15,7 @@ struct DumpCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var source: SourceOption
-    @OptionGroup var archive: ArchiveOption
+    @OptionGroup var archive: ArchiveOrStreamOption
     @OptionGroup var plan: PlanArguments
     @OptionGroup var omissions: OmissionArguments
     @OptionGroup var tools: ToolsArgument
@@ -90,12 +90,4 @@ struct DumpCommand: AsyncParsableCommand {
             return try terminal.complain(report, json: output.json)
         }
     }
-}
-
-/// The option that names the archive's folder.
-struct ArchiveOption: ParsableArguments {
-    @Option(help: ArgumentHelp("Use the archive in this folder (dump and restore: - is a stream)", valueName: "folder"))
-    var archive: String
-
-    var isStream: Bool { archive == "-" }
 }

@@ -8,7 +8,7 @@ struct PlanArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Leave out a table, definition and rows (repeatable)", valueName: "schema.table"))
     var exclude: [String] = []
 
-    @Option(help: ArgumentHelp("Copy a table whole during cutover (repeatable)", valueName: "schema.table"))
+    @Option(help: ArgumentHelp("Copy a table whole, each time (repeatable)", valueName: "schema.table"))
     var whole: [String] = []
 
     @Option(help: ArgumentHelp("Copy a table ahead in chunks (repeatable)", valueName: "schema.table"))
@@ -17,7 +17,7 @@ struct PlanArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Cut tables into chunks of this size (default: 64MB)", valueName: "size"))
     var chunkSize: ByteSize?
 
-    @Option(help: ArgumentHelp("Copy smaller tables whole during cutover (default: 8MB)", valueName: "size"))
+    @Option(help: ArgumentHelp("Copy smaller tables whole, each time (default: 8MB)", valueName: "size"))
     var wholeBelow: ByteSize?
 
     @Option(
@@ -25,7 +25,10 @@ struct PlanArguments: ParsableArguments {
     )
     var config: String?
 
-    @Option(name: .jobs, help: "Copy or compare this many chunks at the same time (default: 4)")
+    @Option(
+        name: .jobs,
+        help: ArgumentHelp("Copy or compare this many chunks at the same time (default: 4)", valueName: "number")
+    )
     var jobs: Int?
 
     @Flag(help: "Accept a source moved to another cluster since the run began (pg_upgrade), and compare all its rows")
@@ -62,7 +65,7 @@ extension NameSpecification {
 
 /// The options for building keys and definitions.
 struct BuildArguments: ParsableArguments {
-    @Option(help: "Build this many keys and indexes at the same time (default: 2)")
+    @Option(help: ArgumentHelp("Build this many keys and indexes at the same time (default: 2)", valueName: "number"))
     var indexJobs: Int?
 
     @Option(help: ArgumentHelp("Use this much memory for all index builds (default: 512MB)", valueName: "size"))

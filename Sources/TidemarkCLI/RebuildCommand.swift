@@ -31,7 +31,7 @@ struct RebuildCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Leave a table alone (repeatable)", valueName: "schema.table"))
     var exclude: [String] = []
 
-    @Option(help: "Repair this many tables at the same time (default: 2)")
+    @Option(help: ArgumentHelp("Repair this many tables at the same time (default: 2)", valueName: "number"))
     var indexJobs: Int?
 
     @Option(help: ArgumentHelp("Use this much memory for all index builds (default: 512MB)", valueName: "size"))

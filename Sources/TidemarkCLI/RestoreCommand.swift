@@ -14,7 +14,7 @@ struct RestoreCommand: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var archive: ArchiveOption
+    @OptionGroup var archive: ArchiveOrStreamOption
     @OptionGroup var target: TargetOption
     @OptionGroup var build: BuildArguments
     @OptionGroup var jobs: JobsArgument
@@ -27,7 +27,7 @@ struct RestoreCommand: AsyncParsableCommand {
     @Flag(help: "Restore only rows, keys and indexes, because later generations will follow")
     var ahead = false
 
-    @Flag(help: "Compare nothing in the end; verify --archive does it later, as does this command without the flag")
+    @Flag(help: "Skip the proof; make up for it later with this command without the flag, or with verify --archive")
     var noProof = false
 
     func run() async throws {
@@ -51,7 +51,13 @@ struct RestoreCommand: AsyncParsableCommand {
 
 /// The option that says how much is done at the same time.
 struct JobsArgument: ParsableArguments {
-    @Option(name: .jobs, help: "Load or compare this many files or ranges at the same time (default: 4)")
+    @Option(
+        name: .jobs,
+        help: ArgumentHelp(
+            "Load or compare this many files or ranges at the same time (default: 4)",
+            valueName: "number"
+        )
+    )
     var jobs: Int?
 
     func apply(to options: inout MigrationOptions) throws {

@@ -8,24 +8,24 @@ struct TidemarkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidemark",
         abstract: """
-            Moves a PostgreSQL database in a night that depends on what
-            changed, not on how big the database is.
+            Moves a PostgreSQL database: copies the old rows days ahead, and
+            on cutover night mainly what changed since; then proves the result.
             """,
         // Lines stay under 78 columns: the parser would wrap longer ones again.
         discussion: """
             First:        tidemark inspect --source URL --target URL
             Days ahead:   tidemark precopy --source URL --target URL (repeat to catch up)
             Cutover:      tidemark cutover --source URL --target URL
-            Any time:     tidemark verify  --source URL --target URL
+            Prove again:  tidemark verify  --source URL --target URL
             Lost keys:    tidemark rebuild --source URL --target URL --concurrently
 
             URL is a connection URI or key=value string, as libpq accepts it.
             TIDEMARK_SOURCE and TIDEMARK_TARGET may hold it instead, which keeps
             passwords out of the process list.
 
-            Exit codes: 0 done and proven, 1 failed, 2 source and target differ,
-            3 not proven, 4 stopped (run the same command again to resume),
-            64 usage error.
+            Exit codes: 0 done (cutover, restore and verify: also proven),
+            1 failed, 2 source and target differ, 3 something is not proven,
+            4 stopped by a signal (the same command resumes), 64 wrong usage.
             """,
         version: Versions.description,
         subcommands: [

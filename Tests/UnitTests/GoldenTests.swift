@@ -48,7 +48,7 @@ import Testing
         let report = InspectionReport(
             source: "old.example/shop",
             target: "new.example/shop",
-            findings: Self.findings
+            findings: Self.obstacles
         )
         try Golden.expect(report.text + "\n", "inspection.txt")
         try Golden.expect(
@@ -90,7 +90,7 @@ import Testing
     private static let findings = [
         Finding(
             "primary key",
-            object: "public.events_pkey on public.events",
+            object: "public.events.events_pkey",
             problem: .missing,
             severity: .stops,
             "the primary key is missing on the target",
@@ -98,27 +98,53 @@ import Testing
             repair: #"ALTER TABLE "public"."events" ADD CONSTRAINT "events_pkey" PRIMARY KEY (id)"#
         ),
         Finding(
-            "row",
+            "rows",
             object: "public.accounts (id) = (4711)",
-            problem: "differs",
+            problem: "value",
             severity: .stops,
-            "it differs in: email"
-        ),
-        Finding(
-            "statistics",
-            object: "public.log",
-            problem: .missing,
-            severity: .hurts,
-            "no statistics",
-            repair: #"ANALYZE "public"."log""#
+            "its email differs"
         ),
         Finding(
             "index",
-            object: "public.a on public.b",
+            object: "public.log_at",
+            problem: .missing,
+            severity: .hurts,
+            "the index is missing on the target",
+            source: "CREATE INDEX log_at ON public.log USING btree (at)",
+            repair: "CREATE INDEX log_at ON public.log USING btree (at)"
+        ),
+        Finding(
+            "index",
+            object: "public.events_kind",
             problem: "tablespace",
             severity: .note,
-            "it lies in another tablespace",
+            "it is in another tablespace",
             source: "fast"
+        ),
+    ]
+
+    private static let obstacles = [
+        Finding(
+            "extension",
+            object: "hstore",
+            problem: "needs-superuser",
+            severity: .stops,
+            "creating it on the target requires a superuser",
+            repair: #"CREATE EXTENSION "hstore" SCHEMA "public""#
+        ),
+        Finding(
+            "index",
+            object: "public.events_kind",
+            problem: "invalid",
+            severity: .hurts,
+            "it is INVALID on the source and is not created on the target"
+        ),
+        Finding(
+            "replication slot",
+            object: "standby",
+            problem: "not-copied",
+            severity: .note,
+            "replication slots are not copied"
         ),
     ]
 
@@ -143,7 +169,7 @@ import Testing
         report.tables = [.init(name: "public.events", chunks: 640, rows: 81_204, bytes: 91 << 20, seconds: 60.1)]
         report.statements = [.init(sql: "CREATE UNIQUE INDEX events_pkey ON public.events (id)", seconds: 90.5)]
         switch name {
-        case "precopy": report.warnings = ["public.log is copied entirely on the night"]
+        case "precopy": report.warnings = ["public.log is copied whole each time (no key identifies its rows)"]
         case "stopped": report.outcome = .stopped
         case "failed":
             report.outcome = .failed
@@ -156,15 +182,17 @@ import Testing
         default: break
         }
         if report.verification != nil {
-            report.quiet = "the source was quiet: nothing was committed after the snapshot"
+            report.quiet =
+                report.verification?.notProven.first ?? "the source was quiet: nothing was committed after the snapshot"
         }
         return report
     }
 
     private static func verification(_ name: String) -> VerificationResult {
-        var result = VerificationResult(method: "SHA-256 of the rows' text")
+        var result = VerificationResult(method: "hashtextextended")
         result.examined = [
-            .init(kind: "table", source: 12, target: 12), .init(kind: "primary key", source: 11, target: 10),
+            .init(kind: "table", source: 12, target: 12),
+            .init(kind: "primary key", source: 11, target: name == "differs" ? 10 : 11),
             .init(kind: "trigger", source: 0, target: 0),
         ]
         result.tables = [
@@ -180,10 +208,16 @@ import Testing
             )
         ]
         result.mostUsedIndexes = [
-            .init(name: "public.events_pkey", table: "events", scans: 99_999, isOnTarget: name != "differs")
+            .init(name: "public.events_pkey", table: "events", scans: 99_999, isOnTarget: name != "differs"),
+            .init(name: "public.accounts_pkey", table: "accounts", scans: 4_321, isOnTarget: true),
         ]
         if name == "differs" { result.findings = findings }
-        if name == "not-proven" { result.notProven = ["a session on the source may still commit: app (pid 4711)"] }
+        if name == "not-proven" {
+            result.notProven = [
+                "the source was not quiet: transactions on the source have written and may still commit: "
+                    + "server process 4711 (app, UPDATE)"
+            ]
+        }
         return result
     }
 }

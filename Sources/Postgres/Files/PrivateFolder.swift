@@ -46,7 +46,10 @@ package final class PrivateFolder: Sendable {
         do {
             try WholeFile.writePrivate(text, to: file)
         } catch let error as FileError {
-            throw FileError(error.message, hint: "free space there, or set TMPDIR to another folder for temporary files")
+            throw FileError(
+                error.message,
+                hint: "free space there, or set TMPDIR to another folder for temporary files"
+            )
         }
     }
 }

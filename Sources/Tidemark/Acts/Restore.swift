@@ -203,7 +203,11 @@ struct Restore {
         let recorded = VerifiedSide(wanted.last, wanted.recorded, in: session.scope)
         guard proves else {
             try await finish(completion, with: postData)
-            _ = try await completion.closeTables(postData.rights, VerificationResult(method: ""), comparedWith: recorded)
+            _ = try await completion.closeTables(
+                postData.rights,
+                VerificationResult(method: ""),
+                comparedWith: recorded
+            )
             return nil
         }
         let verify = ArchiveVerify(

@@ -37,7 +37,8 @@ package struct Wording {
         let indexes = Dictionary(keepingFirst: target.indexes.map { ($0.qualifiedName, $0) })
         let constraints = Dictionary(keepingFirst: target.constraints.map { (ConstraintName($0), $0) })
         return try source.worded(
-            as: source.indexes.map { index in try indexes[index.qualifiedName].map { try worded(index, as: $0) } ?? index
+            as: source.indexes.map { index in
+                try indexes[index.qualifiedName].map { try worded(index, as: $0) } ?? index
             },
             source.constraints.map { constraint in
                 try constraints[ConstraintName(constraint)].map { try worded(constraint, as: $0) } ?? constraint

@@ -84,8 +84,7 @@ struct Watch: Sendable {
             let writers = try await connection.run { try self.writers($0) }
             guard !writers.isEmpty else { return nil }
             guard try await waiting.goesOn(Self.reason(writers)) else {
-                return
-                    "\(writers.count) transactions on the source have written and may still commit: \(Self.list(writers))"
+                return "transactions on the source have written and may still commit: \(Self.list(writers))"
             }
         }
     }

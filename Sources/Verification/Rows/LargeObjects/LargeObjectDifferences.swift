@@ -17,14 +17,14 @@ struct LargeObjectDifferences {
         self.scope = scope
         for (oid, object) in source.objects.sorted(by: { $0.key < $1.key }) {
             guard let there = target.objects[oid] else {
-                add(.missing, to: oid, .stops, "the large object is missing on the target")
+                add(.missing, to: oid, severity: .stops, "the large object is missing on the target")
                 continue
             }
             compare(source.contents[oid], target.contents[oid], of: oid)
             compare(object, there)
         }
         for oid in target.objects.keys.sorted() where source.objects[oid] == nil {
-            add(.extra, to: oid, .hurts, "the source has no such large object")
+            add(.extra, to: oid, severity: .hurts, "the source has no such large object")
         }
     }
 
@@ -37,7 +37,7 @@ struct LargeObjectDifferences {
         add(
             "content",
             to: oid,
-            .stops,
+            severity: .stops,
             "its content differs",
             source: "\(ours.bytes) bytes",
             target: "\(theirs.bytes) bytes"
@@ -47,27 +47,41 @@ struct LargeObjectDifferences {
     private mutating func compare(_ ours: LargeObject, _ theirs: LargeObject) {
         let oid = ours.oid
         if !scope.omits(.owners), ours.owner != theirs.owner {
-            add("owner", to: oid, .hurts, "it belongs to another role", source: ours.owner, target: theirs.owner)
+            add(
+                "owner",
+                to: oid,
+                severity: .hurts,
+                "it belongs to another role",
+                source: ours.owner,
+                target: theirs.owner
+            )
         }
         if !scope.omits(.privileges), !ours.givesSameRights(as: theirs) {
             add(
                 "privileges",
                 to: oid,
-                .hurts,
+                severity: .hurts,
                 "its privileges differ",
                 source: ours.describedGrants,
                 target: theirs.describedGrants
             )
         }
         if ours.comment != theirs.comment {
-            add("comment", to: oid, .note, "its comment differs", source: ours.comment, target: theirs.comment)
+            add(
+                "comment",
+                to: oid,
+                severity: .note,
+                "its comment differs",
+                source: ours.comment,
+                target: theirs.comment
+            )
         }
     }
 
     private mutating func add(
         _ problem: Finding.Problem,
         to oid: UInt32,
-        _ severity: Finding.Severity,
+        severity: Finding.Severity,
         _ message: String,
         source: (any Reportable)? = nil,
         target: (any Reportable)? = nil
