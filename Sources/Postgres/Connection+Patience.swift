@@ -29,7 +29,14 @@ extension Connection {
                     throw error
                 }
                 if isTakingConnections(endpoint) { refused += 1 }
-                guard refused < refusals, watch.mayTryAgain(after: error, patience: patience) else { throw error }
+                guard refused < refusals else { throw error }
+                guard watch.mayTryAgain(after: error, patience: patience) else {
+                    var error = error
+                    error.hint =
+                        "the \(endpoint.side.rawValue) was away for over a minute; "
+                        + "when it is back, run the same command again: it resumes from what was committed"
+                    throw error
+                }
                 if interrupter.isInterrupted || watch.stop.isRequested {
                     throw PostgresError(.cancelled, "stopped while the \(endpoint.side.rawValue) could not be reached")
                 }

@@ -54,7 +54,7 @@ extension RunReport {
         }
         if transfer.reconciledChunks > 0 {
             lines.append(
-                "Compared \(Quantity.count(transfer.reconciledChunks, "chunk")) with the source for lack of a usable mark"
+                "Compared \(Quantity.count(transfer.reconciledChunks, "chunk")) with the source: no usable mark"
             )
         }
         if transfer.largeObjects + transfer.removedLargeObjects > 0 {

@@ -5,7 +5,7 @@ import Testing
     @Test func `is waited for during the call, in every phase`() async throws {
         let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/restart.sh")
         let ends = outcome.output.split(separator: "\n").filter { $0.contains("ended with") }
-        #expect(outcome.code == 0 && ends.count == 11, "\(outcome.output)\(outcome.errors)")
+        #expect(outcome.code == 0 && ends.count == 14, "\(outcome.output)\(outcome.errors)")
         #expect(ends.allSatisfy { $0.hasSuffix("ended with 0") }, "\(outcome.output)\(outcome.errors)")
         #expect(!outcome.output.contains("DIFFERS"))
         for told in [

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A server that is restarted in the middle of each phase of a precopy and of a cutover.
+# A server that is restarted in the middle of each phase of a precopy, a cutover, a dump and a restore.
 #
 #   restart.sh TIDEMARK        (from the repository's root)
 #
@@ -60,10 +60,10 @@ equal() {
 }
 
 number=0
-# attempt COMMAND PHASE SIDE MODE [LOCK [EARLIER]]: restarts a server in a phase. LOCK is taken on the target in this
-# phase or an earlier one, so that the phase does not end before the restart.
+# attempt COMMAND PHASE SIDE MODE [LOCK [EARLIER]]: restarts a server in a phase. LOCK is taken on the target (by a dump,
+# on the source) in this phase or an earlier one, so that the phase does not end before the restart.
 attempt() {
-    local name errors status=0 locker=
+    local name errors status=0 locker= locked=$target_port
     number=$((number + 1))
     name=r$number
     errors=$SERVERS_DIR/$name.errors
@@ -71,6 +71,16 @@ attempt() {
     export TIDEMARK_SOURCE="host=127.0.0.1 port=$source_port user=postgres dbname=$name"
     export TIDEMARK_TARGET="host=127.0.0.1 port=$target_port user=postgres dbname=$name"
     options=(--chunk-size 64kB --whole-below 16kB)
+    case $1 in
+    dump)
+        options+=(--archive "$SERVERS_DIR/$name.archive")
+        locked=$source_port
+        ;;
+    restore)
+        "$tidemark" dump "${options[@]}" --archive "$SERVERS_DIR/$name.archive" >/dev/null 2>&1
+        options=(--archive "$SERVERS_DIR/$name.archive")
+        ;;
+    esac
     if [ "$1" = cutover ]; then
         "$tidemark" precopy "${options[@]}" >/dev/null 2>&1
         psql --port="$source_port" --dbname="$name" --command="UPDATE t SET v = 'new' WHERE id % 3 = 0; DELETE FROM u WHERE id % 50 = 0"
@@ -80,19 +90,23 @@ attempt() {
     local command=$!
     if [ -n "${5:-}" ]; then
         until_told "$errors" "^..:..:.. ${6:-$2}\$"
-        psql --port="$target_port" --dbname="$name" --command="BEGIN; LOCK TABLE $5; SELECT pg_sleep(100)" >/dev/null 2>&1 &
+        psql --port="$locked" --dbname="$name" --command="BEGIN; LOCK TABLE $5; SELECT pg_sleep(100)" >/dev/null 2>&1 &
         locker=$!
     fi
     until_told "$errors" "^..:..:.. $2\$"
     sleep 0.7
     restart "$3" "$4"
     if [ -n "$locker" ]; then
-        [ "$3" = target ] || psql --port="$target_port" --dbname="$name" --command="
+        [ "$(port "$3")" = "$locked" ] || psql --port="$target_port" --dbname="$name" --command="
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)%' AND pid <> pg_backend_pid()" >/dev/null
         wait "$locker" || true
     fi
     wait "$command" || status=$?
     echo "$1, $3 restarted ($4) in '$2': ended with $status"
+    if [ "$1" = dump ]; then
+        "$tidemark" archive check --archive "$SERVERS_DIR/$name.archive" | tail -1
+        "$tidemark" restore --archive "$SERVERS_DIR/$name.archive" >/dev/null 2>&1 || echo "  the archive DIFFERS"
+    fi
     equal "$name"
     if [ "$status" != 0 ]; then cat "$errors" "$SERVERS_DIR/$name.output" >&2; fi
     cat "$errors" >>"$SERVERS_DIR/all.errors"
@@ -110,6 +124,9 @@ attempt cutover "delta and whole tables" target fast "t IN ACCESS EXCLUSIVE MODE
 attempt cutover constraints target immediate "u IN ROW EXCLUSIVE MODE" "keys and indexes"
 attempt cutover "verify definitions" source immediate "t IN ACCESS EXCLUSIVE MODE"
 attempt cutover "verify definitions" target fast "t IN ACCESS EXCLUSIVE MODE"
+attempt dump rows source fast "t IN ACCESS EXCLUSIVE MODE"
+attempt restore rows target fast "t IN ACCESS EXCLUSIVE MODE"
+attempt restore constraints target immediate "u IN ROW EXCLUSIVE MODE" "keys and indexes"
 grep --only-matching --extended-regexp '(source|target) cannot be reached; trying again until ..:..:.. UTC|can be reached again|beginning again' \
     "$SERVERS_DIR/all.errors" | sed 's/..:..:..//' | sort -u
 # The command does not wait for a server that was never reached.
