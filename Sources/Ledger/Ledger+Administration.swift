@@ -45,7 +45,8 @@ extension Ledger {
             throw LedgerError(
                 .tooLate,
                 "the run is not done (step \(run.step.rawValue)): without its ledger it cannot resume",
-                hint: "finish the cutover first, or give --abandon to drop the ledger anyway"
+                hint:
+                    "run tidemark cutover (or restore) until it ends as proven; verify alone is not enough. --abandon drops the ledger and gives the run up"
             )
         }
         try connection.transaction(.readWrite) {

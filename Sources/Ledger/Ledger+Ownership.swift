@@ -90,7 +90,7 @@ extension Ledger {
             throw LedgerError(
                 .otherSource,
                 "the target is being filled from \(difference)",
-                hint: "check --source; a target accepts only one source until: tidemark finish --target …"
+                hint: "check --source; a run keeps the source it began with, and another source needs an empty target"
                     + (acceptsOtherSystem ? "" : "; " + DatabaseIdentity.otherSystemHint)
             )
         }
@@ -189,7 +189,7 @@ extension Ledger {
                 "the target is not empty and has no tidemark ledger: "
                     + names.joined(separator: ", ") + (present.count > 5 ? ", …" : ""),
                 hint:
-                    "give an empty database (createdb -T template0 …), or adopt one that was filled from the source by other means: tidemark precopy --adopt (rows that differ from the source are replaced); nothing was written"
+                    "give an empty database (createdb -T template0 …), or adopt one that was filled from the source by other means: tidemark precopy --adopt (rows that differ from the source are replaced, and rows that only the target has are deleted); nothing was written"
             )
         }
     }

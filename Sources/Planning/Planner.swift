@@ -204,7 +204,7 @@ package struct Planner {
         guard unreadable.isEmpty else {
             throw PlanError(
                 .refused,
-                "role \(role.visible) may not read \(unreadable.count) table(s) of the source: "
+                "role \(role.visible) may not read \(unreadable.count) \(unreadable.count == 1 ? "table" : "tables") of the source: "
                     + Self.shortList(unreadable),
                 hint: "GRANT SELECT ON TABLE … TO \(Identifier(role).quoted.visible), or leave them out with --exclude"
             )
@@ -215,7 +215,7 @@ package struct Planner {
         guard hidden.isEmpty else {
             throw PlanError(
                 .refused,
-                "row-level security would hide rows of \(hidden.count) table(s) from role \(role.visible): "
+                "row-level security would hide rows of \(hidden.count) \(hidden.count == 1 ? "table" : "tables") from role \(role.visible): "
                     + Self.shortList(hidden),
                 hint: "connect as the tables' owner or as a role with BYPASSRLS, or leave them out with --exclude"
             )
@@ -228,7 +228,7 @@ package struct Planner {
             let role = source.identity.roleName
             throw PlanError(
                 .refused,
-                "role \(role.visible) may not read \(unreadable.count) sequence(s) of the source: "
+                "role \(role.visible) may not read \(unreadable.count) \(unreadable.count == 1 ? "sequence" : "sequences") of the source: "
                     + Self.shortList(unreadable),
                 hint: "GRANT SELECT ON ALL SEQUENCES IN SCHEMA … TO \(Identifier(role).quoted.visible)"
             )
@@ -276,8 +276,8 @@ package struct Planner {
                 return nil
             }
             let since = source.identity.statisticsSince.map { " since \($0)" } ?? ""
-            return "\(plan.name): rows were only added\(since) (\(table.rowsInserted)); if that is always the case, "
-                + "treatment append_only in tidemark.yaml saves reading its old rows during cutover"
+            return "\(plan.name): rows were only added\(since): \(table.rowsInserted); if that is always the case, "
+                + "declare append_only in tidemark.yaml: the delta then only counts its old rows"
         }
     }
 

@@ -30,7 +30,7 @@ public struct InspectionReport: Sendable, Codable {
             : "inspect: \(Quantity.count(stopping, "problem")) would stop the migration"
         let next =
             isClear
-            ? "NEXT: tidemark plan, then tidemark precopy, with the same options"
+            ? "NEXT: tidemark plan; then tidemark precopy with the options that were given to inspect"
             : "NEXT: remove the cause of each line that says STOPS (or leave the object out), then inspect again"
         var lines = [headline, "  source  \(source)", "  target  \(target)", "", next]
         if !findings.isEmpty {

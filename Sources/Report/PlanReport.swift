@@ -41,7 +41,7 @@ public struct PlanReport: Sendable {
         )
         lines.append(
             "During cutover: copies what was written since and \(Quantity.bytes(plan.wholeBytes)) in \(Quantity.count(count(.whole), "whole table")),"
-                + " and reads the transaction ids of the rest once"
+                + " and reads the transaction ids of the rest, for the delta and again for the proof"
         )
         for entry in plan.tables where entry.immutableRanges > 0 {
             let bound = entry.immutableBelow ?? ""

@@ -33,18 +33,27 @@ struct ReportAdvice {
         case .stopped:
             verdict = "Stopped"
             tone = "warn"
-            steps = ["Run the same command again: it resumes from what was committed."]
+            steps = [Self.again(report)]
         case .failed:
             verdict = "Failed"
             tone = "bad"
             steps =
                 [
                     "Fix the cause that the error names.",
-                    "Run the same command again: it resumes from what was committed.",
+                    Self.again(report),
                 ]
-                + (report.isLive ? ["You can still go back to the source: it was only read."] : [])
+                + (report.isLive ? [Self.wayBack] : [])
         }
     }
+
+    private static func again(_ report: RunReport) -> String {
+        ["dump", "merge"].contains(report.command)
+            ? "Run the same command again. (merge starts over, and so does dump with --consistent or --archive -.)"
+            : "Run the same command again: it resumes from what was committed."
+    }
+
+    private static let wayBack =
+        "You can go back to the source as long as the application has not written to the target: the source was only read."
 
     private static func steps(afterDone report: RunReport) -> [String] {
         switch report.command {
@@ -56,7 +65,7 @@ struct ReportAdvice {
         case "dump": ["Copy the archive to the other side. The next dump into it is a delta."]
         case "merge": ["The new archive replaces the old one; the next dump into it is a delta."]
         case "restore" where report.verification == nil && report.isComplete:
-            ["Prove the result before you open the target: tidemark verify --archive."]
+            ["Prove the result before you open the target: run the same tidemark restore without --no-proof."]
         case "restore" where report.verification == nil:
             [
                 "Restore each further delta when it arrives, with --ahead.",
@@ -92,10 +101,13 @@ struct ReportAdvice {
                     + (isRestore ? " --from-ledger." : ".")
             )
         }
-        steps.append("Then prove the result again: tidemark verify" + (isRestore ? " --archive." : "."))
+        let again =
+            ["cutover", "restore"].contains(report.command)
+            ? "run the same tidemark \(report.command) again" : "tidemark verify"
+        steps.append("Then prove the result: \(again).")
         if report.isLive {
             steps.append(
-                "You can go back to the source as long as nothing was written to the target: the source was only read."
+                wayBack
             )
         }
         return steps

@@ -213,7 +213,8 @@ struct ReportPage {
     private var statementsHeadline: String {
         let count = report.statements.count
         return count > Self.listedStatements
-            ? "The \(Self.listedStatements) slowest of \(count) statements" : "\(count) statements, the slowest first"
+            ? "The \(Self.listedStatements) slowest of \(count) statements"
+            : "\(Quantity.count(count, "statement")), the slowest first"
     }
 
     private var statements: [[String: String]] {

@@ -12,7 +12,7 @@ extension RunReport {
         lines += ReportAdvice(self).steps.enumerated().map { "\($0 == 0 ? "NEXT: " : "      ")\($1)" } + [""]
         lines += transferLines
         if let verification { lines += Self.lines(of: verification) }
-        if let quiet { lines += ["Quiet: \(quiet)", ""] }
+        if let quiet { lines += ["Writes on the source: \(quiet)", ""] }
         if !warnings.isEmpty { lines += warnings.map { "WARNING: \($0)" } + [""] }
         lines += phaseLines
         return lines.joined(separator: "\n")
@@ -64,7 +64,9 @@ extension RunReport {
             )
         }
         if transfer.objects > 0 {
-            lines.append("Built \(Quantity.count(transfer.objects)) keys, indexes and constraints")
+            lines.append(
+                "Built \(Quantity.count(transfer.objects, "key, index or constraint", many: "keys, indexes and constraints"))"
+            )
         }
         if transfer.retries > 0 {
             lines.append("Retried \(Quantity.count(transfer.retries, "time")) after transient failures")

@@ -9,7 +9,7 @@ struct DumpCommand: AsyncParsableCommand {
         abstract: "Writes a base first, then a delta each time.",
         discussion: """
             Needs SELECT on the source's tables and sequences. If it is killed or stopped, run the same command again: \
-            it keeps the chunks that are on disk (with --consistent it starts over). Earlier generations are never \
+            it keeps the chunks that are on disk (with --consistent or --archive - it starts over). Earlier generations are never \
             changed.
             """
     )

@@ -31,7 +31,10 @@ struct PlanArguments: ParsableArguments {
     )
     var jobs: Int?
 
-    @Flag(help: "Accept a source moved to another cluster since the run began (pg_upgrade), and compare all its rows")
+    @Flag(
+        help:
+            "Accept a source moved to another cluster since the run began (pg_upgrade), and compare all its rows (dump: write them all again)"
+    )
     var sourceMoved = false
 
     /// Reads the configuration file and applies the options of the command line, which take precedence.

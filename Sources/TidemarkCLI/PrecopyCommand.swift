@@ -19,7 +19,10 @@ struct PrecopyCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
-    @Flag(help: "Adopt a target that was filled from the source by other means: compare it, and copy what differs")
+    @Flag(
+        help:
+            "Adopt a target that was filled from the source by other means: compare it, replace what differs, delete rows that only the target has"
+    )
     var adopt = false
 
     @Option(

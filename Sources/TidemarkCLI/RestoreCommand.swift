@@ -9,7 +9,7 @@ struct RestoreCommand: AsyncParsableCommand {
         abstract: "Restores a generation of an archive to a database, and proves the result.",
         discussion: """
             Needs an empty database that you own, or one that is at an earlier generation of the same archive. Days \
-            ahead, restore the base with --ahead; during cutover, ship the delta and restore it without --ahead. If it \
+            ahead, restore the base with --ahead; on the night, ship the delta and restore it without --ahead. If it \
             is killed or stopped, run the same command again to resume.
             """
     )

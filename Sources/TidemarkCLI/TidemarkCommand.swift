@@ -23,9 +23,10 @@ struct TidemarkCommand: AsyncParsableCommand {
             TIDEMARK_SOURCE and TIDEMARK_TARGET may hold it instead, which keeps
             passwords out of the process list.
 
-            Exit codes: 0 done (cutover, restore and verify: also proven),
-            1 failed, 2 source and target differ, 3 something is not proven,
-            4 stopped by a signal (the same command resumes), 64 wrong usage.
+            Exit codes: 0 done (cutover, restore and verify: also proven, except
+            with restore --ahead or --no-proof), 1 failed (inspect: something would
+            stop the migration), 2 source and target differ, 3 something is not
+            proven, 4 stopped by a signal (the same command resumes), 64 wrong usage.
             """,
         version: Versions.description,
         subcommands: [

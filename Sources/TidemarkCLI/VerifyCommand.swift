@@ -23,7 +23,10 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --archive: compare with this generation (default: newest)", valueName: "number"))
     var until: Int?
 
-    @Flag(help: "Try an INSERT into every table of the target and roll it back (cutover always does)")
+    @Flag(
+        help:
+            "Try an INSERT into each table where no application code would run, and roll it back (cutover always does)"
+    )
     var tryInserts = false
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption

@@ -183,7 +183,8 @@ import Testing
         }
         if report.verification != nil {
             report.quiet =
-                report.verification?.notProven.first ?? "the source was quiet: nothing was committed after the snapshot"
+                report.verification?.notProven.first
+                ?? "no transaction wrote on the source since the last snapshot (no id was handed out since 7345, none was in flight); no other session is connected"
         }
         return report
     }
@@ -214,7 +215,7 @@ import Testing
         if name == "differs" { result.findings = findings }
         if name == "not-proven" {
             result.notProven = [
-                "the source was not quiet: transactions on the source have written and may still commit: "
+                "transactions on the source have written and may still commit: "
                     + "server process 4711 (app, UPDATE)"
             ]
         }

@@ -98,7 +98,7 @@ package struct Adoption {
         guard contents == .rows || filled.isEmpty else {
             throw PlanError(
                 .refused,
-                "\(filled.count) tables of the target contain rows: "
+                "\(filled.count == 1 ? "1 table of the target contains" : "\(filled.count) tables of the target contain") rows: "
                     + filled.sorted().prefix(10).map(\.description).joined(separator: ", "),
                 hint:
                     "if the rows came from this source, use --adopt, which compares them; otherwise delete those rows; nothing was written"

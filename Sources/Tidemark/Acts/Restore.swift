@@ -66,7 +66,10 @@ struct Restore {
         }
         if isAhead { return (.done, []) }
         guard let verification = try await complete(wanted, session) else {
-            return (.done, ["nothing was compared with what the archive recorded; verify --archive does that"])
+            return (
+                .done,
+                ["nothing was compared with what the archive recorded; the same command without --no-proof does that"]
+            )
         }
         if verification.verdict == .proven { try await session.ledger { try $0.setStep(.done) } }
         recorder.record(.verified(verification))

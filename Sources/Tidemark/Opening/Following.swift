@@ -122,7 +122,7 @@ struct Following {
             .refused,
             "the source's tables have changed since the cutover built the target's keys:\n    "
                 + examples.prefix(20).joined(separator: "\n    "),
-            hint: "undo the change, or make it by hand on the target after the cutover; nothing was written"
+            hint: "undo the change on the source, then run the same command again; nothing was written"
         )
     }
 

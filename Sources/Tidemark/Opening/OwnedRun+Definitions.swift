@@ -100,7 +100,7 @@ extension OwnedRun {
                 error.hint = "create the role on the target, or use --no-owner and --no-privileges"
             case "42P01":
                 error.hint =
-                    "a view or function needs a table that is left out: treat the table as definition_only, or drop the view or function on the source"
+                    "a view or function needs a table that is left out: treat the table as definition_only in tidemark.yaml instead of excluding it"
             case "3F000" where error.message.contains("\"public\""):
                 error.hint = "run CREATE SCHEMA public on the target: pg_dump assumes that every database has it"
             case "53200":

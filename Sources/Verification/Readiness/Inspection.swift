@@ -153,7 +153,8 @@ private struct Inspector {
                     problem: .missing,
                     severity: .stops,
                     "it does not exist on the target (not needed with "
-                        + "\(Omission.owners.flag) \(Omission.privileges.flag))",
+                        + "\(Omission.owners.flag) \(Omission.privileges.flag)); CREATE ROLE alone gives it "
+                        + "neither LOGIN nor a password: see pg_dumpall --roles-only",
                     repair: "CREATE ROLE \(Identifier(role.name).quoted)"
                 )
                 continue
@@ -229,7 +230,8 @@ private struct Inspector {
                     object: subscription,
                     problem: "arrives-disabled",
                     severity: .note,
-                    "it is created disabled and its slot is not touched",
+                    "it is created disabled and its slot is not touched; after the cutover, disable it on the source "
+                        + "before you enable it on the target",
                     repair: "ALTER SUBSCRIPTION \(Identifier(subscription).quoted) ENABLE"
                 )
             }
@@ -247,7 +249,7 @@ private struct Inspector {
                 object: "all",
                 problem: "needs-owner",
                 severity: .stops,
-                "only the owner of the target database may set them; \(leave)"
+                "only the owner of the target database may set them; \(Omission.databaseSettings.flag) leaves them out"
             )
         }
         for setting in settings.settings {
@@ -299,8 +301,9 @@ private struct Inspector {
                 object: index.qualifiedName.description,
                 problem: "invalid-on-source",
                 severity: index.isUnique ? .hurts : .note,
-                "it is INVALID on the source and is not copied (\(index.bytes) bytes)",
-                repair: "REINDEX INDEX CONCURRENTLY \(index.qualifiedName.quoted) -- on the source, or drop it there"
+                "it is INVALID on the source and is not copied (\(index.bytes) bytes); "
+                    + "the repair is for the source, or drop it there",
+                repair: "REINDEX INDEX CONCURRENTLY \(index.qualifiedName.quoted)"
             )
         }
         for check in requirements.callingChecks {
@@ -327,7 +330,7 @@ private struct Inspector {
                 object: "\(requirements.hiddenUserMappings) of them",
                 problem: "unreadable",
                 severity: .hurts,
-                "\(source.identity.roleName.visible) may not read their options (passwords included): they are created without"
+                "role \(source.identity.roleName.visible) may not read their options (passwords included): they are created without options"
             )
         }
         if requirements.replicationSlots > 0 {
@@ -336,7 +339,7 @@ private struct Inspector {
                 object: "\(requirements.replicationSlots) of them",
                 problem: "left-behind",
                 severity: .hurts,
-                "slots are not copied: each consumer needs a new slot and a new initial copy on the target"
+                "slots are not copied: create new ones on the target before you open it; a consumer that has not received everything from the source by then needs a new initial copy"
             )
         }
         if source.identity.preparedTransactions > 0 {
@@ -345,7 +348,7 @@ private struct Inspector {
                 object: "\(source.identity.preparedTransactions) of them",
                 problem: "left-behind",
                 severity: .hurts,
-                "they are not copied: run COMMIT PREPARED or ROLLBACK PREPARED before the cutover"
+                "they are not copied: let the application or its transaction manager finish them before the cutover (ROLLBACK PREPARED by hand loses their changes)"
             )
         }
     }

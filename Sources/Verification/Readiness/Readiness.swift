@@ -134,10 +134,10 @@ package struct Readiness {
                     object: danger.name,
                     problem: "left-behind",
                     severity: danger.severity,
-                    danger.why,
+                    "\(danger.why) (pg_settings.source shows where it is set)",
                     source: ours[danger.name],
                     target: danger.value,
-                    repair: "ALTER SYSTEM RESET \(danger.name)"
+                    repair: "ALTER SYSTEM RESET \(danger.name); SELECT pg_catalog.pg_reload_conf()"
                 )
             )
         }

@@ -183,7 +183,9 @@ struct Company {
         let more = rows.count > 5 ? ", …" : ""
         let sessionsText =
             sessions == 0
-            ? "no other session is connected" : "\(sessions) other sessions: \(names.joined(separator: ", "))\(more)"
-        return prepared == 0 ? sessionsText : "\(sessionsText); \(prepared) prepared transactions"
+            ? "no other session is connected"
+            : "\(sessions) other \(sessions == 1 ? "session" : "sessions"): \(names.joined(separator: ", "))\(more)"
+        return prepared == 0
+            ? sessionsText : "\(sessionsText); \(prepared) prepared \(prepared == 1 ? "transaction" : "transactions")"
     }
 }

@@ -48,7 +48,7 @@ extension Quiet {
             case .written:
                 return Quiet(
                     isProven: false,
-                    description: "\(locks), but large objects were written, and the target does not have it"
+                    description: "\(locks), but large objects were written, and the target lacks these changes"
                 )
             case .nothing(let evidence):
                 return Quiet(isProven: true, description: "\(locks), and no large object was written (\(evidence))")

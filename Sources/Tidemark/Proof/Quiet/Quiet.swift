@@ -39,8 +39,9 @@ struct Quiet: Sendable {
             if try await connection.run({ try isStandby($0) }) {
                 return Quiet(
                     isProven: false,
-                    description: "the source is a standby, which cannot show whether it has all its primary has; "
-                        + "compare the target with the primary: tidemark verify"
+                    description:
+                        "the source is a standby, which cannot show whether it has everything its primary has; "
+                        + "run the cutover again with the primary as the source"
                 )
             }
             let company = try await connection.run { try Company(watch.session).description($0) }
@@ -51,7 +52,8 @@ struct Quiet: Sendable {
             if let nothing = ids.nothingCommitted {
                 return Quiet(isProven: true, description: "\(nothing); \(company)")
             }
-            let handedOut = "\(ids.count) transaction ids were handed out on the source since the last snapshot"
+            let handedOut =
+                "\(ids.count) transaction \(ids.count == 1 ? "id was" : "ids were") handed out on the source since the last snapshot"
             switch try await watch.written(since: before, heldBy: holder, on: connection, patience: patience, note) {
             case .unknown(let reason):
                 return Quiet(isProven: false, description: "\(handedOut), and \(reason); \(company)")
@@ -60,7 +62,7 @@ struct Quiet: Sendable {
                 return Quiet(
                     isProven: false,
                     description:
-                        "the source was written after the last snapshot, and the target does not have it: \(shown); \(company)"
+                        "the source was written after the last snapshot, and the target lacks what was written to \(shown); \(company)"
                 )
             case .nothing(let evidence):
                 return Quiet(

@@ -45,6 +45,6 @@ struct TransactionIds: Sendable {
         guard !mayHaveCommitted else { return nil }
         return count == 0
             ? "no transaction wrote on the source since the last snapshot (no id was handed out since \(first), none was in flight)"
-            : "no transaction that wrote on the source since the last snapshot was committed (\(count) ids were handed out or in flight)"
+            : "no transaction that wrote on the source since the last snapshot was committed (\(count) \(count == 1 ? "id was" : "ids were") handed out or in flight)"
     }
 }
