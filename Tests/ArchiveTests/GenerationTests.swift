@@ -301,7 +301,7 @@ import Tidemark
 
     @Test func `holds large objects, and in a delta only new or changed ones`() async throws {
         let objects =
-            "SELECT m.oid || ' ' || md5(lo_get(m.oid)) || coalesce(obj_description(m.oid, 'pg_largeobject'), '') FROM pg_largeobject_metadata m ORDER BY m.oid"
+            "SELECT m.oid::text || ' ' || md5(lo_get(m.oid)) || coalesce(obj_description(m.oid, 'pg_largeobject'), '') FROM pg_largeobject_metadata m ORDER BY m.oid"
         try await DatabasePair.with(
             """
             SELECT lo_from_bytea(5000 + n, convert_to(repeat(md5(n::text), n), 'UTF8')) FROM generate_series(1, 450) n;

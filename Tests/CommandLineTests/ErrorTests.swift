@@ -120,7 +120,8 @@ import Testing
         }
     }
 
-    @Test func `rights that are missing`() async throws {
+    @Test(.disabled(if: HostileDatabase.isWanted, "Only a superuser may create its casts."))
+    func `rights that are missing`() async throws {
         let (reader, owner) = ("reader_\(getpid())", "owner_\(getpid())")
         try await DatabasePair.with(Self.schema + "; CREATE SEQUENCE s; CREATE ROLE \(reader) LOGIN") { pair in
             try await pair.target.run("CREATE ROLE \(owner) LOGIN")
@@ -200,7 +201,8 @@ import Testing
         }
     }
 
-    @Test func `objects that require a superuser are refused days ahead, not found during cutover`() async throws {
+    @Test(.disabled(if: HostileDatabase.isWanted, "Only a superuser may create its casts."))
+    func `objects that require a superuser are refused days ahead, not found during cutover`() async throws {
         let owner = "plain_\(getpid())"
         try await DatabasePair.with(
             Self.schema + """

@@ -24,7 +24,8 @@ import Testing
         }
     }
 
-    @Test func `of one letter may be directly followed by its value`() async throws {
+    @Test(.disabled(if: HostileDatabase.isWanted, "The target would not be empty without its tables."))
+    func `of one letter may be directly followed by its value`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let archive = FileManager.default.temporaryDirectory.path + "/joined-\(UUID().uuidString)"
             defer { try? FileManager.default.removeItem(atPath: archive) }

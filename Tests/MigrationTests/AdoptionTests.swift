@@ -55,9 +55,9 @@ import Tidemark
         #expect(try await pair.differingTables() == [])
         let objects = """
             SELECT string_agg(x, ';' ORDER BY x) FROM (
-                SELECT pg_get_indexdef(indexrelid) || indisvalid FROM pg_index WHERE indrelid >= 16384
+                SELECT pg_get_indexdef(indexrelid) || indisvalid::text FROM pg_index WHERE indrelid >= 16384
                     AND indrelid NOT IN (SELECT oid FROM pg_class WHERE relnamespace <> 'public'::regnamespace)
-                UNION ALL SELECT pg_get_constraintdef(oid) || convalidated FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+                UNION ALL SELECT pg_get_constraintdef(oid) || convalidated::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace
                 UNION ALL SELECT pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
                 UNION ALL SELECT pg_get_ruledef(oid) FROM pg_rewrite WHERE rulename = 'quiet'
                 UNION ALL SELECT polname FROM pg_policy UNION ALL SELECT stxname FROM pg_statistic_ext) AS o(x)

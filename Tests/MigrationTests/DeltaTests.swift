@@ -173,9 +173,9 @@ import Tidemark
             _ = try await pair.migration().precopy()
             let versions = """
                 SELECT md5(string_agg(x, ',')) FROM (
-                    SELECT 't' || ctid || xmin || xmax AS x FROM t UNION ALL SELECT 'u' || ctid || xmin || xmax FROM two
-                    UNION ALL SELECT 'c' || ctid || xmin FROM pg_class WHERE relnamespace = 'public'::regnamespace
-                    UNION ALL SELECT 's' || ctid || xmin FROM pg_statistic WHERE starelid IN ('t'::regclass, 'two'::regclass)
+                    SELECT 't' || ctid::text || xmin::text || xmax::text AS x FROM t UNION ALL SELECT 'u' || ctid::text || xmin::text || xmax::text FROM two
+                    UNION ALL SELECT 'c' || ctid::text || xmin::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+                    UNION ALL SELECT 's' || ctid::text || xmin::text FROM pg_statistic WHERE starelid IN ('t'::regclass, 'two'::regclass)
                     ORDER BY 1) q
                 """
             let before = try await pair.target.value(versions)

@@ -113,7 +113,7 @@ import Verification
         Case(
             "a type changed that a view shows",
             "BEGIN; DROP VIEW v; ALTER TABLE t ALTER COLUMN i TYPE bigint; CREATE VIEW v AS SELECT id, i FROM t; COMMIT",
-            proof: "SELECT pg_get_viewdef('v'::regclass) || \(typeOf("v", "i"))",
+            proof: "SELECT pg_get_viewdef('v'::regclass) || \(typeOf("v", "i"))::text",
             isCopyKept: false
         ),
         Case("a default changed", "ALTER TABLE t ALTER COLUMN a SET DEFAULT 'second'", proof: columns),

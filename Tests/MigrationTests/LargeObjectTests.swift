@@ -18,7 +18,7 @@ import Verification
     }
 
     private static let contents = """
-        SELECT m.oid || ' ' || pg_get_userbyid(lomowner) || ' ' || coalesce(lomacl::text, '-') || ' '
+        SELECT m.oid::text || ' ' || pg_get_userbyid(lomowner)::text || ' ' || coalesce(lomacl::text, '-') || ' '
                || coalesce(obj_description(m.oid, 'pg_largeobject'), '-') || ' ' || md5(lo_get(m.oid))
         FROM pg_largeobject_metadata m ORDER BY m.oid
         """

@@ -10,7 +10,8 @@ import Verification
 ///
 /// It writes the owner unless it is the server's default, and rights only where they differ from those of a new
 /// database. It never writes that the schema exists.
-@Suite struct `The schema public` {
+@Suite(.disabled(if: HostileDatabase.isWanted, "The schema public is not empty."))
+struct `The schema public` {
     struct Case: CustomTestStringConvertible, Sendable {
         let source: String
         let target: String

@@ -94,7 +94,8 @@ import Verification
         }
     }
 
-    @Test func `compares small tables together, and names the one the server refuses to read`() async throws {
+    @Test(.disabled(if: HostileDatabase.isWanted, "The target would lack its casts."))
+    func `compares small tables together, and names the one the server refuses to read`() async throws {
         let tables = (1...60).map { "CREATE TABLE t\($0) (id int PRIMARY KEY); INSERT INTO t\($0) VALUES (1), (2);" }
         try await DatabasePair.with(tables.joined() + "ANALYZE") { pair in
             try await pair.target.run(tables.joined(), "ANALYZE")

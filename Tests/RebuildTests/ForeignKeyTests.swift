@@ -53,7 +53,7 @@ import Verification
             _ = try await pair.migration().precopy()
             #expect(try await pair.migration().cutover().outcome == .done)
             let states =
-                "SELECT conname || ' ' || convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY 1"
+                "SELECT conname || ' ' || convalidated::text FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY 1"
             #expect(
                 try await pair.target.column(states) == [
                     "both_columns true", "children_other_fkey true", "never_looked false",

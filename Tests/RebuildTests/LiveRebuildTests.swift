@@ -37,10 +37,10 @@ import Verification
     private func objects(_ database: TestDatabase) async throws -> [String] {
         try await database.column(
             """
-            SELECT pg_get_indexdef(indexrelid) || indisvalid || coalesce(pg_get_constraintdef(c.oid), '') FROM pg_index
+            SELECT pg_get_indexdef(indexrelid) || indisvalid::text || coalesce(pg_get_constraintdef(c.oid), '') FROM pg_index
             LEFT JOIN pg_constraint c ON conindid = indexrelid AND conrelid = indrelid AND contype IN ('p', 'u', 'x')
             WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
-            UNION ALL SELECT conrelid::regclass || conname || pg_get_constraintdef(oid) || convalidated FROM pg_constraint
+            UNION ALL SELECT conrelid::regclass::text || conname::text || pg_get_constraintdef(oid) || convalidated::text FROM pg_constraint
             WHERE contype IN ('f', 'c') AND connamespace = 'public'::regnamespace ORDER BY 1
             """
         )

@@ -21,7 +21,7 @@ import Tidemark
     private func indexes(_ database: TestDatabase) async throws -> [String] {
         try await database.column(
             """
-            SELECT pg_get_indexdef(indexrelid) || indisvalid || indisready || indislive || indisclustered FROM pg_index
+            SELECT pg_get_indexdef(indexrelid) || indisvalid::text || indisready::text || indislive::text || indisclustered::text FROM pg_index
             WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) ORDER BY 1
             """
         )
