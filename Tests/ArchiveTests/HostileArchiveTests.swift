@@ -54,6 +54,36 @@ import Tidemark
         }
     }
 
+    /// By the fingerprint if the client hashed the lines; by their number where the server hashed values, because a
+    /// generated column is not in the files.
+    @Test(arguments: [ArchivedChunk.Hashed.line, .values])
+    func `is refused if a chunk lacks a row`(_ hashed: ArchivedChunk.Hashed) async throws {
+        try await DatabasePair.with(
+            Self.schema + """
+                ; CREATE TABLE g (id int PRIMARY KEY, d int GENERATED ALWAYS AS (id * 2) STORED);
+                INSERT INTO g SELECT n FROM generate_series(1, 40) n
+                """
+        ) { pair in
+            try await TestArchive.with(pair) { test in
+                let archive = test.archive { $0.options.plan.wholeBelowBytes = 0 }
+                _ = try await archive.dump(from: pair.source.endpoint)
+                let generation = try #require(try ArchiveDirectory.open(test.path).generations().last)
+                let chunk = try #require(
+                    generation.manifest.tables.flatMap(\.chunks).first { $0.fingerprintOf == hashed && $0.rows > 1 }
+                )
+                let entry = try #require(chunk.written.first)
+                let rows = try await Command.program("zstd", ["-dc", "\(generation.folder)/\(entry.name)"]).output
+                let fewer = FileManager.default.temporaryDirectory.path + "/fewer-\(UUID().uuidString)"
+                defer { try? FileManager.default.removeItem(atPath: fewer) }
+                try Data(rows.split(separator: "\n").dropLast().map { $0 + "\n" }.joined().utf8)
+                    .write(to: URL(fileURLWithPath: fewer))
+                try await RewrittenArchive(path: test.path).fill(entry, 0, with: "cat \(fewer)")
+                let error = await #expect(throws: ArchiveError.self) { try await test.archive().check() }
+                #expect(error?.message.contains(hashed == .line ? "fingerprint mismatch" : "rows instead of") == true)
+            }
+        }
+    }
+
     @Test func `is refused for each single changed bit`() async throws {
         try await Self.with { test, _ in
             var tried = 0
