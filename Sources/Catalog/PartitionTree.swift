@@ -25,6 +25,14 @@ package struct PartitionTree: Sendable {
         return ancestors
     }
 
+    /// The number of partitioned tables above a table.
+    package func depth(of table: Table) -> Int { ancestors(of: table).count }
+
+    /// A table and all tables below it.
+    package func tree(from table: Table) -> [Table] {
+        [table] + (children[table.oid] ?? []).flatMap(tree(from:))
+    }
+
     /// The tables below a partitioned table that contain its rows.
     package func leaves(of table: Table) -> [Table] {
         (children[table.oid] ?? []).flatMap { $0.isPartitioned ? leaves(of: $0) : [$0] }

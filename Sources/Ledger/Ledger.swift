@@ -8,7 +8,7 @@ package import Postgres
 /// Everything here is plain SQL in the transaction that is open on the connection. So the ledger's row of a chunk is
 /// committed with the chunk's rows, and the row of an object with the object.
 package struct Ledger {
-    package static let version = 5
+    package static let version = 6
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = ["event", "object", "definition", "catalog", "chunk", "relation", "work", "run"]
@@ -56,7 +56,8 @@ package struct Ledger {
         return try connection.query(
             RunEntry.self,
             """
-            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot, archive
+            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot, left_at,
+                   is_rehearsed, rehearsal, archive
             FROM tidemark.run
             """
         ).first

@@ -19,6 +19,8 @@ package enum RebuildStage: Int, Sendable, Codable, CaseIterable, Comparable {
     /// Indexes of materialized views; some views can only be created after the keys.
     case viewIndex = 9
 
+    /// Whether it creates or validates foreign keys.
+    package var isOfForeignKey: Bool { (.foreignKey...(.partitionedForeignKey)).contains(self) }
     package var isOfIndex: Bool { self < .rowConstraint || self == .viewIndex }
 
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }

@@ -12,7 +12,14 @@ package struct RunEntry: Sendable, Codable {
     package let isPassOpen: Bool
     package let source: DatabaseIdentity
     package let omissions: Set<Omission>
+    /// The source's snapshot that the last cutover read.
     package let cutoverSnapshot: Snapshot?
+    /// The target as the last cutover left its rows; nil before the first one has built the keys.
+    package let leftAt: Mark?
+    /// Whether the last cutover was a rehearsal: the target was not to be opened after it.
+    package let isRehearsed: Bool
+    /// The last rehearsal that ended as proven.
+    package let rehearsal: Rehearsal?
     /// The archive the rows come from; nil: from the source itself.
     package let archive: String?
 

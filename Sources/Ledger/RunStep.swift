@@ -1,6 +1,7 @@
 /// The progress of a run.
 ///
-/// A step is recorded when everything before it is committed; only `done` is ever taken back.
+/// A step is recorded when everything before it is committed. `done` is taken back when a call may change the target again,
+/// later steps than `precopied` when another pass over the rows begins.
 package enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     /// The ledger exists.
     case begun
@@ -12,7 +13,8 @@ package enum RunStep: String, Sendable, Codable, CaseIterable, Comparable {
     case dataComplete
     /// Every key and index is built.
     ///
-    /// From here on foreign keys and triggers are created, so no data pass may follow: it would fire cascades.
+    /// From here on foreign keys and triggers are created. Another pass over the rows takes them off first: it would fire
+    /// cascades.
     case keysBuilt
     /// Materialized views and functions that depend on keys are created.
     case lateDefinitions

@@ -24,6 +24,13 @@ package struct Snapshot: Sendable, Hashable, Codable, CustomStringConvertible {
         self.inFlight = inFlight
     }
 
+    /// A snapshot that sees every transaction below one, and none above.
+    package init(allBelow xmax: UInt64) {
+        xmin = xmax
+        self.xmax = xmax
+        inFlight = []
+    }
+
     /// Reads the text form.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

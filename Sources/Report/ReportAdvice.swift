@@ -17,6 +17,14 @@ struct ReportAdvice {
             verdict = report.verification == nil ? "Done" : "Proven"
             tone = "good"
             steps = Self.steps(afterDone: report)
+        case .rehearsed:
+            verdict = "Rehearsed"
+            tone = "good"
+            steps = [
+                "Keep the application on the source. The target is a copy of a moment that is past.",
+                "To keep the delta small, run tidemark precopy as before; it takes off what acts on rows.",
+                "On the night: stop the writes to the source, then tidemark cutover.",
+            ]
         case .differs:
             verdict = report.stopsTheApplication ? "Differs: do not open yet" : "Differs"
             tone = report.stopsTheApplication ? "bad" : "warn"

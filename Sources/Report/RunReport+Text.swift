@@ -28,6 +28,8 @@ extension RunReport {
             "PROVEN: keys, indexes and constraints match the source; rows were not compared"
         case .done where command == "restore": "PROVEN: the target equals what the archive recorded"
         case .done: "PROVEN: source and target are equal"
+        case .rehearsed:
+            "REHEARSED: the target equals the source as it was in the rehearsal's snapshot; do not open the target"
         case .differs where stopsTheApplication:
             "DIFFERS: do not open the target yet; rows are missing or wrong, or statements would fail"
         case .differs: "DIFFERS: the application would work, but source and target are not equal"

@@ -8,6 +8,8 @@ public struct RunReport: Sendable, Codable {
     public enum Outcome: String, Sendable, Codable {
         /// Everything requested is done and, if it was verified, proven.
         case done
+        /// A cutover was rehearsed: the target equals a snapshot of the source, which went on changing.
+        case rehearsed
         /// Source and target differ.
         case differs
         /// Something could not be proven.

@@ -30,6 +30,10 @@ public struct RunStatus: Sendable, Codable {
     public let objects: Int
     /// The keys, indexes and constraints that are built.
     public let objectsBuilt: Int
+    /// When the last rehearsal ended as proven, ISO 8601 in UTC; nil if there was none.
+    public let rehearsedAt: String?
+    /// How long that rehearsal took, in seconds.
+    public let rehearsedSeconds: Double?
     /// When the ledger last changed; nil if it never did.
     public let lastChange: String?
 
@@ -47,6 +51,8 @@ public struct RunStatus: Sendable, Codable {
         bytes = totals.bytes
         objects = totals.objects
         objectsBuilt = totals.objectsBuilt
+        rehearsedAt = entry.rehearsal?.endedAt
+        rehearsedSeconds = entry.rehearsal?.seconds
         lastChange = totals.lastChange
     }
 
@@ -55,13 +61,14 @@ public struct RunStatus: Sendable, Codable {
 
     /// The status as a few lines of text.
     public var text: String {
-        """
-        Run      \(run), from database \(source)
-        Step     \(step)
-        Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(Quantity.count(chunks, "chunk"))")
-        Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
-        Objects  \(objectsBuilt) of \(objects) built
-        Changed  \(lastChange ?? "never"), client number \(epoch)
-        """
+        let rehearsal = rehearsedAt.map { "\nRehearsed \($0), in \(Quantity.seconds(rehearsedSeconds ?? 0))" } ?? ""
+        return """
+            Run      \(run), from database \(source)
+            Step     \(step)
+            Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(Quantity.count(chunks, "chunk"))")
+            Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
+            Objects  \(objectsBuilt) of \(objects) built
+            Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)
+            """
     }
 }

@@ -95,6 +95,19 @@ public struct Migration: Sendable {
         try await Cutover(context, from: source).run()
     }
 
+    /// Does what a cutover does while the application goes on writing to the source, and proves it at one snapshot.
+    ///
+    /// The target is not to be opened afterwards; a cutover, or a precopy before it, continues from there. One snapshot
+    /// is open on the source all the time.
+    ///
+    /// - Returns: What was done, how long each phase took, and the proof.
+    /// - Throws: The same as ``precopy()``.
+    public func rehearse() async throws -> RunReport {
+        // The source is in production: whoever changes a definition there comes first.
+        let source = source.givingWay
+        return try await Cutover(context(of: source), from: source, isRehearsal: true).run()
+    }
+
     /// Compares the two databases and writes nothing.
     ///
     /// - Returns: What was compared and found.

@@ -7,8 +7,9 @@ struct CutoverCommand: AsyncParsableCommand {
         commandName: "cutover",
         abstract: "Copies the last delta in one snapshot, builds every key and index, and proves the result.",
         discussion: """
-            Stop all writes to the source first. Until its phase "constraints", the cutover can be stopped and run \
-            again to copy a newer state. Exit code 0 means done and proven.
+            Stop all writes to the source first. Exit code 0 means done and proven. Until somebody else writes to the \
+            target, the command can be run again, and copies what the source has written since. With --rehearse, do \
+            all of it days ahead, while the application goes on writing to the source.
             """
     )
 
@@ -32,12 +33,20 @@ struct CutoverCommand: AsyncParsableCommand {
     )
     var fence = Fence.trust
 
+    @Flag(help: "Rehearse the night: everything at one snapshot while the source is in use, timed and proven")
+    var rehearse = false
+
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
             proof.apply(to: &options)
             options.fence = fence
+            if rehearse, fence == .lock {
+                throw UsageError(
+                    description: "--fence lock makes writers wait, and a rehearsal leaves the source in use"
+                )
+            }
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),
@@ -45,7 +54,10 @@ struct CutoverCommand: AsyncParsableCommand {
                 stop: terminal.stop,
                 observer: terminal.show
             )
-            return try terminal.print(try await migration.cutover(), json: output.json)
+            return try terminal.print(
+                try await rehearse ? migration.rehearse() : migration.cutover(),
+                json: output.json
+            )
         }
     }
 }

@@ -15,7 +15,7 @@ enum ExitStatus: Int32 {
 
     init(_ outcome: RunReport.Outcome) {
         switch outcome {
-        case .done: self = .done
+        case .done, .rehearsed: self = .done
         case .differs: self = .differs
         case .notProven: self = .notProven
         case .stopped: self = .stopped

@@ -96,4 +96,41 @@ import Testing
             #expect(try await pair.differingTables() == [])
         }
     }
+
+    /// Every call copies what was written before it, whatever step the one before was killed in.
+    @Test func `during repeated and rehearsed cutovers resumes and ends proven`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let command = Command(
+                environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
+            )
+            #expect(try await command.run(["precopy"] + Self.options, killAfter: nil).code == 0)
+            var random = SplitMix(seed: 20_261_128)
+            var (kills, longest) = (0, 1500)
+            for attempt in 1...60 where kills < 12 {
+                try await pair.source.run(
+                    """
+                    UPDATE events SET kind = 'night \(attempt)' WHERE id % 1009 = \(attempt);
+                    DELETE FROM events WHERE id % 4999 = \(attempt) AND id NOT IN (SELECT event FROM orders);
+                    INSERT INTO events (kind) SELECT 'new' FROM generate_series(1, 20);
+                    UPDATE orders SET code = 'x' || code WHERE id % 997 = \(attempt)
+                    """
+                )
+                let start = ContinuousClock.now
+                let outcome = try await command.run(
+                    (attempt % 3 == 0 ? ["cutover", "--rehearse"] : ["cutover"]) + Self.options,
+                    killAfter: .milliseconds(100 + random.next(upTo: longest))
+                )
+                if outcome.code == nil {
+                    kills += 1
+                } else {
+                    #expect(outcome.code == 0, "\(outcome.errors)\(outcome.output)")
+                    longest = max(100, Int(start.duration(to: .now) / .milliseconds(1)))
+                }
+            }
+            #expect(kills == 12, "too few runs were killed for this test")
+            let last = try await command.run(["cutover"] + Self.options, killAfter: nil)
+            #expect(last.code == 0, "\(last.errors)\(last.output)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
 }

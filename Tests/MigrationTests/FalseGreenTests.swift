@@ -97,14 +97,19 @@ import Tidemark
     }
 
     @Test func `is withdrawn by a later cutover that finds a difference`() async throws {
-        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)") { pair in
+        try await DatabasePair.with(
+            """
+            CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2);
+            CREATE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 41'
+            """
+        ) { pair in
             try await Self.cutOver(pair)
-            try await pair.target.run("DELETE FROM t WHERE id = 2")
+            try await pair.source.run("CREATE OR REPLACE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 42'")
             #expect(try await pair.migration().cutover().outcome == .differs)
             let administration = LedgerAdministration(target: pair.target.endpoint)
             let error = await #expect(throws: LedgerError.self) { try await administration.finish(abandon: false) }
             #expect(error?.description.contains("not done") == true)
-            try await pair.target.run("INSERT INTO t VALUES (2)")
+            try await pair.target.run("CREATE OR REPLACE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 42'")
             #expect(try await pair.migration().cutover().outcome == .done)
             try await administration.finish(abandon: false)
         }

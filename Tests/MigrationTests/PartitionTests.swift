@@ -246,7 +246,13 @@ import Tidemark
             let inspection = try await migration.inspect()
             #expect(inspection.isClear, "\(inspection.text)")
             #expect(try await migration.precopy().outcome == .done)
-            let night = try await pair.migration().cutover()
+            let plain = pair.migration()
+            let cutover = Migration(source: plain.source, target: plain.target, options: plain.options) { event in
+                // The mark of the definitions falls, so they are compared once more.
+                guard case .phaseBegan(.verifyRows) = event else { return }
+                _ = pair.source.runAtOnce("CREATE TEMP TABLE passing (id int)")
+            }
+            let night = try await cutover.cutover()
             #expect(night.outcome == .done, "\(night.text)")
             #expect(
                 try await pair.target.column(

@@ -16,7 +16,14 @@ CREATE TABLE tidemark.run (
     source jsonb NOT NULL,
     -- The parts of the source that are not copied on request.
     omissions jsonb NOT NULL DEFAULT '[]',
+    -- The source's snapshot that the last cutover read.
     cutover_snapshot text,
+    -- The target as the last cutover left its rows: a mark of the target itself. Rows written since are others'.
+    left_at jsonb,
+    -- Whether the last cutover was a rehearsal: the target was not to be opened after it.
+    is_rehearsed boolean NOT NULL DEFAULT false,
+    -- The last rehearsal that ended as proven: when, and how long its phases took.
+    rehearsal jsonb,
     -- The archive the rows come from (then `pass` counts its generations); NULL: from the source itself.
     archive text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()

@@ -29,6 +29,19 @@ package struct Mark: Sendable, Hashable, Codable {
         self.fileNode = fileNode
     }
 
+    /// A mark of a whole database, not of one table.
+    package init(_ snapshot: Snapshot, of identity: MarkIdentity) {
+        self.init(
+            snapshot: snapshot,
+            systemIdentifier: identity.systemIdentifier,
+            timeline: identity.timeline,
+            serverStartedAt: identity.serverStartedAt,
+            databaseOid: identity.databaseOid,
+            tableOid: 0,
+            fileNode: 0
+        )
+    }
+
     /// Why this mark does not show what was written since; nil if the delta rule applies.
     ///
     /// `age()` compares 32-bit transaction ids and orders only ids within 2^31 of each other.

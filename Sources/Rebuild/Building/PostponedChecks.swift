@@ -20,6 +20,19 @@ package struct PostponedChecks {
         }
     }
 
+    /// Drops those that the target has, before more rows are copied.
+    ///
+    /// - Parameter ledger: The ledger, in an open transaction.
+    /// - Returns: The dropped ones.
+    /// - Throws: ``PostgresError``.
+    package func drop(_ ledger: Ledger) throws -> [(table: QualifiedName, name: ServerText)] {
+        try checks.map { check in
+            let alter: SQL = "ALTER TABLE \(check.tableQualifiedName)"
+            try ledger.connection.execute("\(alter) DROP CONSTRAINT IF EXISTS \(Identifier(check.name))")
+            return (check.tableQualifiedName, check.name)
+        }
+    }
+
     /// Drops them from the target's empty tables and enters them in the ledger, to be built once the rows are complete.
     ///
     /// - Parameter ledger: The ledger, in the transaction that creates the tables.

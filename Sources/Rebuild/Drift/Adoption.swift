@@ -57,7 +57,7 @@ package struct Adoption {
         try refuseForeignColumns(target)
         let empty = try emptyTables(of: target)
         try dropObjectsOfDatabase(ofDatabase)
-        var notes = try dropObjects()
+        var notes = try ActingObjects(ledger).dropOnTables(excluding: plan.excluded)
         var adopted = 0
         for table in plan.tables {
             guard let ours = source.table(table.name), let theirs = target.table(table.name) else { continue }
@@ -147,60 +147,23 @@ package struct Adoption {
         }
     }
 
-    /// Drops the target's publications, subscriptions and event triggers that the source also has, because they come
-    /// after the rows; refuses any others.
+    /// Drops the target's publications, subscriptions and event triggers that the source also has; refuses any others.
     private func dropObjectsOfDatabase(_ ofSource: Set<ServerText>) throws {
-        let found = try connection.query(
-            """
-            SELECT 'PUBLICATION' AS kind, pubname AS name FROM pg_catalog.pg_publication
-            UNION ALL
-            SELECT 'SUBSCRIPTION', subname FROM pg_catalog.pg_subscription
-            WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-            UNION ALL
-            SELECT 'EVENT TRIGGER', evtname FROM pg_catalog.pg_event_trigger e
-            WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
-                              WHERE x.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass
-                                AND x.objid = e.oid AND x.deptype = 'e')
-            """
-        ).map { (kind: try $0.word("kind"), name: try $0.text("name")) }
-        // `pg_restore --list` prints a name on one line, whatever it contains.
-        let strange = found.filter { !ofSource.contains($0.name.listed(as: $0.kind)) }
-        guard strange.isEmpty else {
+        let strangers = try ActingObjects(ledger).dropOfDatabase { kind, name in
+            // `pg_restore --list` prints a name on one line, whatever it contains.
+            ofSource.contains(name.listed(as: kind))
+        }
+        guard strangers.isEmpty else {
             throw PlanError(
                 .refused,
                 "the target has publications, subscriptions or event triggers that do not come from the source: "
-                    + strange.map { "\($0.kind.lowercased()) \($0.name.visible)" }.joined(separator: ", "),
+                    + strangers.joined(separator: ", "),
                 hint: "drop them on the target; nothing was written"
             )
-        }
-        for object in found {
-            let subject: SQL = "\(SQL(trusted: object.kind)) \(Identifier(object.name))"
-            if object.kind == "SUBSCRIPTION" {
-                // Its slot may belong to another subscription by now; without it, DROP does not contact the publisher.
-                try connection.execute("ALTER \(subject) DISABLE")
-                try connection.execute("ALTER \(subject) SET (slot_name = NONE)")
-            }
-            try connection.execute("DROP \(subject)")
-            try ledger.record("dropped", subject: "\(object.kind.lowercased()) \(object.name.visible)")
         }
     }
 
     // MARK: Objects on tables
-
-    private func dropObjects() throws -> [String] {
-        let excluded = plan.excluded
-        let objects = try connection.query(AdoptedObject.self, CatalogQuery.adoptedObjects).filter {
-            !excluded.contains($0.table)
-        }
-        for object in objects {
-            try connection.execute(SQL(trusted: object.statement))
-            try ledger.record("dropped", subject: "\(object.kind) \(Identifier(object.name).quoted) on \(object.table)")
-        }
-        guard !objects.isEmpty else { return [] }
-        let kinds = Dictionary(grouping: objects, by: \.kind).sorted { $0.key < $1.key }
-        let counts = kinds.map { "\($0.value.count) \($0.key)" }.joined(separator: ", ")
-        return ["dropped on the target until the cutover recreates them: \(counts)"]
-    }
 
     /// Records keys and indexes that are exactly the source's as built; drops those of the same names that differ.
     ///

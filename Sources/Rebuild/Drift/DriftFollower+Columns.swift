@@ -50,10 +50,11 @@ extension DriftFollower {
         let partitions = source.tables.filter { $0.parentOid != nil && !excluded.contains($0.qualifiedName) }
         guard !partitions.isEmpty else { return }
         let actual = try tables()
-        for table in partitions {
-            guard let there = actual[table.qualifiedName], there.parentOid == nil,
-                let parent = source.partitions.parent(of: table), let bound = table.partitionBound
-            else { continue }
+        let unattached = partitions.filter { actual[$0.qualifiedName].map { $0.parentOid == nil } ?? false }
+        // Deeper ones first, so that what is attached to a table with indexes is complete.
+        for table in unattached.sorted(by: { source.partitions.depth(of: $0) > source.partitions.depth(of: $1) }) {
+            guard let parent = source.partitions.parent(of: table), let bound = table.partitionBound else { continue }
+            try buildIndexes(of: table, attachedTo: parent)
             let attachment: SQL =
                 "ALTER TABLE \(parent.qualifiedName) ATTACH PARTITION \(table.qualifiedName) \(SQL(trusted: bound))"
             try during("attaching \(table.qualifiedName) to \(parent.qualifiedName)") {

@@ -30,7 +30,11 @@ extension DriftFollower {
         )
         if !reconciliation.steps.isEmpty {
             let target = try DatabaseCatalog(inTransactionOf: connection)
-            for step in reconciliation.steps { try take(step, on: target, names: names) }
+            // Indexes of partitioned tables first: dropping one also drops its partitions' indexes.
+            let steps =
+                reconciliation.steps.filter(\.isOfPartitionedTable)
+                + reconciliation.steps.filter { !$0.isOfPartitionedTable }
+            for step in steps { try take(step, on: target, names: names) }
         }
         try ledger.enter(wanted)
     }
@@ -45,11 +49,34 @@ extension DriftFollower {
         case .extend(let object, let definition): try ledger.extend(object, to: definition)
         case .reset(let object, let definition):
             let before = QualifiedName(schema: object.schemaName, name: object.tableName)
-            if object.stepsDone > 0, let removal = object.removal(from: target, table: names[before] ?? before) {
+            let table = names[before] ?? before
+            // It may just have been dropped together with its parent.
+            if object.stepsDone > 0, let removal = object.removal(from: target, table: table),
+                try isThere(QualifiedName(schema: table.schema, name: object.objectName))
+            {
                 try connection.execute(removal)
                 try ledger.record("dropped", subject: object.description)
             }
             try ledger.reset(object, to: definition)
+        }
+    }
+
+    /// Builds what is left of the indexes of a table that is about to become a partition of one whose indexes are built.
+    ///
+    /// Otherwise the server would build them itself, under names of its own.
+    func buildIndexes(of table: Table, attachedTo parent: Table) throws {
+        let indexes = try ledger.objects().filter(\.stage.isOfIndex)
+        func objects(of table: Table) -> [ObjectEntry] { indexes.filter { $0.table == table.qualifiedName } }
+        guard objects(of: parent).contains(where: { $0.stepsDone > 0 }) else { return }
+        // Partitions come before the tables they belong to.
+        let tree = source.partitions.tree(from: table).sorted {
+            source.partitions.depth(of: $0) > source.partitions.depth(of: $1)
+        }
+        for object in tree.flatMap(objects(of:)) where object.stepsDone < object.statements.count {
+            for statement in object.statements[object.stepsDone...] {
+                try during("building \(object.description)") { try connection.execute(SQL(trusted: statement)) }
+            }
+            try ledger.complete([object])
         }
     }
 
@@ -101,6 +128,14 @@ extension TableDrift.Change {
     var hasRenamedColumns: Bool {
         later.columns.contains { column in
             relation.definition.column(numbered: column.number).map { $0.name != column.name } ?? false
+        }
+    }
+}
+
+extension ObjectReconciliation.Step {
+    fileprivate var isOfPartitionedTable: Bool {
+        switch self {
+        case .reset(let object, _), .rename(let object, _), .extend(let object, _): object.stage == .partitionedIndex
         }
     }
 }

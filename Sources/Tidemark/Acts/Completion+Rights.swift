@@ -16,12 +16,13 @@ extension Completion {
         return try await rights.script(onTables: closed, elsewhere: true)
     }
 
-    /// Grants the run, for the proof, the privileges that an earlier cutover has revoked from it.
-    func reopenTables() async throws {
-        try await session.ledger { ledger in
-            for table in try Self.closedTables(on: ledger.connection) {
-                _ = try ledger.connection.execute("GRANT ALL ON TABLE \(table) TO CURRENT_USER")
-            }
+    /// Grants the run the privileges that an earlier cutover has revoked from it.
+    ///
+    /// - Parameter ledger: The ledger, in an open transaction.
+    /// - Throws: ``PostgresError``.
+    static func reopenTables(_ ledger: Ledger) throws {
+        for table in try closedTables(on: ledger.connection) {
+            _ = try ledger.connection.execute("GRANT ALL ON TABLE \(table) TO CURRENT_USER")
         }
     }
 

@@ -12,7 +12,7 @@ struct Completion {
     let session: Session
     let recorder: RunRecorder
 
-    /// Builds keys and indexes; afterwards no more rows can be copied.
+    /// Builds keys and indexes; afterwards rows are only copied after what acts on them was taken off again.
     func buildKeys() async throws {
         let builders = BuilderPool(session)
         try await recorder.phase(.keysAndIndexes) {
@@ -20,8 +20,19 @@ struct Completion {
             recorder.record(.built(objects))
             try session.context.stop.check()
         }
-        // From here on no more rows can be copied: a delta would fire the cascades of foreign keys.
-        try await session.ledger { try $0.setStep(.keysBuilt) }
+        // From here on a delta would fire the cascades of foreign keys.
+        try await markLeft(reaching: .keysBuilt)
+    }
+
+    /// Marks the target after this run's last write to its tables.
+    ///
+    /// - Parameter step: The step that is reached in the same transaction; nil to keep the current one.
+    /// - Throws: ``PostgresError``, ``LedgerError``.
+    func markLeft(reaching step: RunStep? = nil) async throws {
+        try await session.ledger { ledger in
+            try ledger.markLeft(MarkIdentity(DatabaseIdentity(of: ledger.connection)))
+            if let step { try ledger.setStep(step) }
+        }
     }
 
     /// The definitions that are created after the keys.

@@ -9,8 +9,8 @@ import Verification
 
 /// The cutover: the last delta in one snapshot, everything that is left to build, and the proof.
 ///
-/// The ledger records every step. A cutover that was stopped or killed resumes when run again: up to the foreign keys
-/// with a new pass over the rows, afterwards with the next step.
+/// The ledger records every step. A cutover that was stopped or killed resumes when run again. Until the target has taken
+/// writes of its own, each call brings a new delta: what acts on rows is taken off for that, and created again.
 struct Cutover {
     /// How long to wait for transactions that are still writing; those that remain are named in the report.
     private static let patienceWithWriters = Duration.seconds(20)
@@ -18,21 +18,30 @@ struct Cutover {
     private let context: RunContext
     private let source: Endpoint
     private let recorder: RunRecorder
+    private let isRehearsal: Bool
 
-    init(_ context: RunContext, from source: Endpoint) {
+    /// - Parameters:
+    ///   - context: The run's context.
+    ///   - source: The source; in a rehearsal its sessions give way.
+    ///   - isRehearsal: Whether the source goes on being written to, and the target is not opened afterwards.
+    init(_ context: RunContext, from source: Endpoint, isRehearsal: Bool = false) {
         self.context = context
         self.source = source
+        self.isRehearsal = isRehearsal
         recorder = RunRecorder("cutover", context)
     }
 
     func run() async throws -> RunReport {
         let recorder = recorder
         return try await recorder.recording {
-            try await LiveOpening(context: context, source: source).withSession(for: "cutover", mayCreate: false) {
-                session in
+            try await LiveOpening(context: context, source: source).withSession(
+                for: isRehearsal ? .rehearsal : .cutover
+            ) { session in
                 try await recorder.recording(session) {
                     do {
-                        return (try await work(session), [])
+                        try await session.takeBackDone()
+                        try await session.ledger { [isRehearsal] in try $0.setRehearsed(isRehearsal) }
+                        return (try await isRehearsal ? rehearse(session) : cutOver(session), [])
                     } catch {
                         return (try recorder.unproven(by: error), [])
                     }
@@ -41,8 +50,7 @@ struct Cutover {
         }
     }
 
-    private func work(_ session: Session) async throws -> RunReport.Outcome {
-        try await session.takeBackDone()
+    private func cutOver(_ session: Session) async throws -> RunReport.Outcome {
         let watch = Watch(session, readableBytes: context.options.rereadBytes)
         let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
@@ -53,40 +61,76 @@ struct Cutover {
             until: watch.nobodyWrites(patience: Self.patienceWithWriters, note),
             purpose: session.purpose("snapshot")
         ) { shared, holder in
-            let completion = Completion(session: session, recorder: recorder)
-            let now = try await session.definitions(of: source, in: holder)
-            let postData = try await completion.postData(of: now.definitions)
-            let changes = try await session.definitionChanges(now: now.entries)
-            if session.run.step < .postData {
-                try await LateTrial(session: session).run(postData.entries, refreshingFor: nil)
-            } else {
-                try await completion.reopenTables()
-            }
-            if session.run.step < .keysBuilt {
-                try await copyData(session, shared)
-                try await completion.buildKeys()
-            } else {
-                context.note("an earlier cutover has copied all rows; resuming after them")
-                try await copyEmptied(session, shared)
-            }
-            if session.run.step < .postData {
-                try await completion.finishDefinitions(postData)
-            }
-            try await completion.refreshAndAnalyze()
-            let compared = try await Verify(session.context, of: source, recorder: recorder, triesInserts: true)
-                .compare(session, in: shared, heldBy: holder)
-            let verification = try await completion.closeTables(
-                postData.rights,
-                compared,
-                comparedWith: await holder.run { try VerifiedSide(of: $0, in: session.scope) }
-            )
+            let verification = try await complete(session, in: shared, heldBy: holder)
             let quiet = try await quiet(of: session, since: before, by: watch, in: shared.snapshot, heldBy: holder)
             // Comes last: a definition may have changed while the cutover waited for other sessions.
             let late = try await LateDefinitions(session: session, source: source).changes(since: mark, heldBy: holder)
             let waiting = try await holder.run { try LockWait.changes(waitingFor: session.run.sessionPrefix, on: $0) }
-            return try await judge(verification.merged(with: changes), of: session, quiet: quiet, late: late + waiting)
+            return try await judge(verification, of: session, quiet: quiet, late: late + waiting)
         }
     }
+
+    /// Does the same at a snapshot of a source that goes on being written to.
+    private func rehearse(_ session: Session) async throws -> RunReport.Outcome {
+        let verification = try await SnapshotHolder.with(
+            source,
+            tables: session.lockedTables,
+            lock: .definitions,
+            purpose: session.purpose("snapshot")
+        ) { shared, holder in
+            try await complete(session, in: shared, heldBy: holder)
+        }
+        recorder.record(.verified(verification))
+        guard verification.verdict == .proven else { return RunReport.Outcome(verification.verdict) }
+        let rehearsal = recorder.rehearsal()
+        try await session.ledger { try $0.keep(rehearsal) }
+        return .rehearsed
+    }
+
+    /// Copies the delta, creates what is left, and compares both sides.
+    private func complete(
+        _ session: Session,
+        in shared: SharedSnapshot,
+        heldBy holder: ThreadConfined<Connection>
+    ) async throws -> VerificationResult {
+        let completion = completion(session)
+        let now = try await session.definitions(of: source, in: holder)
+        let postData = try await completion.postData(of: now.definitions)
+        let changes = try await session.definitionChanges(now: now.entries)
+        if session.run.step < .postData {
+            try await LateTrial(session: session).run(postData.entries, refreshingFor: nil)
+        } else {
+            try await session.ledger { try Completion.reopenTables($0) }
+        }
+        let positions: [QualifiedName: SequencePosition]
+        if session.run.step < .keysBuilt {
+            positions = try await copyData(session, shared)
+            try await completion.buildKeys()
+        } else {
+            positions = try await copyEmptied(session, shared)
+        }
+        if session.run.step < .postData {
+            try await completion.finishDefinitions(postData)
+        }
+        try await completion.refreshAndAnalyze()
+        // Sequences ignore snapshots: in a rehearsal they move on.
+        let verify = Verify(
+            session.context,
+            of: source,
+            recorder: recorder,
+            triesInserts: true,
+            positions: isRehearsal ? positions : nil
+        )
+        let compared = try await verify.compare(session, in: shared, heldBy: holder)
+        let verification = try await completion.closeTables(
+            postData.rights,
+            compared,
+            comparedWith: await holder.run { try VerifiedSide(of: $0, in: session.scope) }
+        )
+        return verification.merged(with: changes)
+    }
+
+    private func completion(_ session: Session) -> Completion { Completion(session: session, recorder: recorder) }
 
     private var note: @Sendable (String) -> Void {
         { [context] in context.note($0) }
@@ -94,7 +138,11 @@ struct Cutover {
 
     // MARK: Rows
 
-    private func copyData(_ session: Session, _ shared: SharedSnapshot) async throws {
+    /// - Returns: The source's positions of sequences, to which the target's were set.
+    private func copyData(
+        _ session: Session,
+        _ shared: SharedSnapshot
+    ) async throws -> [QualifiedName: SequencePosition] {
         try await Growth(session: session, source: source).cutOpenChunks()
         let pass = try await session.ledger { ledger in
             try ledger.enter(session.objects)
@@ -104,7 +152,7 @@ struct Cutover {
         }
         let context = session.passContext(pass: pass, snapshot: shared)
         let due = try await session.control.run { try Ledger($0).chunks() }.count
-        try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
+        let positions = try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
             try await recorder.phase(.deltaAndWholeTables) {
                 try await recorder.showing(chunks: due) {
                     // A crash of the target in the meantime may have emptied unlogged tables.
@@ -116,37 +164,51 @@ struct Cutover {
             }
             try await recorder.phase(.largeObjects) { try await lanes.copyLargeObjects(session, context) }
             try await recorder.phase(.extensionRows) { try await session.copyExtensionRows(lanes, in: shared) }
-            try await setSequences(session, lanes)
+            return try await setSequences(session, lanes)
         }
         try await session.ledger { ledger in
             try ledger.closePass()
             try ledger.setStep(.dataComplete)
             try ledger.record("data complete", subject: shared.snapshot.description)
         }
+        return positions
     }
 
     /// Copies the tables that a crash has emptied; after the foreign keys no other rows are copied.
-    private func copyEmptied(_ session: Session, _ shared: SharedSnapshot) async throws {
-        guard try await session.forgetEmptied() else { return }
+    ///
+    /// - Returns: The source's positions of sequences, to which the target's were set, if they had to be.
+    private func copyEmptied(
+        _ session: Session,
+        _ shared: SharedSnapshot
+    ) async throws -> [QualifiedName: SequencePosition] {
+        let hasEmptied = try await session.forgetEmptied()
+        guard hasEmptied || isRehearsal else { return [:] }
         let context = session.passContext(pass: session.run.pass, snapshot: shared, keepsTriggersOff: true)
-        try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
-            try await recorder.phase(.deltaAndWholeTables) {
-                try await lanes.work(.cutover(pass: session.run.pass), context)
+        let positions = try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
+            if hasEmptied {
+                try await recorder.phase(.deltaAndWholeTables) {
+                    try await lanes.work(.cutover(pass: session.run.pass), context)
+                }
             }
-            try await setSequences(session, lanes)
+            return try await setSequences(session, lanes)
         }
+        if hasEmptied { try await completion(session).markLeft() }
+        return positions
     }
 
-    private func setSequences(_ session: Session, _ lanes: LanePool) async throws {
-        let advanced = try await recorder.phase(.sequences) {
+    private func setSequences(
+        _ session: Session,
+        _ lanes: LanePool
+    ) async throws -> [QualifiedName: SequencePosition] {
+        let (positions, advanced) = try await recorder.phase(.sequences) {
             let sequences = session.sequences
             return try await lanes.withOne { lane in
-                let names = sequences.map(\.qualifiedName)
-                let positions = try SequenceSetter.positions(of: names, on: lane.source)
-                return try SequenceSetter(lane.target).set(sequences, to: positions)
+                let positions = try SequenceSetter.positions(of: sequences.map(\.qualifiedName), on: lane.source)
+                return (positions, try SequenceSetter(lane.target).set(sequences, to: positions))
             }
         }
         recorder.warn(advanced)
+        return positions
     }
 
     // MARK: Judgement

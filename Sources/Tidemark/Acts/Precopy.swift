@@ -27,9 +27,8 @@ struct Precopy {
     func run() async throws -> RunReport {
         let recorder = recorder
         return try await recorder.recording {
-            try await LiveOpening(context: context, source: source).withSession(for: "precopy", mayCreate: true) {
+            try await LiveOpening(context: context, source: source).withSession(for: .precopy) {
                 session in
-                try refuseTooLate(session)
                 try await tryLateDefinitions(session)
                 return try await recorder.recording(session) {
                     let changes = try await definitionChanges(session)
@@ -60,16 +59,6 @@ struct Precopy {
         return try await session.definitionChanges(now: entries).findings.map { finding in
             "the target does not have this change of definition: \(finding.object): \(finding.message)"
         }
-    }
-
-    private func refuseTooLate(_ session: Session) throws {
-        guard session.run.step >= .keysBuilt else { return }
-        throw LedgerError(
-            .tooLate,
-            "the cutover has already built the target's keys: no more rows can be copied ahead",
-            hint: session.run.step == .done
-                ? "the run is done; start another one with an empty target" : "continue with: tidemark cutover"
-        )
     }
 
     /// Runs one pass.

@@ -28,14 +28,12 @@ struct LiveOpening {
     /// Opens the run, and passes the session to `body`.
     ///
     /// - Parameters:
-    ///   - act: The command the session is for, such as precopy or cutover.
-    ///   - mayCreate: Whether a new run may begin here.
+    ///   - act: What the session is for.
     ///   - body: The work.
     /// - Returns: What `body` returns.
     /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``, and what `body` throws.
     func withSession<Result: Sendable>(
-        for act: String,
-        mayCreate: Bool,
+        for act: LiveAct,
         _ body: (Session) async throws -> Result
     ) async throws -> Result {
         try await ThreadConfined.with(context.target, purpose: "tidemark control") { control in
@@ -43,7 +41,7 @@ struct LiveOpening {
                 try (DatabaseIdentity(of: connection), BegunRun(on: connection))
             }
             let opening = LiveOpening(context: context.leavingOut(begun?.run.omissions ?? []), source: source)
-            let session = try await opening.session(on: control, target, begun, for: act, mayCreate: mayCreate)
+            let session = try await opening.session(on: control, target, begun, for: act)
             return try await body(session)
         }
     }
@@ -52,9 +50,9 @@ struct LiveOpening {
         on control: ThreadConfined<Connection>,
         _ target: DatabaseIdentity,
         _ begun: BegunRun?,
-        for act: String,
-        mayCreate: Bool
+        for act: LiveAct
     ) async throws -> Session {
+        if act == .precopy, let run = begun?.run { try Self.refuseTooLate(run) }
         try await control.run { try Refusals.unfit(target, on: $0) }
         let step = begun?.run.step ?? .begun
         // Reads both sides at the same time: with thousands of tables a catalog takes seconds.
@@ -63,7 +61,7 @@ struct LiveOpening {
         let survey = try await surveyed
         try Refusals.same(survey.catalog.identity, target)
         try Refusals.versions(survey.catalog.identity, target)
-        try await control.run { try refuseTakingOver($0, survey.catalog.identity, mayCreate: mayCreate) }
+        try await control.run { try refuseTakingOver($0, survey.catalog.identity, mayCreate: act.mayCreate) }
         let tools = try await PostgresTools.find(
             major: target.serverVersion.major,
             in: context.options.toolDirectory
@@ -72,14 +70,15 @@ struct LiveOpening {
         if context.options.acceptsMovedSource {
             try await control.run { try Self.refuseOtherTables(survey.catalog, $0) }
         }
-        let owned = try await OwnedRun(
+        let taken = try await OwnedRun(
             takingOver: context,
             on: control,
             tools: tools,
             source: survey.catalog,
             target: target,
-            .init(mayCreate: mayCreate)
+            .init(mayCreate: act.mayCreate)
         )
+        let owned = try await taken.readyForAnotherPass(from: source, for: act)
         guard owned.entry.step == .begun else {
             return try await follow(owned, for: act, warnings: survey.plan.warnings)
         }
@@ -87,6 +86,17 @@ struct LiveOpening {
     }
 
     // MARK: Checks
+
+    /// Refuses to copy ahead after a cutover, unless it was a rehearsal: the target may be about to be opened.
+    private static func refuseTooLate(_ run: RunEntry) throws {
+        guard run.step >= .keysBuilt, !run.isRehearsed else { return }
+        throw LedgerError(
+            .tooLate,
+            "the cutover has already built the target's keys: nothing is copied ahead any more",
+            hint:
+                "tidemark cutover copies what the source has written since, as long as nobody else writes to the target"
+        )
+    }
 
     /// Reads the source.
     ///
@@ -162,7 +172,7 @@ struct LiveOpening {
         _ owned: OwnedRun,
         with survey: SourceSurvey,
         tried: Definitions?,
-        for act: String
+        for act: LiveAct
     ) async throws -> Session {
         context.observer(.phaseBegan(.definitions))
         let definitions: Definitions
@@ -180,7 +190,7 @@ struct LiveOpening {
         }
         guard context.options.targetContents != .nothing else {
             try await owned.define(definitions, survey.plan)
-            let session = try await owned.session(for: act, warnings: survey.plan.warnings)
+            let session = try await owned.session(for: act.rawValue, warnings: survey.plan.warnings)
             try refuseOtherTreatments(than: session.relations, owned.source)
             return session
         }
@@ -189,8 +199,8 @@ struct LiveOpening {
     }
 
     /// Follows what has changed on the source since the ledger was written.
-    private func follow(_ owned: OwnedRun, for act: String, warnings: [String]) async throws -> Session {
-        let before = try await owned.session(for: act, warnings: warnings)
+    private func follow(_ owned: OwnedRun, for act: LiveAct, warnings: [String]) async throws -> Session {
+        let before = try await owned.session(for: act.rawValue, warnings: warnings)
         try refuseOtherTreatments(than: before.relations, owned.source)
         async let kept: Void = before.ledger { try $0.keep(owned.source, withLabels: false) }
         let now = try await before.dumpDefinitions(of: source)
@@ -199,7 +209,7 @@ struct LiveOpening {
             .follow(now.definitions, now.entries)
         if followed.wasUnchanged, followed.notes.isEmpty { return before.following(now) }
         let notes = followed.notes.map { "followed a change on the source: \($0)" }
-        return try await owned.session(for: act, warnings: warnings + notes, followed: now)
+        return try await owned.session(for: act.rawValue, warnings: warnings + notes, followed: now)
     }
 
     private func refuseOtherTreatments(than relations: [RelationEntry], _ catalog: DatabaseCatalog) throws {

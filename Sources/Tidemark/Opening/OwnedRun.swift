@@ -11,7 +11,7 @@ struct OwnedRun: Sendable {
     let control: ThreadConfined<Connection>
     let tools: PostgresTools
     /// The run as it was when it was taken over.
-    let entry: RunEntry
+    var entry: RunEntry
     let epoch: Int
     /// What the source contains.
     let source: DatabaseCatalog

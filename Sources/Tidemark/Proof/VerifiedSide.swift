@@ -30,14 +30,20 @@ struct VerifiedSide: Sendable {
     /// - Parameters:
     ///   - connection: A connection with an open transaction.
     ///   - scope: What was to be copied.
+    ///   - positions: The positions of sequences to take instead of those of now.
     /// - Throws: ``PostgresError``.
-    init(of connection: Connection, in scope: Scope) throws {
+    init(
+        of connection: Connection,
+        in scope: Scope,
+        positions: [QualifiedName: SequencePosition]? = nil
+    ) throws {
         catalog = scope.applied(to: try DatabaseCatalog(inTransactionOf: connection))
         largeObjects = try LargeObjectRange.all(of: connection)
         objects = try CatalogObject.all(of: connection)
         facts = try ReadinessFacts(of: connection)
         standing = try StandingObjects(of: connection)
-        positions = try SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
+        self.positions =
+            try positions ?? SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
     }
 
     func sequences(in scope: Scope) -> SequenceComparison.Side {

@@ -13,16 +13,25 @@ struct Verify {
     private let source: Endpoint
     private let recorder: RunRecorder
     private let triesInserts: Bool
+    private let positions: [QualifiedName: SequencePosition]?
 
     /// - Parameters:
     ///   - context: The run's context.
     ///   - source: The source.
     ///   - recorder: Records the phases; nil creates a recorder of its own.
     ///   - triesInserts: Whether an INSERT into each table is tried and rolled back.
-    init(_ context: RunContext, of source: Endpoint, recorder: RunRecorder? = nil, triesInserts: Bool = false) {
+    ///   - positions: The source's positions of sequences that the target's are compared with; nil: those of now.
+    init(
+        _ context: RunContext,
+        of source: Endpoint,
+        recorder: RunRecorder? = nil,
+        triesInserts: Bool = false,
+        positions: [QualifiedName: SequencePosition]? = nil
+    ) {
         self.context = context
         self.source = source
         self.triesInserts = triesInserts
+        self.positions = positions
         self.recorder = recorder ?? RunRecorder("verify", context)
     }
 
@@ -130,7 +139,7 @@ struct Verify {
             theirs,
             target in
             let (here, there, definitions) = try await recorder.phase(.verifyDefinitions) {
-                async let ours = holder.run { try VerifiedSide(of: $0, in: scope) }
+                async let ours = holder.run { [positions] in try VerifiedSide(of: $0, in: scope, positions: positions) }
                 async let theirs = target.run { try VerifiedSide(of: $0, in: scope) }
                 let (here, there) = try await (ours, theirs)
                 return (

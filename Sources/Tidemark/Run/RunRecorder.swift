@@ -115,6 +115,19 @@ final class RunRecorder: Sendable {
 
     private var hasEndedChild: Bool { servers.contains { $0.watch?.hasEndedChild == true } }
 
+    /// What the report says about a rehearsal that ends now.
+    func rehearsal() -> Rehearsal {
+        let rows = progress.counts.rows
+        return report.withLock { report in
+            Rehearsal(
+                endedAt: Date.now.formatted(.iso8601),
+                seconds: report.seconds,
+                rows: rows,
+                phases: report.phases.map { .init(name: $0.name, seconds: $0.seconds) }
+            )
+        }
+    }
+
     // MARK: Beginning again
 
     /// How many short attempts are made in a row.

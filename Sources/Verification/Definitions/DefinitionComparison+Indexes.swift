@@ -10,7 +10,7 @@ extension DefinitionComparison {
             source.indexes.filter { scope.contains($0.tableQualifiedName) && ($0.isUsable || $0.isPartitioned) },
             \.qualifiedName
         )
-        let theirs = byName(target.indexes, \.qualifiedName)
+        let theirs = byName(target.indexes.filter { scope.contains($0.tableQualifiedName) }, \.qualifiedName)
         for kind in ["index", "primary key", "unique constraint", "exclusion constraint"] {
             note(
                 kind,

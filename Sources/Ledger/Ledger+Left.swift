@@ -1,0 +1,74 @@
+package import Planning
+package import Postgres
+
+/// How a cutover left the target's rows, so that writes by others since then can be found.
+extension Ledger {
+    /// Marks the target as it is now, after this run's last write to its tables.
+    ///
+    /// Rows that this run wrote are below the mark although sessions of other databases keep transaction ids open: if no
+    /// other session holds a writer's lock in this database, everything in flight is elsewhere, and everything assigned so far counts
+    /// as seen.
+    ///
+    /// - Parameter identity: The identity of the target.
+    /// - Throws: ``PostgresError``.
+    package func markLeft(_ identity: MarkIdentity) throws {
+        let row = try connection.queryOne(
+            """
+            SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
+                   NOT EXISTS (
+                       SELECT FROM pg_catalog.pg_locks l
+                       WHERE l.locktype = 'relation' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+                         AND l.database = (SELECT oid FROM pg_catalog.pg_database
+                                           WHERE datname = pg_catalog.current_database())
+                         AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+                                        'AccessExclusiveLock')) AS is_alone
+            """
+        )
+        let seen = try row.snapshot("snapshot")
+        let snapshot = try row.boolean("is_alone") ? Snapshot(allBelow: seen.xmax) : seen
+        let mark = Mark(snapshot, of: identity)
+        try connection.execute("UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb")
+    }
+
+    /// The number of rows that each table has on the target, by the ledger.
+    package func heldRows() throws -> [Int: Int] {
+        let held = try connection.query(
+            "SELECT relation_id, sum(rows)::bigint AS rows FROM tidemark.chunk GROUP BY 1"
+        ).map { (try $0.integer("relation_id"), try $0.integer("rows")) }
+        return Dictionary(uniqueKeysWithValues: held)
+    }
+
+    /// Records a rehearsal that ended as proven.
+    package func keep(_ rehearsal: Rehearsal) throws {
+        try connection.execute("UPDATE tidemark.run SET rehearsal = \(value: try Self.json(rehearsal))::jsonb")
+    }
+
+    /// Records whether the target is to be opened after the cutover that is at work.
+    package func setRehearsed(_ isRehearsed: Bool) throws {
+        try connection.execute("UPDATE tidemark.run SET is_rehearsed = \(literal: String(isRehearsed))::boolean")
+    }
+
+    /// Takes the run back to where rows can be copied, after what acts on rows was dropped on the target.
+    ///
+    /// Foreign keys, and checks that may read tables, are to be built again.
+    ///
+    /// - Parameter checks: The checks that were dropped.
+    /// - Throws: ``PostgresError``.
+    package func reopen(without checks: [(table: QualifiedName, name: ServerText)]) throws {
+        let stages = RebuildStage.allCases.filter(\.isOfForeignKey).map { "\($0.rawValue)" as SQL }
+        try connection.execute(
+            "UPDATE tidemark.object SET steps_done = 0 WHERE stage IN (\(stages.joined(separator: ", ")))"
+        )
+        for check in checks {
+            try connection.execute(
+                """
+                UPDATE tidemark.object SET steps_done = 0
+                WHERE stage = \(RebuildStage.rowConstraint.rawValue) AND schema_name = \(value: check.table.schema)
+                  AND table_name = \(value: check.table.name) AND object_name = \(value: check.name)
+                """
+            )
+        }
+        try setStep(.precopied)
+        try record("reopened")
+    }
+}

@@ -1,0 +1,113 @@
+import Catalog
+import Ledger
+import Planning
+import Postgres
+import Rebuild
+import Verification
+
+/// Another pass over the rows of a target whose keys are built, until it has taken writes of its own.
+extension OwnedRun {
+    /// Takes the run back to where rows can be copied, unless the source has committed nothing since the last cutover.
+    ///
+    /// What acts on rows is dropped, and the cutover creates it again.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The source.
+    ///   - act: What is to be done; only a cutover can go on without another pass.
+    /// - Returns: The run as it is then.
+    /// - Throws: ``LedgerError`` if others have written to the target; ``PostgresError``.
+    func readyForAnotherPass(from endpoint: Endpoint, for act: LiveAct) async throws -> OwnedRun {
+        guard entry.step >= .keysBuilt else { return self }
+        if act.isCutover, try await isUnchanged(endpoint) {
+            context.note("the source has committed nothing since the last cutover's snapshot: resuming after the rows")
+            return self
+        }
+        context.note("another pass: what acts on rows is dropped on the target and created again afterwards")
+        try await control.run { [epoch] connection in
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                try ledger.fence()
+                try Completion.reopenTables(ledger)
+            }
+        }
+        try await refuseForeignWrites()
+        let ofSource = try await Connection.with(endpoint, purpose: purpose) { try ActingObjects.ofDatabase(on: $0) }
+        let notes = try await onTarget { [self] connection in
+            let ledger = Ledger(connection, epoch: epoch)
+            return try connection.transaction(.readWrite) { try takeOff(ofSource, ledger) }
+        }
+        for note in notes { context.note(note) }
+        var run = self
+        run.entry = try await control.run { connection in
+            guard let entry = try Ledger.run(on: connection) else {
+                throw LedgerError(.missing, "the ledger was dropped")
+            }
+            return entry
+        }
+        return run
+    }
+
+    /// Whether no transaction was committed on the source since the last cutover's snapshot.
+    private func isUnchanged(_ endpoint: Endpoint) async throws -> Bool {
+        guard let snapshot = entry.cutoverSnapshot, entry.archive == nil,
+            entry.source.systemIdentifier == source.identity.systemIdentifier,
+            entry.source.timeline == source.identity.timeline
+        else { return false }
+        return try await Connection.with(endpoint, purpose: purpose) { connection in
+            let isStandby = try connection.queryOne("SELECT pg_catalog.pg_is_in_recovery() AS f").boolean("f")
+            return try !isStandby && TransactionIds(since: snapshot, on: connection).nothingCommitted != nil
+        }
+    }
+
+    private func refuseForeignWrites() async throws {
+        let identity = MarkIdentity(target)
+        let (relations, held) = try await control.run { connection in
+            try (Ledger(connection).relations().filter(\.treatment.copiesRows), Ledger(connection).heldRows())
+        }
+        let now = try await control.run { connection in
+            let row = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot")
+            return Mark(try row.snapshot("snapshot"), of: identity)
+        }
+        guard let mark = entry.leftAt, mark.voidReason(at: now) == nil else {
+            throw Self.written("it cannot be shown that nobody else has written to the target since the last cutover")
+        }
+        let writes = ForeignWrites(in: relations, since: mark, held: held)
+        let extensionTables = context.options.plan.wanted(source.extensionTables).map(\.qualifiedName)
+        try await Connection.each(context.options.jobs, context.target, purpose: purpose) { connection, number in
+            if number == 1 { try writes.lookBesideTables(extensionTables, on: connection) }
+            try writes.look(on: connection)
+        }
+        guard writes.found.isEmpty else {
+            throw Self.written(
+                "others have written to the target since the last cutover: "
+                    + writes.found.prefix(10).joined(separator: ", ")
+            )
+        }
+    }
+
+    private static func written(_ message: String) -> LedgerError {
+        LedgerError(
+            .targetWritten,
+            message,
+            hint: "the target may be in use, and another cutover would overwrite these rows; nothing was changed. "
+                + "If they may be lost: tidemark finish --abandon, then precopy --adopt, which replaces what differs"
+        )
+    }
+
+    private func takeOff(_ ofSource: [(kind: String, name: ServerText)], _ ledger: Ledger) throws -> [String] {
+        try ledger.fence()
+        let scope = Scope(excluding: [], omitting: context.options.omissions)
+        let omitted: [String: Omission] = [
+            "PUBLICATION": .publications, "SUBSCRIPTION": .subscriptions, "EVENT TRIGGER": .eventTriggers,
+        ]
+        let acting = ActingObjects(ledger)
+        _ = try acting.dropOfDatabase { kind, name in
+            omitted[kind].map { !scope.omits($0) } ?? true && ofSource.contains { $0 == (kind, name) }
+        }
+        let excluded = SettledTables(try ledger.relations(), in: source).excluded
+        let notes = try acting.dropOnTables(excluding: excluded)
+        let checks = try PostponedChecks(of: source, excluding: excluded).drop(ledger)
+        try ledger.reopen(without: checks)
+        return notes
+    }
+}

@@ -1,0 +1,154 @@
+import Ledger
+import Planning
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+
+/// Until the target has taken writes of its own, each call of the cutover copies what the source has written since.
+@Suite struct `A repeated cutover` {
+    /// Everything that could act on copied rows: cascades, triggers, rules, a check that reads a table.
+    private static let schema = """
+        CREATE TABLE parent (id int PRIMARY KEY, v text);
+        CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent ON DELETE CASCADE, code int UNIQUE, v text);
+        CREATE TABLE small (id int PRIMARY KEY, parent int REFERENCES parent ON DELETE SET NULL);
+        CREATE TABLE audit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
+        CREATE TABLE part (id int, at date, parent int REFERENCES parent, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+        CREATE TABLE part_old PARTITION OF part FOR VALUES FROM ('2020-01-01') TO ('2025-01-01');
+        CREATE TABLE part_new PARTITION OF part FOR VALUES FROM ('2025-01-01') TO ('2030-01-01');
+        CREATE INDEX part_at ON part (at);
+        CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO public.audit (what) VALUES (TG_OP || ' ' || TG_TABLE_NAME); RETURN NULL; END $$;
+        CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON child FOR EACH ROW EXECUTE FUNCTION noted();
+        CREATE TRIGGER emptied AFTER TRUNCATE ON small EXECUTE FUNCTION noted();
+        CREATE TABLE shadow (id int);
+        CREATE RULE shadowed AS ON INSERT TO parent DO ALSO INSERT INTO public.shadow VALUES (NEW.id);
+        CREATE FUNCTION has_parent(int) RETURNS boolean LANGUAGE sql STABLE AS
+            'SELECT EXISTS (SELECT FROM public.parent WHERE id = $1)';
+        CREATE TABLE guarded (id int PRIMARY KEY, parent int CHECK (has_parent(parent)));
+        CREATE MATERIALIZED VIEW totals AS SELECT parent, count(*) AS n FROM child GROUP BY parent;
+        CREATE UNIQUE INDEX totals_parent ON totals (parent);
+        CREATE VIEW grouped AS SELECT id, v FROM parent GROUP BY id;
+        CREATE PUBLICATION everything FOR TABLE parent, child;
+        INSERT INTO parent SELECT n, md5(n::text) FROM generate_series(1, 3000) n;
+        INSERT INTO child SELECT n, n, n, md5(n::text) FROM generate_series(1, 3000) n;
+        INSERT INTO small SELECT n, n FROM generate_series(1, 20) n;
+        INSERT INTO part SELECT n, date '2024-06-01' + n % 400, n FROM generate_series(1, 2000) n;
+        INSERT INTO guarded SELECT n, n FROM generate_series(1, 50) n;
+        ANALYZE
+        """
+
+    /// Writes of every kind, different ones in each round.
+    private static func writes(_ round: Int) -> String {
+        """
+        INSERT INTO parent SELECT 10000 * \(round) + n, 'new' FROM generate_series(1, 50) n;
+        INSERT INTO child SELECT 10000 * \(round) + n, 10000 * \(round) + n, -n - 1000 * \(round), 'new'
+            FROM generate_series(1, 50) n;
+        UPDATE parent SET v = v || '\(round)' WHERE id % 97 = \(round);
+        UPDATE child SET code = code + 100000 WHERE id BETWEEN 100 * \(round) AND 100 * \(round) + 50;
+        DELETE FROM part WHERE parent BETWEEN 1500 + \(round) AND 1500 + 2 * \(round);
+        DELETE FROM guarded WHERE id = \(round);
+        INSERT INTO guarded VALUES (1000 + \(round), 10000 * \(round) + 1);
+        DELETE FROM parent WHERE id BETWEEN 2000 + 20 * \(round) AND 2010 + 20 * \(round);
+        INSERT INTO part SELECT 50000 + n, '2026-01-01', 10000 * \(round) + n - 100 * \(round)
+            FROM generate_series(100 * \(round) + 1, 100 * \(round) + 20) n;
+        REFRESH MATERIALIZED VIEW totals
+        """
+    }
+
+    private static let objects = """
+        SELECT string_agg(x, ';' ORDER BY x) FROM (
+            SELECT conrelid::regclass::text || conname::text || pg_get_constraintdef(oid) || convalidated::text
+            FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+            UNION ALL SELECT pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
+            UNION ALL SELECT pg_get_ruledef(oid) FROM pg_rewrite WHERE rulename = 'shadowed'
+            UNION ALL SELECT pubname::text FROM pg_publication
+            UNION ALL SELECT indexrelid::regclass::text || indisvalid::text FROM pg_index WHERE indrelid > 16384
+                AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)) AS o(x)
+        """
+
+    private static func expectEqual(_ pair: DatabasePair, _ report: RunReport) async throws {
+        #expect(report.outcome == .done, "\(report.text)")
+        #expect(try await pair.differingTables() == [])
+        let wanted = try await pair.source.value(objects)
+        #expect(try await pair.target.value(objects) == wanted)
+    }
+
+    @Test func `copies what was written since, as often as it is called`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let migration = pair.migration {
+                $0.plan.chunkBytes = 64 << 10; $0.plan.wholeBelowBytes = 8 << 10
+            }
+            #expect(try await migration.precopy().outcome == .done)
+            for round in 1...5 {
+                try await pair.source.run(Self.writes(round))
+                try await Self.expectEqual(pair, try await migration.cutover())
+            }
+        }
+    }
+
+    /// The cutover of a night on which one writer was forgotten.
+    @Test func `mends what a writer did after the first one's snapshot`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let migration = pair.migration()
+            #expect(try await migration.precopy().outcome == .done)
+            let stray = Migration(source: migration.source, target: migration.target, options: migration.options) {
+                guard case .phaseBegan(.constraints) = $0 else { return }
+                _ = pair.source.runAtOnce("INSERT INTO public.parent VALUES (777777, 'stray')")
+            }
+            let first = try await stray.cutover()
+            #expect(first.outcome != .done, "\(first.text)")
+            try await Self.expectEqual(pair, try await migration.cutover())
+            #expect(try await pair.target.value("SELECT v FROM parent WHERE id = 777777") == "stray")
+        }
+    }
+
+    @Test func `follows what has changed in the definitions since`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let migration = pair.migration()
+            #expect(try await migration.precopy().outcome == .done)
+            #expect(try await migration.cutover().outcome == .done)
+            try await pair.source.run(
+                """
+                ALTER TABLE child ADD COLUMN more text DEFAULT 'x'; CREATE TABLE added (id int PRIMARY KEY, p int REFERENCES parent);
+                INSERT INTO added VALUES (1, 1); CREATE INDEX child_v ON child (v); ALTER TABLE part DROP CONSTRAINT part_parent_fkey;
+                CREATE TABLE part_next PARTITION OF part FOR VALUES FROM ('2030-01-01') TO ('2035-01-01');
+                INSERT INTO part VALUES (1, '2031-01-01', 1);
+                DROP INDEX part_at; CREATE INDEX part_at ON part (at DESC);
+                CREATE TABLE part_far (parent int, id int NOT NULL, at date NOT NULL) PARTITION BY RANGE (at);
+                CREATE TABLE part_farther PARTITION OF part_far FOR VALUES FROM ('2040-01-01') TO ('2050-01-01');
+                CREATE UNIQUE INDEX own_name ON part_farther (id, at);
+                INSERT INTO part_far VALUES (1, 1, '2041-01-01');
+                ALTER TABLE part ATTACH PARTITION part_far FOR VALUES FROM ('2040-01-01') TO ('2050-01-01')
+                """
+            )
+            try await Self.expectEqual(pair, try await migration.cutover())
+        }
+    }
+
+    @Test(arguments: [
+        ("INSERT INTO parent VALUES (-1, 'live')", "public.parent"),
+        ("UPDATE child SET v = 'live' WHERE id = 5", "public.child"),
+        ("DELETE FROM small WHERE id = 3", "public.small"),
+        ("SELECT lo_create(0)", "large objects"), ("TRUNCATE part", "public.part"),
+        ("UPDATE part SET id = -id WHERE id = 7", "public.part"),
+    ])
+    func `never overwrites what others have written to the target`(_ write: String, _ table: String) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let migration = pair.migration()
+            #expect(try await migration.precopy().outcome == .done)
+            #expect(try await migration.cutover().outcome == .done)
+            try await pair.target.run("SET session_replication_role = replica; \(write)")
+            try await pair.source.run("INSERT INTO parent VALUES (-2, 'late')")
+            let before = try await pair.target.value(Self.objects)
+            let error = await #expect(throws: LedgerError.self) { try await migration.cutover() }
+            #expect(
+                error?.code == .targetWritten && error?.message.contains(table) == true,
+                "\(String(describing: error))"
+            )
+            #expect(try await pair.target.value(Self.objects) == before)
+            #expect(try await pair.target.value("SELECT step FROM tidemark.run") == "done")
+        }
+    }
+}
