@@ -9,6 +9,8 @@ package struct ChunkEntry: Sendable, Codable {
     package let isAdopted: Bool
     package let mark: Mark?
     package let pass: Int
+    /// The last pass that moved the mark.
+    package let readPass: Int
     package let rows: Int
     package let bytes: Int
     package let shedSnapshot: String?

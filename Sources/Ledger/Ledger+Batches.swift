@@ -61,6 +61,8 @@ extension Ledger {
         let pass: Int
         let rows: Int
         let bytes: Int
+        let inserted: Int
+        let deleted: Int
         let proof: ChunkProof.Fate
 
         /// - Parameters:
@@ -69,8 +71,21 @@ extension Ledger {
         ///   - pass: The pass this counts for.
         ///   - rows: The number of the chunk's rows on the target now.
         ///   - bytes: The bytes copied for it in all passes.
+        ///   - inserted: The rows inserted on the target in this transaction.
+        ///   - deleted: The rows deleted on the target in this transaction.
         ///   - proof: What happens to the proof of its rows.
-        package init(_ chunk: ChunkEntry, mark: Mark, pass: Int, rows: Int, bytes: Int, proof: ChunkProof.Fate) {
+        package init(
+            _ chunk: ChunkEntry,
+            mark: Mark,
+            pass: Int,
+            rows: Int,
+            bytes: Int,
+            inserted: Int,
+            deleted: Int,
+            proof: ChunkProof.Fate
+        ) {
+            self.inserted = inserted
+            self.deleted = deleted
             self.chunk = chunk
             self.mark = mark
             self.pass = pass
@@ -88,20 +103,22 @@ extension Ledger {
             let id: SQL = "\(done.chunk.relationId)::integer, \(done.chunk.chunkNumber)::integer"
             return """
                 (\(id), \(literal: try Self.json(done.mark))::jsonb, \(done.pass)::bigint, \(done.rows)::bigint,
-                 \(done.bytes)::bigint, \(literal: done.proof.rawValue))
+                 \(done.bytes)::bigint, \(done.inserted)::bigint, \(done.deleted)::bigint, \(literal: done.proof.rawValue))
                 """
         }
         try connection.execute(
             """
             UPDATE tidemark.chunk c
-            SET mark = e.mark, is_adopted = false, pass = e.pass, rows = e.rows, bytes = e.bytes, shed_snapshot = NULL,
+            SET read_pass = CASE WHEN c.mark IS DISTINCT FROM e.mark THEN e.pass ELSE c.read_pass END,
+                inserted_rows = c.inserted_rows + e.inserted, deleted_rows = c.deleted_rows + e.deleted,
+                mark = e.mark, is_adopted = false, pass = e.pass, rows = e.rows, bytes = e.bytes, shed_snapshot = NULL,
                 written_rows = NULL,
                 proof = CASE e.proof
                             WHEN \(literal: ChunkProof.Fate.stands.rawValue) THEN \(ChunkProof.Fate.stands.sql)
                             WHEN \(literal: ChunkProof.Fate.reduced.rawValue) THEN \(ChunkProof.Fate.reduced.sql)
                         END,
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
-            FROM (VALUES \(rows.joined(separator: ", "))) AS e(relation_id, chunk_number, mark, pass, rows, bytes, proof)
+            FROM (VALUES \(rows.joined(separator: ", "))) AS e(relation_id, chunk_number, mark, pass, rows, bytes, inserted, deleted, proof)
             WHERE (c.relation_id, c.chunk_number) = (e.relation_id, e.chunk_number)
             """
         )

@@ -85,6 +85,7 @@ extension Ledger {
             """
             UPDATE tidemark.chunk c
             SET rows = \(value: rows), written_rows = \(value: written), shed_snapshot = \(value: snapshot.description),
+                deleted_rows = c.deleted_rows + \(value: chunk.rows - rows)::bigint,
                 proof = \((rows == chunk.rows ? ChunkProof.Fate.stands : .reduced).sql),
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
@@ -95,11 +96,11 @@ extension Ledger {
     /// Records that a chunk has shed the rows that a comparison in this snapshot found to differ.
     ///
     /// The remaining rows are correct, but the chunk has no mark: it has to be compared again before it gets one.
-    package func shedByComparison(_ chunk: ChunkEntry, rows: Int, snapshot: Snapshot) throws {
+    package func shedByComparison(_ chunk: ChunkEntry, rows: Int, removed: Int, snapshot: Snapshot) throws {
         try connection.execute(
             """
             UPDATE tidemark.chunk
-            SET mark = NULL, is_adopted = true, rows = \(value: rows), written_rows = NULL, proof = NULL,
+            SET deleted_rows = deleted_rows + \(value: removed)::bigint, mark = NULL, is_adopted = true, rows = \(value: rows), written_rows = NULL, proof = NULL,
                 shed_snapshot = \(value: snapshot.description),
                 transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
             WHERE \(isChunk(chunk))
@@ -144,10 +145,10 @@ extension Ledger {
                     WHERE \(isChunk(chunk))
                     """
                     : """
-                    INSERT INTO tidemark.chunk (relation_id, chunk_number, range, mark, pass, rows)
+                    INSERT INTO tidemark.chunk (relation_id, chunk_number, range, mark, pass, read_pass, rows)
                     SELECT c.relation_id,
                            (SELECT max(chunk_number) FROM tidemark.chunk WHERE relation_id = c.relation_id) + 1,
-                           \(value: range)::jsonb, c.mark, c.pass, \(value: part.rows)::bigint
+                           \(value: range)::jsonb, c.mark, c.pass, c.read_pass, \(value: part.rows)::bigint
                     FROM tidemark.chunk c WHERE \(isChunk(chunk))
                     """
             )

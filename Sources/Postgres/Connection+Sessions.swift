@@ -19,6 +19,14 @@ extension Connection {
         }
     }
 
+    /// Changes the name that `pg_stat_activity` shows.
+    ///
+    /// - Parameter purpose: The name.
+    /// - Throws: ``PostgresError``.
+    package func rename(_ purpose: String) throws {
+        try execute("SELECT pg_catalog.set_config('application_name', \(value: purpose), false)")
+    }
+
     /// Ends sessions that dead clients of ours have left in this database, and waits until they have ended.
     ///
     /// A server process notices that its client is gone only when it next talks to it: an index build continues.

@@ -8,6 +8,8 @@ public enum RunPhase: String, Sendable, Codable, CaseIterable {
     case copyAndBuild = "copy and build"
     /// Comparing what was copied ahead.
     case proveAhead = "prove ahead"
+    /// Asking the servers' counters which tables were not written.
+    case counters
     /// Copying the last delta and whole tables during cutover.
     case deltaAndWholeTables = "delta and whole tables"
     /// Copying rows from or to an archive.

@@ -108,7 +108,7 @@ extension RunReport {
             ]
             + (standing > 0
                 ? ["\(Quantity.count(standing, "range")) proven before: only rows written since were compared"] : [])
-            + usedIndexes(verification) + [""]
+            + counted(verification) + usedIndexes(verification) + [""]
     }
 
     /// Wraps text at spaces to fit a terminal.
@@ -124,6 +124,17 @@ extension RunReport {
                 lines.append("  \(word)")
             }
         }
+    }
+
+    private static func counted(_ verification: VerificationResult) -> [String] {
+        let tables = verification.tables.filter { $0.countedRanges > 0 }
+        guard !tables.isEmpty else { return [] }
+        let ranges = tables.reduce(0) { $0 + $1.countedRanges }
+        let since = tables.compactMap(\.countedSince).min().map { " (\($0) at the earliest)" } ?? ""
+        return wrapped(
+            "\(Quantity.count(ranges, "range")) of \(Quantity.count(tables.count, "table")) proven before and not read: by the "
+                + "counters of both servers nothing was written to them since\(since)"
+        )
     }
 
     private static func usedIndexes(_ verification: VerificationResult) -> [String] {

@@ -12,6 +12,8 @@ public struct MigrationOptions: Sendable {
     public var indexMemoryBytes = 512 << 20
     /// Compare the copied rows at the end of precopy, so that the cutover compares only what changed since.
     public var provesAhead = true
+    /// What a cutover takes for proof that rows did not change.
+    public var evidence = Evidence.rows
     /// Compare every row again, even if it was proven before.
     public var verifiesInFull = false
     /// Let ``Migration/verify()`` try an INSERT into every table of the target and roll it back, as a cutover always

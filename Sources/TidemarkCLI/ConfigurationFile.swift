@@ -12,6 +12,7 @@ import Yams
 /// index_memory: 512MB
 /// chunk_size: 64MB
 /// whole_below: 8MB
+/// evidence: counters
 /// tables:
 ///   public.audit_log: excluded
 ///   public.settings: whole
@@ -57,11 +58,12 @@ enum ConfigurationFile {
             case "index_memory": options.indexMemoryBytes = try size(value, "index_memory")
             case "chunk_size": options.plan.chunkBytes = try size(value, "chunk_size")
             case "whole_below": options.plan.wholeBelowBytes = try size(value, "whole_below")
+            case "evidence": options.evidence = try evidence(value)
             case "tables": try tables(value, into: &options.plan)
             default:
                 throw UsageError(
                     description: "unknown name '\(key.string ?? "?")'; known names are jobs, index_jobs, index_memory, "
-                        + "chunk_size, whole_below, tables"
+                        + "chunk_size, whole_below, evidence, tables"
                 )
             }
         }
@@ -105,6 +107,13 @@ enum ConfigurationFile {
             throw UsageError(description: "the treatment of \(name) must be one of \(known)")
         }
         return treatment
+    }
+
+    private static func evidence(_ node: Node) throws -> Evidence {
+        guard let evidence = node.string.flatMap(Evidence.init(rawValue:)) else {
+            throw UsageError(description: "evidence must be \(Evidence.allCases.map(\.rawValue).joined(separator: " or "))")
+        }
+        return evidence
     }
 
     private static func text(_ node: Node, _ name: String) throws -> String {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Planning
 import Report
 import Tidemark
 
@@ -33,6 +34,14 @@ struct CutoverCommand: AsyncParsableCommand {
     )
     var fence = Fence.trust
 
+    @Option(
+        help: ArgumentHelp(
+            "Take for proof that rows did not change: their transaction ids (rows, the default), or the servers' counters of rows written, without reading (counters; PostgreSQL 15 and newer)",
+            valueName: "kind"
+        )
+    )
+    var evidence: EvidenceArgument?
+
     @Flag(help: "Rehearse the night: everything at one snapshot while the source is in use, timed and proven")
     var rehearse = false
 
@@ -42,6 +51,7 @@ struct CutoverCommand: AsyncParsableCommand {
             try build.apply(to: &options)
             proof.apply(to: &options)
             options.fence = fence
+            if let evidence { options.evidence = evidence.value }
             if rehearse, fence == .lock {
                 throw UsageError(
                     description: "--fence lock makes writers wait, and a rehearsal leaves the source in use"
@@ -60,4 +70,16 @@ struct CutoverCommand: AsyncParsableCommand {
             )
         }
     }
+}
+
+/// The argument of `--evidence`.
+struct EvidenceArgument: ExpressibleByArgument {
+    let value: Evidence
+
+    init?(argument: String) {
+        guard let value = Evidence(rawValue: argument) else { return nil }
+        self.value = value
+    }
+
+    static var allValueStrings: [String] { Evidence.allCases.map(\.rawValue) }
 }

@@ -1,8 +1,8 @@
 import Archive
 import Catalog
-import Ledger
-import Planning
-import Postgres
+package import Ledger
+package import Planning
+package import Postgres
 
 /// One chunk on the source, read in the transaction that is open there.
 struct ChunkSource {
@@ -87,14 +87,17 @@ struct ChunkSource {
         try connection.queryOne("SELECT count(*) AS rows FROM \(relation.rows) WHERE \(inRange)").integer("rows")
     }
 
-    var inRange: SQL {
-        let inRange = relation.key.map(range.condition(on:)) ?? "true"
-        guard let filter = relation.rowFilter else { return inRange }
-        return "\(inRange) AND (\(SQL(trusted: filter)))"
-    }
+    var inRange: SQL { relation.condition(on: range) }
 }
 
 extension RelationEntry {
+    /// The condition that selects the copied rows of a range of the source.
+    package func condition(on range: KeyRange) -> SQL {
+        let inRange = key.map(range.condition(on:)) ?? "true"
+        guard let rowFilter else { return inRange }
+        return "\(inRange) AND (\(SQL(trusted: rowFilter)))"
+    }
+
     /// Locks the table against changes of its definition, then takes the mark.
     ///
     /// The lock comes first, so that no change can happen in between. Checks that the name still refers to the table in

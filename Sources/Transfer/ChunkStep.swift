@@ -92,7 +92,7 @@ struct ChunkStep {
             let outcome = try Reconciler(lane: lane, hash: hash) { try copy($0.allRows) }.reconcile(source, key)
             return Result(
                 outcome: ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed),
-                completion: completion(rows: outcome.rows, copied: outcome.copied, pass: context.pass)
+                completion: completion(rows: outcome.rows, copied: outcome.copied, deleted: outcome.removed, pass: context.pass)
             )
         }
         // With other unique keys, all chunks must shed before any of them loads.
@@ -104,7 +104,7 @@ struct ChunkStep {
                 completion: completion(rows: outcome.rows, copied: .zero, pass: context.pass)
             )
         }
-        try ledger.shedByComparison(chunk, rows: outcome.rows, snapshot: snapshot)
+        try ledger.shedByComparison(chunk, rows: outcome.rows, removed: outcome.removed, snapshot: snapshot)
         return Result(
             outcome: ChunkOutcome(kind: .shed, copied: .zero, removed: outcome.removed),
             completion: nil
@@ -155,6 +155,7 @@ struct ChunkStep {
             completion: completion(
                 rows: rows,
                 copied: copied,
+                deleted: removed,
                 pass: context.pass,
                 mark: counted == nil ? now : mark,
                 proof: removed == 0 ? .stands : .reduced
@@ -221,6 +222,7 @@ struct ChunkStep {
     private func completion(
         rows: Int,
         copied: CopyCount,
+        deleted: Int = 0,
         pass: Int,
         mark: Mark? = nil,
         proof: ChunkProof.Fate = .void
@@ -231,6 +233,8 @@ struct ChunkStep {
             pass: pass,
             rows: rows,
             bytes: chunk.bytes + copied.bytes,
+            inserted: copied.rows,
+            deleted: deleted,
             proof: proof
         )
     }

@@ -181,6 +181,8 @@ package struct RestoreWorker {
                 pass: generation + 1,
                 rows: archived.rows,
                 bytes: chunk.bytes + copied.bytes,
+                inserted: copied.rows,
+                deleted: removed,
                 proof: removed == 0 ? .stands : .reduced
             )
         ])

@@ -22,6 +22,11 @@ public struct VerificationResult: Sendable, Codable {
         public let differingRanges: Int
         /// The number of ranges that were proven before, where only rows written since had to be compared.
         public let standingRanges: Int
+        /// The number of its ranges that were proven before and not read: by the servers' counters nothing was written to
+        /// them since.
+        public let countedRanges: Int
+        /// Since when the counters show that, by the source's clock.
+        public let countedSince: String?
         /// Bytes on the source, without indexes.
         public let sourceBytes: Int
         /// Bytes on the target, without indexes.

@@ -202,6 +202,8 @@ import Testing
                 ranges: 640,
                 differingRanges: name == "differs" ? 1 : 0,
                 standingRanges: 612,
+                countedRanges: 0,
+                countedSince: nil,
                 sourceBytes: 40 << 30,
                 targetBytes: 38 << 30,
                 sourceRows: 400_000_000,

@@ -93,6 +93,11 @@ CREATE TABLE tidemark.chunk (
     is_adopted boolean NOT NULL DEFAULT false,
     mark jsonb,
     pass bigint NOT NULL DEFAULT 0,
+    -- The last pass that moved the mark: the counters kept for that pass were read before the mark's snapshot.
+    read_pass bigint NOT NULL DEFAULT 0,
+    -- The rows that were inserted and deleted for it on the target in all passes, as the target's server counts them.
+    inserted_rows bigint NOT NULL DEFAULT 0,
+    deleted_rows bigint NOT NULL DEFAULT 0,
     rows bigint NOT NULL DEFAULT 0,
     bytes bigint NOT NULL DEFAULT 0,
     -- The chunk has shed what changed up to this snapshot and waits for that many written rows to be loaded.
@@ -112,6 +117,16 @@ CREATE TABLE tidemark.chunk (
 CREATE INDEX chunk_due
     ON tidemark.chunk (pass, relation_id, (CASE WHEN mark IS NULL THEN chunk_number ELSE -chunk_number END));
 CREATE INDEX chunk_unproven ON tidemark.chunk (proof_pass, relation_id, chunk_number);
+
+-- The servers' counters of rows written, read before the first snapshot of a pass (on the source), and before its chunks
+-- were proven (on the target, with the rows that were written there for each table until then).
+CREATE TABLE tidemark.counters (
+    pass bigint NOT NULL,
+    side text NOT NULL,
+    reading jsonb NOT NULL,
+    written jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (pass, side)
+);
 
 -- One row per key, index and constraint to rebuild, with the statements that create it and how many of them are committed.
 CREATE TABLE tidemark.object (

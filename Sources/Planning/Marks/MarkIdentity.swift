@@ -8,6 +8,11 @@ package struct MarkIdentity: Sendable, Hashable {
     let serverStartedAt: String?
     let databaseOid: UInt32
 
+    /// All of it, to be compared as text.
+    var description: String {
+        "\(systemIdentifier ?? "-") \(timeline.map(String.init) ?? "-") \(serverStartedAt ?? "-") \(databaseOid)"
+    }
+
     package init(_ database: DatabaseIdentity) {
         systemIdentifier = database.systemIdentifier
         timeline = database.timeline

@@ -54,6 +54,7 @@ struct Cutover {
         let watch = Watch(session, readableBytes: context.options.rereadBytes)
         let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
+        let counters = try await CountedSource.reading(of: source, for: session)
         return try await SnapshotHolder.with(
             source,
             tables: session.lockedTables,
@@ -61,7 +62,7 @@ struct Cutover {
             until: watch.nobodyWrites(patience: Self.patienceWithWriters, note),
             purpose: session.purpose("snapshot")
         ) { shared, holder in
-            let verification = try await complete(session, in: shared, heldBy: holder)
+            let verification = try await complete(session, since: counters, in: shared, heldBy: holder)
             let quiet = try await quiet(of: session, since: before, by: watch, in: shared.snapshot, heldBy: holder)
             // Comes last: a definition may have changed while the cutover waited for other sessions.
             let late = try await LateDefinitions(session: session, source: source).changes(since: mark, heldBy: holder)
@@ -72,13 +73,14 @@ struct Cutover {
 
     /// Does the same at a snapshot of a source that goes on being written to.
     private func rehearse(_ session: Session) async throws -> RunReport.Outcome {
+        let counters = try await CountedSource.reading(of: source, for: session)
         let verification = try await SnapshotHolder.with(
             source,
             tables: session.lockedTables,
             lock: .definitions,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
-            try await complete(session, in: shared, heldBy: holder)
+            try await complete(session, since: counters, in: shared, heldBy: holder)
         }
         recorder.record(.verified(verification))
         guard verification.verdict == .proven else { return RunReport.Outcome(verification.verdict) }
@@ -90,6 +92,7 @@ struct Cutover {
     /// Copies the delta, creates what is left, and compares both sides.
     private func complete(
         _ session: Session,
+        since counters: CounterReading?,
         in shared: SharedSnapshot,
         heldBy holder: ThreadConfined<Connection>
     ) async throws -> VerificationResult {
@@ -102,9 +105,10 @@ struct Cutover {
         } else {
             try await session.ledger { try Completion.reopenTables($0) }
         }
+        let counted = try await counted(session, shared)
         let positions: [QualifiedName: SequencePosition]
         if session.run.step < .keysBuilt {
-            positions = try await copyData(session, shared)
+            positions = try await copyData(session, since: counters, untouched: counted?.untouched ?? [:], shared)
             try await completion.buildKeys()
         } else {
             positions = try await copyEmptied(session, shared)
@@ -121,13 +125,29 @@ struct Cutover {
             triesInserts: true,
             positions: isRehearsal ? positions : nil
         )
-        let compared = try await verify.compare(session, in: shared, heldBy: holder)
+        let compared = try await verify.compare(session, counted, in: shared, heldBy: holder)
         let verification = try await completion.closeTables(
             postData.rights,
             compared,
             comparedWith: await holder.run { try VerifiedSide(of: $0, in: session.scope) }
         )
         return verification.merged(with: changes)
+    }
+
+    /// What the source's counters say, if the operator lets them count as evidence.
+    ///
+    /// While the source is written, sessions hold counts back: a rehearsal reads rows.
+    private func counted(_ session: Session, _ shared: SharedSnapshot) async throws -> CountedSource? {
+        guard context.options.evidence == .counters, !context.options.verifiesInFull else { return nil }
+        guard !isRehearsal else {
+            context.note("rows are read: counters tell nothing while the source is written")
+            return nil
+        }
+        let counted = try await recorder.phase(.counters) {
+            try await CountedSource.untouched(in: session, on: source, in: shared, note)
+        }
+        if let obstacle = counted.obstacle { recorder.warn(["rows were read, because \(obstacle)"]) }
+        return counted
     }
 
     private func completion(_ session: Session) -> Completion { Completion(session: session, recorder: recorder) }
@@ -141,6 +161,8 @@ struct Cutover {
     /// - Returns: The source's positions of sequences, to which the target's were set.
     private func copyData(
         _ session: Session,
+        since counters: CounterReading?,
+        untouched: [Int: Set<Int>],
         _ shared: SharedSnapshot
     ) async throws -> [QualifiedName: SequencePosition] {
         try await Growth(session: session, source: source).cutOpenChunks()
@@ -148,6 +170,8 @@ struct Cutover {
             try ledger.enter(session.objects)
             let pass = try ledger.openCutoverPass(reading: shared.snapshot)
             try ledger.passOverImmutable(pass)
+            try ledger.passOver(untouched, in: pass)
+            if let counters { try ledger.keep(counters, pass: pass, of: .source) }
             return pass
         }
         let context = session.passContext(pass: pass, snapshot: shared)
@@ -168,6 +192,7 @@ struct Cutover {
         }
         try await session.ledger { ledger in
             try ledger.closePass()
+            try ledger.forgetOldCounters()
             try ledger.setStep(.dataComplete)
             try ledger.record("data complete", subject: shared.snapshot.description)
         }

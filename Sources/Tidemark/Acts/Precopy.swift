@@ -67,10 +67,13 @@ struct Precopy {
     private func work(_ session: Session) async throws -> [String] {
         _ = try await session.forgetEmptied()
         try await Growth(session: session, source: source).cutOpenChunks()
+        // Before the pass's first snapshot, as evidence for a later cutover.
+        let counters = try await CountedSource.reading(of: source, for: session)
         let pass = try await session.ledger { ledger in
             try ledger.enter(session.objects)
             let pass = try ledger.openPass()
             try ledger.passOverImmutable(pass)
+            if let counters { try ledger.keep(counters, pass: pass, of: .source) }
             return pass
         }
         let chunks = try await session.control.run { try Ledger($0).chunks() }
@@ -90,6 +93,7 @@ struct Precopy {
         try await analyze(session, pass: pass)
         try await session.ledger { ledger in
             try ledger.closePass()
+            try ledger.forgetOldCounters()
             if session.run.step < .precopied { try ledger.setStep(.precopied) }
         }
         guard context.options.provesAhead, !session.deltaRelations.isEmpty else { return [] }

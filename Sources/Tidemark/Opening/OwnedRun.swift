@@ -60,6 +60,8 @@ struct OwnedRun: Sendable {
             return (taken.run, taken.ledger.epoch)
         }
         for server in context.servers { server.watch?.name = entry.sessionPrefix }
+        // Like all sessions of the run, it must not be taken for somebody else's.
+        try await control.run { [entry] in try $0.rename("\(entry.sessionPrefix) control") }
         self.context = context
         self.control = control
         self.tools = tools

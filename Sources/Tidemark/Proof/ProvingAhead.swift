@@ -16,6 +16,10 @@ struct ProvingAhead {
     /// - Returns: Warnings about chunks that differ from what was copied.
     /// - Throws: ``PostgresError``, ``LedgerError``. What was proven stays proven.
     func run(pass: Int) async throws -> [String] {
+        // Before the first proof: what others write on the target from now on is counted.
+        if let counters = try await CountedTarget.readingAfterWorkers(of: session) {
+            try await session.ledger { try $0.keep(counters, pass: pass, of: .target) }
+        }
         let messages = Mutex<[String]>([])
         let context = try await context(pass: pass) { message in
             // Every chunk of a table that cannot be compared reports the same message.

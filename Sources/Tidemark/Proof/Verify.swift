@@ -73,12 +73,14 @@ struct Verify {
     ///
     /// - Parameters:
     ///   - session: The session of the run.
+    ///   - counted: What the source's counters say, if they count as evidence.
     ///   - shared: The source's snapshot.
     ///   - source: The connection that holds the snapshot.
     /// - Returns: What was compared and found.
     /// - Throws: ``PostgresError``.
     func compare(
         _ session: Session,
+        _ counted: CountedSource?,
         in shared: SharedSnapshot,
         heldBy source: ThreadConfined<Connection>
     ) async throws -> VerificationResult {
@@ -87,6 +89,7 @@ struct Verify {
             plan,
             session.scope.omissions,
             provenBy: proofs,
+            countedBy: counted.map { CountedRanges(session: session, source: $0) },
             in: shared,
             heldBy: source,
             purpose: session.purpose("verify")
@@ -130,6 +133,7 @@ struct Verify {
         _ plan: Plan,
         _ omissions: Set<Omission>,
         provenBy proofs: Ledger.Proofs,
+        countedBy counted: CountedRanges? = nil,
         in shared: SharedSnapshot,
         heldBy holder: ThreadConfined<Connection>,
         purpose: String
@@ -170,10 +174,14 @@ struct Verify {
                 purpose: purpose
             )
             let rows = try await recorder.phase(.verifyRows) {
-                try await compareRows(
-                    ComparedRange.all(of: plan, source: here.catalog, target: there.catalog, provenBy: proofs),
-                    pairs
+                let ranges = ComparedRange.all(
+                    of: plan,
+                    source: here.catalog,
+                    target: there.catalog,
+                    provenBy: proofs
                 )
+                let standing = try await counted?.standing(ranges, there.catalog, pairs) ?? [:]
+                return try await compareRows(ranges, standing, pairs)
             }
             let extensionTables = context.options.plan.wanted(here.catalog.extensionTables).map(\.qualifiedName)
             let extensionRows = try await recorder.phase(.verifyExtensionRows) {
@@ -236,10 +244,15 @@ struct Verify {
         }
     }
 
-    private func compareRows(_ ranges: [ComparedRange], _ pairs: SnapshotPairs) async throws -> VerificationResult {
+    private func compareRows(
+        _ ranges: [ComparedRange],
+        _ standing: [QualifiedName: CountedTable],
+        _ pairs: SnapshotPairs
+    ) async throws -> VerificationResult {
         let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
         let comparison = DataComparison(
             ranges,
+            countedBy: standing,
             hash: hash,
             showsValues: context.options.showsValues,
             stop: context.stop

@@ -5,7 +5,7 @@ package import Postgres
 /// A part of a table whose rows are compared: a range of its key, or the whole table.
 package struct ComparedRange: Sendable {
     /// The same name on both sides.
-    let table: QualifiedName
+    package let table: QualifiedName
     /// The table as written in a FROM clause.
     let rows: SQL
     /// All columns stored in rows on both sides, including stored generated ones; the names are the same.
@@ -16,7 +16,7 @@ package struct ComparedRange: Sendable {
     let key: Key?
     /// The key that identifies a row, also in a table that is not divided.
     let identity: Key?
-    let range: KeyRange
+    package let range: KeyRange
     /// The condition that selects the source's rows for the target; nil: all rows.
     let filter: String?
     /// Roughly how much there is to read.
@@ -90,6 +90,9 @@ package struct ComparedRange: Sendable {
             }
         }
     }
+
+    /// The number of its rows that were proven ahead; nil if they were not, or if some were removed since.
+    package var provenRows: Int? { proof.flatMap { $0.isReduced == true ? nil : $0.rows } }
 
     /// Whether its table is small on both sides and it has not been compared yet.
     var isSmallAndNew: Bool { isSmall && proof == nil }

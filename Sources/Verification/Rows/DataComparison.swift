@@ -12,6 +12,8 @@ package final class DataComparison: Sendable {
         var ranges = 0
         /// Ranges whose earlier proof remains valid.
         var standing = 0
+        /// Ranges that were proven ahead and stand by the servers' counters.
+        var counted = 0
         var differing = 0
         var sourceRows = 0
         var targetRows = 0
@@ -62,17 +64,21 @@ package final class DataComparison: Sendable {
     let tables: [QualifiedName: ComparedRange]
     /// Tables that were mostly proven ahead.
     let standing: [QualifiedName: StandingTable]
+    /// Ranges that are not read.
+    private let counted: [QualifiedName: CountedTable]
     let rangeCounts: [QualifiedName: Int]
     let state: Mutex<State>
     let stop: StopRequest
 
     /// - Parameters:
     ///   - ranges: The ranges to compare; the ranges of a table cover it completely.
+    ///   - counted: Ranges that stand by the servers' counters and are not read.
     ///   - hash: How rows are hashed.
     ///   - showsValues: Whether findings may include the values of rows; otherwise only the differing columns.
     ///   - stop: Asked between two ranges; a request ends the work.
     package init(
         _ ranges: [ComparedRange],
+        countedBy counted: [QualifiedName: CountedTable] = [:],
         hash: RowHash,
         showsValues: Bool,
         stop: StopRequest
@@ -83,18 +89,33 @@ package final class DataComparison: Sendable {
         let byTable = Dictionary(grouping: ranges, by: \.table)
         tables = byTable.compactMapValues(\.first)
         // A table with a single, unbounded range is read in full anyway.
-        let cut = byTable.values.filter { $0.count > 1 }.compactMap(\.first)
+        // One of which ranges stand by counters is not read in full, because that is what they save.
+        let cut = byTable.values.filter { $0.count > 1 && counted[$0[0].table] == nil }.compactMap(\.first)
             .sorted { $0.tableBytes.source > $1.tableBytes.source }
-        let standing = byTable.compactMapValues(StandingTable.init)
+        let standing = byTable.filter { counted[$0.key] == nil }.compactMapValues(StandingTable.init)
         self.standing = standing
+        self.counted = counted
         rangeCounts = byTable.mapValues(\.count)
         let isWhole = { (range: ComparedRange) in
             if standing[range.table] != nil { return true }
             return range.isCutInBlocks && byTable[range.table]?.allSatisfy { $0.proof == nil } == true
         }
         let (wholes, counts) = (cut.filter(isWhole), cut.filter { !isWhole($0) })
+        let open = ranges.filter { counted[$0.table]?.ranges.contains($0.range) != true }
+        var tallies: [QualifiedName: Tally] = [:]
+        for range in ranges where counted[range.table]?.ranges.contains(range.range) == true {
+            tallies[range.table, default: Tally()].ranges += 1
+            tallies[range.table, default: Tally()].counted += 1
+            tallies[range.table, default: Tally()].sourceRows += range.provenRows ?? 0
+            tallies[range.table, default: Tally()].targetRows += range.provenRows ?? 0
+        }
         state = Mutex(
-            State(open: ranges.sorted { $0.bytes < $1.bytes }, wholes: Self.queue(wholes), counts: Self.queue(counts))
+            State(
+                open: open.sorted { $0.bytes < $1.bytes },
+                wholes: Self.queue(wholes),
+                counts: Self.queue(counts),
+                tallies: tallies
+            )
         )
     }
 
@@ -208,6 +229,8 @@ package final class DataComparison: Sendable {
                         ranges: tally.ranges,
                         differingRanges: tally.differing,
                         standingRanges: tally.standing,
+                        countedRanges: tally.counted,
+                        countedSince: counted[table.table]?.since,
                         sourceBytes: table.tableBytes.source,
                         targetBytes: table.tableBytes.target,
                         sourceRows: tally.sourceRows,

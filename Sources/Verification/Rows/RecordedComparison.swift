@@ -226,6 +226,8 @@ package final class RecordedComparison: Sendable {
                         ranges: tally.ranges,
                         differingRanges: tally.differing,
                         standingRanges: 0,
+                        countedRanges: 0,
+                        countedSince: nil,
                         sourceBytes: table.tableBytes.source,
                         targetBytes: table.tableBytes.target,
                         sourceRows: tally.recordedRows,

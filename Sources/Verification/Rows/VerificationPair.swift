@@ -6,6 +6,8 @@ package final class VerificationPair {
     /// The number of tables after which a transaction is ended: it keeps a lock on each of them with all its indexes,
     /// and the server has room for 64 per transaction (PostgreSQL manual, max_locks_per_transaction).
     private static let tablesOfTransaction = 8
+    /// The number of tables whose states are read at once.
+    private static let tablesAtOnce = 50
 
     package let source: Connection
     package let target: Connection
@@ -47,6 +49,31 @@ package final class VerificationPair {
         )
         states[table] = found
         return found
+    }
+
+    /// Returns the tables whose rows still mean what they meant when they were proven.
+    ///
+    /// - Parameters:
+    ///   - tables: The tables.
+    ///   - ranges: The ranges of a table, with their proofs.
+    /// - Returns: Those of which every proof can stand.
+    /// - Throws: ``PostgresError``.
+    package func statesHold(
+        of tables: [QualifiedName],
+        _ ranges: (QualifiedName) -> [ComparedRange]
+    ) throws -> Set<QualifiedName> {
+        var holding: Set<QualifiedName> = []
+        for start in stride(from: 0, to: tables.count, by: Self.tablesAtOnce) {
+            let part = Array(tables[start..<min(start + Self.tablesAtOnce, tables.count)])
+            let here = try TableState.all(of: part, on: source, identities.source)
+            let there = try TableState.all(of: part, on: target, identities.target)
+            for table in part {
+                guard let ours = here[table], let theirs = there[table] else { continue }
+                let proofs = ranges(table).compactMap(\.proof)
+                if proofs.allSatisfy({ $0.canStand(source: ours, target: theirs) }) { holding.insert(table) }
+            }
+        }
+        return holding
     }
 
     /// Turns to other tables or another part of one, with the same snapshots but perhaps in new transactions.

@@ -1,0 +1,229 @@
+import FoundationEssentials
+import Planning
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+import Verification
+
+/// `--evidence counters`: what the servers counted is believed where it shows something, and rows are read where not.
+@Suite(.enabled("PostgreSQL 15 and newer", TestServers.areBothSince15))
+struct `The counters of rows written` {
+    private static let schema = """
+        CREATE TABLE rest (id int PRIMARY KEY, v text);
+        CREATE TABLE grown (id int PRIMARY KEY, v text);
+        CREATE TABLE updated (id int PRIMARY KEY, v text);
+        CREATE TABLE part (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+        CREATE TABLE part_cold PARTITION OF part FOR VALUES FROM ('2020-01-01') TO ('2025-01-01');
+        CREATE TABLE part_hot PARTITION OF part FOR VALUES FROM ('2025-01-01') TO ('2030-01-01');
+        INSERT INTO rest SELECT 2 * n, repeat('r', 200) FROM generate_series(1, 4000) n;
+        INSERT INTO grown SELECT 2 * n, repeat('g', 200) FROM generate_series(1, 4000) n;
+        INSERT INTO updated SELECT 2 * n, repeat('u', 200) FROM generate_series(1, 4000) n;
+        INSERT INTO part SELECT n, date '2024-01-01' + n % 600 FROM generate_series(1, 4000) n;
+        ANALYZE
+        """
+
+    private static func migration(_ pair: DatabasePair, _ evidence: Evidence = .counters) -> Migration {
+        pair.migration {
+            ($0.plan.chunkBytes, $0.plan.wholeBelowBytes) = (64 << 10, 8 << 10)
+            $0.evidence = evidence
+            // Whether the source was quiet is asked of the counters as well.
+            $0.rereadBytes = 0
+        }
+    }
+
+    private static func prepared(_ pair: DatabasePair) async throws {
+        #expect(try await migration(pair).precopy().outcome == .done)
+        // Marks of a server on which other tests hold transactions open may not tell; then nothing is proven ahead.
+        for _ in 0..<20 {
+            let unproven = "SELECT count(*) FROM tidemark.chunk WHERE (proof->>'rows')::bigint IS DISTINCT FROM rows"
+            if try await pair.target.value(unproven) == "0" { return }
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(try await migration(pair).precopy().outcome == .done)
+        }
+    }
+
+    private static func table(_ name: String, in report: RunReport) -> VerificationResult.ComparedTable? {
+        report.verification?.tables.first { $0.name == "public.\(name)" }
+    }
+
+    /// The number of the table's pages that were read, once the tool's sessions have ended.
+    private static func reads(of table: String, on database: TestDatabase) async throws -> String {
+        let sessions = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name ~ '^tidemark [0-9a-f]{8}'
+            """
+        while try await database.value(sessions) != "0" { try await Task.sleep(for: .milliseconds(20)) }
+        return try await database.value("SELECT pg_stat_get_blocks_fetched('\(table)'::regclass)")
+    }
+
+    @Test func `spare tables at rest and the old part of a table that only grew`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await Self.prepared(pair)
+            try await pair.source.run(
+                """
+                INSERT INTO grown SELECT 10000 + n, 'new' FROM generate_series(1, 50) n;
+                UPDATE updated SET v = 'u' WHERE id = 4; INSERT INTO part VALUES (9999, '2026-01-01')
+                """
+            )
+            let before = try await Self.reads(of: "rest", on: pair.source)
+            let report = try await Self.migration(pair).cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await Self.reads(of: "rest", on: pair.source) == before)
+            #expect(try await pair.differingTables() == [])
+            #expect(report.warnings.allSatisfy { !$0.contains("rows were read") }, "\(report.warnings)")
+            for name in ["rest", "part_cold"] {
+                let table = Self.table(name, in: report)
+                #expect(table?.countedRanges == table?.ranges && table?.countedSince != nil, "\(name) \(report.text)")
+            }
+            for name in ["grown", "part_hot"] {
+                let table = try #require(Self.table(name, in: report))
+                #expect((1...2).contains(table.ranges - table.countedRanges), "\(name) \(report.text)")
+                #expect(table.sourceRows == table.targetRows)
+            }
+            #expect(Self.table("grown", in: report)?.targetRows == 4050)
+            #expect(Self.table("updated", in: report)?.countedRanges == 0)
+            #expect(report.text.contains("proven before and not read: by the counters of both"), "\(report.text)")
+        }
+    }
+
+    /// What was done on the source since, and what makes the counters unable to show it.
+    struct Trick: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        /// Each in a transaction of its own.
+        let scripts: [String]
+
+        init(_ name: String, _ scripts: String...) {
+            testDescription = name
+            self.scripts = scripts
+        }
+    }
+
+    static let tricks = [
+        Trick(
+            "a reset of one table, and as many rows again",
+            "DELETE FROM rest",
+            "SELECT pg_stat_reset_single_table_counters('rest'::regclass)",
+            "INSERT INTO rest SELECT 2 * n, 'other' FROM generate_series(1, 4000) n"
+        ),
+        Trick(
+            "a reset of the database, and as many rows again",
+            "DELETE FROM rest",
+            "SELECT pg_stat_reset()",
+            "INSERT INTO rest SELECT 2 * n, 'other' FROM generate_series(1, 4000) n"
+        ),
+        Trick("a table that was emptied and filled again", """
+            TRUNCATE rest; INSERT INTO rest SELECT 2 * n, 'other' FROM generate_series(1, 4000) n
+            """),
+        Trick("rows in an old gap, and as many that were rolled back at the end", """
+            INSERT INTO grown SELECT 2 * n + 1, 'gap' FROM generate_series(1, 5) n;
+            BEGIN; INSERT INTO grown SELECT 20000 + n, 'end' FROM generate_series(1, 5) n; ROLLBACK
+            """),
+        Trick("rows in an old gap, and as many at the end", """
+            INSERT INTO grown SELECT 2 * n + 1, 'gap' FROM generate_series(1, 5) n;
+            INSERT INTO grown SELECT 20000 + n, 'end' FROM generate_series(1, 5) n
+            """),
+        Trick("a row that moved to another partition", "UPDATE part SET at = '2026-05-05' WHERE id = 3"),
+        Trick("an update that was rolled back, and one that was not", """
+            BEGIN; UPDATE rest SET v = 'a'; ROLLBACK; UPDATE rest SET v = 'b' WHERE id = 10
+            """),
+        Trick("a table that was rewritten", "UPDATE rest SET v = 'c' WHERE id = 6; CLUSTER rest USING rest_pkey"),
+        Trick("another table under its name", """
+            ALTER TABLE rest RENAME TO former; CREATE TABLE rest (id int PRIMARY KEY, v text);
+            INSERT INTO rest SELECT 2 * n, repeat('r', 200) FROM generate_series(1, 4000) n
+            """),
+    ]
+
+    @Test(arguments: tricks) func `are not believed after`(_ trick: Trick) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await Self.prepared(pair)
+            for script in trick.scripts { try await pair.source.run(script) }
+            let report = try await Self.migration(pair).cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    /// Its session hands in what it counted only when it becomes idle outside a transaction.
+    @Test func `are not believed while a session that has written sits in a transaction`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await Self.prepared(pair)
+            // A superuser's session would not be believed anyway: it may have turned counting off.
+            try await pair.createRole("counted_writer", "LOGIN")
+            try await pair.source.run("GRANT ALL ON ALL TABLES IN SCHEMA public TO counted_writer")
+            let application = try TestDatabase(
+                pair.source.conninfo.replacing("user=postgres", with: "user=counted_writer"),
+                side: .source
+            )
+            try await application.session { session in
+                try await session.run("BEGIN; SELECT count(*) FROM pg_class")
+                try await session.run("UPDATE rest SET v = 'kept back' WHERE id = 100; COMMIT; BEGIN; SELECT 1")
+                let report = try await Self.migration(pair).cutover()
+                #expect(report.outcome == .done, "\(report.text)")
+                #expect(report.warnings.contains { $0.contains("rows were read, because sessions that were not idle") })
+            }
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    /// What is written after a chunk was read must be counted after the counters were.
+    @Test func `are read before the rows`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let plain = Self.migration(pair)
+            let migration = Migration(source: plain.source, target: plain.target, options: plain.options) { event in
+                guard case .phaseBegan(.analyze) = event else { return }
+                _ = pair.source.runAtOnce("UPDATE public.rest SET v = 'late' WHERE id = 100")
+            }
+            #expect(try await migration.precopy().outcome == .done)
+            #expect(try await pair.target.value("SELECT v FROM rest WHERE id = 100") != "late")
+            let report = try await Self.migration(pair).cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    /// Rows of transactions that were visible before the counters were read are not among those counted since.
+    @Test func `are compared with new rows only`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await pair.source.session { old in
+                // It keeps the oldest transaction id of all snapshots back.
+                try await old.run("BEGIN; INSERT INTO updated VALUES (1, 'old')")
+                try await pair.source.run("INSERT INTO grown SELECT 20000 + n, 'end' FROM generate_series(1, 5) n")
+                #expect(try await Self.migration(pair).precopy().outcome == .done)
+                try await old.run("COMMIT")
+            }
+            try await pair.source.run("INSERT INTO grown SELECT 2 * n + 1, 'gap' FROM generate_series(1, 5) n")
+            let report = try await Self.migration(pair).cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test(arguments: [
+        "DELETE FROM rest WHERE id = 8", "UPDATE rest SET v = 'x' WHERE id = 8", "INSERT INTO rest VALUES (9, 'x')",
+        "DELETE FROM rest WHERE id = 8; SELECT pg_stat_force_next_flush(); SELECT pg_stat_reset()",
+        "BEGIN; DELETE FROM rest WHERE id = 8; INSERT INTO rest VALUES (8, 'x'); COMMIT",
+    ])
+    func `show what others wrote to the target`(_ write: String) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await Self.prepared(pair)
+            try await pair.target.run(write)
+            let report = try await Self.migration(pair).cutover()
+            #expect(report.outcome == .differs, "\(report.text)")
+            #expect(report.verification?.findings.contains { $0.object.hasPrefix("public.rest") } == true)
+        }
+    }
+
+    @Test func `are not believed while a session that has written to the target sits in a transaction`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await Self.prepared(pair)
+            try await pair.target.session { session in
+                try await session.run("BEGIN; SELECT 1")
+                try await session.run("DELETE FROM rest WHERE id = 8; COMMIT; BEGIN; SELECT 1")
+                let report = try await Self.migration(pair).cutover()
+                #expect(report.outcome == .differs, "\(report.text)")
+            }
+        }
+    }
+}
