@@ -56,7 +56,9 @@ extension Ledger {
                     try row.integer("pass"),
                     KeptCounters(
                         reading: reading,
-                        own: Dictionary(keepingFirst: own.compactMap { entry in Int(entry.key).map { ($0, entry.value) } })
+                        own: Dictionary(
+                            keepingFirst: own.compactMap { entry in Int(entry.key).map { ($0, entry.value) } }
+                        )
                     )
                 )
             }

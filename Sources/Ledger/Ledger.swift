@@ -11,7 +11,9 @@ package struct Ledger {
     package static let version = 6
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
-    static let tables: [Identifier] = ["event", "object", "definition", "catalog", "chunk", "relation", "work", "counters", "run"]
+    static let tables: [Identifier] = [
+        "event", "object", "definition", "catalog", "chunk", "relation", "work", "counters", "run",
+    ]
 
     package let connection: Connection
     /// The epoch of this client; -1 if it only reads.

@@ -2,11 +2,11 @@
 package struct Rehearsal: Sendable, Codable {
     /// A phase and its duration.
     package struct Phase: Sendable, Codable {
-        package let name: String
+        package let phase: String
         package let seconds: Double
 
-        package init(name: String, seconds: Double) {
-            self.name = name
+        package init(phase: String, seconds: Double) {
+            self.phase = phase
             self.seconds = seconds
         }
     }

@@ -6,4 +6,9 @@ public enum Evidence: String, Sendable, Codable, CaseIterable {
     ///
     /// PostgreSQL 15 and newer; where the counters cannot show it, rows are read.
     case counters
+    /// As `counters`; rows that are declared immutable are taken on trust as well, and reported as not proven.
+    case declared
+
+    /// Whether the servers' counters count as evidence.
+    package var usesCounters: Bool { self != .rows }
 }

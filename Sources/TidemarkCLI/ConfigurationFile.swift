@@ -111,7 +111,9 @@ enum ConfigurationFile {
 
     private static func evidence(_ node: Node) throws -> Evidence {
         guard let evidence = node.string.flatMap(Evidence.init(rawValue:)) else {
-            throw UsageError(description: "evidence must be \(Evidence.allCases.map(\.rawValue).joined(separator: " or "))")
+            throw UsageError(
+                description: "evidence must be one of \(Evidence.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
         }
         return evidence
     }

@@ -36,7 +36,7 @@ struct CutoverCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Take for proof that rows did not change: their transaction ids (rows, the default), or the servers' counters of rows written, without reading (counters; PostgreSQL 15 and newer)",
+            "Take for proof that rows did not change: their transaction ids (rows, the default), the servers' counters of rows written (counters; PostgreSQL 15 and newer), or also what is declared immutable (declared; not proven)",
             valueName: "kind"
         )
     )

@@ -92,7 +92,12 @@ struct ChunkStep {
             let outcome = try Reconciler(lane: lane, hash: hash) { try copy($0.allRows) }.reconcile(source, key)
             return Result(
                 outcome: ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed),
-                completion: completion(rows: outcome.rows, copied: outcome.copied, deleted: outcome.removed, pass: context.pass)
+                completion: completion(
+                    rows: outcome.rows,
+                    copied: outcome.copied,
+                    deleted: outcome.removed,
+                    pass: context.pass
+                )
             )
         }
         // With other unique keys, all chunks must shed before any of them loads.

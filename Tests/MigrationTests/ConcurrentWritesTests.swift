@@ -107,6 +107,9 @@ import Tidemark
         return Array(first...last)
     }()
 
+    /// Some of them wait for other sessions.
+    static let countedSeeds: [UInt64] = seeds.count == 20 ? Array(seeds.prefix(8)) : seeds
+
     @Test(arguments: seeds) func `nothing is lost, doubled or stale`(seed: UInt64) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let done = Flag()
@@ -132,6 +135,81 @@ import Tidemark
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .done, "seed \(seed)\n\(report.text)")
             #expect(try await pair.differingTables() == [], "seed \(seed)")
+        }
+    }
+
+    // MARK: By counters
+
+    /// What may happen between the last precopy and a cutover that takes counters for evidence.
+    private static func event(_ random: inout SplitMix, database: String) -> [String] {
+        let (a, b) = (random.next(upTo: 6000), 9000 + random.next(upTo: 1_000_000))
+        switch random.next(upTo: 14) {
+        case 0: return ["SELECT pg_stat_reset()"]
+        case 1: return ["SELECT pg_stat_reset_single_table_counters('log'::regclass)"]
+        case 2: return ["SELECT pg_stat_reset_shared('bgwriter')"]
+        case 3: return ["BEGIN; INSERT INTO log SELECT \(b) + n, 'r' FROM generate_series(1, 5) n; ROLLBACK"]
+        case 4:
+            // Old keys that were deleted are used again.
+            return ["DELETE FROM t WHERE id = \(a); INSERT INTO t VALUES (\(a), NULL, 'again')"]
+        case 5: return ["UPDATE k SET v = v || 'x' WHERE a = \(a % 7)"]
+        case 6: return ["INSERT INTO k (a, v) SELECT n, 'x' FROM generate_series(0, 6) n"]
+        case 7:
+            return [
+                """
+                CREATE OR REPLACE PROCEDURE often() LANGUAGE plpgsql AS $$ BEGIN
+                    FOR n IN 1..4 LOOP INSERT INTO log VALUES (\(b) + n, 'p'); COMMIT; END LOOP; END $$
+                """, "CALL often()",
+            ]
+        case 8:
+            return [
+                "BEGIN; UPDATE log SET v = 'q' WHERE id % 50 = \(a % 50); PREPARE TRANSACTION 'e\(database)'",
+                "COMMIT PREPARED 'e\(database)'",
+            ]
+        case 9: return ["VACUUM FULL log"]
+        case 10: return ["DELETE FROM log WHERE id = \(a)"]
+        default:
+            return ["INSERT INTO log SELECT \(b) + 10 * n, 'end' FROM generate_series(1, 3) n ON CONFLICT DO NOTHING"]
+        }
+    }
+
+    @Test(.enabled("PostgreSQL 15 and newer", TestServers.areBothSince15), arguments: countedSeeds)
+    func `nothing is missed if counters are taken for evidence`(seed: UInt64) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            var random = SplitMix(seed: seed &* 7919)
+            func migration() -> Migration { pair.migration { $0.evidence = .counters } }
+            let done = Flag()
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                group.addTask { try await Self.write(pair, seed: seed, writer: 1, until: done) }
+                defer { done.raise() }
+                #expect(try await migration().precopy().outcome == .done, "seed \(seed)")
+                done.raise()
+                try await group.waitForAll()
+            }
+            try await pair.source.session { try await Self.endPrepared(pair, 1, commit: true, $0) }
+            try await pair.source.run("ALTER TABLE log SET WITHOUT CLUSTER")
+            if random.next(upTo: 4) > 0 { #expect(try await migration().precopy().outcome == .done, "seed \(seed)") }
+            try await pair.createRole("counted_writer", "LOGIN")
+            try await pair.source.run("GRANT ALL ON ALL TABLES IN SCHEMA public TO counted_writer")
+            // A session that stays open, and sometimes in a transaction that has written nothing.
+            let application = try TestDatabase(
+                pair.source.conninfo.replacing("user=postgres", with: "user=counted_writer"),
+                side: .source
+            )
+            let (stays, sits) = (random.next(upTo: 3) == 0, random.next(upTo: 2) == 0)
+            try await application.session { session in
+                for _ in 0..<random.next(upTo: 4) {
+                    for script in Self.event(&random, database: pair.name) { try await pair.source.run(script) }
+                }
+                if stays {
+                    try await session.run("INSERT INTO log SELECT 5000000 + n, 's' FROM generate_series(1, 2) n")
+                }
+                if stays, sits {
+                    try await session.run("BEGIN; UPDATE t SET v = 's' WHERE id % 500 = 3; COMMIT; BEGIN; SELECT 1")
+                }
+                let report = try await migration().cutover()
+                #expect(report.outcome == .done, "seed \(seed)\n\(report.text)")
+                #expect(try await pair.differingTables() == [], "seed \(seed)\n\(report.text)")
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ import Tidemark
                 let status = try await LedgerAdministration(target: pair.migration().target).status()
                 #expect(status?.text.contains("\nRehearsed ") == true && (status?.rehearsedSeconds ?? 0) > 0)
                 let kept = try await pair.target.column(
-                    "SELECT p->>'name' FROM tidemark.run, jsonb_array_elements(rehearsal->'phases') p"
+                    "SELECT p->>'phase' FROM tidemark.run, jsonb_array_elements(rehearsal->'phases') p"
                 )
                 #expect(kept == report.phases.map(\.name))
                 await #expect(throws: LedgerError.self) {

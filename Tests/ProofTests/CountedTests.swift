@@ -88,6 +88,30 @@ struct `The counters of rows written` {
         }
     }
 
+    /// A false declaration is found by the first comparison that reads the rows.
+    @Test func `are not needed for what is declared immutable, which is then not proven`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            func migration(_ evidence: Evidence) -> Migration {
+                var migration = Self.migration(pair, evidence)
+                migration.options.plan.immutableBelow[QualifiedName(schema: "public", name: "updated")] = "6000"
+                return migration
+            }
+            #expect(try await migration(.declared).precopy().outcome == .done)
+            try await pair.source.run(
+                "UPDATE updated SET v = 'false' WHERE id = 4; UPDATE updated SET v = 'u' WHERE id = 7000"
+            )
+            let report = try await migration(.declared).cutover()
+            #expect(report.outcome == .notProven, "\(report.text)")
+            let trusted = report.verification?.notProven.filter { $0.contains("public.updated are declared immutable") }
+            #expect(trusted?.count == 1 && report.verification?.notProven.count == 1, "\(report.text)")
+            #expect(try await pair.target.value("SELECT v FROM updated WHERE id = 7000") == "u")
+            let verified = try await migration(.rows).verify()
+            #expect(verified.outcome == .differs && verified.text.contains("public.updated"), "\(verified.text)")
+            try await pair.source.run("UPDATE updated SET v = repeat('u', 200) WHERE id = 4")
+            #expect(try await migration(.rows).verify().outcome == .done)
+        }
+    }
+
     /// What was done on the source since, and what makes the counters unable to show it.
     struct Trick: Sendable, CustomTestStringConvertible {
         let testDescription: String
@@ -113,26 +137,41 @@ struct `The counters of rows written` {
             "SELECT pg_stat_reset()",
             "INSERT INTO rest SELECT 2 * n, 'other' FROM generate_series(1, 4000) n"
         ),
-        Trick("a table that was emptied and filled again", """
+        Trick(
+            "a table that was emptied and filled again",
+            """
             TRUNCATE rest; INSERT INTO rest SELECT 2 * n, 'other' FROM generate_series(1, 4000) n
-            """),
-        Trick("rows in an old gap, and as many that were rolled back at the end", """
+            """
+        ),
+        Trick(
+            "rows in an old gap, and as many that were rolled back at the end",
+            """
             INSERT INTO grown SELECT 2 * n + 1, 'gap' FROM generate_series(1, 5) n;
             BEGIN; INSERT INTO grown SELECT 20000 + n, 'end' FROM generate_series(1, 5) n; ROLLBACK
-            """),
-        Trick("rows in an old gap, and as many at the end", """
+            """
+        ),
+        Trick(
+            "rows in an old gap, and as many at the end",
+            """
             INSERT INTO grown SELECT 2 * n + 1, 'gap' FROM generate_series(1, 5) n;
             INSERT INTO grown SELECT 20000 + n, 'end' FROM generate_series(1, 5) n
-            """),
+            """
+        ),
         Trick("a row that moved to another partition", "UPDATE part SET at = '2026-05-05' WHERE id = 3"),
-        Trick("an update that was rolled back, and one that was not", """
+        Trick(
+            "an update that was rolled back, and one that was not",
+            """
             BEGIN; UPDATE rest SET v = 'a'; ROLLBACK; UPDATE rest SET v = 'b' WHERE id = 10
-            """),
+            """
+        ),
         Trick("a table that was rewritten", "UPDATE rest SET v = 'c' WHERE id = 6; CLUSTER rest USING rest_pkey"),
-        Trick("another table under its name", """
+        Trick(
+            "another table under its name",
+            """
             ALTER TABLE rest RENAME TO former; CREATE TABLE rest (id int PRIMARY KEY, v text);
             INSERT INTO rest SELECT 2 * n, repeat('r', 200) FROM generate_series(1, 4000) n
-            """),
+            """
+        ),
     ]
 
     @Test(arguments: tricks) func `are not believed after`(_ trick: Trick) async throws {

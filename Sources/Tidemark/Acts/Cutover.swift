@@ -138,7 +138,7 @@ struct Cutover {
     ///
     /// While the source is written, sessions hold counts back: a rehearsal reads rows.
     private func counted(_ session: Session, _ shared: SharedSnapshot) async throws -> CountedSource? {
-        guard context.options.evidence == .counters, !context.options.verifiesInFull else { return nil }
+        guard context.options.evidence.usesCounters, !context.options.verifiesInFull else { return nil }
         guard !isRehearsal else {
             context.note("rows are read: counters tell nothing while the source is written")
             return nil

@@ -94,7 +94,7 @@ struct LiveOpening {
             .tooLate,
             "the cutover has already built the target's keys: nothing is copied ahead any more",
             hint:
-                "tidemark cutover copies what the source has written since, as long as nobody else writes to the target"
+                "tidemark cutover copies what the source has written since, as long as no one else writes to the target"
         )
     }
 

@@ -69,7 +69,7 @@ extension OwnedRun {
             return Mark(try row.snapshot("snapshot"), of: identity)
         }
         guard let mark = entry.leftAt, mark.voidReason(at: now) == nil else {
-            throw Self.written("it cannot be shown that nobody else has written to the target since the last cutover")
+            throw Self.written("it cannot be shown that no one else has written to the target since the last cutover")
         }
         let writes = ForeignWrites(in: relations, since: mark, held: held)
         let extensionTables = context.options.plan.wanted(source.extensionTables).map(\.qualifiedName)

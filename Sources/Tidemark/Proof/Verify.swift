@@ -90,6 +90,8 @@ struct Verify {
             session.scope.omissions,
             provenBy: proofs,
             countedBy: counted.map { CountedRanges(session: session, source: $0) },
+            onTrust: counted != nil && session.context.options.evidence == .declared
+                ? try await session.declaredImmutable() : [:],
             in: shared,
             heldBy: source,
             purpose: session.purpose("verify")
@@ -134,6 +136,7 @@ struct Verify {
         _ omissions: Set<Omission>,
         provenBy proofs: Ledger.Proofs,
         countedBy counted: CountedRanges? = nil,
+        onTrust declared: [QualifiedName: Set<KeyRange>] = [:],
         in shared: SharedSnapshot,
         heldBy holder: ThreadConfined<Connection>,
         purpose: String
@@ -180,8 +183,9 @@ struct Verify {
                     target: there.catalog,
                     provenBy: proofs
                 )
-                let standing = try await counted?.standing(ranges, there.catalog, pairs) ?? [:]
-                return try await compareRows(ranges, standing, pairs)
+                let standing = try await counted?.standing(among: ranges, on: there.catalog, with: pairs)
+                let unread = UnreadRanges(counted: standing ?? [:], declared: declared)
+                return try await compareRows(ranges, except: unread, with: pairs)
             }
             let extensionTables = context.options.plan.wanted(here.catalog.extensionTables).map(\.qualifiedName)
             let extensionRows = try await recorder.phase(.verifyExtensionRows) {
@@ -246,13 +250,13 @@ struct Verify {
 
     private func compareRows(
         _ ranges: [ComparedRange],
-        _ standing: [QualifiedName: CountedTable],
-        _ pairs: SnapshotPairs
+        except unread: UnreadRanges,
+        with pairs: SnapshotPairs
     ) async throws -> VerificationResult {
         let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
         let comparison = DataComparison(
             ranges,
-            countedBy: standing,
+            except: unread,
             hash: hash,
             showsValues: context.options.showsValues,
             stop: context.stop

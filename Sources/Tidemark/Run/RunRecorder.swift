@@ -123,7 +123,7 @@ final class RunRecorder: Sendable {
                 endedAt: Date.now.formatted(.iso8601),
                 seconds: report.seconds,
                 rows: rows,
-                phases: report.phases.map { .init(name: $0.name, seconds: $0.seconds) }
+                phases: report.phases.map { .init(phase: $0.name, seconds: $0.seconds) }
             )
         }
     }

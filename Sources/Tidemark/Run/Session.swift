@@ -72,6 +72,15 @@ struct Session: Sendable {
         return (Ledger.plan(of: relations, chunks), proofs)
     }
 
+    /// The ranges of tables that are declared immutable.
+    func declaredImmutable() async throws -> [QualifiedName: Set<KeyRange>] {
+        let chunks = try await control.run { try Ledger($0).chunks() }.filter(\.isImmutable)
+        let names = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0.name) })
+        return Dictionary(grouping: chunks, by: \.relationId).reduce(into: [:]) { declared, entry in
+            if let name = names[entry.key] { declared[name] = Set(entry.value.map(\.range)) }
+        }
+    }
+
     /// The part of every mark that identifies the source.
     var markIdentity: MarkIdentity {
         MarkIdentity(source.identity)

@@ -17,6 +17,14 @@ package final class DataComparison: Sendable {
         var differing = 0
         var sourceRows = 0
         var targetRows = 0
+
+        /// Adds a range that stands by the servers' counters.
+        mutating func addCounted(rows: Int) {
+            ranges += 1
+            counted += 1
+            sourceRows += rows
+            targetRows += rows
+        }
     }
 
     /// One side of a table; the two sides of a large table are counted at the same time.
@@ -64,21 +72,22 @@ package final class DataComparison: Sendable {
     let tables: [QualifiedName: ComparedRange]
     /// Tables that were mostly proven ahead.
     let standing: [QualifiedName: StandingTable]
-    /// Ranges that are not read.
-    private let counted: [QualifiedName: CountedTable]
+    private let unread: UnreadRanges
+    /// What is taken on trust, for people.
+    private let onTrust: [String]
     let rangeCounts: [QualifiedName: Int]
     let state: Mutex<State>
     let stop: StopRequest
 
     /// - Parameters:
     ///   - ranges: The ranges to compare; the ranges of a table cover it completely.
-    ///   - counted: Ranges that stand by the servers' counters and are not read.
+    ///   - unread: Those among them that are not read.
     ///   - hash: How rows are hashed.
     ///   - showsValues: Whether findings may include the values of rows; otherwise only the differing columns.
     ///   - stop: Asked between two ranges; a request ends the work.
     package init(
         _ ranges: [ComparedRange],
-        countedBy counted: [QualifiedName: CountedTable] = [:],
+        except unread: UnreadRanges = .none,
         hash: RowHash,
         showsValues: Bool,
         stop: StopRequest
@@ -89,32 +98,25 @@ package final class DataComparison: Sendable {
         let byTable = Dictionary(grouping: ranges, by: \.table)
         tables = byTable.compactMapValues(\.first)
         // A table with a single, unbounded range is read in full anyway.
-        // One of which ranges stand by counters is not read in full, because that is what they save.
-        let cut = byTable.values.filter { $0.count > 1 && counted[$0[0].table] == nil }.compactMap(\.first)
+        // A table of which some ranges are not read is not read in full either.
+        let cut = byTable.values.filter { $0.count > 1 && !unread.arePart(of: $0[0].table) }.compactMap(\.first)
             .sorted { $0.tableBytes.source > $1.tableBytes.source }
-        let standing = byTable.filter { counted[$0.key] == nil }.compactMapValues(StandingTable.init)
+        let standing = byTable.filter { !unread.arePart(of: $0.key) }.compactMapValues(StandingTable.init)
         self.standing = standing
-        self.counted = counted
+        self.unread = unread
         rangeCounts = byTable.mapValues(\.count)
         let isWhole = { (range: ComparedRange) in
             if standing[range.table] != nil { return true }
             return range.isCutInBlocks && byTable[range.table]?.allSatisfy { $0.proof == nil } == true
         }
         let (wholes, counts) = (cut.filter(isWhole), cut.filter { !isWhole($0) })
-        let open = ranges.filter { counted[$0.table]?.ranges.contains($0.range) != true }
-        var tallies: [QualifiedName: Tally] = [:]
-        for range in ranges where counted[range.table]?.ranges.contains(range.range) == true {
-            tallies[range.table, default: Tally()].ranges += 1
-            tallies[range.table, default: Tally()].counted += 1
-            tallies[range.table, default: Tally()].sourceRows += range.provenRows ?? 0
-            tallies[range.table, default: Tally()].targetRows += range.provenRows ?? 0
-        }
+        onTrust = unread.onTrust(of: ranges)
         state = Mutex(
             State(
-                open: open.sorted { $0.bytes < $1.bytes },
+                open: ranges.filter { !unread.contains($0) }.sorted { $0.bytes < $1.bytes },
                 wholes: Self.queue(wholes),
                 counts: Self.queue(counts),
-                tallies: tallies
+                tallies: unread.tallies(of: ranges)
             )
         )
     }
@@ -219,7 +221,7 @@ package final class DataComparison: Sendable {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
             result.findings = state.findings + hidden(state)
-            result.notProven = state.unexamined.messages + state.unnamed
+            result.notProven = state.unexamined.messages + state.unnamed + onTrust
             for table in tables.values.sorted(by: { $0.table < $1.table })
             where !state.unexamined.contains(table.table) {
                 let tally = state.tallies[table.table] ?? Tally()
@@ -230,7 +232,7 @@ package final class DataComparison: Sendable {
                         differingRanges: tally.differing,
                         standingRanges: tally.standing,
                         countedRanges: tally.counted,
-                        countedSince: counted[table.table]?.since,
+                        countedSince: unread.countedSince(table.table),
                         sourceBytes: table.tableBytes.source,
                         targetBytes: table.tableBytes.target,
                         sourceRows: tally.sourceRows,

@@ -18,10 +18,10 @@ struct CountedRanges: Sendable {
     /// - Returns: The ranges, by table.
     /// - Throws: ``PostgresError``.
     func standing(
-        _ ranges: [ComparedRange],
-        _ target: DatabaseCatalog,
-        _ pairs: SnapshotPairs
-    ) async throws -> [QualifiedName: CountedTable] {
+        among ranges: [ComparedRange],
+        on target: DatabaseCatalog,
+        with pairs: SnapshotPairs
+    ) async throws -> [QualifiedName: UnreadRanges.Counted] {
         guard !source.untouched.isEmpty else { return [:] }
         let counted = try await CountedTarget.read(session, target) { [session] in session.context.note($0) }
         if let obstacle = counted.obstacle {
@@ -30,7 +30,7 @@ struct CountedRanges: Sendable {
         }
         let chunks = Dictionary(grouping: try await session.control.run { try Ledger($0).chunks() }, by: \.relationId)
         let proven = Dictionary(grouping: ranges.filter { $0.provenRows != nil }, by: \.table)
-        var standing: [QualifiedName: CountedTable] = [:]
+        var standing: [QualifiedName: UnreadRanges.Counted] = [:]
         for relation in session.copiedRelations {
             guard let untouched = source.untouched[relation.relationId], let since = source.since[relation.relationId],
                 let compared = proven[relation.name]
@@ -41,7 +41,7 @@ struct CountedRanges: Sendable {
             }
             let wanted = Set(whole.map(\.range))
             let found = Set(compared.map(\.range).filter(wanted.contains))
-            if !found.isEmpty { standing[relation.name] = CountedTable(ranges: found, since: since) }
+            if !found.isEmpty { standing[relation.name] = UnreadRanges.Counted(ranges: found, since: since) }
         }
         // Columns and types may have another meaning since, on either side.
         let (names, ofRanges) = (standing.keys.sorted(), Dictionary(grouping: ranges, by: \.table))

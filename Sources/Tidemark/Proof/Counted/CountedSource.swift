@@ -50,7 +50,7 @@ struct CountedSource: Sendable {
         let (chunks, kept) = try await session.control.run { connection in
             try (Ledger(connection).chunks(), Ledger(connection).counters(of: .source).mapValues(\.reading))
         }
-        let candidates = candidates(session.relations, chunks, kept)
+        let candidates = candidates(session.relations, chunks, keptBy: kept)
         guard let oldest = candidates.map(\.pass).min(), let first = kept[oldest] else {
             return CountedSource(obstacle: "no counters were kept with the rows that were copied ahead")
         }
@@ -98,7 +98,7 @@ struct CountedSource: Sendable {
     private static func candidates(
         _ relations: [RelationEntry],
         _ chunks: [ChunkEntry],
-        _ kept: [Int: CounterReading]
+        keptBy kept: [Int: CounterReading]
     ) -> [Candidate] {
         let byTable = Dictionary(grouping: chunks, by: \.relationId)
         return relations.compactMap { relation in
@@ -194,7 +194,9 @@ struct CountedSource: Sendable {
         _ rows: Int,
         on source: Connection
     ) throws -> [ChunkEntry] {
-        let now = try source.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot("snapshot")
+        let now = try source.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot(
+            "snapshot"
+        )
         guard now.xmax - before.snapshot.xmax < 1 << 31 else { return [] }
         let first = UInt32(truncatingIfNeeded: before.snapshot.xmax)
         // New rows are usually at the end of the key; chunks that were cut later lie there as well.

@@ -23,7 +23,8 @@ struct CountedTarget: Sendable {
     /// - Throws: ``PostgresError``.
     static func readingAfterWorkers(of session: Session) async throws -> CounterReading? {
         let deadline = ContinuousClock.now + .seconds(5)
-        return try await ThreadConfined.with(session.context.target, purpose: session.purpose("counters")) { connection in
+        return try await ThreadConfined.with(session.context.target, purpose: session.purpose("counters")) {
+            connection in
             guard try await connection.run({ try CountedSource.obstacle(on: $0) }) == nil else { return nil }
             while try await connection.run({ try Self.hasWorkers($0, session.run.sessionPrefix) }) {
                 guard ContinuousClock.now < deadline else { return nil }
