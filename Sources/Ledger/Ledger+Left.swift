@@ -27,7 +27,9 @@ extension Ledger {
         let seen = try row.snapshot("snapshot")
         let snapshot = try row.boolean("is_alone") ? Snapshot(allBelow: seen.xmax) : seen
         let mark = Mark(snapshot, of: identity)
-        try connection.execute("UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb")
+        try connection.execute(
+            "UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb, keeps_foreign_keys = false"
+        )
     }
 
     /// The number of rows that each table has on the target, by the ledger.
@@ -50,15 +52,21 @@ extension Ledger {
 
     /// Takes the run back to where rows can be copied, after what acts on rows was dropped on the target.
     ///
-    /// Foreign keys, and checks that may read tables, are to be built again.
+    /// Checks that may read tables are to be built again, and foreign keys unless they stay.
     ///
-    /// - Parameter checks: The checks that were dropped.
+    /// - Parameters:
+    ///   - checks: The checks that were dropped.
+    ///   - keepsForeignKeys: Whether the foreign keys stay.
     /// - Throws: ``PostgresError``.
-    package func reopen(without checks: [(table: QualifiedName, name: ServerText)]) throws {
-        let stages = RebuildStage.allCases.filter(\.isOfForeignKey).map { "\($0.rawValue)" as SQL }
-        try connection.execute(
-            "UPDATE tidemark.object SET steps_done = 0 WHERE stage IN (\(stages.joined(separator: ", ")))"
-        )
+    package func reopen(
+        without checks: [(table: QualifiedName, name: ServerText)],
+        keepingForeignKeys keepsForeignKeys: Bool
+    ) throws {
+        if keepsForeignKeys {
+            try connection.execute("UPDATE tidemark.run SET keeps_foreign_keys = true")
+        } else {
+            try reopenForeignKeys()
+        }
         for check in checks {
             try connection.execute(
                 """
@@ -70,5 +78,34 @@ extension Ledger {
         }
         try setStep(.precopied)
         try record("reopened")
+    }
+
+    /// Records that the foreign keys were dropped on the target and are to be built again.
+    package func reopenForeignKeys() throws {
+        let stages = RebuildStage.allCases.filter(\.isOfForeignKey).map { "\($0.rawValue)" as SQL }
+        try connection.execute(
+            "UPDATE tidemark.object SET steps_done = 0 WHERE stage IN (\(stages.joined(separator: ", ")))"
+        )
+        try connection.execute("UPDATE tidemark.run SET keeps_foreign_keys = false")
+    }
+
+    /// Whether the foreign keys stay while rows are copied again.
+    package func keepsForeignKeys() throws -> Bool {
+        try connection.queryOne("SELECT keeps_foreign_keys AS f FROM tidemark.run").boolean("f")
+    }
+
+    /// The chunks into which rows were copied since the run was last taken back to where rows can be copied.
+    package func chunksWrittenSinceReopening() throws -> [ChunkEntry] {
+        try connection.query(
+            ChunkEntry.self,
+            """
+            SELECT \(Self.chunkColumns) FROM tidemark.chunk c
+            WHERE EXISTS (
+                SELECT FROM tidemark.event e
+                WHERE e.relation_id = c.relation_id AND e.chunk_number = c.chunk_number AND e.rows > 0
+                  AND e.event_id > (SELECT max(event_id) FROM tidemark.event WHERE kind = 'reopened'))
+            ORDER BY c.relation_id, c.chunk_number
+            """
+        )
     }
 }

@@ -59,7 +59,7 @@ package struct Ledger {
             RunEntry.self,
             """
             SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot, left_at,
-                   is_rehearsed, rehearsal, archive
+                   keeps_foreign_keys, is_rehearsed, rehearsal, archive
             FROM tidemark.run
             """
         ).first

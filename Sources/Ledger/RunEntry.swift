@@ -16,6 +16,8 @@ package struct RunEntry: Sendable, Codable {
     package let cutoverSnapshot: Snapshot?
     /// The target as the last cutover left its rows; nil before the first one has built the keys.
     package let leftAt: Mark?
+    /// Whether the foreign keys stay while rows are copied again.
+    package let keepsForeignKeys: Bool
     /// Whether the last cutover was a rehearsal: the target was not to be opened after it.
     package let isRehearsed: Bool
     /// The last rehearsal that ended as proven.

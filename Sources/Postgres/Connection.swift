@@ -50,7 +50,7 @@ package final class Connection {
             watched = session
             watch.enter(session)
         }
-        try SessionSettings.pin(on: self, side: endpoint.side)
+        try SessionSettings.pin(on: self, to: endpoint)
         try takeOnRole()
     }
 
@@ -70,7 +70,7 @@ package final class Connection {
     /// - Throws: ``PostgresError``.
     package func execute(definitions: SQL) throws {
         try execute(definitions)
-        try SessionSettings.pin(on: self, side: endpoint.side, onlyDecisive: true)
+        try SessionSettings.pin(on: self, to: endpoint, onlyDecisive: true)
     }
 
     deinit { end() }

@@ -21,11 +21,13 @@ public struct Endpoint: Sendable, CustomStringConvertible {
     /// The role every session switches to after connecting (`SET ROLE`); nil: the role it connects as.
     ///
     /// The connecting role must be a member of it.
-    package let role: String?
+    package private(set) var role: String?
     /// Watches the sessions with this database while a call is running.
     package private(set) var watch: SessionWatch?
     /// Whether sessions end as soon as another session waits for their locks.
     package private(set) var givesWay = false
+    /// Whether rows are written as a replica writes them: triggers and foreign keys do not act.
+    package private(set) var isReplica = false
 
     /// Parses a connection string to check that libpq understands it; opens no connection.
     ///
@@ -44,23 +46,27 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         description = "\(host)\(given["port"].map { ":" + $0 } ?? "")/\(given["dbname"] ?? "default database")"
     }
 
-    private init(_ other: Endpoint, role: String?, watch: SessionWatch?, givesWay: Bool) {
-        side = other.side
-        connectionString = other.connectionString
-        description = other.description
-        self.role = role
-        self.watch = watch
-        self.givesWay = givesWay
+    private func with(_ change: (inout Endpoint) -> Void) -> Endpoint {
+        var other = self
+        change(&other)
+        return other
     }
 
     /// The same database, used as the connecting role.
-    package var asSessionUser: Endpoint { Endpoint(self, role: nil, watch: watch, givesWay: givesWay) }
+    package var asSessionUser: Endpoint { with { $0.role = nil } }
 
     /// The same database, with sessions that are not watched.
-    var unwatched: Endpoint { Endpoint(self, role: role, watch: nil, givesWay: givesWay) }
+    var unwatched: Endpoint { with { $0.watch = nil } }
 
     /// The same database, with sessions that end as soon as another session waits for their locks.
-    package var givingWay: Endpoint { Endpoint(self, role: role, watch: watch, givesWay: true) }
+    package var givingWay: Endpoint { with { $0.givesWay = true } }
+
+    /// The same database, with `session_replication_role` set to `replica`: only triggers and rules that are enabled for
+    /// that act (PostgreSQL manual 20.11.1).
+    ///
+    /// Only superusers may set it, and roles to which the parameter was granted (PostgreSQL 15 and newer). Connecting as
+    /// another role fails.
+    package var asReplica: Endpoint { with { $0.isReplica = true } }
 
     /// The same database, with sessions that are watched.
     ///
@@ -72,12 +78,7 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         stop: StopRequest,
         note: @escaping @Sendable (String) -> Void
     ) -> Endpoint {
-        Endpoint(
-            self,
-            role: role,
-            watch: SessionWatch(side: side, stop: stop, note: note),
-            givesWay: givesWay
-        )
+        with { $0.watch = SessionWatch(side: side, stop: stop, note: note) }
     }
 
     /// Watches the sessions with some servers while `body` runs.

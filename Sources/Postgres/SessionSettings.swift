@@ -26,7 +26,6 @@ enum SessionSettings {
         ("synchronize_seqscans", "off"),
         // Compiling a catalog query takes longer than running it, and some servers lack the compiler's library.
         ("jit", "off"),
-        ("session_replication_role", "origin"),
         // Statements of a cutover may run longer than any default allows.
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
@@ -52,12 +51,15 @@ enum SessionSettings {
         ("default_transaction_deferrable", "off"),
     ]
 
-    /// The pinned settings of a side.
+    /// The pinned settings of a database's sessions.
     ///
     /// On the source, a table replaced by a view between listing and reading must not run the view's functions with our
     /// rights (CVE-2024-7348). The target needs its views to refresh materialized views.
-    private static func pins(on side: Endpoint.Side) -> [(name: String, value: String)] {
-        pinned + [("restrict_nonsystem_relation_kind", side == .source ? "view, foreign-table" : "")]
+    private static func pins(of endpoint: Endpoint) -> [(name: String, value: String)] {
+        pinned + [
+            ("restrict_nonsystem_relation_kind", endpoint.side == .source ? "view, foreign-table" : ""),
+            ("session_replication_role", endpoint.isReplica ? "replica" : "origin"),
+        ]
     }
 
     /// Settings that decide over values, rows and names, and that a script of definitions may leave changed.
@@ -71,11 +73,11 @@ enum SessionSettings {
     ///
     /// - Parameters:
     ///   - connection: A new session, or one in which other people's code has run.
-    ///   - side: The side the session is with.
+    ///   - endpoint: The database the session is with.
     ///   - onlyDecisive: Whether to keep settings that a transaction may have changed for itself, such as timeouts.
     /// - Throws: ``PostgresError``.
-    static func pin(on connection: Connection, side: Endpoint.Side, onlyDecisive: Bool = false) throws {
-        let values = rows(of: pins(on: side).filter { !onlyDecisive || decisive.contains($0.name) })
+    static func pin(on connection: Connection, to endpoint: Endpoint, onlyDecisive: Bool = false) throws {
+        let values = rows(of: pins(of: endpoint).filter { !onlyDecisive || decisive.contains($0.name) })
         // Only some roles may set session_replication_role, so it is not set where it already has the value.
         let rows = try connection.query(
             """
@@ -90,7 +92,7 @@ enum SessionSettings {
         if let pid = try rows.first?.integer("pid"), pid != connection.announcedProcessID {
             throw PostgresError(
                 .connectionFailed,
-                "there is a connection pooler between tidemark and the \(side.rawValue)",
+                "there is a connection pooler between tidemark and the \(endpoint.side.rawValue)",
                 hint: "connect to PostgreSQL itself: snapshots, locks and settings must stay with one server process"
             )
         }
@@ -118,7 +120,7 @@ enum SessionSettings {
         let settings = try connection.query(
             """
             SELECT v.name, v.value
-            FROM (VALUES \(rows(of: pins(on: connection.endpoint.side)))) AS v(name, value)
+            FROM (VALUES \(rows(of: pins(of: connection.endpoint)))) AS v(name, value)
             JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) v.name
             WHERE s.context OPERATOR(pg_catalog.=) 'user' ORDER BY v.name
             """

@@ -71,13 +71,27 @@ struct ChunkStep {
     private func copyWhole() throws -> Result {
         // For a small table, TRUNCATE takes longer than loading the rows.
         if try chunk.mark != nil || relation.tableBytes > TablePlan.smallBytes || holdsRows() {
-            try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
+            try empty()
         }
         let copied = try copy(source.allRows)
         return Result(
             outcome: ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows),
             completion: completion(rows: copied.rows, copied: copied, pass: context.pass)
         )
+    }
+
+    /// Removes all rows of the table; TRUNCATE is refused for a table that others refer to (manual, TRUNCATE).
+    private func empty() throws {
+        let isReferenced =
+            try context.keepsForeignKeys
+            && lane.target.queryOne(
+                """
+                SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint
+                               WHERE contype = 'f' AND confrelid <> conrelid
+                                 AND confrelid = \(literal: relation.name.quoted)::pg_catalog.regclass) AS f
+                """
+            ).boolean("f")
+        try lane.target.execute("\(isReferenced ? "DELETE FROM" as SQL : "TRUNCATE TABLE") \(relation.rows)")
     }
 
     private func holdsRows() throws -> Bool {

@@ -14,6 +14,8 @@ package struct PassContext: Sendable {
     package let snapshot: SharedSnapshot?
     /// Whether the tables already have their triggers, which must not fire for copied rows.
     package let keepsTriggersOff: Bool
+    /// Whether the tables already have their foreign keys, which do not act.
+    package let keepsForeignKeys: Bool
     /// Locked tables that all workers leave for later.
     let postponed = Postponed()
 
@@ -23,8 +25,10 @@ package struct PassContext: Sendable {
         relations: [RelationEntry],
         identity: MarkIdentity,
         snapshot: SharedSnapshot?,
-        keepsTriggersOff: Bool = false
+        keepsTriggersOff: Bool = false,
+        keepsForeignKeys: Bool = false
     ) {
+        self.keepsForeignKeys = keepsForeignKeys
         self.keepsTriggersOff = keepsTriggersOff
         self.pass = pass
         self.epoch = epoch

@@ -27,12 +27,16 @@ import Tidemark
         CREATE FUNCTION has_parent(int) RETURNS boolean LANGUAGE sql STABLE AS
             'SELECT EXISTS (SELECT FROM public.parent WHERE id = $1)';
         CREATE TABLE guarded (id int PRIMARY KEY, parent int CHECK (has_parent(parent)));
+        CREATE TABLE kind (id int PRIMARY KEY, v text);
+        CREATE TABLE kinded (id int PRIMARY KEY, kind int REFERENCES kind ON DELETE CASCADE, v text);
         CREATE MATERIALIZED VIEW totals AS SELECT parent, count(*) AS n FROM child GROUP BY parent;
         CREATE UNIQUE INDEX totals_parent ON totals (parent);
         CREATE VIEW grouped AS SELECT id, v FROM parent GROUP BY id;
         CREATE PUBLICATION everything FOR TABLE parent, child;
         INSERT INTO parent SELECT n, md5(n::text) FROM generate_series(1, 3000) n;
         INSERT INTO child SELECT n, n, n, md5(n::text) FROM generate_series(1, 3000) n;
+        INSERT INTO kind SELECT n, 'k' FROM generate_series(1, 5) n;
+        INSERT INTO kinded SELECT n, 1 + n % 5, md5(n::text) FROM generate_series(1, 1000) n;
         INSERT INTO small SELECT n, n FROM generate_series(1, 20) n;
         INSERT INTO part SELECT n, date '2024-06-01' + n % 400, n FROM generate_series(1, 2000) n;
         INSERT INTO guarded SELECT n, n FROM generate_series(1, 50) n;
@@ -53,9 +57,39 @@ import Tidemark
         DELETE FROM parent WHERE id BETWEEN 2000 + 20 * \(round) AND 2010 + 20 * \(round);
         INSERT INTO part SELECT 50000 + n, '2026-01-01', 10000 * \(round) + n - 100 * \(round)
             FROM generate_series(100 * \(round) + 1, 100 * \(round) + 20) n;
+        UPDATE kind SET v = v || '\(round)' WHERE id = 1 + \(round) % 5;
         REFRESH MATERIALIZED VIEW totals
         """
     }
+
+    /// A role that may write as a replica does keeps the foreign keys; any other takes them off.
+    enum Owner: String, CaseIterable, Sendable { case superuser, ordinary }
+
+    private static func with(
+        _ owner: Owner,
+        _ body: (DatabasePair, Migration) async throws -> Void
+    ) async throws {
+        try await DatabasePair.with(schema) { pair in
+            let plain = pair.migration {
+                ($0.plan.chunkBytes, $0.plan.wholeBelowBytes) = (64 << 10, 8 << 10)
+                if owner == .ordinary { $0.omissions = [.owners, .privileges] }
+            }
+            guard owner == .ordinary else { return try await body(pair, plain) }
+            try await pair.createRole("repeated_owner", "LOGIN")
+            try await pair.target.run("ALTER DATABASE \(pair.name) OWNER TO repeated_owner")
+            if try await pair.target.majorVersion() < 15 {
+                try await pair.target.run("ALTER SCHEMA public OWNER TO repeated_owner")
+            }
+            let target = try Endpoint(
+                pair.target.conninfo.replacing("user=postgres", with: "user=repeated_owner"),
+                side: .target
+            )
+            try await body(pair, Migration(source: plain.source, target: target, options: plain.options))
+        }
+    }
+
+    private static let foreignKeys =
+        "SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
 
     private static let objects = """
         SELECT string_agg(x, ';' ORDER BY x) FROM (
@@ -75,23 +109,24 @@ import Tidemark
         #expect(try await pair.target.value(objects) == wanted)
     }
 
-    @Test func `copies what was written since, as often as it is called`() async throws {
-        try await DatabasePair.with(Self.schema) { pair in
-            let migration = pair.migration {
-                $0.plan.chunkBytes = 64 << 10; $0.plan.wholeBelowBytes = 8 << 10
-            }
+    @Test(arguments: Owner.allCases)
+    func `copies what was written since, as often as it is called`(_ owner: Owner) async throws {
+        try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
             for round in 1...5 {
                 try await pair.source.run(Self.writes(round))
+                let before = try await pair.target.value(Self.foreignKeys)
                 try await Self.expectEqual(pair, try await migration.cutover())
+                let after = try await pair.target.value(Self.foreignKeys)
+                #expect((before == after) == (owner == .superuser && round > 1))
             }
         }
     }
 
     /// The cutover of a night on which one writer was forgotten.
-    @Test func `mends what a writer did after the first one's snapshot`() async throws {
-        try await DatabasePair.with(Self.schema) { pair in
-            let migration = pair.migration()
+    @Test(arguments: Owner.allCases)
+    func `mends what a writer did after the first one's snapshot`(_ owner: Owner) async throws {
+        try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
             let stray = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 guard case .phaseBegan(.constraints) = $0 else { return }
@@ -104,9 +139,46 @@ import Tidemark
         }
     }
 
-    @Test func `follows what has changed in the definitions since`() async throws {
-        try await DatabasePair.with(Self.schema) { pair in
-            let migration = pair.migration()
+    /// The source's foreign key was bypassed; the row that refers to nothing is found, not copied in silence.
+    @Test(arguments: Owner.allCases) func `names new rows that refer to missing ones`(_ owner: Owner) async throws {
+        try await Self.with(owner) { pair, migration in
+            #expect(try await migration.precopy().outcome == .done)
+            #expect(try await migration.cutover().outcome == .done)
+            try await pair.source.run(
+                "SET session_replication_role = replica; INSERT INTO child VALUES (900001, 900001, 900001, 'orphan')"
+            )
+            for _ in 0..<2 {
+                let error = await #expect(throws: PostgresError.self) { try await migration.cutover() }
+                let message = "1 row(s) of public.child refer to rows that public.parent does not have"
+                #expect(error?.description.contains(message) == true, "\(String(describing: error))")
+            }
+            try await pair.source.run("DELETE FROM child WHERE id = 900001")
+            try await Self.expectEqual(pair, try await migration.cutover())
+        }
+    }
+
+    /// Rows are copied ahead with the foreign keys in place; the next cutover checks all of them.
+    @Test(arguments: Owner.allCases) func `is followed by a precopy after a rehearsal`(_ owner: Owner) async throws {
+        try await Self.with(owner) { pair, migration in
+            #expect(try await migration.precopy().outcome == .done)
+            #expect(try await migration.rehearse().outcome == .rehearsed)
+            try await pair.source.run(Self.writes(1))
+            try await pair.source.run(
+                "SET session_replication_role = replica; INSERT INTO child VALUES (900001, 900001, 900001, 'orphan')"
+            )
+            #expect(try await migration.precopy().outcome == .done)
+            try await pair.source.run(Self.writes(2))
+            #expect(try await migration.precopy().outcome == .done)
+            let error = await #expect(throws: PostgresError.self) { try await migration.cutover() }
+            #expect(error?.description.contains("public.child refer to rows") == true)
+            try await pair.source.run("DELETE FROM child WHERE id = 900001")
+            try await Self.expectEqual(pair, try await migration.cutover())
+        }
+    }
+
+    @Test(arguments: Owner.allCases)
+    func `follows what has changed in the definitions since`(_ owner: Owner) async throws {
+        try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
             #expect(try await migration.cutover().outcome == .done)
             try await pair.source.run(

@@ -20,6 +20,8 @@ CREATE TABLE tidemark.run (
     cutover_snapshot text,
     -- The target as the last cutover left its rows: a mark of the target itself. Rows written since are others'.
     left_at jsonb,
+    -- Whether the foreign keys stay while rows are copied again; the copying sessions then write as replicas do.
+    keeps_foreign_keys boolean NOT NULL DEFAULT false,
     -- Whether the last cutover was a rehearsal: the target was not to be opened after it.
     is_rehearsed boolean NOT NULL DEFAULT false,
     -- The last rehearsal that ended as proven: when, and how long its phases took.

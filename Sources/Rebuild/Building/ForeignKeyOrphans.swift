@@ -3,6 +3,10 @@ import Postgres
 /// Rows that refer to missing rows.
 struct ForeignKeyOrphans {
     private static let listed = 10
+    /// What the operator can do about them.
+    static let hint =
+        "the same rows exist on the source, where the foreign key was bypassed: repair both sides and run again, "
+        + "or postpone the validation with --foreign-keys later"
 
     /// Describes some of them and counts all.
     ///
@@ -22,9 +26,21 @@ struct ForeignKeyOrphans {
         let referencedColumns: [ServerText]
     }
 
-    private static func find(_ constraint: ServerText, of table: QualifiedName, on connection: Connection) throws
-        -> String?
-    {
+    /// Describes some of those among certain rows, and counts all.
+    ///
+    /// - Parameters:
+    ///   - constraint: The name of a foreign key on the target.
+    ///   - table: The table that has it.
+    ///   - condition: Selects the rows.
+    ///   - connection: A connection.
+    /// - Returns: A text for the operator; nil if there are none.
+    /// - Throws: ``PostgresError``.
+    static func find(
+        _ constraint: ServerText,
+        of table: QualifiedName,
+        among condition: SQL = "true",
+        on connection: Connection
+    ) throws -> String? {
         let found = try connection.query(
             Columns.self,
             """
@@ -46,7 +62,7 @@ struct ForeignKeyOrphans {
         let columns = found.columns.map { "c.\(Identifier($0))" as SQL }
         let pairs = zip(columns, found.referencedColumns).map { "p.\(Identifier($1)) = \($0)" as SQL }
         let orphans: SQL = """
-            FROM \(table) c WHERE \(columns.map { "\($0) IS NOT NULL" as SQL }.joined(separator: " AND "))
+            FROM \(table) c WHERE (\(condition)) AND \(columns.map { "\($0) IS NOT NULL" as SQL }.joined(separator: " AND "))
               AND NOT EXISTS (SELECT FROM \(referenced) p WHERE \(pairs.joined(separator: " AND ")))
             """
         let rows = try connection.query(

@@ -156,9 +156,7 @@ package struct ObjectBuilder {
         let orphans = ForeignKeyOrphans.description(of: object.objectName, on: table, connection)
         return error.explained(
             orphans ?? "target: \(error.description)",
-            hint:
-                "the same rows exist on the source, where the foreign key was bypassed: repair both sides and run again, "
-                + "or postpone the validation with --foreign-keys later"
+            hint: ForeignKeyOrphans.hint
         )
     }
 

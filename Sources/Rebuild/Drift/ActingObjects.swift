@@ -17,12 +17,17 @@ package struct ActingObjects {
 
     /// Drops those on tables, views and domains.
     ///
-    /// - Parameter excluded: Tables that are left out.
+    /// - Parameters:
+    ///   - excluded: Tables that are left out.
+    ///   - isDropped: Whether objects of a kind, such as `trigger`, are dropped.
     /// - Returns: A note that counts them; empty if there were none.
     /// - Throws: ``PostgresError``.
-    package func dropOnTables(excluding excluded: Set<QualifiedName>) throws -> [String] {
+    package func dropOnTables(
+        excluding excluded: Set<QualifiedName>,
+        where isDropped: (_ kind: String) -> Bool = { _ in true }
+    ) throws -> [String] {
         let objects = try connection.query(AdoptedObject.self, CatalogQuery.adoptedObjects).filter {
-            !excluded.contains($0.table)
+            !excluded.contains($0.table) && isDropped($0.kind)
         }
         for object in objects {
             try connection.execute(SQL(trusted: object.statement))
@@ -33,6 +38,20 @@ package struct ActingObjects {
         let counts = kinds.map { "\($0.value.count) \($0.key)" }.joined(separator: ", ")
         return ["dropped on the target until the cutover recreates them: \(counts)"]
     }
+
+    /// Drops the foreign keys, which stayed until now, because the tables they belong to have changed.
+    ///
+    /// - Parameter excluded: Tables that are left out.
+    /// - Returns: A note that counts them; empty if there were none.
+    /// - Throws: ``PostgresError``.
+    package func dropForeignKeys(excluding excluded: Set<QualifiedName>) throws -> [String] {
+        let notes = try dropOnTables(excluding: excluded) { $0 == Self.foreignKey }
+        try ledger.reopenForeignKeys()
+        return notes
+    }
+
+    /// The kind of a foreign key.
+    package static let foreignKey = "foreign key"
 
     /// Drops publications, subscriptions and event triggers.
     ///

@@ -39,6 +39,21 @@ extension DriftFollower {
         try ledger.enter(wanted)
     }
 
+    /// Whether the source's foreign keys differ from those that were built.
+    func hasOtherForeignKeys() throws -> Bool {
+        struct Built: Hashable {
+            let table: QualifiedName
+            let kind: String
+            let name: ServerText
+            let statements: [ServerText]
+        }
+        let wanted = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: [:]).filter(\.stage.isOfForeignKey)
+        let built = try ledger.objects().filter(\.stage.isOfForeignKey)
+        return Set(
+            wanted.map { Built(table: $0.table, kind: $0.kind, name: $0.name, statements: $0.statements.map(\.text)) }
+        ) != Set(built.map { Built(table: $0.table, kind: $0.kind, name: $0.objectName, statements: $0.statements) })
+    }
+
     func take(
         _ step: ObjectReconciliation.Step,
         on target: DatabaseCatalog,

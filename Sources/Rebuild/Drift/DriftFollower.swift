@@ -76,6 +76,9 @@ package struct DriftFollower {
     /// - Throws: ``PostgresError`` with the obstacle.
     package func follow(_ steps: [Step]) throws -> Outcome {
         var outcome = Outcome()
+        if try ledger.keepsForeignKeys(), try !drift.isEmpty || hasOtherForeignKeys() {
+            outcome.notes += try ActingObjects(ledger).dropForeignKeys(excluding: plan.excluded)
+        }
         // Reading thousands of tables takes time, and usually nothing has changed.
         let before = try drift.isEmpty && changes.isEmpty ? [:] : tables()
         if case .schemas(let script)? = steps.first { try connection.execute(definitions: script) }

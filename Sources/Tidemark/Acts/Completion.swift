@@ -12,6 +12,24 @@ struct Completion {
     let session: Session
     let recorder: RunRecorder
 
+    /// Checks the foreign keys that stayed validated while rows were copied.
+    func checkForeignKeys() async throws {
+        guard session.run.keepsForeignKeys, !session.scope.omits(.foreignKeyValidation), let mark = session.run.leftAt
+        else { return }
+        let chunks = try await session.control.run { try Ledger($0).chunksWrittenSinceReopening() }
+        let orphans = DeltaOrphans(session.source, session.copiedRelations, in: chunks, since: mark)
+        let context = session.context
+        try await recorder.phase(.constraints) {
+            _ = try await Connection.each(
+                min(context.options.jobs, max(1, orphans.count)),
+                context.target,
+                purpose: session.purpose("foreign keys")
+            ) { connection, _ in try orphans.look(on: connection, stop: context.stop) }
+        }
+        try context.stop.check()
+        try orphans.throwIfAny()
+    }
+
     /// Builds keys and indexes; afterwards rows are only copied after what acts on them was taken off again.
     func buildKeys() async throws {
         let builders = BuilderPool(session)

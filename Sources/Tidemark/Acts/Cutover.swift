@@ -109,6 +109,7 @@ struct Cutover {
         let positions: [QualifiedName: SequencePosition]
         if session.run.step < .keysBuilt {
             positions = try await copyData(session, since: counters, untouched: counted?.untouched ?? [:], shared)
+            try await completion.checkForeignKeys()
             try await completion.buildKeys()
         } else {
             positions = try await copyEmptied(session, shared)

@@ -17,7 +17,10 @@ extension OwnedRun {
     /// - Returns: The run as it is then.
     /// - Throws: ``LedgerError`` if others have written to the target; ``PostgresError``.
     func readyForAnotherPass(from endpoint: Endpoint, for act: LiveAct) async throws -> OwnedRun {
-        guard entry.step >= .keysBuilt else { return self }
+        guard entry.step >= .keysBuilt else {
+            if entry.keepsForeignKeys, try await !mayWriteAsReplica() { try await dropForeignKeys() }
+            return self
+        }
         if act.isCutover, try await isUnchanged(endpoint) {
             context.note("the source has committed nothing since the last cutover's snapshot: resuming after the rows")
             return self
@@ -30,12 +33,18 @@ extension OwnedRun {
                 try Completion.reopenTables(ledger)
             }
         }
-        try await refuseForeignWrites()
+        if let written = try await foreignWrites() {
+            guard act.isCutover, try await isAtRest(endpoint) else { throw written }
+            context.note("others have written to the target, and nothing was written on the source: comparing both sides")
+            return self
+        }
         let ofSource = try await Connection.with(endpoint, purpose: purpose) { try ActingObjects.ofDatabase(on: $0) }
+        let keeps = try await mayWriteAsReplica()
         let notes = try await onTarget { [self] connection in
             let ledger = Ledger(connection, epoch: epoch)
-            return try connection.transaction(.readWrite) { try takeOff(ofSource, ledger) }
+            return try connection.transaction(.readWrite) { try takeOff(ofSource, keepingForeignKeys: keeps, ledger) }
         }
+        if keeps { context.note("foreign keys stay validated: rows are copied as a replica writes them") }
         for note in notes { context.note(note) }
         var run = self
         run.entry = try await control.run { connection in
@@ -59,7 +68,28 @@ extension OwnedRun {
         }
     }
 
-    private func refuseForeignWrites() async throws {
+    /// Whether nothing was written to the source's tables since the last cutover's snapshot, by its counters.
+    private func isAtRest(_ endpoint: Endpoint) async throws -> Bool {
+        let (kept, relations) = try await control.run { [entry] connection in
+            try (
+                Ledger(connection).counters(of: .source)[entry.pass]?.reading,
+                Ledger(connection).relations().filter(\.treatment.copiesRows)
+            )
+        }
+        guard let kept, entry.archive == nil else { return false }
+        let company = Company(entry.sessionPrefix)
+        let identity = MarkIdentity(source.identity)
+        let counted = try await ThreadConfined.with(endpoint, purpose: purpose) { [context] connection in
+            try await CountedSource.settledReading(on: connection, company, of: identity, since: kept.readAt) {
+                context.note($0)
+            }
+        }
+        guard case .reading(let now) = counted else { return false }
+        return relations.allSatisfy { now.change(of: $0.definition.oid, since: kept) == .none }
+    }
+
+    /// Returns the refusal if others have written to the target since the last cutover.
+    private func foreignWrites() async throws -> LedgerError? {
         let identity = MarkIdentity(target)
         let (relations, held) = try await control.run { connection in
             try (Ledger(connection).relations().filter(\.treatment.copiesRows), Ledger(connection).heldRows())
@@ -69,7 +99,7 @@ extension OwnedRun {
             return Mark(try row.snapshot("snapshot"), of: identity)
         }
         guard let mark = entry.leftAt, mark.voidReason(at: now) == nil else {
-            throw Self.written("it cannot be shown that no one else has written to the target since the last cutover")
+            return Self.written("it cannot be shown that no one else has written to the target since the last cutover")
         }
         let writes = ForeignWrites(in: relations, since: mark, held: held)
         let extensionTables = context.options.plan.wanted(source.extensionTables).map(\.qualifiedName)
@@ -78,11 +108,12 @@ extension OwnedRun {
             try writes.look(on: connection)
         }
         guard writes.found.isEmpty else {
-            throw Self.written(
+            return Self.written(
                 "others have written to the target since the last cutover: "
                     + writes.found.prefix(10).joined(separator: ", ")
             )
         }
+        return nil
     }
 
     private static func written(_ message: String) -> LedgerError {
@@ -94,7 +125,32 @@ extension OwnedRun {
         )
     }
 
-    private func takeOff(_ ofSource: [(kind: String, name: ServerText)], _ ledger: Ledger) throws -> [String] {
+    /// Whether the target's role may write rows as a replica does.
+    private func mayWriteAsReplica() async throws -> Bool {
+        do {
+            return try await Connection.with(context.target.asReplica, purpose: purpose) { _ in true }
+        } catch let error as PostgresError where error.sqlState == "42501" {
+            return false
+        }
+    }
+
+    private func dropForeignKeys() async throws {
+        let notes = try await onTarget { [self] connection in
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                try ledger.fence()
+                let excluded = SettledTables(try ledger.relations(), in: source).excluded
+                return try ActingObjects(ledger).dropForeignKeys(excluding: excluded)
+            }
+        }
+        for note in notes { context.note(note) }
+    }
+
+    private func takeOff(
+        _ ofSource: [(kind: String, name: ServerText)],
+        keepingForeignKeys keepsForeignKeys: Bool,
+        _ ledger: Ledger
+    ) throws -> [String] {
         try ledger.fence()
         let scope = Scope(excluding: [], omitting: context.options.omissions)
         let omitted: [String: Omission] = [
@@ -105,9 +161,9 @@ extension OwnedRun {
             omitted[kind].map { !scope.omits($0) } ?? true && ofSource.contains { $0 == (kind, name) }
         }
         let excluded = SettledTables(try ledger.relations(), in: source).excluded
-        let notes = try acting.dropOnTables(excluding: excluded)
+        let notes = try acting.dropOnTables(excluding: excluded) { !keepsForeignKeys || $0 != ActingObjects.foreignKey }
         let checks = try PostponedChecks(of: source, excluding: excluded).drop(ledger)
-        try ledger.reopen(without: checks)
+        try ledger.reopen(without: checks, keepingForeignKeys: keepsForeignKeys)
         return notes
     }
 }

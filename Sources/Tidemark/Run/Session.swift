@@ -30,6 +30,9 @@ struct Session: Sendable {
         return session
     }
 
+    /// The target as the sessions that copy rows use it.
+    var copyTarget: Endpoint { run.keepsForeignKeys ? context.target.asReplica : context.target }
+
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
     var copiedRelations: [RelationEntry] { relations.filter(\.treatment.copiesRows) }
     /// The sequences to copy, without those that serve only excluded tables.
@@ -93,7 +96,8 @@ struct Session: Sendable {
             relations: relations,
             identity: markIdentity,
             snapshot: snapshot,
-            keepsTriggersOff: keepsTriggersOff
+            keepsTriggersOff: keepsTriggersOff,
+            keepsForeignKeys: run.keepsForeignKeys
         )
     }
 

@@ -19,7 +19,7 @@ struct LanePool: Sendable {
         progress: TransferProgress,
         _ body: (LanePool) async throws -> Result
     ) async throws -> Result {
-        let (target, stop) = (session.context.target, session.context.stop)
+        let (target, stop) = (session.copyTarget, session.context.stop)
         return try await ThreadConfined.several(
             session.context.options.jobs,
             { number, interrupter in

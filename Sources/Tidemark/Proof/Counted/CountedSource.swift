@@ -55,7 +55,13 @@ struct CountedSource: Sendable {
             return CountedSource(obstacle: "no counters were kept with the rows that were copied ahead")
         }
         let counted = try await ThreadConfined.with(source, purpose: session.purpose("counters")) { connection in
-            try await Self.reading(on: connection, session, since: first.readAt, note)
+            try await Self.settledReading(
+                on: connection,
+                Company(session.run.sessionPrefix),
+                of: session.markIdentity,
+                since: first.readAt,
+                note
+            )
         }
         let now: CounterReading
         switch counted {
@@ -135,25 +141,37 @@ struct CountedSource: Sendable {
         }
     }
 
-    private enum Counted {
+    /// The result of reading the counters.
+    enum Counted {
         case reading(CounterReading)
+        /// They tell nothing, for this reason.
         case unusable(String)
     }
 
-    private static func reading(
+    /// Reads the counters once all other sessions have handed in what they counted.
+    ///
+    /// - Parameters:
+    ///   - connection: The source.
+    ///   - company: The other sessions.
+    ///   - identity: The identity of the source.
+    ///   - before: When the counters that they are compared with were read.
+    ///   - note: Receives a line about each wait.
+    /// - Returns: The counters, or why they tell nothing.
+    /// - Throws: ``PostgresError``.
+    static func settledReading(
         on connection: ThreadConfined<Connection>,
-        _ session: Session,
+        _ company: Company,
+        of identity: MarkIdentity,
         since before: String,
         _ note: @escaping @Sendable (String) -> Void
     ) async throws -> Counted {
-        let company = Company(session.run.sessionPrefix)
         if let reason = try await connection.run({ try Self.obstacle(on: $0) }) { return .unusable(reason) }
         let deadline = ContinuousClock.now + patience
         while true {
             let left = ContinuousClock.now.duration(to: deadline)
             let restless = try await company.settle(connection, since: before, patience: left, note)
             guard restless.isEmpty else { return .unusable(Company.reason(restless)) }
-            let now = try await connection.run { try CounterReading($0, session.markIdentity) }
+            let now = try await connection.run { try CounterReading($0, identity) }
             if let blindness = try await connection.run({ try company.blindness($0, since: before) }) {
                 return .unusable(blindness)
             }
