@@ -71,7 +71,7 @@ import Tidemark
     ) async throws {
         try await DatabasePair.with(schema) { pair in
             let plain = pair.migration {
-                ($0.plan.chunkBytes, $0.plan.wholeBelowBytes) = (64 << 10, 8 << 10)
+                ($0.plan.chunkBytes, $0.plan.wholeBelowBytes) = (64 << 10, 16 << 10)
                 if owner == .ordinary { $0.omissions = [.owners, .privileges] }
             }
             guard owner == .ordinary else { return try await body(pair, plain) }
