@@ -65,12 +65,25 @@ extension Ledger {
         )
     }
 
+    /// Records that one row was written to each of some tables and rolled back.
+    package func noteTriedInserts(_ tables: [QualifiedName]) throws {
+        guard !tables.isEmpty else { return }
+        let names = tables.map { "(\(literal: $0.schema), \(literal: $0.name))" as SQL }.joined(separator: ", ")
+        try connection.execute(
+            """
+            UPDATE tidemark.relation SET tried_inserts = tried_inserts + 1
+            WHERE (schema_name, table_name) IN (\(names))
+            """
+        )
+    }
+
     /// The rows this run has inserted and deleted on the target, by the tables' numbers.
     package func ownWrites() throws -> [Int: OwnWrites] {
         let rows = try connection.query(
             """
-            SELECT relation_id, sum(inserted_rows)::bigint AS inserted, sum(deleted_rows)::bigint AS deleted
-            FROM tidemark.chunk GROUP BY 1
+            SELECT r.relation_id, coalesce(sum(c.inserted_rows), 0)::bigint + r.tried_inserts AS inserted,
+                   coalesce(sum(c.deleted_rows), 0)::bigint AS deleted
+            FROM tidemark.relation r LEFT JOIN tidemark.chunk c USING (relation_id) GROUP BY r.relation_id
             """
         )
         return try Dictionary(

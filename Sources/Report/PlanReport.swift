@@ -9,9 +9,14 @@ public struct PlanReport: Sendable {
     private static let assumedBytesPerSecond = 50_000_000.0
 
     private let plan: Plan
+    private let price: EvidencePrice?
 
-    package init(_ plan: Plan) {
+    /// - Parameters:
+    ///   - plan: The plan.
+    ///   - price: What a cutover would read, if a run has begun.
+    package init(_ plan: Plan, price: EvidencePrice? = nil) {
         self.plan = plan
+        self.price = price
     }
 
     /// The plan as a JSON document, including the chunks.
@@ -43,6 +48,7 @@ public struct PlanReport: Sendable {
             "During cutover: copies what was written since and \(Quantity.bytes(plan.wholeBytes)) in \(Quantity.count(count(.whole), "whole table")),"
                 + " and reads the transaction ids of the rest, for the delta and again for the proof"
         )
+        lines += price?.lines ?? []
         for entry in plan.tables where entry.immutableRanges > 0 {
             let bound = entry.immutableBelow ?? ""
             lines.append(

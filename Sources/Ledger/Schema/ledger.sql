@@ -59,6 +59,8 @@ CREATE TABLE tidemark.relation (
     row_filter text,
     table_bytes bigint NOT NULL,
     estimated_rows bigint NOT NULL,
+    -- The rows that were inserted and rolled back to see whether INSERTs work; the server has counted them.
+    tried_inserts bigint NOT NULL DEFAULT 0,
     UNIQUE (schema_name, table_name)
 );
 

@@ -57,7 +57,8 @@ package final class DeltaOrphans: Sendable {
                 try ForeignKeyOrphans.find(
                     item.constraint,
                     of: item.relation.name,
-                    among: "\(inRange) AND pg_catalog.age(c.xmin) <= pg_catalog.age(\(literal: String(oldest))::pg_catalog.xid)",
+                    among:
+                        "\(inRange) AND pg_catalog.age(c.xmin) <= pg_catalog.age(\(literal: String(oldest))::pg_catalog.xid)",
                     on: target
                 )
             }

@@ -47,7 +47,9 @@ extension DriftFollower {
             let name: ServerText
             let statements: [ServerText]
         }
-        let wanted = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: [:]).filter(\.stage.isOfForeignKey)
+        let wanted = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: [:]).filter(
+            \.stage.isOfForeignKey
+        )
         let built = try ledger.objects().filter(\.stage.isOfForeignKey)
         return Set(
             wanted.map { Built(table: $0.table, kind: $0.kind, name: $0.name, statements: $0.statements.map(\.text)) }

@@ -124,7 +124,8 @@ struct Cutover {
             of: source,
             recorder: recorder,
             triesInserts: true,
-            positions: isRehearsal ? positions : nil
+            positions: isRehearsal ? positions : nil,
+            noteWritten: { tables in try await session.ledger { try $0.noteTriedInserts(tables) } }
         )
         let compared = try await verify.compare(session, counted, in: shared, heldBy: holder)
         let verification = try await completion.closeTables(

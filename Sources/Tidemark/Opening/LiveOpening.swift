@@ -21,8 +21,22 @@ struct LiveOpening {
         let target = try await Connection.with(context.target, purpose: "tidemark plan") { connection in
             try (identity: DatabaseIdentity(of: connection), plan: Ledger.begunPlan(on: connection))
         }
-        if let plan = target.plan { return PlanReport(plan) }
+        if let plan = target.plan { return PlanReport(plan, price: try await price()) }
         return PlanReport(try await survey(for: target.identity, nil, cutting: true).plan)
+    }
+
+    /// What a cutover would read now; nil if the counters of the servers tell nothing.
+    private func price() async throws -> EvidencePrice? {
+        let (relations, chunks, kept) = try await Connection.with(context.target, purpose: "tidemark plan") {
+            connection in
+            let ledger = Ledger(connection)
+            return try (ledger.relations(), ledger.chunks(), ledger.counters(of: .source).mapValues(\.reading))
+        }
+        return try await Connection.with(source, purpose: "tidemark plan") { connection in
+            guard try CountedSource.obstacle(on: connection) == nil else { return nil }
+            let now = try CounterReading(connection, MarkIdentity(DatabaseIdentity(of: connection)))
+            return EvidencePrice(relations, chunks: chunks, kept: kept, now: now)
+        }
     }
 
     /// Opens the run, and passes the session to `body`.

@@ -35,7 +35,9 @@ extension OwnedRun {
         }
         if let written = try await foreignWrites() {
             guard act.isCutover, try await isAtRest(endpoint) else { throw written }
-            context.note("others have written to the target, and nothing was written on the source: comparing both sides")
+            context.note(
+                "others have written to the target, and nothing was written on the source: comparing both sides"
+            )
             return self
         }
         let ofSource = try await Connection.with(endpoint, purpose: purpose) { try ActingObjects.ofDatabase(on: $0) }
@@ -101,7 +103,7 @@ extension OwnedRun {
         guard let mark = entry.leftAt, mark.voidReason(at: now) == nil else {
             return Self.written("it cannot be shown that no one else has written to the target since the last cutover")
         }
-        let writes = ForeignWrites(in: relations, since: mark, held: held)
+        let writes = ForeignWrites(in: try await withoutUnwritten(relations), since: mark, held: held)
         let extensionTables = context.options.plan.wanted(source.extensionTables).map(\.qualifiedName)
         try await Connection.each(context.options.jobs, context.target, purpose: purpose) { connection, number in
             if number == 1 { try writes.lookBesideTables(extensionTables, on: connection) }
@@ -114,6 +116,37 @@ extension OwnedRun {
             )
         }
         return nil
+    }
+
+    /// Leaves out the tables to which only this run has written, by the target's counters, if they count as evidence.
+    private func withoutUnwritten(_ relations: [RelationEntry]) async throws -> [RelationEntry] {
+        guard context.options.evidence.usesCounters else { return relations }
+        let (kept, own) = try await control.run { [entry] connection in
+            try (Ledger(connection).counters(of: .target)[entry.pass], Ledger(connection).ownWrites())
+        }
+        guard let kept else { return relations }
+        let company = Company(entry.sessionPrefix)
+        let counted = try await ThreadConfined.with(context.target, purpose: purpose) { [context, target] connection in
+            try await CountedSource.settledReading(
+                on: connection,
+                company,
+                of: MarkIdentity(target),
+                since: kept.reading.readAt
+            ) { context.note($0) }
+        }
+        guard case .reading(let now) = counted else { return relations }
+        let oids = try await control.run { connection in
+            try Dictionary(keepingFirst: Table.names(on: connection).map { ($0.value, $0.key) })
+        }
+        return relations.filter { relation in
+            guard let oid = oids[relation.name] else { return true }
+            let (before, after) = (kept.own[relation.relationId], own[relation.relationId])
+            let since = (
+                inserted: (after?.inserted ?? 0) - (before?.inserted ?? 0),
+                deleted: (after?.deleted ?? 0) - (before?.deleted ?? 0)
+            )
+            return now.change(of: oid, since: kept.reading, besides: since) != .none
+        }
     }
 
     private static func written(_ message: String) -> LedgerError {

@@ -9,6 +9,8 @@ import Verification
 struct CatalogProof {
     let context: RunContext
     let triesInserts: Bool
+    /// Receives the tables into which one row was written and rolled back.
+    var noteWritten: @Sendable ([QualifiedName]) async throws -> Void = { _ in }
 
     /// Compares all definitions and the positions of the sequences.
     func compareDefinitions(
@@ -77,6 +79,7 @@ struct CatalogProof {
         let attempts = try await Connection.each(jobs, context.target, purpose: purpose) { connection, number in
             try probe.attempt(number - 1, of: jobs, on: connection, stop: stop)
         }
+        try await noteWritten(attempts.flatMap(\.counted))
         return probe.result(attempts).merged(with: readiness)
     }
 }

@@ -14,6 +14,7 @@ struct Verify {
     private let recorder: RunRecorder
     private let triesInserts: Bool
     private let positions: [QualifiedName: SequencePosition]?
+    private let noteWritten: @Sendable ([QualifiedName]) async throws -> Void
 
     /// - Parameters:
     ///   - context: The run's context.
@@ -21,17 +22,20 @@ struct Verify {
     ///   - recorder: Records the phases; nil creates a recorder of its own.
     ///   - triesInserts: Whether an INSERT into each table is tried and rolled back.
     ///   - positions: The source's positions of sequences that the target's are compared with; nil: those of now.
+    ///   - noteWritten: Receives the tables into which a row was written and rolled back.
     init(
         _ context: RunContext,
         of source: Endpoint,
         recorder: RunRecorder? = nil,
         triesInserts: Bool = false,
-        positions: [QualifiedName: SequencePosition]? = nil
+        positions: [QualifiedName: SequencePosition]? = nil,
+        noteWritten: @escaping @Sendable ([QualifiedName]) async throws -> Void = { _ in }
     ) {
         self.context = context
         self.source = source
         self.triesInserts = triesInserts
         self.positions = positions
+        self.noteWritten = noteWritten
         self.recorder = recorder ?? RunRecorder("verify", context)
     }
 
@@ -100,7 +104,9 @@ struct Verify {
 
     // MARK: Steps
 
-    private var catalogProof: CatalogProof { CatalogProof(context: context, triesInserts: triesInserts) }
+    private var catalogProof: CatalogProof {
+        CatalogProof(context: context, triesInserts: triesInserts, noteWritten: noteWritten)
+    }
 
     /// Returns the tables that still exist; a table that was dropped is a finding, not an error.
     private func present(_ planned: [TablePlan]) async throws -> [SQL] {

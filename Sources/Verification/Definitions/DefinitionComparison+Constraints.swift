@@ -97,7 +97,7 @@ extension DefinitionComparison {
             add(
                 "validated",
                 isLeft
-                    ? "it is not validated yet, as requested: validate it with tidemark rebuild --concurrently"
+                    ? "it is not validated yet, as requested. The source's is, and the rows are compared: equal rows satisfy it. To validate it on the open target: tidemark rebuild --concurrently"
                     : "it is \(theirs.isValidated ? "validated" : "not validated") on the target",
                 source: String(ours.isValidated),
                 target: String(theirs.isValidated),

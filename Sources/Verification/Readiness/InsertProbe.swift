@@ -43,7 +43,12 @@ package struct InsertProbe: Sendable {
     package struct Attempts: Sendable {
         fileprivate var tried = 0
         fileprivate var findings: [Finding] = []
+        /// The tables into which one row was written before it was rolled back; their server has counted it.
+        package fileprivate(set) var counted: [QualifiedName] = []
     }
+
+    /// Errors that come after a row was written: a key, an exclusion, or a foreign key rejects it.
+    private static let afterWriting: Set<String> = ["23505", "23P01", "23503"]
 
     /// The result of one table's INSERT.
     private enum Outcome {
@@ -67,7 +72,12 @@ package struct InsertProbe: Sendable {
         var attempts = Attempts()
         try target.execute(Self.limits)
         for index in stride(from: share, to: tables.count, by: count) where !stop.isRequested {
-            switch try outcome(of: tables[index], on: target) {
+            let table = tables[index]
+            var isWritten = false
+            let outcome = try outcome(of: table, on: target, isWritten: &isWritten)
+            // A partitioned table's row is counted for one of its partitions.
+            if isWritten, !table.isPartitioned { attempts.counted.append(table.qualifiedName) }
+            switch outcome {
             case .right: attempts.tried += 1
             case .notTried: break
             case .wrong(let finding):
@@ -87,7 +97,7 @@ package struct InsertProbe: Sendable {
         return result
     }
 
-    private func outcome(of table: Table, on target: Connection) throws -> Outcome {
+    private func outcome(of table: Table, on target: Connection, isWritten: inout Bool) throws -> Outcome {
         let columns = table.copiedColumns
         guard !passedOver.contains(table.oid), !table.isRowSecurityActive, !columns.isEmpty else {
             return .notTried
@@ -111,6 +121,7 @@ package struct InsertProbe: Sendable {
             )
             // An empty table has no row to try with.
             guard inserted == 1 else { return .notTried }
+            isWritten = true
             try target.execute("SET CONSTRAINTS ALL IMMEDIATE")
             guard drawing.isEmpty, let key = primaryKeys[table.oid] else { return .right }
             return .wrong(
@@ -122,6 +133,7 @@ package struct InsertProbe: Sendable {
                 )
             )
         } catch let error as PostgresError where error.code == .statementFailed {
+            isWritten = isWritten || Self.afterWriting.contains(error.sqlState ?? "")
             return judge(error, of: table, drawing: drawing)
         }
     }
