@@ -68,6 +68,8 @@ struct `The counters of rows written` {
                 UPDATE updated SET v = 'u' WHERE id = 4; INSERT INTO part VALUES (9999, '2026-01-01')
                 """
             )
+            let analyzed = "SELECT pg_stat_get_last_analyze_time('part'::regclass) FROM pg_class LIMIT 1"
+            let partitionedAt = try await pair.target.value(analyzed)
             let plan = try await Self.migration(pair).plan().text
             #expect(
                 plan.contains("cutover --evidence rows reads ") && plan.contains("3 tables written since 20"),
@@ -77,6 +79,7 @@ struct `The counters of rows written` {
             let report = try await Self.migration(pair).cutover()
             #expect(report.outcome == .done, "\(report.text)")
             #expect(try await Self.reads(of: "rest", on: pair.source) == before)
+            #expect(try await pair.target.value(analyzed) == partitionedAt && !partitionedAt.isEmpty)
             #expect(try await pair.differingTables() == [])
             #expect(report.warnings.allSatisfy { !$0.contains("rows were read") }, "\(report.warnings)")
             for name in ["rest", "part_cold"] {

@@ -150,7 +150,7 @@ struct Completion {
                 }
             }
         }
-        let fresh = try await withFreshStatistics()
+        let fresh = try await FreshStatistics(of: session)
         let tables = session.source.tables.filter {
             session.scope.contains($0.qualifiedName) && !fresh.contains($0.qualifiedName)
         }
@@ -158,38 +158,5 @@ struct Completion {
             tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)
         let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
         try await recorder.phase(.analyze) { try await builders.run(items) }
-    }
-
-    /// Returns the tables that were analyzed days ahead and need no new statistics.
-    ///
-    /// Fewer rows have changed since than would make autovacuum analyze them (PostgreSQL manual 25.1.3).
-    private func withFreshStatistics() async throws -> Set<QualifiedName> {
-        let (counted, copied) = try await session.control.run { [epoch = session.epoch] connection in
-            let counted = try connection.query(
-                """
-                SELECT n.nspname, c.relname,
-                       (pg_catalog.current_setting('autovacuum_analyze_threshold')::float8
-                        + pg_catalog.current_setting('autovacuum_analyze_scale_factor')::float8 * c.reltuples
-                        - pg_catalog.pg_stat_get_mod_since_analyze(c.oid))::bigint AS room
-                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                WHERE c.relkind = 'r' AND c.reltuples > 0 AND pg_catalog.pg_stat_get_last_analyze_time(c.oid) IS NOT NULL
-                  -- What came after the tables' rows has statistics of its own.
-                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL)
-                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext e WHERE e.stxrelid = c.oid)
-                """
-            ).map { row in
-                (
-                    table: QualifiedName(schema: try row.text("nspname"), name: try row.text("relname")),
-                    room: try row.integer("room")
-                )
-            }
-            return (counted, try Ledger(connection, epoch: epoch).tableWork())
-        }
-        // The server counts a session's changes only after the session has ended.
-        let rows = Dictionary(
-            copied.map { (QualifiedName(schema: $0.schemaName, name: $0.tableName), $0.rows) },
-            uniquingKeysWith: +
-        )
-        return Set(counted.filter { $0.room >= rows[$0.table] ?? 0 }.map(\.table))
     }
 }

@@ -1,3 +1,4 @@
+import Catalog
 import Ledger
 import Planning
 import Postgres
@@ -197,13 +198,26 @@ struct Precopy {
         }
     }
 
+    /// The partitioned tables above some partitions that need statistics; the night would have to read all partitions.
+    private func partitionedTables(
+        above partitions: Set<QualifiedName>,
+        of session: Session
+    ) async throws -> [QualifiedName] {
+        let tree = session.source.partitions
+        let written = session.source.tables.filter { partitions.contains($0.qualifiedName) }
+        let above = Set(written.flatMap { tree.ancestors(of: $0).map(\.qualifiedName) })
+        guard !above.isEmpty else { return [] }
+        let fresh = try await FreshStatistics(of: session)
+        return above.filter { session.scope.contains($0) && !fresh.contains($0) }.sorted()
+    }
+
     /// Analyzes the tables that this pass has changed; a pass that changed nothing writes no statistics either.
     private func analyze(_ session: Session, pass: Int) async throws {
         let changed = try await session.control.run { try Ledger($0).relationsWritten(in: pass) }
-        let items = session.deltaRelations.filter { changed.contains($0.relationId) }.map {
-            StatementQueue.Item("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)")
-        }
-        guard !items.isEmpty else { return }
+        let written = session.deltaRelations.filter { changed.contains($0.relationId) }.map(\.name)
+        guard !written.isEmpty else { return }
+        let names = try await written + partitionedTables(above: Set(written), of: session)
+        let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
         try await recorder.phase(.analyze) { try await BuilderPool(session).run(items) }
     }
 }
