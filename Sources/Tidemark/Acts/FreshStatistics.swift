@@ -49,8 +49,8 @@ struct FreshStatistics: Sendable {
                 + pg_catalog.current_setting('autovacuum_analyze_scale_factor')::float8 * l.tuples - l.changes)::bigint AS room
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         CROSS JOIN LATERAL (
-            SELECT pg_catalog.sum(p.reltuples) AS tuples,
-                   pg_catalog.sum(pg_catalog.pg_stat_get_mod_since_analyze(p.oid)) AS changes
+            SELECT pg_catalog.sum(p.reltuples)::float8 AS tuples,
+                   pg_catalog.sum(pg_catalog.pg_stat_get_mod_since_analyze(p.oid))::float8 AS changes
             FROM pg_catalog.pg_class p
             WHERE CASE c.relkind WHEN 'r' THEN p.oid = c.oid
                   ELSE p.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf) END) AS l
