@@ -12,6 +12,10 @@ struct ReportAdvice {
         let headline = report.headline
         let words = headline.firstRange(of: ": ").map { headline[$0.upperBound...] } ?? headline[...]
         explanation = words.prefix(1).uppercased() + words.dropFirst() + "."
+        if report.isTargetInUse == true, [.done, .differs, .notProven].contains(report.outcome) {
+            (verdict, tone, steps) = Self.ofTargetInUse(report)
+            return
+        }
         switch report.outcome {
         case .done:
             verdict = report.verification == nil ? "Done" : "Proven"
@@ -51,6 +55,32 @@ struct ReportAdvice {
                     Self.again(report),
                 ]
                 + (report.isLive ? [Self.wayBack] : [])
+        }
+    }
+
+    /// Nothing can be copied any more, and the target stays open.
+    private static func ofTargetInUse(_ report: RunReport) -> (verdict: String, tone: String, steps: [String]) {
+        switch report.outcome {
+        case .done:
+            (
+                "Proven", "good",
+                [
+                    "Nothing is left to compare: tidemark finish drops the ledger (with --abandon if the cutover was not proven)."
+                ]
+            )
+        case .differs:
+            (
+                "Differs", "bad",
+                [
+                    "Compare each row that is named with the source, and repair it by hand: the target is in use.",
+                    "Then run the same command again.",
+                ]
+            )
+        default:
+            (
+                "Not proven", "warn",
+                ["Remove the cause of each line that says NOT PROVEN, then run the same command again."]
+            )
         }
     }
 

@@ -27,6 +27,12 @@ extension RunReport {
         case .done where command == "rebuild":
             "PROVEN: keys, indexes and constraints match the source; rows were not compared"
         case .done where command == "restore": "PROVEN: the target equals what the archive recorded"
+        case .done where isTargetInUse == true:
+            "PROVEN: but for what was written on the target since the cutover, it equals the source"
+        case .differs where isTargetInUse == true:
+            "DIFFERS: not only by what was written on the target since the cutover"
+        case .notProven where isTargetInUse == true:
+            "NOT PROVEN: nothing is known to differ but what was written on the target since the cutover"
         case .done: "PROVEN: source and target are equal"
         case .rehearsed:
             "REHEARSED: the target equals the source as it was in the rehearsal's snapshot; do not open the target"

@@ -130,6 +130,8 @@ public struct RunReport: Sendable, Codable {
     public var warnings: [String] = []
     /// What the verification found, if there was one.
     public var verification: VerificationResult?
+    /// Whether the target has been in use since the cutover, so that what others wrote there was left out.
+    public var isTargetInUse: Bool?
     /// Whether the source was quiet while it was read for the last time; nil if it did not have to be.
     public var quiet: String?
 

@@ -110,10 +110,12 @@ public struct Migration: Sendable {
 
     /// Compares the two databases and writes nothing.
     ///
+    /// - Parameter sinceCutover: Whether the target is in use since the cutover, and the source is closed: what others wrote
+    ///   on the target is left out and counted.
     /// - Returns: What was compared and found.
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
-    public func verify() async throws -> RunReport {
-        try await Verify(context, of: source, triesInserts: options.triesInserts).run()
+    public func verify(sinceCutover: Bool = false) async throws -> RunReport {
+        try await Verify(context, of: source, triesInserts: options.triesInserts).run(sinceCutover: sinceCutover)
     }
 
     /// Builds every key, index or constraint that is missing, not enforced or different on the target.

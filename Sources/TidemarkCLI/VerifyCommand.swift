@@ -28,6 +28,12 @@ struct VerifyCommand: AsyncParsableCommand {
             "Try an INSERT into each table where no application code would run, and roll it back (cutover always does)"
     )
     var tryInserts = false
+
+    @Flag(
+        help:
+            "Leave out what others wrote on the target since the cutover, and count it: the new site is open, the source closed"
+    )
+    var sinceCutover = false
     @OptionGroup var output: OutputOptions
     @OptionGroup var files: ReportOption
 
@@ -38,6 +44,11 @@ struct VerifyCommand: AsyncParsableCommand {
             omissions.apply(to: &options)
             options.triesInserts = tryInserts
             if let archive {
+                guard !sinceCutover else {
+                    throw UsageError(
+                        description: "--since-cutover compares with the source, --archive with what was recorded"
+                    )
+                }
                 let recorded = DatabaseArchive(archive, options: options, stop: terminal.stop, observer: terminal.show)
                 let report = try await recorded.verify(target.endpoint(), at: until)
                 return try terminal.print(report, json: output.json)
@@ -49,7 +60,7 @@ struct VerifyCommand: AsyncParsableCommand {
                 stop: terminal.stop,
                 observer: terminal.show
             )
-            return try terminal.print(try await migration.verify(), json: output.json)
+            return try terminal.print(try await migration.verify(sinceCutover: sinceCutover), json: output.json)
         }
     }
 }

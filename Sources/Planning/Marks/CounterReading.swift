@@ -50,6 +50,14 @@ package struct CounterReading: Sendable, Codable {
     /// The counters of a table; nil if it did not exist.
     package func counts(of table: UInt32) -> Counts? { tables[String(table)] }
 
+    /// The number of rows updated or deleted in a table since an earlier reading; nil if the counters do not tell.
+    package func removals(of table: UInt32, since before: CounterReading) -> Int? {
+        guard epoch == before.epoch, let then = before.counts(of: table), let now = counts(of: table),
+            then.fileNode == now.fileNode, now.updated >= then.updated, now.deleted >= then.deleted
+        else { return nil }
+        return now.updated - then.updated + now.deleted - then.deleted
+    }
+
     /// What was written to a table since an earlier reading.
     ///
     /// - Parameters:

@@ -47,10 +47,8 @@ struct Completion {
     /// - Parameter step: The step that is reached in the same transaction; nil to keep the current one.
     /// - Throws: ``PostgresError``, ``LedgerError``.
     func markLeft(reaching step: RunStep? = nil) async throws {
-        // With them, a later call need not read the target to see that nobody has written to it.
-        let counters =
-            session.context.options.evidence.usesCounters
-            ? try await CountedTarget.readingAfterWorkers(of: session) : nil
+        // With them, a later call need not read the target to see who has written to it.
+        let counters = try await CountedTarget.readingAfterWorkers(of: session)
         try await session.ledger { ledger in
             if let counters, let run = try Ledger.run(on: ledger.connection) {
                 try ledger.keep(counters, pass: run.pass, of: .target)

@@ -40,18 +40,25 @@ struct Verify {
     }
 
     /// Compares the two databases in their current state; uses the ranges of a ledger if there is one.
-    func run() async throws -> RunReport {
+    ///
+    /// - Parameter sinceCutover: Whether the target is in use since the cutover: what others wrote there is left out.
+    /// - Returns: What was compared and found.
+    /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
+    func run(sinceCutover: Bool = false) async throws -> RunReport {
         try await recorder.recording {
             do {
-                return try await work()
+                return try await work(sinceCutover: sinceCutover)
             } catch {
                 return recorder.finish(try recorder.unproven(by: error))
             }
         }
     }
 
-    private func work() async throws -> RunReport {
+    private func work(sinceCutover: Bool) async throws -> RunReport {
         let (plan, omissions, proofs) = try await plan()
+        let since = sinceCutover ? try await SinceCutover(context, source: source).check() : nil
+        recorder.warn(since?.warnings ?? [])
+        if sinceCutover { recorder.update { $0.isTargetInUse = true } }
         recorder.warn(plan.warnings)
         let copied = try await present(plan.tables.filter(\.treatment.copiesRows))
         let result = try await SnapshotHolder.with(
@@ -63,7 +70,8 @@ struct Verify {
             try await compare(
                 plan,
                 omissions,
-                provenBy: proofs,
+                provenBy: since == nil ? proofs : [:],
+                since: since,
                 in: shared,
                 heldBy: source,
                 purpose: "tidemark verify"
@@ -143,6 +151,7 @@ struct Verify {
         provenBy proofs: Ledger.Proofs,
         countedBy counted: CountedRanges? = nil,
         onTrust declared: [QualifiedName: Set<KeyRange>] = [:],
+        since: SinceCutover.Beginning? = nil,
         in shared: SharedSnapshot,
         heldBy holder: ThreadConfined<Connection>,
         purpose: String
@@ -191,7 +200,7 @@ struct Verify {
                 )
                 let standing = try await counted?.standing(among: ranges, on: there.catalog, with: pairs)
                 let unread = UnreadRanges(counted: standing ?? [:], declared: declared)
-                return try await compareRows(ranges, except: unread, with: pairs)
+                return try await compareRows(ranges, except: unread, since: since, with: pairs)
             }
             let extensionTables = context.options.plan.wanted(here.catalog.extensionTables).map(\.qualifiedName)
             let extensionRows = try await recorder.phase(.verifyExtensionRows) {
@@ -203,7 +212,10 @@ struct Verify {
                 return result
             }
             let largeObjects = try await recorder.phase(.verifyLargeObjects) {
-                try await compareLargeObjects(here.largeObjects, in: scope, with: pairs)
+                // Nothing shows when a large object was written.
+                since == nil
+                    ? try await compareLargeObjects(here.largeObjects, in: scope, with: pairs)
+                    : try await holder.run { try SinceCutover.withoutLargeObjects($0, in: scope) }
             }
             let readiness = try await recorder.phase(.verifyReadiness) {
                 try await catalogProof.judgeReadiness(
@@ -257,12 +269,14 @@ struct Verify {
     private func compareRows(
         _ ranges: [ComparedRange],
         except unread: UnreadRanges,
+        since: SinceCutover.Beginning?,
         with pairs: SnapshotPairs
     ) async throws -> VerificationResult {
         let hash = try await pairs.one { try RowHash.common(to: $0.source, and: $0.target) }
         let comparison = DataComparison(
             ranges,
             except: unread,
+            onLive: since.map { LiveTarget(since: $0.mark) },
             hash: hash,
             showsValues: context.options.showsValues,
             stop: context.stop
@@ -270,7 +284,12 @@ struct Verify {
         if comparison.hasWhole { try await pairs.all { try comparison.compareWhole(with: $0) } }
         if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
         if comparison.hasUncounted { try await pairs.all { try comparison.count(with: $0) } }
-        return comparison.result()
+        guard let since else { return comparison.result() }
+        let note: @Sendable (String) -> Void = { [context] in context.note($0) }
+        let target = context.target
+        return comparison.result(
+            removals: try await SinceCutover.removals(explaining: comparison, since: since, on: target, note)
+        )
     }
 
     private func compareLargeObjects(

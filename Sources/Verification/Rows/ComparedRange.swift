@@ -205,14 +205,16 @@ package struct ComparedRange: Sendable {
         "COPY (SELECT \(columns.map { Identifier($0) as Identifier }.commaSeparated) FROM \(rows) WHERE \(condition(side))) TO STDOUT"
     }
 
-    /// Reads every key with the hash of its row, in an order that does not depend on a collation.
-    func keysAndHashes(of key: Key, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
-        """
-        COPY (SELECT q.k, q.h
-              FROM (SELECT \(hexKey(key)) AS k, \(hash.expression(columns, ofOtherType: ofOtherType)) AS h
-                    FROM \(rows) WHERE \(condition(side))) AS q
-              ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
-        """
+    /// Reads every key with the hash of its row and whether it was written since a mark (without one: no), in an order that
+    /// does not depend on a collation.
+    func keysAndHashes(of key: Key, _ hash: RowHash, writtenSince mark: Mark? = nil, _ side: Endpoint.Side) -> SQL {
+        let isWritten: SQL = mark.map { ProofRule.isWritten(since: $0) } ?? "false"
+        return """
+            COPY (SELECT q.k, q.h, q.w
+                  FROM (SELECT \(hexKey(key)) AS k, \(hash.expression(columns, ofOtherType: ofOtherType)) AS h, \(isWritten) AS w
+                        FROM \(rows) WHERE \(condition(side))) AS q
+                  ORDER BY q.k COLLATE pg_catalog."C") TO STDOUT
+            """
     }
 
     /// A row's key as text, in hexadecimal: it sorts by its bytes and needs no escapes.

@@ -43,6 +43,8 @@ package final class DataComparison: Sendable {
         var tallies: [QualifiedName: Tally] = [:]
         var findings: [Finding] = []
         var unexamined = UnexaminedTables()
+        /// What others have done to tables of a live target.
+        var changes: [QualifiedName: LiveTarget.Changes] = [:]
         /// Why differing rows could not be listed.
         var unnamed: [String] = []
         var described: [QualifiedName: Int] = [:]
@@ -64,15 +66,16 @@ package final class DataComparison: Sendable {
     private static let smallTogether = 25
 
     /// The maximum number of keys listed per table.
-    private static let namedKeys = 100
+    static let namedKeys = 100
 
     let hash: RowHash
-    private let showsValues: Bool
+    let showsValues: Bool
     /// One range of each table.
     let tables: [QualifiedName: ComparedRange]
     /// Tables that were mostly proven ahead.
     let standing: [QualifiedName: StandingTable]
     private let unread: UnreadRanges
+    let live: LiveTarget?
     /// What is taken on trust, for people.
     private let onTrust: [String]
     let rangeCounts: [QualifiedName: Int]
@@ -82,12 +85,14 @@ package final class DataComparison: Sendable {
     /// - Parameters:
     ///   - ranges: The ranges to compare; the ranges of a table cover it completely.
     ///   - unread: Those among them that are not read.
+    ///   - live: Set if others write to the target: what they write is left out.
     ///   - hash: How rows are hashed.
     ///   - showsValues: Whether findings may include the values of rows; otherwise only the differing columns.
     ///   - stop: Asked between two ranges; a request ends the work.
     package init(
         _ ranges: [ComparedRange],
         except unread: UnreadRanges = .none,
+        onLive live: LiveTarget? = nil,
         hash: RowHash,
         showsValues: Bool,
         stop: StopRequest
@@ -104,6 +109,7 @@ package final class DataComparison: Sendable {
         let standing = byTable.filter { !unread.arePart(of: $0.key) }.compactMapValues(StandingTable.init)
         self.standing = standing
         self.unread = unread
+        self.live = live
         rangeCounts = byTable.mapValues(\.count)
         let isWhole = { (range: ComparedRange) in
             if standing[range.table] != nil { return true }
@@ -216,12 +222,22 @@ package final class DataComparison: Sendable {
         )
     }
 
+    /// Whether more rows are missing on a live target than were updated or deleted there.
+    package func isMissingMore(than removals: [QualifiedName: Int]) -> Bool {
+        state.withLock { $0.changes.contains { $0.value.missing > removals[$0.key] ?? 0 } }
+    }
+
     /// Returns the result, once everything is compared and counted.
-    package func result() -> VerificationResult {
+    ///
+    /// - Parameter removals: On a live target, the rows that its server counted as updated or deleted since the cutover, by
+    ///   table; nil if the counters do not tell.
+    /// - Returns: The result.
+    package func result(removals: [QualifiedName: Int]? = nil) -> VerificationResult {
         var result = VerificationResult(method: hash.rawValue)
         state.withLock { state in
             result.findings = state.findings + hidden(state)
             result.notProven = state.unexamined.messages + state.unnamed + onTrust
+            LiveTarget.judge(state.changes, removals: removals, into: &result)
             for table in tables.values.sorted(by: { $0.table < $1.table })
             where !state.unexamined.contains(table.table) {
                 let tally = state.tallies[table.table] ?? Tally()
@@ -297,69 +313,6 @@ package final class DataComparison: Sendable {
             try enter(ours, theirs, of: range, with: pair)
         }
         return true
-    }
-
-    /// Records the result for a range and finds the rows that differ.
-    private func enter(
-        _ source: Fingerprint,
-        _ target: Fingerprint,
-        of range: ComparedRange,
-        with pair: VerificationPair
-    ) throws {
-        let isDifferent = source != target
-        let room = state.withLock { state in
-            var tally = state.tallies[range.table] ?? Tally()
-            tally.ranges += 1
-            tally.sourceRows += source.rows
-            tally.targetRows += target.rows
-            if isDifferent { tally.differing += 1 }
-            state.tallies[range.table] = tally
-            return Self.namedKeys - (state.described[range.table] ?? 0)
-        }
-        guard isDifferent else { return }
-        var (named, rest): ([Finding], Int) = ([], 0)
-        if let key = range.identity, room > 0 {
-            let differences = RowDifferences(
-                range: range,
-                key: key,
-                hash: hash,
-                limit: room,
-                showsValues: showsValues
-            )
-            do {
-                (named, rest) = try differences.findings(pair)
-            } catch let error as PostgresError where error.isRefusal {
-                // It is still known that the range differs.
-                try pair.beginAnew()
-                let reason = "the differing rows of \(range.table) in \(range.range) could not be listed: \(error)"
-                state.withLock { $0.unnamed.append(reason) }
-            }
-        }
-        state.withLock { state in
-            // Other workers may have listed rows of the same table meanwhile.
-            let kept = named.prefix(Self.namedKeys - (state.described[range.table] ?? 0))
-            rest += named.count - kept.count
-            state.described[range.table, default: 0] += kept.count
-            state.findings += kept
-            if kept.isEmpty {
-                state.findings.append(
-                    Finding(
-                        "rows",
-                        object: range.table.description,
-                        problem: "differ",
-                        severity: .stops,
-                        "rows differ in \(range.range)",
-                        source: "\(source.rows) rows, fingerprint \(source.sum)",
-                        target: "\(target.rows) rows, fingerprint \(target.sum)"
-                    )
-                )
-            } else if rest > 0 {
-                let message = "\(rest) more rows differ in \(range.range)"
-                state.findings.append(
-                    Finding("rows", object: range.table.description, problem: "more", severity: .stops, message)
-                )
-            }
-        }
     }
 
     /// Returns the number of rows in the range if its proof remains valid and the rows written since are equal on both

@@ -9,41 +9,67 @@ struct RowDifferences {
     let hash: RowHash
     let limit: Int
     let showsValues: Bool
+    /// Set if others write to the target.
+    let live: LiveTarget?
 
     private struct Entry {
         /// The key's text in hexadecimal, which sorts like its bytes.
         let key: String
         let hash: String
+        /// Whether others have written it on the target since the cutover.
+        let isWritten: Bool
+    }
+
+    /// What was found.
+    struct Outcome {
+        /// The first differing rows.
+        var named: [Finding] = []
+        /// How many more differ.
+        var rest = 0
+        /// What was left out, because others write to the target.
+        var changes = LiveTarget.Changes()
     }
 
     /// Compares the rows of the range.
     ///
-    /// - Returns: A finding for each of the first differing rows, and how many more differ.
-    func findings(_ pair: VerificationPair) throws -> (named: [Finding], rest: Int) {
+    /// - Returns: The differing rows.
+    /// - Throws: ``PostgresError``.
+    func find(_ pair: VerificationPair) throws -> Outcome {
         var differing: [String] = []
-        var findings: [Finding] = []
-        var rest = 0
+        var outcome = Outcome()
         func add(_ entry: Entry, problem: Finding.Problem, _ message: String) {
-            guard findings.count + differing.count < limit else { return rest += 1 }
-            findings.append(finding(entry.key, problem: problem, message))
+            guard outcome.named.count + differing.count < limit else { return outcome.rest += 1 }
+            outcome.named.append(finding(entry.key, problem: problem, message))
         }
         try pair.source.beginCopyOut(range.keysAndHashes(of: key, hash, .source))
-        try pair.target.beginCopyOut(range.keysAndHashes(of: key, hash, .target))
+        try pair.target.beginCopyOut(range.keysAndHashes(of: key, hash, writtenSince: live?.mark, .target))
         var source = try next(pair.source)
         var target = try next(pair.target)
         while source != nil || target != nil {
             switch (source, target) {
             case (let here?, let there?) where here.key == there.key:
-                if here.hash != there.hash {
-                    if findings.count + differing.count < limit { differing.append(here.key) } else { rest += 1 }
+                if here.hash != there.hash, there.isWritten {
+                    outcome.changes.changed += 1
+                } else if here.hash != there.hash {
+                    if outcome.named.count + differing.count < limit {
+                        differing.append(here.key)
+                    } else {
+                        outcome.rest += 1
+                    }
                 }
                 source = try next(pair.source)
                 target = try next(pair.target)
             case (let here?, let there) where there.map({ here.key < $0.key }) ?? true:
-                add(here, problem: .missing, "the row is missing on the target")
+                if live == nil {
+                    add(here, problem: .missing, "the row is missing on the target")
+                } else {
+                    outcome.changes.missing += 1
+                }
                 source = try next(pair.source)
             default:
-                if let there = target {
+                if let there = target, there.isWritten {
+                    outcome.changes.added += 1
+                } else if let there = target {
                     add(there, problem: .extra, "the target has a row the source does not have")
                 }
                 target = try next(pair.target)
@@ -51,7 +77,8 @@ struct RowDifferences {
         }
         try pair.source.endCopyOut()
         try pair.target.endCopyOut()
-        return (findings + (try changed(differing, pair)), rest)
+        outcome.named += try changed(differing, pair)
+        return outcome
     }
 
     /// Finds the columns in which rows differ.
@@ -116,10 +143,11 @@ struct RowDifferences {
         var entry: Entry?
         let length = try connection.nextCopyMessage { bytes in
             let fields = bytes.dropLast().split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
-            guard fields.count == 2 else { return }
+            guard fields.count == 3 else { return }
             entry = Entry(
                 key: String(decoding: fields[0], as: UTF8.self),
-                hash: String(decoding: fields[1], as: UTF8.self)
+                hash: String(decoding: fields[1], as: UTF8.self),
+                isWritten: fields[2].elementsEqual([UInt8(ascii: "t")])
             )
         }
         guard length != nil else { return nil }

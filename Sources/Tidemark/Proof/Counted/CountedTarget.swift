@@ -23,15 +23,13 @@ struct CountedTarget: Sendable {
     /// - Throws: ``PostgresError``.
     static func readingAfterWorkers(of session: Session) async throws -> CounterReading? {
         let deadline = ContinuousClock.now + .seconds(5)
-        return try await ThreadConfined.with(session.context.target, purpose: session.purpose("counters")) {
-            connection in
-            guard try await connection.run({ try CountedSource.obstacle(on: $0) }) == nil else { return nil }
-            while try await connection.run({ try Self.hasWorkers($0, session.run.sessionPrefix) }) {
-                guard ContinuousClock.now < deadline else { return nil }
-                try await Task.sleep(for: .milliseconds(20))
-            }
-            return try await connection.run { try CounterReading($0, MarkIdentity(DatabaseIdentity(of: $0))) }
+        let connection = session.control
+        guard try await connection.run({ try CountedSource.obstacle(on: $0) }) == nil else { return nil }
+        while try await connection.run({ try Self.hasWorkers($0, session.run.sessionPrefix) }) {
+            guard ContinuousClock.now < deadline else { return nil }
+            try await Task.sleep(for: .milliseconds(20))
         }
+        return try await connection.run { try CounterReading($0, MarkIdentity(DatabaseIdentity(of: $0))) }
     }
 
     private static func hasWorkers(_ connection: Connection, _ prefix: String) throws -> Bool {
