@@ -22,8 +22,8 @@ import Tidemark
         """
 
     private static let write: SQL = """
-        INSERT INTO public.tiny SELECT; UPDATE public.parent SET v = v || 'x' WHERE id % 211 = 7;
-        INSERT INTO public.child (parent, v) SELECT id, 'w' || pg_catalog.txid_current() FROM public.parent LIMIT 1
+        INSERT INTO public.tiny SELECT; UPDATE public.parent SET v = pg_catalog.concat(v, 'x') WHERE id % 211 = 7;
+        INSERT INTO public.child (parent, v) SELECT id, pg_catalog.concat('w', pg_catalog.txid_current()::text) FROM public.parent LIMIT 1
         """
 
     private static func whileWritten(_ pair: DatabasePair) -> Migration {

@@ -65,6 +65,9 @@ import Tidemark
     /// A role that may write as a replica does keeps the foreign keys; any other takes them off.
     enum Owner: String, CaseIterable, Sendable { case superuser, ordinary }
 
+    /// An ordinary role cannot create the casts of a hostile database.
+    private static let owners = HostileDatabase.isWanted ? [Owner.superuser] : Owner.allCases
+
     private static func with(
         _ owner: Owner,
         _ body: (DatabasePair, Migration) async throws -> Void
@@ -109,7 +112,7 @@ import Tidemark
         #expect(try await pair.target.value(objects) == wanted)
     }
 
-    @Test(arguments: Owner.allCases)
+    @Test(arguments: owners)
     func `copies what was written since, as often as it is called`(_ owner: Owner) async throws {
         try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
@@ -124,7 +127,7 @@ import Tidemark
     }
 
     /// The cutover of a night on which one writer was forgotten.
-    @Test(arguments: Owner.allCases)
+    @Test(arguments: owners)
     func `mends what a writer did after the first one's snapshot`(_ owner: Owner) async throws {
         try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
@@ -140,7 +143,7 @@ import Tidemark
     }
 
     /// The source's foreign key was bypassed; the row that refers to nothing is found, not copied in silence.
-    @Test(arguments: Owner.allCases) func `names new rows that refer to missing ones`(_ owner: Owner) async throws {
+    @Test(arguments: owners) func `names new rows that refer to missing ones`(_ owner: Owner) async throws {
         try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
             #expect(try await migration.cutover().outcome == .done)
@@ -158,7 +161,7 @@ import Tidemark
     }
 
     /// Rows are copied ahead with the foreign keys in place; the next cutover checks all of them.
-    @Test(arguments: Owner.allCases) func `is followed by a precopy after a rehearsal`(_ owner: Owner) async throws {
+    @Test(arguments: owners) func `is followed by a precopy after a rehearsal`(_ owner: Owner) async throws {
         try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
             #expect(try await migration.rehearse().outcome == .rehearsed)
@@ -176,7 +179,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: Owner.allCases)
+    @Test(arguments: owners)
     func `follows what has changed in the definitions since`(_ owner: Owner) async throws {
         try await Self.with(owner) { pair, migration in
             #expect(try await migration.precopy().outcome == .done)
