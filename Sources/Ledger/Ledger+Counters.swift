@@ -20,6 +20,19 @@ extension Ledger {
         package let reading: CounterReading
         /// On the target: what this run had written until then, by the tables' numbers.
         package let own: [Int: OwnWrites]
+
+        /// What this run has written to a table of the target since then.
+        ///
+        /// - Parameters:
+        ///   - relation: The table's number.
+        ///   - now: What it has written until now.
+        /// - Returns: The rows inserted and deleted in between.
+        package func written(to relation: Int, until now: [Int: OwnWrites]) -> (inserted: Int, deleted: Int) {
+            let (before, after) = (own[relation], now[relation])
+            return (
+                (after?.inserted ?? 0) - (before?.inserted ?? 0), (after?.deleted ?? 0) - (before?.deleted ?? 0)
+            )
+        }
     }
 
     /// Keeps counters that were read before the first snapshot of a pass; those kept before stay, because they are older.

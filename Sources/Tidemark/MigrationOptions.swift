@@ -16,7 +16,7 @@ public struct MigrationOptions: Sendable {
     public var evidence = Evidence.rows
     /// Compare every row again, even if it was proven before.
     public var verifiesInFull = false
-    /// Let ``Migration/verify()`` try an INSERT into every table of the target and roll it back, as a cutover always
+    /// Let ``Migration/verify(sinceCutover:)`` try an INSERT into every table of the target and roll it back, as a cutover always
     /// does.
     public var triesInserts = false
     /// Report the values of differing rows, not only where they differ.

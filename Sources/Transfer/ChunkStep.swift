@@ -69,19 +69,22 @@ struct ChunkStep {
     }
 
     private func copyWhole() throws -> Result {
+        var deleted = 0
         // For a small table, TRUNCATE takes longer than loading the rows.
         if try chunk.mark != nil || relation.tableBytes > TablePlan.smallBytes || holdsRows() {
-            try empty()
+            deleted = try empty()
         }
         let copied = try copy(source.allRows)
         return Result(
             outcome: ChunkOutcome(kind: .whole, copied: copied, removed: chunk.rows),
-            completion: completion(rows: copied.rows, copied: copied, pass: context.pass)
+            completion: completion(rows: copied.rows, copied: copied, deleted: deleted, pass: context.pass)
         )
     }
 
     /// Removes all rows of the table; TRUNCATE is refused for a table that others refer to (manual, TRUNCATE).
-    private func empty() throws {
+    ///
+    /// - Returns: The rows that the server counts as deleted.
+    private func empty() throws -> Int {
         let isReferenced =
             try context.keepsForeignKeys
             && lane.target.queryOne(
@@ -91,7 +94,9 @@ struct ChunkStep {
                                  AND confrelid = \(literal: relation.name.quoted)::pg_catalog.regclass) AS f
                 """
             ).boolean("f")
-        try lane.target.execute("\(isReferenced ? "DELETE FROM" as SQL : "TRUNCATE TABLE") \(relation.rows)")
+        if isReferenced { return try lane.target.execute("DELETE FROM \(relation.rows)") }
+        try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
+        return 0
     }
 
     private func holdsRows() throws -> Bool {

@@ -140,12 +140,8 @@ extension OwnedRun {
         }
         return relations.filter { relation in
             guard let oid = oids[relation.name] else { return true }
-            let (before, after) = (kept.own[relation.relationId], own[relation.relationId])
-            let since = (
-                inserted: (after?.inserted ?? 0) - (before?.inserted ?? 0),
-                deleted: (after?.deleted ?? 0) - (before?.deleted ?? 0)
-            )
-            return now.change(of: oid, since: kept.reading, besides: since) != .none
+            let ours = kept.written(to: relation.relationId, until: own)
+            return now.change(of: oid, since: kept.reading, besides: ours) != .none
         }
     }
 

@@ -33,9 +33,8 @@ struct SinceCutover {
             var removals: [QualifiedName: Int] = [:]
             for relation in relations {
                 guard let oid = oids[relation.name] else { continue }
-                let (before, after) = (kept.own[relation.relationId], own[relation.relationId])
                 guard let counted = now.removals(of: oid, since: kept.reading) else { return nil }
-                removals[relation.name] = counted - (after?.deleted ?? 0) + (before?.deleted ?? 0)
+                removals[relation.name] = counted - kept.written(to: relation.relationId, until: own).deleted
             }
             return removals
         }

@@ -24,12 +24,13 @@ extension DataComparison {
         }
         guard isDifferent else { return }
         var outcome = RowDifferences.Outcome()
-        if let key = range.identity, room > 0 {
+        // On a live target, only the rows tell whether a range differs by more than others' writes.
+        if let key = range.identity, room > 0 || live != nil {
             let differences = RowDifferences(
                 range: range,
                 key: key,
                 hash: hash,
-                limit: room,
+                limit: max(0, room),
                 showsValues: showsValues,
                 live: live
             )
@@ -57,7 +58,7 @@ extension DataComparison {
         var rest = outcome.rest
         state.withLock { state in
             // Other workers may have listed rows of the same table meanwhile.
-            let kept = named.prefix(Self.namedKeys - (state.described[range.table] ?? 0))
+            let kept = named.prefix(max(0, Self.namedKeys - (state.described[range.table] ?? 0)))
             rest += named.count - kept.count
             state.described[range.table, default: 0] += kept.count
             state.findings += kept

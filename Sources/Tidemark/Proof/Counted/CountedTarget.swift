@@ -73,14 +73,9 @@ struct CountedTarget: Sendable {
         var result = CountedTarget()
         for relation in session.copiedRelations {
             guard let table = target.table(relation.name) else { continue }
-            let ours = own[relation.relationId]
             let passes = kept.filter { _, before in
-                let then = before.own[relation.relationId]
-                let since = (
-                    inserted: (ours?.inserted ?? 0) - (then?.inserted ?? 0),
-                    deleted: (ours?.deleted ?? 0) - (then?.deleted ?? 0)
-                )
-                return now.change(of: table.oid, since: before.reading, besides: since) == .none
+                let ours = before.written(to: relation.relationId, until: own)
+                return now.change(of: table.oid, since: before.reading, besides: ours) == .none
             }.keys
             if !passes.isEmpty { result.passes[relation.relationId] = Set(passes) }
         }
