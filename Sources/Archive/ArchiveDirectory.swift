@@ -96,13 +96,20 @@ package struct ArchiveDirectory: Sendable {
     /// dead client's.
     private static func whileCreating<Result>(in folder: String, _ body: () throws -> Result) throws -> Result {
         let descriptor = try openFolder(folder)
-        defer { Glibc.close(descriptor) }
+        defer { unlockAndClose(descriptor) }
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else {
                 throw ArchiveError(.failed, at: folder, "cannot be locked: \(Errno(rawValue: errno))")
             }
         }
         return try body()
+    }
+
+    /// Ends a lock at once: a child process that was forked a moment ago has the file open until it executes its program, and
+    /// closing the file here would not end the lock before that.
+    private static func unlockAndClose(_ descriptor: Int32) {
+        flock(descriptor, LOCK_UN)
+        Glibc.close(descriptor)
     }
 
     /// Sends archive.json.
@@ -121,7 +128,7 @@ package struct ArchiveDirectory: Sendable {
     package func whileLocked<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
         let file = "\(path)/\(Self.headerName)"
         let descriptor = try KnownFile.open(file)
-        defer { try? descriptor.close() }
+        defer { Self.unlockAndClose(descriptor.rawValue) }
         guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else {
                 throw ArchiveError(.failed, at: file, "cannot be locked: \(Errno(rawValue: errno))")

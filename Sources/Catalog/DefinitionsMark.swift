@@ -5,8 +5,11 @@ package import Postgres
 /// It applies the delta rule to the catalogs: no row was written since the mark's snapshot, and none was removed. Not
 /// covered are catalogs that only a superuser may read, and those that change without a change of definitions:
 /// statistics, large objects, the list of databases, shared dependencies.
-package struct DefinitionsMark: Sendable {
-    private let oldest: UInt32
+package struct DefinitionsMark: Sendable, Codable {
+    /// Ids are compared on a circle of 2^32 (PostgreSQL manual 25.1.5).
+    private static let comparableTransactions: UInt64 = (1 << 31) - 1_000_000
+
+    private let snapshot: Snapshot
     private let rows: [String: Int]
     /// A digest of roles and user mappings, which most roles can read only through views.
     private let digest: String
@@ -17,18 +20,17 @@ package struct DefinitionsMark: Sendable {
     /// - Throws: ``PostgresError``.
     package init(of connection: Connection) throws {
         self = try connection.transaction(.snapshot) {
-            let now = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot")
-            let oldest = UInt32(truncatingIfNeeded: try now.snapshot("snapshot").xmin)
+            let snapshot = try Self.snapshot(connection)
             return DefinitionsMark(
-                oldest: oldest,
-                rows: try Self.counted(connection, since: oldest).mapValues(\.all),
+                snapshot: snapshot,
+                rows: try Self.counted(connection, since: snapshot).mapValues(\.all),
                 digest: try Self.digest(connection)
             )
         }
     }
 
-    private init(oldest: UInt32, rows: [String: Int], digest: String) {
-        self.oldest = oldest
+    private init(snapshot: Snapshot, rows: [String: Int], digest: String) {
+        self.snapshot = snapshot
         self.rows = rows
         self.digest = digest
     }
@@ -39,7 +41,11 @@ package struct DefinitionsMark: Sendable {
     /// - Returns: True if certainly nothing has changed; false if something may have.
     /// - Throws: ``PostgresError``.
     package func holds(on connection: Connection) throws -> Bool {
-        let now = try Self.counted(connection, since: oldest)
+        let latest = try Self.snapshot(connection)
+        guard latest.xmax >= snapshot.xmax, latest.xmax - snapshot.xmin < Self.comparableTransactions else {
+            return false
+        }
+        let now = try Self.counted(connection, since: snapshot)
         return try now.allSatisfy { $0.value.written == 0 } && now.mapValues(\.all) == rows
             && Self.digest(connection) == digest
     }
@@ -56,7 +62,11 @@ package struct DefinitionsMark: Sendable {
         ).word("digest")
     }
 
-    private static func counted(_ connection: Connection, since oldest: UInt32) throws -> [String: (
+    private static func snapshot(_ connection: Connection) throws -> Snapshot {
+        try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot("snapshot")
+    }
+
+    private static func counted(_ connection: Connection, since snapshot: Snapshot) throws -> [String: (
         all: Int, written: Int
     )] {
         let catalogs = try connection.query(
@@ -68,6 +78,7 @@ package struct DefinitionsMark: Sendable {
                                     'pg_shdepend', 'pg_replication_origin', 'pg_database')
             """
         ).map { try $0.text("name") }
+        let oldest = UInt32(truncatingIfNeeded: snapshot.xmin)
         let each = catalogs.map { name -> SQL in
             """
             SELECT \(literal: name) AS name, count(*) AS rows,

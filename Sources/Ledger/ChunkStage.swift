@@ -5,8 +5,9 @@ package import Postgres
 package enum ChunkStage: Sendable, Hashable, Codable {
     /// Copies the base of chunks that have none.
     case base
-    /// Sheds and loads in one step, for tables whose only unique key is the one their chunks are cut by.
-    case delta(pass: Int)
+    /// Sheds and loads in one step, for tables whose only unique key is the one their chunks are cut by; of one relation, or
+    /// of all.
+    case delta(pass: Int, relation: Int?)
     /// Only sheds, for the other tables; of one relation, or of all.
     case shed(pass: Int, snapshot: Snapshot, relation: Int?)
     /// Loads the written rows of chunks that have shed; of one relation, or of all.
@@ -17,9 +18,16 @@ package enum ChunkStage: Sendable, Hashable, Codable {
     /// The condition on `tidemark.chunk c` and `tidemark.relation r`.
     var isDue: SQL {
         switch self {
-        case .base: "\(Self.isCopiedAhead) AND c.mark IS NULL AND NOT (c.is_adopted AND r.has_other_unique_keys)"
-        case .delta(let pass):
-            "\(Self.isCopiedAhead) AND c.mark IS NOT NULL AND c.pass < \(pass) AND NOT r.has_other_unique_keys"
+        case .base:
+            """
+            \(Self.isCopiedAhead) AND c.mark IS NULL AND NOT (c.is_adopted AND r.has_other_unique_keys)
+            AND NOT EXISTS (SELECT FROM tidemark.slice s WHERE s.relation_id = c.relation_id)
+            """
+        case .delta(let pass, let relation):
+            """
+            \(Self.isCopiedAhead) AND c.mark IS NOT NULL AND c.pass < \(pass) AND NOT r.has_other_unique_keys
+            AND \(Self.isOf(relation))
+            """
         case .shed(let pass, let snapshot, let relation):
             """
             \(Self.isCopiedAhead) AND (c.mark IS NOT NULL OR c.is_adopted) AND c.pass < \(pass)

@@ -22,8 +22,10 @@ extension Ledger {
             SELECT (SELECT count(*) FROM tidemark.chunk) AS chunks,
                    (SELECT count(*) FROM tidemark.chunk WHERE mark IS NOT NULL) AS chunks_with_base,
                    (SELECT count(*) FROM tidemark.chunk c, tidemark.run r WHERE c.pass >= r.pass AND r.pass > 0) AS chunks_of_pass,
-                   (SELECT coalesce(sum(rows), 0) FROM tidemark.chunk) AS rows,
-                   (SELECT coalesce(sum(bytes), 0) FROM tidemark.chunk) AS bytes,
+                   (SELECT coalesce(sum(rows), 0) FROM tidemark.chunk)
+                   + (SELECT coalesce(sum(rows), 0) FROM tidemark.slice) AS rows,
+                   (SELECT coalesce(sum(bytes), 0) FROM tidemark.chunk)
+                   + (SELECT coalesce(sum(bytes), 0) FROM tidemark.slice) AS bytes,
                    (SELECT count(*) FROM tidemark.object) AS objects,
                    (SELECT count(*) FROM tidemark.object
                     WHERE steps_done >= pg_catalog.jsonb_array_length(statements)) AS objects_built,

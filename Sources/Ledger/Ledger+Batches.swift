@@ -37,12 +37,18 @@ extension Ledger {
             bytes = count?.bytes
             milliseconds = (duration?.wholeMilliseconds).map { Int($0) }
         }
+
+        /// The event of a chunk whose base is complete.
+        package init(baseOf chunk: ChunkEntry) {
+            let copied = CopyCount(rows: chunk.rows, bytes: chunk.bytes)
+            self.init("base", relation: chunk.relationId, chunk: chunk.chunkNumber, count: copied)
+        }
     }
 
-    /// Records events, in the order of the list.
+    /// Records events, in the order of the list, with the next statement of the open transaction or its end.
     package func record(_ events: [Event]) throws {
         guard !events.isEmpty else { return }
-        try connection.execute(
+        connection.later(
             """
             INSERT INTO tidemark.event (epoch, pass, kind, subject, relation_id, chunk_number, rows, bytes, milliseconds)
             SELECT \(value: epoch), r.pass, e ->> 'kind', e ->> 'subject', (e ->> 'relation')::integer,
@@ -93,9 +99,33 @@ extension Ledger {
             self.bytes = bytes
             self.proof = proof
         }
+
+        /// The event of a chunk that has not changed.
+        package var event: Event {
+            Event("unchanged", relation: chunk.relationId, chunk: chunk.chunkNumber)
+        }
+
+        /// The move of a chunk whose rows are still those that the target holds.
+        ///
+        /// - Parameters:
+        ///   - chunk: The chunk.
+        ///   - mark: The new mark.
+        ///   - pass: The pass this counts for.
+        package init(unchanged chunk: ChunkEntry, at mark: Mark, pass: Int) {
+            self.init(
+                chunk,
+                mark: mark,
+                pass: pass,
+                rows: chunk.rows,
+                bytes: chunk.bytes,
+                inserted: 0,
+                deleted: 0,
+                proof: .stands
+            )
+        }
     }
 
-    /// Records that chunks are at new marks, in the transaction that changed their rows.
+    /// Records that chunks are at new marks, with the end of the transaction that changed their rows.
     package func complete(_ completions: [Completion]) throws {
         guard !completions.isEmpty else { return }
         // A VALUES list, so that the planner knows the number of rows and finds each chunk by its key.
@@ -106,7 +136,7 @@ extension Ledger {
                  \(done.bytes)::bigint, \(done.inserted)::bigint, \(done.deleted)::bigint, \(literal: done.proof.rawValue))
                 """
         }
-        try connection.execute(
+        connection.later(
             """
             UPDATE tidemark.chunk c
             SET read_pass = CASE WHEN c.mark IS DISTINCT FROM e.mark THEN e.pass ELSE c.read_pass END,

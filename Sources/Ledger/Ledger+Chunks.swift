@@ -3,7 +3,7 @@ package import Postgres
 
 extension Ledger {
     /// The maximum number of small tables claimed at once.
-    static let smallTogether = 50
+    package static let smallTogether = 50
 
     /// The order of `chunk_due`; larger tables have smaller numbers, by their size when they were entered.
     static let dueOrder: SQL =
@@ -17,23 +17,24 @@ extension Ledger {
     /// - Parameters:
     ///   - stage: The stage of work.
     ///   - tables: Tables to skip for now.
-    ///   - isSingly: Whether to claim only one chunk, however small.
+    ///   - others: How many other small tables to claim with a chunk.
     /// - Returns: The chunks; empty if none are left to claim.
     /// - Throws: ``PostgresError``.
     package func claim(
         _ stage: ChunkStage,
         passingOver tables: [QualifiedName] = [],
-        isSingly: Bool = false
+        together others: (ChunkEntry) -> Int = { _ in 0 }
     ) throws -> [ChunkEntry] {
         let isDue: SQL = "\(stage.isDue) \(Self.isNone(of: tables, "r"))"
         guard let first = try claim(where: isDue).first else { return [] }
-        guard !isSingly, case .cutover = stage, try isSmallAndWhole(first.relationId) else { return [first] }
+        let count = others(first)
+        guard case .cutover = stage, count > 0 else { return [first] }
         // SKIP LOCKED does not skip rows that this transaction itself has locked.
         let isAnother: SQL = "c.relation_id <> \(first.relationId)"
         return try [first]
             + claim(
                 where: "\(isDue) AND \(Self.isSmallAndWhole) AND \(isAnother)",
-                atMost: Self.smallTogether - 1
+                atMost: count
             )
     }
 
@@ -46,12 +47,6 @@ extension Ledger {
 
     private static let isSmallAndWhole: SQL =
         "r.treatment \(Treatment.among(\.isCopiedWhole)) AND r.table_bytes <= \(TablePlan.smallBytes)"
-
-    private func isSmallAndWhole(_ relation: Int) throws -> Bool {
-        try connection.queryOne(
-            "SELECT \(Self.isSmallAndWhole) AS f FROM tidemark.relation r WHERE relation_id = \(relation)"
-        ).boolean("f")
-    }
 
     /// Claims chunks; the claim lasts until the open transaction ends.
     ///
@@ -119,38 +114,48 @@ extension Ledger {
     ///   - key: The table's key.
     ///   - cuts: Keys within the chunk, ascending.
     ///   - tableBytes: The size of the source's table for which the cuts were found.
+    /// - Returns: The numbers of the parts; none if it was not cut.
     /// - Throws: ``PostgresError``.
+    @discardableResult
     package func cut(
         _ chunk: ChunkEntry,
         of relation: RelationEntry,
         _ key: Key,
         at cuts: [[ServerText]],
         tableBytes: Int
-    ) throws {
+    ) throws -> [Int] {
         let parts = try chunk.range.cut(at: cuts).map { range in
             let rows = try connection.queryOne(
                 "SELECT count(*) AS rows FROM \(relation.rows) WHERE \(range.condition(on: key))"
             ).integer("rows")
             return (range: range, rows: rows)
         }
-        guard parts.reduce(0, { $0 + $1.rows }) == chunk.rows else { return }
+        guard parts.reduce(0, { $0 + $1.rows }) == chunk.rows else { return [] }
+        var numbers = [chunk.chunkNumber]
         for (index, part) in parts.enumerated() {
             let range = try Self.json(part.range)
-            try connection.execute(
-                index == 0
-                    ? """
+            guard index > 0 else {
+                try connection.execute(
+                    """
                     UPDATE tidemark.chunk
                     SET range = \(value: range)::jsonb, rows = \(value: part.rows), shed_snapshot = NULL, written_rows = NULL,
                         proof = NULL
                     WHERE \(isChunk(chunk))
                     """
-                    : """
-                    INSERT INTO tidemark.chunk (relation_id, chunk_number, range, mark, pass, read_pass, rows)
+                )
+                continue
+            }
+            numbers.append(
+                try connection.queryOne(
+                    """
+                    INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, mark, pass, read_pass, rows)
                     SELECT c.relation_id,
                            (SELECT max(chunk_number) FROM tidemark.chunk WHERE relation_id = c.relation_id) + 1,
-                           \(value: range)::jsonb, c.mark, c.pass, c.read_pass, \(value: part.rows)::bigint
+                           \(value: range)::jsonb, c.is_immutable, c.mark, c.pass, c.read_pass, \(value: part.rows)::bigint
                     FROM tidemark.chunk c WHERE \(isChunk(chunk))
+                    RETURNING chunk_number
                     """
+                ).integer("chunk_number")
             )
         }
         try connection.execute(
@@ -164,6 +169,7 @@ extension Ledger {
             subject: "\(relation.name) into \(parts.count - 1) chunks more",
             relation: relation.relationId
         )
+        return numbers
     }
 
     /// Makes all chunks of a table due again if any is due: they need one common snapshot, and the earlier one no longer

@@ -16,6 +16,39 @@ extension Ledger {
         )
     }
 
+    /// Stores the file with the source's definitions.
+    ///
+    /// - Parameters:
+    ///   - file: The file, in base64.
+    ///   - mark: A mark of the source's catalogs from before it was written.
+    ///   - request: What else the file depends on.
+    /// - Throws: ``PostgresError``.
+    package func keepDefinitionFile(_ file: String, at mark: DefinitionsMark, request: String) throws {
+        try connection.execute(
+            """
+            INSERT INTO tidemark.definition_file (request, mark, content)
+            VALUES (\(value: request), \(value: try Self.json(mark))::jsonb, pg_catalog.decode(\(value: file), 'base64'))
+            ON CONFLICT (is_only) DO UPDATE
+            SET request = excluded.request, mark = excluded.mark, content = excluded.content
+            """
+        )
+    }
+
+    /// The mark of the stored file with the source's definitions; nil if there is none for this request.
+    package func markOfDefinitionFile(request: String) throws -> DefinitionsMark? {
+        struct Kept: Decodable { let mark: DefinitionsMark }
+        return try connection.query(
+            Kept.self,
+            "SELECT mark FROM tidemark.definition_file WHERE request = \(value: request)"
+        ).first?.mark
+    }
+
+    /// The stored file with the source's definitions, in base64.
+    package func definitionFile() throws -> String {
+        try connection.queryOne("SELECT pg_catalog.encode(content, 'base64') AS file FROM tidemark.definition_file")
+            .word("file")
+    }
+
     /// Stores the source's current catalog.
     ///
     /// - Parameters:

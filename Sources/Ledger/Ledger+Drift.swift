@@ -6,13 +6,13 @@ package import Postgres
 extension Ledger {
     /// The file nodes from which the chunks of each table were read.
     package func fileNodes() throws -> [Int: Set<UInt32>] {
-        let chunks = try chunks()
-        return Dictionary(grouping: chunks, by: \.relationId).mapValues { Set($0.compactMap { $0.mark?.fileNode }) }
+        let marks = try chunks().map { ($0.relationId, $0.mark) } + slices().map { ($0.relationId, $0.mark) }
+        return Dictionary(grouping: marks, by: \.0).mapValues { Set($0.compactMap { $0.1?.fileNode }) }
     }
 
     /// Removes a table that was dropped on the target.
     package func remove(_ relation: RelationEntry) throws {
-        for table in ["object", "chunk", "relation"] as [Identifier] {
+        for table in ["object", "slice", "chunk", "relation"] as [Identifier] {
             try connection.execute(
                 "DELETE FROM tidemark.\(table) WHERE relation_id = \(value: relation.relationId)::integer"
             )
@@ -51,6 +51,7 @@ extension Ledger {
             "UPDATE tidemark.chunk SET proof = NULL WHERE relation_id = \(value: id)::integer"
         )
         guard isCopiedAgain else { return }
+        try forgetSlices(of: id)
         try connection.execute("DELETE FROM tidemark.chunk WHERE relation_id = \(value: id)::integer")
         try enterChunks(of: id, plan)
     }
@@ -110,6 +111,7 @@ extension Ledger {
 
     /// Records that the target no longer has any rows of a table.
     package func forgetChunks(of relation: RelationEntry) throws {
+        try forgetSlices(of: relation.relationId)
         try connection.execute(
             """
             UPDATE tidemark.chunk

@@ -71,6 +71,17 @@ extension Ledger {
         )
     }
 
+    /// Whether an object of some stages is not complete yet.
+    package func hasObjects(toBuildIn stages: [RebuildStage]) throws -> Bool {
+        let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
+        return try connection.queryOne(
+            """
+            SELECT EXISTS (SELECT FROM tidemark.object
+                           WHERE stage IN (\(list)) AND steps_done < pg_catalog.jsonb_array_length(statements)) AS f
+            """
+        ).boolean("f")
+    }
+
     private func isReady(in pass: Int) -> SQL {
         """
         EXISTS (SELECT FROM tidemark.relation r

@@ -125,7 +125,8 @@ extension Ledger {
     package static func plan(of relations: [RelationEntry], _ chunks: [ChunkEntry]) -> Plan {
         let chunks = Dictionary(grouping: chunks, by: \.relationId)
         let tables = relations.map { relation in
-            let chunks = chunks[relation.relationId] ?? []
+            let found = chunks[relation.relationId] ?? []
+            let chunks = KeyRange.inOrder(found, \.range) ?? found
             let ranges = chunks.map(\.range)
             return TablePlan(
                 name: relation.name,

@@ -8,11 +8,12 @@ package import Postgres
 /// Everything here is plain SQL in the transaction that is open on the connection. So the ledger's row of a chunk is
 /// committed with the chunk's rows, and the row of an object with the object.
 package struct Ledger {
-    package static let version = 6
+    package static let version = 7
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = [
-        "event", "object", "definition", "catalog", "chunk", "relation", "work", "counters", "run",
+        "event", "object", "definition", "definition_file", "catalog", "slice", "chunk", "relation", "work", "counters",
+        "run",
     ]
 
     package let connection: Connection

@@ -29,6 +29,9 @@ package struct RelationEntry: Sendable, Codable {
         rowFilter = plan.filter
     }
 
+    /// Whether it is copied with other small tables.
+    package var isSmallAndWhole: Bool { treatment.isCopiedWhole && tableBytes <= TablePlan.smallBytes }
+
     package var name: QualifiedName { QualifiedName(schema: schemaName, name: tableName) }
     /// The table as FROM and DELETE take it.
     package var rows: SQL { definition.isPartitioned ? "\(name)" : "ONLY \(name)" }

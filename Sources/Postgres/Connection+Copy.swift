@@ -63,6 +63,11 @@ extension Connection {
         }
         let sent = try endCopyOut()
         let received = try target.endCopyIn()
+        return try checked(moved, of: copyOut, sent: sent, received: received)
+    }
+
+    /// Checks that as many rows were stored as were sent.
+    func checked(_ moved: CopyCount, of copyOut: SQL, sent: Int, received: Int) throws -> CopyCount {
         // A binary stream ends with a trailer in a separate message (PostgreSQL manual, COPY, File Formats).
         let seen = isBinaryCopy(copyOut) ? moved.rows - 1 : moved.rows
         guard sent == received, sent == seen else {
@@ -197,13 +202,17 @@ extension Connection {
 
     /// Cancels a COPY OUT that is no longer needed and drains the data still on its way.
     private func abandonCopyOut() {
+        cancelRunningStatement()
+        var buffer: UnsafeMutablePointer<CChar>?
+        while PQgetCopyData(pointer, &buffer, 0) > 0 { PQfreemem(buffer) }
+        while let result = PQgetResult(pointer) { PQclear(result) }
+    }
+
+    func cancelRunningStatement() {
         guard let cancel = PQgetCancel(pointer) else { return }
         var message = [CChar](repeating: 0, count: 256)
         _ = PQcancel(cancel, &message, Int32(message.count))
         PQfreeCancel(cancel)
-        var buffer: UnsafeMutablePointer<CChar>?
-        while PQgetCopyData(pointer, &buffer, 0) > 0 { PQfreemem(buffer) }
-        while let result = PQgetResult(pointer) { PQclear(result) }
     }
 
     private func isBinaryCopy(_ sql: SQL) -> Bool { sql.text.ends(with: CopyFormat.binary.clause.text) }

@@ -32,17 +32,47 @@ extension Connection {
     package func transaction<Result>(_ mode: TransactionMode, _ body: () throws -> Result) throws -> Result {
         let result: Result
         do {
-            try begin(mode)
+            // An imported snapshot may be lost; otherwise the transaction begins with its first statement.
+            if case .shared = mode { try begin(mode) } else { later(mode.begin) }
             result = try body()
         } catch {
             rollBack()
             throw error
         }
-        let commit = try answer(to: "COMMIT")
+        // No statement was sent.
+        if pending == [mode.begin] {
+            pending = []
+            return result
+        }
+        let commit: Answer
+        do {
+            commit = try endTransaction()
+        } catch {
+            rollBack()
+            throw error
+        }
         guard let tag = PQcmdStatus(commit.pointer), String(cString: tag) == "COMMIT" else {
             throw PostgresError(.statementFailed, "the server rolled back a transaction instead of committing it")
         }
         return result
+    }
+
+    /// Executes a statement with the next one, in the same round trip; an error is thrown there.
+    ///
+    /// - Parameter sql: A single statement whose answer is of no interest.
+    package func later(_ sql: SQL) { pending.append(sql) }
+
+    /// Executes what waits for the next statement.
+    func sendPending() throws {
+        let before = pending
+        pending = []
+        try together(before)
+    }
+
+    private func endTransaction() throws -> Answer {
+        let before = pending
+        pending = []
+        return try before.isEmpty ? answer(to: "COMMIT") : answer(to: ("COMMIT", []), after: before)
     }
 
     /// Opens a transaction.
@@ -66,6 +96,7 @@ extension Connection {
     ///
     /// On a broken connection the server does it.
     package func rollBack() {
+        pending = []
         guard PQtransactionStatus(pointer) != PQTRANS_IDLE, !isBroken else { return }
         PQclear(PQexec(pointer, "ROLLBACK"))
     }

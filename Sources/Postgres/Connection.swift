@@ -10,7 +10,9 @@ package final class Connection {
     private let interrupter: Interrupter
     private var handle: CancelHandle
     private let purpose: String
-    private var watched: WatchedSession?
+    private(set) var watched: WatchedSession?
+    /// Statements that are sent with the next one, in the same round trip.
+    var pending: [SQL] = []
 
     /// Connects and pins the session's settings.
     ///
@@ -129,7 +131,11 @@ package final class Connection {
     /// - Returns: All rows, in memory; meant for catalogs and the ledger, not for tables.
     /// - Throws: ``PostgresError``.
     package func query(_ sql: SQL) throws -> [Row] {
-        let result = try answer(to: sql)
+        try rows(of: try answer(to: sql))
+    }
+
+    /// All rows of an answer.
+    func rows(of result: borrowing Answer) throws -> [Row] {
         let columns = PQnfields(result.pointer)
         let names = try (0..<columns).map { try text(PQfname(result.pointer, $0)) }
         return try (0..<PQntuples(result.pointer)).map { row in
@@ -158,24 +164,45 @@ package final class Connection {
 
     func answer(to sql: SQL) throws -> Answer {
         try refuseIfInterrupted()
-        let (text, parameters) = sql.rendered
-        guard !text.utf8.contains(0), !parameters.contains(where: { $0?.utf8.contains(0) == true }) else {
-            throw PostgresError(.statementFailed, "a statement contains a NUL character; PostgreSQL does not accept it")
+        let before = pending
+        pending = []
+        let (text, parameters) = try withoutNUL(sql)
+        guard parameters.isEmpty else {
+            return try before.isEmpty ? checked(run(text, parameters)) : answer(to: (text, parameters), after: before)
         }
+        // Without parameters, several statements may be sent as one text.
+        let texts = try before.map(withoutNUL)
+        if texts.allSatisfy(\.parameters.isEmpty) {
+            return try checked(run((texts.map(\.text) + [text]).joined(separator: ";\n"), []))
+        }
+        try together(before)
+        return try checked(run(text, []))
+    }
+
+    private func run(_ text: String, _ parameters: [String?]) -> Answer {
         watched?.beginStatement()
         defer { watched?.endStatement(isInTransaction: PQtransactionStatus(pointer) != PQTRANS_IDLE) }
-        let result: Answer
-        if parameters.isEmpty {
-            result = Answer(pointer: PQexec(pointer, text))
-        } else {
-            result = withCStrings(parameters) { values in
-                Answer(pointer: PQexecParams(pointer, text, Int32(values.count), nil, values, nil, nil, 0))
-            }
+        if parameters.isEmpty { return Answer(pointer: PQexec(pointer, text)) }
+        return withCStrings(parameters) { values in
+            Answer(pointer: PQexecParams(pointer, text, Int32(values.count), nil, values, nil, nil, 0))
         }
+    }
+
+    /// Refuses an answer that is an error.
+    func checked(_ result: consuming Answer) throws -> Answer {
         switch PQresultStatus(result.pointer) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_EMPTY_QUERY: return result
         default: throw error(of: result, .statementFailed)
         }
+    }
+
+    /// The text and the parameters of a statement.
+    func withoutNUL(_ sql: SQL) throws -> (text: String, parameters: [String?]) {
+        let (text, parameters) = sql.rendered
+        guard !text.utf8.contains(0), !parameters.contains(where: { $0?.utf8.contains(0) == true }) else {
+            throw PostgresError(.statementFailed, "a statement contains a NUL character; PostgreSQL does not accept it")
+        }
+        return (text, parameters)
     }
 
     func refuseIfInterrupted() throws {
@@ -237,7 +264,7 @@ package final class Connection {
         return text
     }
 
-    private func withCStrings<Result: ~Copyable>(
+    func withCStrings<Result: ~Copyable>(
         _ strings: [String?],
         _ body: ([UnsafePointer<CChar>?]) -> Result
     ) -> Result {

@@ -11,6 +11,9 @@ package struct Row: Sendable {
         return values[index]
     }
 
+    /// Whether there is such a column.
+    package func has(_ column: String) -> Bool { names.contains(column) }
+
     /// The value of a column that cannot be NULL.
     ///
     /// - Parameter column: Its name.

@@ -1,3 +1,5 @@
+import Synchronization
+
 extension ThreadConfined {
     /// Creates several values, each on a thread of its own, and runs `body` on all of them at the same time.
     ///
@@ -29,7 +31,7 @@ extension ThreadConfined {
 }
 
 extension ThreadConfined {
-    /// Creates several values, each on a thread of its own, and keeps them all for as long as `body` runs.
+    /// Creates several values at the same time, each on a thread of its own, and keeps them all for as long as `body` runs.
     ///
     /// - Parameters:
     ///   - count: How many; at least one is created.
@@ -42,11 +44,65 @@ extension ThreadConfined {
         _ make: @escaping @Sendable (Int, Interrupter) throws -> State,
         _ body: ([ThreadConfined<State>]) async throws -> Result
     ) async throws -> Result {
-        func open(_ values: [ThreadConfined<State>]) async throws -> Result {
-            guard values.count < max(1, count) else { return try await body(values) }
-            return try await with({ try make(values.count + 1, $0) }) { try await open(values + [$0]) }
+        let count = max(1, count)
+        let (opened, report) = AsyncThrowingStream<ThreadConfined<State>, any Error>.makeStream()
+        let end = Latch()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            // Whatever happens, the values are closed only after `body` has ended.
+            defer { end.open() }
+            for number in 1...count {
+                group.addTask {
+                    do {
+                        try await with({ try make(number, $0) }) { value in
+                            report.yield(value)
+                            await end.wait()
+                        }
+                    } catch {
+                        report.finish(throwing: error)
+                        throw error
+                    }
+                }
+            }
+            var values: [ThreadConfined<State>] = []
+            for try await value in opened {
+                values.append(value)
+                if values.count == count { break }
+            }
+            try Task.checkCancellation()
+            let result = try await body(values)
+            end.open()
+            try await group.waitForAll()
+            return result
         }
-        return try await open([])
+    }
+}
+
+/// Lets tasks wait until it is opened; cancelling them does not.
+private final class Latch: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
     }
 }
 

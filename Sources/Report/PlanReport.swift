@@ -10,13 +10,16 @@ public struct PlanReport: Sendable {
 
     private let plan: Plan
     private let price: EvidencePrice?
+    private let foreignKeys: ForeignKeyForecast?
 
     /// - Parameters:
     ///   - plan: The plan.
     ///   - price: What a cutover would read, if a run has begun.
-    package init(_ plan: Plan, price: EvidencePrice? = nil) {
+    ///   - foreignKeys: What it would do with the foreign keys.
+    package init(_ plan: Plan, price: EvidencePrice? = nil, foreignKeys: ForeignKeyForecast? = nil) {
         self.plan = plan
         self.price = price
+        self.foreignKeys = foreignKeys
     }
 
     /// The plan as a JSON document, including the chunks.
@@ -49,6 +52,7 @@ public struct PlanReport: Sendable {
                 + " and reads the transaction ids of the rest, for the delta and again for the proof"
         )
         lines += price?.lines ?? []
+        lines += foreignKeys?.lines ?? []
         for entry in plan.tables where entry.immutableRanges > 0 {
             let bound = entry.immutableBelow ?? ""
             lines.append(

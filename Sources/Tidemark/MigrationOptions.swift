@@ -10,6 +10,11 @@ public struct MigrationOptions: Sendable {
     public var indexJobs = 2
     /// Memory for all index builds together, in bytes; each gets its share as `maintenance_work_mem`.
     public var indexMemoryBytes = 512 << 20
+    /// How long a transaction of a precopy may read the source: chunks that would take longer are cut.
+    ///
+    /// The first chunk of a table may take longer. Tables with several unique keys, and the delta of tables whose keys are
+    /// scattered over the file, are read in one snapshot each, however long it takes.
+    public var longestTransaction = Duration.seconds(60)
     /// Compare the copied rows at the end of precopy, so that the cutover compares only what changed since.
     public var provesAhead = true
     /// What a cutover takes for proof that rows did not change.

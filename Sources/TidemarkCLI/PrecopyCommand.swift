@@ -39,6 +39,14 @@ struct PrecopyCommand: AsyncParsableCommand {
     @Flag(help: "Do not compare the copied rows now; the cutover then compares all of them")
     var noProof = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Cut chunks that take longer to read than this, so that no transaction holds back VACUUM on the source (default: 60)",
+            valueName: "seconds"
+        )
+    )
+    var maxTransaction: Int?
+
     enum Schema: String, ExpressibleByArgument {
         case create, existing
     }
@@ -50,6 +58,12 @@ struct PrecopyCommand: AsyncParsableCommand {
             options.targetContents = adopt ? .rows : schema == .existing ? .schema : .nothing
             options.keepsIndexes = keepIndexes
             options.provesAhead = !noProof
+            if let maxTransaction {
+                guard (1...86_400).contains(maxTransaction) else {
+                    throw UsageError(description: "--max-transaction must be a number of seconds from 1 to 86400")
+                }
+                options.longestTransaction = .seconds(maxTransaction)
+            }
             let migration = try Migration(
                 source: source.endpoint(),
                 target: target.endpoint(),

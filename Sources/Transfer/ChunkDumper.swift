@@ -68,8 +68,9 @@ package struct ChunkDumper {
         if probe.written == 0, probe.untouched == previous.rows { return Self.unchanged(previous, at: mark) }
         let keep =
             probe.untouched < previous.rows
-            ? try write(chunk.keys(key, written: false, since: previous.mark), isSplit: false).first : nil
-        let written = probe.written > 0 ? try write(chunk.writtenRows(since: previous.mark)) : []
+            ? try write(chunk.untouchedKeys(key, since: previous.mark), isSplit: false).first : nil
+        let written =
+            probe.written > 0 ? try chunk.writtenRows(since: previous.mark, at: nil).flatMap { try write($0) } : []
         guard keep.map({ $0.rows == probe.untouched }) ?? true, written.reduce(0, { $0 + $1.rows }) == probe.written
         else {
             throw PostgresError(

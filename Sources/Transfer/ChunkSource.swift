@@ -20,6 +20,8 @@ struct ChunkSource {
     struct Probe {
         let written: Int
         let untouched: Int
+        /// Where the written rows lie; nil if that is not known.
+        var places: RowPlaces?
     }
 
     func probe(since mark: Mark) throws -> Probe {
@@ -45,12 +47,43 @@ struct ChunkSource {
             "COPY (SELECT \(columns) FROM \(relation.rows) WHERE \(inRange)) TO STDOUT \(relation.format.clause)"
     }
 
-    /// COPY of the rows written since a mark.
-    func writtenRows(since mark: Mark) -> SQL {
-        """
-        COPY (SELECT \(relation.columns.commaSeparated) FROM \(relation.rows)
-              WHERE \(inRange) AND \(DeltaRule.isWritten(since: mark))) TO STDOUT \(relation.format.clause)
-        """
+    /// COPY of the rows in a part of the table's file that a mark sees.
+    ///
+    /// A row that the mark sees and that is still there lies where it lay. So parts may be read in different snapshots: no row
+    /// is missed or read twice, and no key is read twice, because a row and the one that replaced it are never both seen.
+    ///
+    /// - Parameters:
+    ///   - blocks: The part.
+    ///   - mark: The mark; nil: it is of the snapshot that is read, which sees just the rows to copy.
+    /// - Returns: The statement.
+    func rows(in blocks: BlockRange, seenBy mark: Mark?) -> SQL {
+        let isSeen: SQL = mark.map { "NOT (\(DeltaRule.isWritten(since: $0)))" } ?? "true"
+        return """
+            COPY (SELECT \(relation.columns.commaSeparated) FROM \(relation.rows)
+                  WHERE \(blocks.condition) AND \(isSeen) AND \(inRange))
+            TO STDOUT \(relation.format.clause)
+            """
+    }
+
+    /// COPY statements that together return the rows written since a mark.
+    ///
+    /// - Parameters:
+    ///   - mark: The mark.
+    ///   - places: Where these rows lie in this snapshot; nil: the chunk is searched for them.
+    /// - Returns: The statements, usually one.
+    func writtenRows(since mark: Mark, at places: RowPlaces?) -> [SQL] {
+        written(since: mark, at: places).map { condition in
+            """
+            COPY (SELECT \(relation.columns.commaSeparated) FROM \(relation.rows) WHERE \(condition))
+            TO STDOUT \(relation.format.clause)
+            """
+        }
+    }
+
+    /// Conditions that together select the rows written since a mark.
+    private func written(since mark: Mark, at places: RowPlaces?) -> [SQL] {
+        let isWritten: SQL = "\(inRange) AND \(DeltaRule.isWritten(since: mark))"
+        return places?.conditions(where: isWritten) ?? [isWritten]
     }
 
     /// Count and sum of the rows' hashes.
@@ -73,13 +106,21 @@ struct ChunkSource {
         return sum
     }
 
-    /// COPY of the keys of the rows written since a mark, or of the keys of all others.
-    func keys(_ key: Key, written: Bool, since mark: Mark) -> SQL {
-        let isWanted = written ? DeltaRule.isWritten(since: mark) : "NOT (\(DeltaRule.isWritten(since: mark)))"
-        return """
-            COPY (SELECT \(key.columns.commaSeparated) FROM \(relation.rows)
-                  WHERE \(inRange) AND \(isWanted)) TO STDOUT \(CopyFormat.text.clause)
-            """
+    /// COPY of the keys of the rows written since a mark, as several statements if their places are given.
+    func writtenKeys(_ key: Key, since mark: Mark, at places: RowPlaces?) -> [SQL] {
+        written(since: mark, at: places).map { keys(key, where: $0) }
+    }
+
+    /// COPY of the keys of all rows but those written since a mark.
+    func untouchedKeys(_ key: Key, since mark: Mark) -> SQL {
+        keys(key, where: "\(inRange) AND NOT (\(DeltaRule.isWritten(since: mark)))")
+    }
+
+    private func keys(_ key: Key, where condition: SQL) -> SQL {
+        """
+        COPY (SELECT \(key.columns.commaSeparated) FROM \(relation.rows)
+              WHERE \(condition)) TO STDOUT \(CopyFormat.text.clause)
+        """
     }
 
     /// The number of rows the chunk has now; the server may count them in an index alone.

@@ -142,7 +142,7 @@ struct ChunkStep {
     // MARK: Delta
 
     private func shedOnly(_ key: Key, since mark: Mark, _ snapshot: Snapshot) throws -> Result {
-        let probe = try countedProbe() ?? source.probe(since: mark)
+        let probe = try countedProbe() ?? found ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
             return try reconcile(key, because: miscount, .shed(pass: context.pass, snapshot: snapshot, relation: nil))
         }
@@ -155,13 +155,16 @@ struct ChunkStep {
 
     private func shedAndLoad(_ key: Key, since mark: Mark, _ stage: ChunkStage) throws -> Result {
         let counted = try countedProbe()
-        let probe = try counted ?? knownProbe() ?? source.probe(since: mark)
+        let probe = try counted ?? knownProbe() ?? found ?? source.probe(since: mark)
         guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
             return try reconcile(key, because: miscount, stage)
         }
         var copied = CopyCount.zero
         if probe.written > 0 {
-            copied = try copy(source.writtenRows(since: mark))
+            for statement in source.writtenRows(since: mark, at: probe.places ?? found?.places) {
+                let part = try copy(statement)
+                copied = CopyCount(rows: copied.rows + part.rows, bytes: copied.bytes + part.bytes)
+            }
             guard copied.rows == probe.written else {
                 throw PostgresError(
                     .copyFailed,
@@ -199,6 +202,12 @@ struct ChunkStep {
             context.snapshot?.snapshot == now.snapshot
         else { return nil }
         return ChunkSource.Probe(written: written, untouched: chunk.rows)
+    }
+
+    /// What the look at the whole table in this snapshot has found.
+    private var found: ChunkSource.Probe? {
+        guard context.snapshot?.snapshot == now.snapshot, let found = context.probe?.found(chunk) else { return nil }
+        return ChunkSource.Probe(written: found.written, untouched: found.untouched, places: found.places)
     }
 
     private var miscount: String { "the target does not have the \(chunk.rows) rows recorded in the ledger" }

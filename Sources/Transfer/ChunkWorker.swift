@@ -1,42 +1,8 @@
 import Catalog
 import Glibc
 package import Ledger
-package import Planning
+import Planning
 package import Postgres
-
-/// What a worker needs to know about its pass.
-package struct PassContext: Sendable {
-    package let pass: Int
-    package let epoch: Int
-    package let relations: [Int: RelationEntry]
-    package let identity: MarkIdentity
-    /// The snapshot that everything is read in; nil: each chunk is read in its own.
-    package let snapshot: SharedSnapshot?
-    /// Whether the tables already have their triggers, which must not fire for copied rows.
-    package let keepsTriggersOff: Bool
-    /// Whether the tables already have their foreign keys, which do not act.
-    package let keepsForeignKeys: Bool
-    /// Locked tables that all workers leave for later.
-    let postponed = Postponed()
-
-    package init(
-        pass: Int,
-        epoch: Int,
-        relations: [RelationEntry],
-        identity: MarkIdentity,
-        snapshot: SharedSnapshot?,
-        keepsTriggersOff: Bool = false,
-        keepsForeignKeys: Bool = false
-    ) {
-        self.keepsForeignKeys = keepsForeignKeys
-        self.keepsTriggersOff = keepsTriggersOff
-        self.pass = pass
-        self.epoch = epoch
-        self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })
-        self.identity = identity
-        self.snapshot = snapshot
-    }
-}
 
 /// Advances chunks to a newer mark, one after the other, until none is due or a stop is requested.
 ///
@@ -85,21 +51,33 @@ package struct ChunkWorker {
         try lane.leaveSharedSnapshot()
     }
 
+    /// - Returns: False if none is left to take.
     private func workOnNext(_ stage: ChunkStage, _ isSingly: Bool) throws -> Bool {
-        let outcomes = try lane.target.transaction(.readWrite) {
+        let outcomes = try lane.target.transaction(.readWrite) { () -> [ChunkOutcome]? in
             let ledger = Ledger(lane.target, epoch: context.epoch)
-            let chunks = try ledger.claim(stage, passingOver: context.postponed.now, isSingly: isSingly)
-                .map { ($0, try $0.relation(among: context.relations)) }
-            guard !chunks.isEmpty else { return [] as [ChunkOutcome] }
-            try lane.target.execute("SET LOCAL lock_timeout = \(LockedTable.patience)")
+            let claimed = try ledger.claim(stage, passingOver: context.postponed.now) { first in
+                guard !isSingly, context.relations[first.relationId]?.isSmallAndWhole == true else { return 0 }
+                return context.smallTogether - 1
+            }
+            let chunks = try claimed.map { ($0, try $0.relation(among: context.relations)) }
+            guard let (first, relation) = chunks.first else { return nil }
+            lane.target.later("SET LOCAL lock_timeout = \(LockedTable.patience)")
+            if case .base = stage, try cut(first, of: relation, in: ledger) { return [] }
             let ahead = try LockedTable.thrown(by: nil, in: context) { try lookAhead(at: chunks.map(\.1)) }
             var completions: [Ledger.Completion] = []
             var events: [Ledger.Event] = []
-            let outcomes = try chunks.map { chunk, relation in
-                let start = ContinuousClock.now
-                let result = try work(on: chunk, of: relation, stage, ledger: ledger, ahead: ahead)
+            let start = ContinuousClock.now
+            let together = try copyTogether(chunks, ahead)
+            let outcomes = try chunks.enumerated().map { index, claimed in
+                let (chunk, relation) = claimed
+                let start = together == nil ? .now : start
+                let result =
+                    try together?[index] ?? work(on: chunk, of: relation, stage, ledger: ledger, ahead: ahead)
+                // Of tables that were copied together, each took its share.
+                let duration = start.duration(to: .now) / (together?.count ?? 1)
                 if let completion = result.completion { completions.append(completion) }
-                events.append(event(of: chunk, in: relation, result.outcome, duration: start.duration(to: .now)))
+                events.append(event(of: chunk, in: relation, result.outcome, duration: duration))
+                if result.outcome.kind == .base { context.pace?.note(chunk, duration) }
                 context.postponed.resume(relation.name)
                 return result.outcome
             }
@@ -107,8 +85,48 @@ package struct ChunkWorker {
             try ledger.record(events)
             return outcomes
         }
-        for outcome in outcomes { progress.finishChunk(outcome) }
-        return !outcomes.isEmpty
+        for outcome in outcomes ?? [] { progress.finishChunk(outcome) }
+        return outcomes != nil
+    }
+
+    /// Cuts a chunk that would take too long to read, instead of copying it.
+    ///
+    /// - Returns: Whether it was cut.
+    private func cut(_ chunk: ChunkEntry, of relation: RelationEntry, in ledger: Ledger) throws -> Bool {
+        guard let pace = context.pace, let key = relation.key, chunk.mark == nil, !chunk.isAdopted else { return false }
+        let parts = pace.parts(of: chunk)
+        guard parts > 1 else { return false }
+        let cuts = try during("cutting \(relation.name) chunk \(chunk.chunkNumber)") {
+            try LockedTable.thrown(by: relation.name, in: context) {
+                try lane.reading(in: nil) {
+                    try KeyDistribution(lane.source).cuts(chunk.range, of: relation.rows, key: key, count: parts)
+                }
+            }
+        }
+        let numbers = try ledger.cut(chunk, of: relation, key, at: cuts, tableBytes: relation.tableBytes)
+        pace.noteParts(numbers.isEmpty ? [chunk.chunkNumber] : numbers, of: relation.relationId)
+        return numbers.count > 1
+    }
+
+    /// Copies small tables whole, if several were claimed.
+    ///
+    /// - Returns: What was done with each; nil if they have to be copied one by one.
+    private func copyTogether(
+        _ chunks: [(ChunkEntry, RelationEntry)],
+        _ ahead: Ahead
+    ) throws -> [ChunkStep.Result]? {
+        guard chunks.count > 1, !context.keepsTriggersOff else { return nil }
+        let tables = SmallTables(
+            lane: lane,
+            context: context,
+            progress: progress,
+            tables: chunks.map { (chunk: $0, relation: $1) },
+            marks: ahead.marks,
+            empty: ahead.empty
+        )
+        return try LockedTable.thrown(by: nil, in: context) {
+            try lane.reading(in: context.snapshot) { try tables.copy() }
+        }
     }
 
     /// What is known about several tables before the first of them is copied.
@@ -169,7 +187,7 @@ package struct ChunkWorker {
             try LockedTable.thrown(by: relation.name, in: context) {
                 try lane.reading(in: context.snapshot) {
                     let known = ahead.marks[relation.relationId]
-                    let mark = try known ?? relation.takeMark(on: lane.source, context.identity)
+                    let mark = try known ?? lane.mark(of: relation, context.identity)
                     let step = ChunkStep(
                         lane: lane,
                         ledger: ledger,
@@ -185,17 +203,4 @@ package struct ChunkWorker {
             }
         }
     }
-}
-
-/// The outcome of one chunk.
-package struct ChunkOutcome: Sendable {
-    package enum Kind: String, Sendable {
-        case base, delta, shed, unchanged, whole
-        /// No valid mark existed, so both sides were compared.
-        case reconciled
-    }
-
-    package let kind: Kind
-    package let copied: CopyCount
-    package let removed: Int
 }

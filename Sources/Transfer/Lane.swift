@@ -1,6 +1,7 @@
 import Catalog
 import Glibc
-import Ledger
+package import Ledger
+package import Planning
 package import Postgres
 
 /// A worker's two connections, used by one thread, so that copying between them never waits for a scheduler.
@@ -11,6 +12,8 @@ package final class Lane {
     private var knownHash: RowHash?
     /// The exported snapshot that the open source transaction reads, if there is one.
     private var openSnapshot: SharedSnapshot?
+    /// The marks of the tables that the open transaction in a shared snapshot has locked, by their numbers.
+    private var marks: [Int: Mark] = [:]
 
     /// Opens both connections.
     ///
@@ -52,6 +55,7 @@ package final class Lane {
         source.rollBack()
         target.rollBack()
         openSnapshot = nil
+        marks = [:]
         if source.isBroken { try source.reconnect() }
         if target.isBroken { try target.reconnect() }
     }
@@ -75,6 +79,23 @@ package final class Lane {
     func leaveSharedSnapshot() throws {
         guard openSnapshot != nil else { return }
         openSnapshot = nil
+        marks = [:]
         try source.execute("COMMIT")
+    }
+
+    /// The mark for rows of a table that the open source transaction reads; locks the table against changes first.
+    ///
+    /// In a shared snapshot, the lock and the mark hold until the transaction ends, so they are taken once.
+    ///
+    /// - Parameters:
+    ///   - relation: The table.
+    ///   - identity: The identity of the source.
+    /// - Returns: The mark.
+    /// - Throws: ``PostgresError``.
+    package func mark(of relation: RelationEntry, _ identity: MarkIdentity) throws -> Mark {
+        if let known = marks[relation.relationId] { return known }
+        let mark = try relation.takeMark(on: source, identity)
+        if openSnapshot != nil { marks[relation.relationId] = mark }
+        return mark
     }
 }

@@ -22,18 +22,19 @@ struct Shedder {
         var held = held
         if probe.written > 0 {
             // Updated rows usually keep their keys, so the list of written keys is the cheaper one.
-            held -= try list("tidemark_written", chunk.keys(key, written: true, since: mark)).deleteListed()
+            let keys = chunk.writtenKeys(key, since: mark, at: probe.places)
+            held -= try list("tidemark_written", keys).deleteListed()
         }
         if held > probe.untouched {
-            held -= try list("tidemark_untouched", chunk.keys(key, written: false, since: mark))
+            held -= try list("tidemark_untouched", [chunk.untouchedKeys(key, since: mark)])
                 .deleteOthers(where: chunk.range.condition(on: key))
         }
         return held == probe.untouched
     }
 
-    private func list(_ name: Identifier, _ copyOut: SQL) throws -> KeyList {
+    private func list(_ name: Identifier, _ copiesOut: [SQL]) throws -> KeyList {
         try KeyList(name, of: chunk.relation, key, on: lane.target) { copyIn in
-            _ = try chunk.connection.relay(copyOut, to: lane.target, copyIn) { _ in }
+            for copyOut in copiesOut { _ = try chunk.connection.relay(copyOut, to: lane.target, copyIn) { _ in } }
         }
     }
 }

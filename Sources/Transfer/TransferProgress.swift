@@ -40,6 +40,14 @@ package final class TransferProgress: Sendable {
         }
     }
 
+    /// Counts chunks that have not changed.
+    package func finishUnchanged(_ chunks: Int) {
+        state.withLock { counts in
+            counts.chunks += chunks
+            counts.unchangedChunks += chunks
+        }
+    }
+
     package func finishLargeObjects(copied: Int, removed: Int) {
         state.withLock { counts in
             counts.largeObjects += copied

@@ -373,6 +373,7 @@ import Tidemark
     @Test(arguments: [false, true])
     func `is a base that a cutover from the source brings up to date`(_ isBrokenOff: Bool) async throws {
         try await DatabasePair.with(Self.schema) { pair in
+            try await pair.source.untilMarksTell()
             try await TestArchive.with(pair) { test in
                 _ = try await test.archive().dump(from: pair.source.endpoint)
                 _ = try await test.archive().restore(to: pair.target.endpoint, isAhead: true)

@@ -9,6 +9,8 @@ import Testing
         CREATE INDEX events_body ON events (body);
         CREATE TABLE orders (id int PRIMARY KEY, code text UNIQUE, event bigint REFERENCES events);
         INSERT INTO orders SELECT n, 'c' || n, n FROM generate_series(1, 20000) n;
+        CREATE TABLE tokens (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), n int UNIQUE, body text);
+        INSERT INTO tokens (n, body) SELECT n, repeat(md5(n::text), 5) FROM generate_series(1, 20000) n;
         CREATE TABLE small (a int);
         INSERT INTO small SELECT generate_series(1, 100);
         ANALYZE;
@@ -43,6 +45,9 @@ import Testing
                     DELETE FROM events WHERE id % 4999 = \(attempt) AND id NOT IN (SELECT event FROM orders);
                     INSERT INTO events (kind) SELECT 'new' FROM generate_series(1, 20);
                     UPDATE orders SET code = 'x' || code WHERE id % 997 = \(attempt);
+                    UPDATE tokens SET body = 'u\(attempt)' WHERE n % 997 = \(attempt);
+                    DELETE FROM tokens WHERE n % 1999 = \(attempt);
+                    INSERT INTO tokens (n) SELECT 20000 + \(attempt) * 20 + n FROM generate_series(1, 20) n;
                     """
                 )
             }

@@ -60,6 +60,8 @@ import Testing
             try await expectStopped(["dump", "--archive", archive], at: [.version, .restoreVersion, .dump])
             try await expectStopped(["precopy"], at: Place.allCases)
             #expect(try await command.run("precopy").code == 0)
+            // Without a change of the source's catalogs, pg_dump would not run again.
+            try await pair.source.run("CREATE TABLE later (id int)")
             try await expectStopped(["cutover"], at: Place.allCases)
             let cutover = try await command.run("cutover")
             #expect(cutover.code == 0, "\(cutover.errors)\(cutover.output)")

@@ -38,6 +38,8 @@ import Testing
                 "\(report)/report.json: Not a directory",
                 "junit.xml"
             )
+            // Without a change of the source's catalogs, pg_dump would not run again.
+            try await pair.source.run("CREATE TABLE later (id int)")
             let cutover = try await run("cutover", "--pg-bin", tools)
             expect(cutover, 0, "cannot write \(report)/report.html: Not a directory", "HINT")
             #expect(cutover.output.contains("PROVEN"), "\(cutover.output)")

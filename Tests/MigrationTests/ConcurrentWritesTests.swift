@@ -14,6 +14,8 @@ import Tidemark
         INSERT INTO log (v) SELECT repeat('l', 100) FROM generate_series(1, 1500) n;
         CREATE TABLE k (a int, b uuid DEFAULT gen_random_uuid(), v text, PRIMARY KEY (a, b));
         INSERT INTO k (a, v) SELECT n % 7, repeat('k', 100) FROM generate_series(1, 2000) n;
+        CREATE TABLE r (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), n int NOT NULL, v text);
+        INSERT INTO r (n, v) SELECT n, repeat('r', 100) FROM generate_series(1, 3000) n;
         ANALYZE;
         """
 
@@ -32,6 +34,10 @@ import Tidemark
             "UPDATE log SET v = v || '!' WHERE id % 100 = \(id % 100)",
             "DELETE FROM log WHERE id % 200 = \(id % 200)",
             "UPDATE t SET u = -(SELECT max(u) FROM t) - id WHERE id BETWEEN \(id) AND \(id + 5)",
+            "INSERT INTO r (n) SELECT n FROM generate_series(\(id), \(id + 20)) n",
+            "UPDATE r SET v = v || '.' WHERE n % 50 = \(id % 50)",
+            "DELETE FROM r WHERE n % 300 = \(id % 300)",
+            "UPDATE r SET id = gen_random_uuid() WHERE n % 100 = \(id % 100)",
             "SAVEPOINT s; UPDATE t SET v = 'lost' WHERE id = \(id); ROLLBACK TO SAVEPOINT s",
             "SAVEPOINT s; UPDATE t SET v = 'kept' WHERE id = \(id); RELEASE SAVEPOINT s",
             "DO $$ BEGIN INSERT INTO t VALUES (\(id), NULL, 'x'); EXCEPTION WHEN unique_violation THEN UPDATE t SET v = 'dup' WHERE id = \(id); END $$",
@@ -53,7 +59,8 @@ import Tidemark
             "TRUNCATE log", "INSERT INTO log (v) SELECT 'again' FROM generate_series(1, 500)",
             "CLUSTER log USING log_pkey",
             "ALTER TABLE log SET WITHOUT CLUSTER", "VACUUM FULL k", "VACUUM (FREEZE) t", "ANALYZE",
-        ][random.next(upTo: 7)]
+            "VACUUM FULL r", "VACUUM r",
+        ][random.next(upTo: 9)]
     }
 
     /// Errors after which an application retries: a deadlock, a duplicate key, a lock timeout.

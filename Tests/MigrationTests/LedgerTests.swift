@@ -35,7 +35,7 @@ import Tidemark
                 try await ThreadConfined.with(pair.target.endpoint, purpose: "zombie") { zombie in
                     try await zombie.run { connection in
                         try connection.transaction(.readWrite) {
-                            _ = try Ledger(connection, epoch: epoch).claim(.delta(pass: 99))
+                            _ = try Ledger(connection, epoch: epoch).claim(.delta(pass: 99, relation: nil))
                         }
                     }
                 }

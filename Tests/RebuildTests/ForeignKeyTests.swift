@@ -155,4 +155,22 @@ import Verification
             #expect(try await pair.target.column(Self.family) == pair.source.column(Self.family))
         }
     }
+
+    @Test func `are in the plan, with what the next cutover does with them`() async throws {
+        try await DatabasePair.with(
+            """
+            CREATE TABLE others (id int PRIMARY KEY); INSERT INTO others SELECT generate_series(1, 100);
+            CREATE TABLE t (id int PRIMARY KEY, other int CONSTRAINT to_others REFERENCES others);
+            INSERT INTO t SELECT n, n FROM generate_series(1, 100) n
+            """
+        ) { pair in
+            #expect(try await pair.migration().plan().text.contains("cutover validates 1 foreign key"))
+            let later = pair.migration { $0.omissions = [.foreignKeyValidation] }
+            #expect(try await later.plan().text.contains("creates 1 foreign key without validating"))
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().plan().text.contains("cutover validates 1 foreign key"))
+            #expect(try await pair.migration().cutover().outcome == .done)
+            #expect(try await pair.migration().plan().text.contains("1 foreign key, kept and validated"))
+        }
+    }
 }

@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func `is a plan`() throws {
-        let report = try PlanReport(plan)
+        let report = try PlanReport(plan, foreignKeys: ForeignKeyForecast(count: 3, bytes: 5 << 30, .validated))
         try Golden.expect(report.text + "\n", "plan.txt")
         try Golden.expect(report.json() + "\n", "plan.json")
     }

@@ -73,6 +73,15 @@ CREATE TABLE tidemark.definition (
     statement text NOT NULL
 );
 
+-- At most one row: the source's definitions in the form of pg_dump's file, and the mark of the source's catalogs from just
+-- before. It is used again as long as the mark holds. request: what else the file depends on (versions, role, exclusions).
+CREATE TABLE tidemark.definition_file (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    request text NOT NULL,
+    mark jsonb NOT NULL,
+    content bytea NOT NULL
+);
+
 -- One row: the source's catalog when it was last read, so that keys can be rebuilt without the source.
 -- enumerations: the enum labels the target has, which may be older.
 CREATE TABLE tidemark.catalog (
@@ -121,6 +130,23 @@ CREATE TABLE tidemark.chunk (
 CREATE INDEX chunk_due
     ON tidemark.chunk (pass, relation_id, (CASE WHEN mark IS NULL THEN chunk_number ELSE -chunk_number END));
 CREATE INDEX chunk_unproven ON tidemark.chunk (proof_pass, relation_id, chunk_number);
+
+-- The base of a table whose keys are scattered over its file, while it is copied: one row per part of the file. Then its
+-- chunks get their marks all at once, and these rows go.
+CREATE TABLE tidemark.slice (
+    relation_id integer NOT NULL REFERENCES tidemark.relation,
+    slice_number integer NOT NULL,
+    -- Blocks of the source's file, the upper one not included; NULL: to the end.
+    lower_block bigint NOT NULL,
+    upper_block bigint,
+    -- The mark of all slices, taken before the first is read: rows that it does not see are not copied. And its pass.
+    mark jsonb NOT NULL,
+    pass bigint NOT NULL,
+    -- What was copied; NULL: nothing yet.
+    rows bigint,
+    bytes bigint,
+    PRIMARY KEY (relation_id, slice_number)
+);
 
 -- The servers' counters of rows written, read before the first snapshot of a pass (on the source), and before its chunks
 -- were proven (on the target, with the rows that were written there for each table until then).

@@ -9,7 +9,7 @@ package struct MarkIdentity: Sendable, Hashable {
     let databaseOid: UInt32
 
     /// All of it, to be compared as text.
-    var description: String {
+    package var description: String {
         "\(systemIdentifier ?? "-") \(timeline.map(String.init) ?? "-") \(serverStartedAt ?? "-") \(databaseOid)"
     }
 

@@ -63,6 +63,19 @@ package struct TableState: RowLayout, Sendable, Hashable, Codable {
         }
     }
 
+    /// The same state with the mark of rows that were read earlier from the same file.
+    package func at(_ earlier: Mark) -> TableState {
+        TableState(mark: earlier, self)
+    }
+
+    private init(mark: Mark, _ state: TableState) {
+        self.mark = mark
+        kind = state.kind
+        columnsDigest = state.columnsDigest
+        partitionsDigest = state.partitionsDigest
+        typeMeaning = state.typeMeaning
+    }
+
     private func doTypesHold(_ now: TableState) -> Bool {
         switch (typeMeaning, now.typeMeaning) {
         case (nil, nil): true

@@ -15,7 +15,8 @@ package enum WholeFile {
         guard descriptor >= 0 else { throw failure(path) }
         defer { Glibc.close(descriptor) }
         do {
-            try writeAll(text, to: descriptor, path)
+            var text = text
+            try text.withUTF8 { try writeAll(UnsafeRawBufferPointer($0), to: descriptor, path) }
             let mask = umask(0)
             umask(mask)
             guard fchmod(descriptor, 0o666 & ~mask) == 0, fsync(descriptor) == 0, rename(temporary, path) == 0 else {
@@ -34,22 +35,30 @@ package enum WholeFile {
     ///   - path: The file, which may exist already.
     /// - Throws: ``FileError``.
     package static func writePrivate(_ text: String, to path: String) throws {
+        var text = text
+        try text.withUTF8 { try writePrivate(UnsafeRawBufferPointer($0), to: path) }
+    }
+
+    /// Writes a file that only its owner may read; the folder must be private as well.
+    ///
+    /// - Parameters:
+    ///   - bytes: The content.
+    ///   - path: The file, which may exist already.
+    /// - Throws: ``FileError``.
+    package static func writePrivate(_ bytes: UnsafeRawBufferPointer, to path: String) throws {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure(path) }
         defer { Glibc.close(descriptor) }
-        try writeAll(text, to: descriptor, path)
+        try writeAll(bytes, to: descriptor, path)
     }
 
-    private static func writeAll(_ text: String, to descriptor: Int32, _ path: String) throws {
-        var text = text
-        try text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                if written < 0, errno == EINTR { continue }
-                guard written > 0 else { throw failure(path) }
-                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-            }
+    private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ path: String) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { throw failure(path) }
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
         }
     }
 

@@ -21,34 +21,28 @@ package struct BuildShare: Sendable {
         self.workers = workers
     }
 
-    /// Sets what the next statement may use.
+    /// The statement that sets what the next one may use.
     ///
     /// A sort is faster if its memory fits the processor's caches, as long as all its runs are merged at once:
     /// with memory `m` a sort of `s` bytes has `s / m` runs, and `m / memoryOfRun` can be merged at once. Other kinds
     /// of indexes (GIN) use all the memory they get, and more makes them faster.
     ///
     /// - Parameters:
-    ///   - connection: The session that builds.
     ///   - statement: The build.
     ///   - bytes: The expected size of the index.
-    /// - Throws: ``PostgresError``.
-    func apply(to connection: Connection, for statement: SQL, bytes: Int) throws {
-        let memory = statement.text.contains(" USING btree ") ? memory(forSorting: bytes) : memoryBytes
-        try apply(to: connection, memory: memory)
+    /// - Returns: The statement.
+    func settings(for statement: SQL, bytes: Int) -> SQL {
+        settings(memory: statement.text.contains(" USING btree ") ? memory(forSorting: bytes) : memoryBytes)
     }
 
-    /// Sets what all following statements may use.
-    func apply(to connection: Connection) throws {
-        try apply(to: connection, memory: memoryBytes)
-    }
+    /// The statement that sets what all following ones may use.
+    var settings: SQL { settings(memory: memoryBytes) }
 
-    private func apply(to connection: Connection, memory: Int) throws {
-        try connection.execute(
-            """
-            SELECT pg_catalog.set_config('maintenance_work_mem', '\(memory / 1024)kB', false),
-                   pg_catalog.set_config('max_parallel_maintenance_workers', '\(workers)', false)
-            """
-        )
+    private func settings(memory: Int) -> SQL {
+        """
+        SELECT pg_catalog.set_config('maintenance_work_mem', '\(memory / 1024)kB', false),
+               pg_catalog.set_config('max_parallel_maintenance_workers', '\(workers)', false)
+        """
     }
 
     /// - Parameter bytes: The expected size of the index.

@@ -11,6 +11,10 @@ package struct ObjectBuilder {
     /// How long a build waits for its table's lock: longer than a server takes to cancel its own autovacuum.
     private static let lockTimeout: SQL = "'5s'"
 
+    /// The server's clock, between statements of one round trip.
+    private static let clock: SQL =
+        "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS microseconds"
+
     private let connection: Connection
     private let epoch: Int
     private let share: BuildShare
@@ -76,7 +80,6 @@ package struct ObjectBuilder {
     /// Builds all objects of some small tables in one transaction: with thousands of tables, separate transactions
     /// would take most of the time.
     private func buildSmall(_ stages: [RebuildStage]) throws -> Bool {
-        let clock = ContinuousClock()
         var current: ObjectEntry?
         var finished: [(object: ObjectEntry, duration: Duration)] = []
         do {
@@ -84,16 +87,24 @@ package struct ObjectBuilder {
                 let ledger = Ledger(connection, epoch: epoch)
                 let objects = try ledger.claimObjectsOfSmallTables(stages, passingOver: failures.postponed.now)
                 guard !objects.isEmpty else { return }
-                try connection.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
                 // A build allocates memory as it needs it; none of these comes near its share.
-                try share.apply(to: connection)
-                for object in objects {
-                    current = object
-                    for step in object.stepsDone..<object.statements.count {
-                        let start = clock.now
-                        let statement = SQL(trusted: object.statements[step])
-                        try during("building \(object.description)") { try connection.execute(statement) }
-                        finished.append((object.after(step - object.stepsDone), start.duration(to: clock.now)))
+                var statements: [SQL] = ["SET LOCAL lock_timeout = \(Self.lockTimeout)", share.settings, Self.clock]
+                let steps = objects.flatMap { object in
+                    (object.stepsDone..<object.statements.count).map { object.after($0 - object.stepsDone) }
+                }
+                let ends = steps.map { object in
+                    statements += object.nextCommands + [Self.clock]
+                    return statements.count
+                }
+                switch try connection.pipeline([statements])[0] {
+                case .refused(let error, let position):
+                    current = zip(steps, ends).first { position < $1 }?.0
+                    throw current.map { error.during("building \($0.description)") } ?? error
+                case .done(let answers):
+                    let times = try answers.compactMap(\.rows.first).filter { $0.has("microseconds") }
+                        .map { try $0.integer("microseconds") }
+                    for (step, object) in steps.enumerated() {
+                        finished.append((object, .microseconds(times[step + 1] - times[step])))
                     }
                 }
                 try ledger.complete(objects)
@@ -126,10 +137,13 @@ package struct ObjectBuilder {
                 let locked = failures.postponed.now
                 claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects, locked)
                 guard let object = claimed else { return nil }
-                try connection.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
                 let statement = SQL(trusted: object.statements[object.stepsDone])
-                try share.apply(to: connection, for: statement, bytes: object.bytes)
-                try during("building \(object.description)") { try connection.execute(statement) }
+                let settings = share.settings(for: statement, bytes: object.bytes)
+                try during("building \(object.description)") {
+                    try connection.together(
+                        ["SET LOCAL lock_timeout = \(Self.lockTimeout)", settings] + object.nextCommands
+                    )
+                }
                 try ledger.completeStatement(of: object)
                 try ledger.record("build", subject: statement.text.string, duration: start.duration(to: clock.now))
                 return object
@@ -178,5 +192,15 @@ package struct ObjectBuilder {
             recover: { [connection] _ in if connection.isBroken { try connection.reconnect() } },
             body
         )
+    }
+}
+
+extension ObjectEntry {
+    /// The commands of the next statement: an index in a tablespace of its own needs a setting as well, which must not stay.
+    fileprivate var nextCommands: [SQL] {
+        var pieces = SQLStatements(Array(statements[stepsDone].utf8))
+        var commands: [SQL] = []
+        while let piece = pieces.next() { commands.append(SQL(trusted: ServerText(bytes: piece))) }
+        return commands.count > 1 ? commands + ["SET LOCAL default_tablespace = ''"] : commands
     }
 }

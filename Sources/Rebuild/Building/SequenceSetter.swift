@@ -15,7 +15,7 @@ package struct SequenceSetter {
         self.target = target
     }
 
-    /// Sets every sequence.
+    /// Sets every sequence, a few hundred in each round trip.
     ///
     /// - Parameters:
     ///   - sequences: The source's sequences.
@@ -28,31 +28,42 @@ package struct SequenceSetter {
         to positions: [QualifiedName: SequencePosition]
     ) throws -> [String] {
         var advanced: [String] = []
-        for sequence in sequences where try isOnTarget(sequence.qualifiedName) {
+        // A sequence that the target does not have was created later; the verification reports it.
+        let wanted = try onTarget(sequences.filter { positions[$0.qualifiedName] != nil })
+        let safe = try target.pipeline(wanted.map { sequence in sequence.columns.map { extreme(of: sequence, $0) } })
+        var statements: [[SQL]] = []
+        for (sequence, outcome) in zip(wanted, safe) {
             guard let position = positions[sequence.qualifiedName] else { continue }
-            let safe = try beyondColumns(of: sequence, position)
+            let held = try during("setting sequence \(sequence.qualifiedName)") { try outcome.answers() }
+            let safe = Self.position(position, of: sequence, beyond: held.compactMap { $0.rows.first?["extreme"] })
             if safe != position {
                 advanced.append(
                     "sequence \(sequence.qualifiedName) continues after \(safe.lastValue) on the target, not after "
                         + "\(position.lastValue) as on the source: its column contains keys that were set by hand"
                 )
             }
-            try during("setting sequence \(sequence.qualifiedName)") {
-                try target.execute(
-                    """
-                    SELECT pg_catalog.setval(\(value: sequence.qualifiedName.quoted)::pg_catalog.regclass,
-                                             \(value: safe.lastValue), \(value: String(safe.isCalled)))
-                    """
-                )
-            }
+            statements.append([
+                """
+                SELECT pg_catalog.setval(\(value: sequence.qualifiedName.quoted)::pg_catalog.regclass,
+                                         \(value: safe.lastValue), \(value: String(safe.isCalled)))
+                """
+            ])
+        }
+        for (sequence, outcome) in zip(wanted, try target.pipeline(statements)) {
+            _ = try during("setting sequence \(sequence.qualifiedName)") { try outcome.answers() }
         }
         return advanced
     }
 
-    /// Whether a sequence exists on the target; the verification reports one created after the definitions were copied.
-    private func isOnTarget(_ name: QualifiedName) throws -> Bool {
-        try target.queryOne("SELECT pg_catalog.to_regclass(\(value: name.quoted)) IS NOT NULL AS is_there")
-            .boolean("is_there")
+    private func onTarget(_ sequences: [SequenceDefinition]) throws -> [SequenceDefinition] {
+        let looks = try target.pipeline(
+            sequences.map {
+                ["SELECT pg_catalog.to_regclass(\(value: $0.qualifiedName.quoted)) IS NOT NULL AS is_there"]
+            }
+        )
+        return try zip(sequences, looks).filter { _, look in
+            try look.answers().first?.rows.first?.boolean("is_there") ?? false
+        }.map(\.0)
     }
 
     /// Reads the positions of sequences.
@@ -84,24 +95,27 @@ package struct SequenceSetter {
         return positions
     }
 
-    private func beyondColumns(of sequence: SequenceDefinition, _ position: SequencePosition) throws -> SequencePosition
-    {
+    /// The value in a column from which the sequence must continue.
+    private func extreme(of sequence: SequenceDefinition, _ user: SequenceDefinition.User) -> SQL {
+        let extreme: SQL = sequence.increment > 0 ? "max" : "min"
+        return """
+            SELECT pg_catalog.trunc(\(extreme)(\(Identifier(user.column)))::numeric)::text AS extreme
+            FROM \(user.tableName)
+            WHERE \(Identifier(user.column)) BETWEEN \(literal: String(sequence.minValue))::bigint
+                                                 AND \(literal: String(sequence.maxValue))::bigint
+            """
+    }
+
+    private static func position(
+        _ position: SequencePosition,
+        of sequence: SequenceDefinition,
+        beyond values: [ServerText]
+    ) -> SequencePosition {
         let isRising = sequence.increment > 0
-        var position = position
-        for user in sequence.columns {
-            let extreme: SQL = isRising ? "max" : "min"
-            let row = try target.queryOne(
-                """
-                SELECT pg_catalog.trunc(\(extreme)(\(Identifier(user.column)))::numeric)::text AS extreme
-                FROM \(user.tableName)
-                WHERE \(Identifier(user.column)) BETWEEN \(literal: String(sequence.minValue))::bigint
-                                                     AND \(literal: String(sequence.maxValue))::bigint
-                """
-            )
-            guard let text = row["extreme"], let held = Int(text.string) else { continue }
+        return values.compactMap { Int($0.string) }.reduce(position) { position, held in
             let next = position.next(increment: sequence.increment)
-            if isRising ? held >= next : held <= next { position = SequencePosition(lastValue: held, isCalled: true) }
+            let isBeyond = isRising ? held >= next : held <= next
+            return isBeyond ? SequencePosition(lastValue: held, isCalled: true) : position
         }
-        return position
     }
 }

@@ -8,12 +8,21 @@ package final class StatementQueue: Sendable {
     package struct Item: Sendable {
         let activity: String
         let sql: SQL
+        let isShort: Bool
 
-        package init(_ activity: String, sql: SQL) {
+        /// - Parameters:
+        ///   - activity: What it does, for the operator.
+        ///   - sql: The statement.
+        ///   - isShort: Whether it takes no longer than a round trip may.
+        package init(_ activity: String, sql: SQL, isShort: Bool = false) {
             self.activity = activity
             self.sql = sql
+            self.isShort = isShort
         }
     }
+
+    /// How many short statements share a round trip.
+    private static let mostTogether = 25
 
     private let items: Mutex<Deque<Item>>
 
@@ -29,8 +38,27 @@ package final class StatementQueue: Sendable {
     ///   - stop: Ends the work between two statements.
     /// - Throws: ``PostgresError``, with the statement's activity.
     package func drain(on connection: Connection, stop: StopRequest) throws {
-        while !stop.isRequested, let item = items.withLock({ $0.popFirst() }) {
-            try during(item.activity) { try connection.execute(item.sql) }
+        while !stop.isRequested {
+            let some = items.withLock { Self.take(&$0) }
+            guard let first = some.first else { return }
+            guard some.count > 1 else {
+                try during(first.activity) { try connection.execute(first.sql) }
+                continue
+            }
+            for (item, outcome) in zip(some, try connection.pipeline(some.map { [$0.sql] })) {
+                _ = try during(item.activity) { try outcome.answers() }
+            }
         }
+    }
+
+    /// Takes the next statement, or several short ones.
+    private static func take(_ items: inout Deque<Item>) -> [Item] {
+        var some: [Item] = []
+        while let item = items.first, some.isEmpty || item.isShort && some.count < mostTogether {
+            some.append(item)
+            items.removeFirst()
+            guard item.isShort else { break }
+        }
+        return some
     }
 }

@@ -24,6 +24,8 @@ package struct DefinitionTrial {
     /// SQLSTATEs for a missing object, which was often refused before.
     private static let absences: Set = ["42P01", "42704", "42883", "42703", "3F000", "42P17"]
     private static let savepoint: SQL = "tidemark_trial"
+    /// How many definitions are tried in one round trip.
+    private static let mostTogether = 100
 
     private let connection: Connection
     private let settings: [SQL]
@@ -65,16 +67,25 @@ package struct DefinitionTrial {
         try connection.execute(Connection.TransactionMode.readWrite.begin)
         defer { _ = try? connection.execute("ROLLBACK") }
         func attempt(_ entry: DefinitionEntry, _ script: SQL) throws {
-            if let error = try refusal(of: script) {
-                let state = error.sqlState ?? ""
-                let hasFailed = !outcome.refusals.isEmpty || !outcome.undecided.isEmpty
-                if isEarly(error) || hasFailed && Self.absences.contains(state) {
-                    outcome.undecided.append(entry)
-                } else {
-                    outcome.refusals.append(Refusal(entry: entry, error: error))
-                }
+            try attempt([(entry, script)])
+        }
+        /// Tries some entries at once; if one of them is refused, each half by itself.
+        func attempt(_ scripts: [(entry: DefinitionEntry, script: SQL)]) throws {
+            guard let (entry, _) = scripts.first else { return }
+            guard let error = try refusal(of: scripts.map(\.script).joined(separator: "\n;\n")) else { return }
+            guard scripts.count == 1 else {
+                try attempt(Array(scripts[..<(scripts.count / 2)]))
+                return try attempt(Array(scripts[(scripts.count / 2)...]))
+            }
+            let state = error.sqlState ?? ""
+            let hasFailed = !outcome.refusals.isEmpty || !outcome.undecided.isEmpty
+            if isEarly(error) || hasFailed && Self.absences.contains(state) {
+                outcome.undecided.append(entry)
+            } else {
+                outcome.refusals.append(Refusal(entry: entry, error: error))
             }
         }
+        var together: [(entry: DefinitionEntry, script: SQL)] = []
         for entry in entries {
             left -= Self.locks(of: entry)
             guard left > 0 else {
@@ -82,9 +93,16 @@ package struct DefinitionTrial {
                 continue
             }
             let script = SQL(trusted: entry.statement)
-            let statement = entry.isOfRights ? GrantorScript.byRoles(script, as: connection.endpoint.role) : script
-            try attempt(entry, statement)
+            together.append(
+                (entry, entry.isOfRights ? GrantorScript.byRoles(script, as: connection.endpoint.role) : script)
+            )
+            // What an extension's script sets must not stay set for the next entry.
+            if together.count == Self.mostTogether || entry.kind == "EXTENSION" {
+                try attempt(together)
+                together = []
+            }
         }
+        try attempt(together)
         for statement in settings {
             let entry = DefinitionEntry(
                 kind: "DATABASE SETTING",
@@ -113,10 +131,10 @@ package struct DefinitionTrial {
 
     /// Returns the server's error for a statement; nil if it succeeds.
     private func refusal(of statement: SQL) throws -> PostgresError? {
-        try connection.execute("SAVEPOINT \(Self.savepoint)")
         do {
-            try connection.execute(definitions: statement)
-            try connection.execute("RELEASE SAVEPOINT \(Self.savepoint)")
+            try connection.execute(
+                definitions: "SAVEPOINT \(Self.savepoint);\n\(statement)\n;\nRELEASE SAVEPOINT \(Self.savepoint)"
+            )
             return nil
         } catch let error as PostgresError where error.sqlState != nil && !connection.isBroken {
             try connection.execute("ROLLBACK TO SAVEPOINT \(Self.savepoint); RELEASE SAVEPOINT \(Self.savepoint)")

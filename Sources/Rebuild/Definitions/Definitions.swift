@@ -1,4 +1,5 @@
 package import Catalog
+import FoundationEssentials
 import Glibc
 package import Postgres
 
@@ -115,6 +116,37 @@ package struct Definitions: Sendable {
         let name = "definitions.dump"
         try copy(name, folder.path)
         self.init(tools: tools, folder: folder, archive: folder.file(name), options: options)
+    }
+
+    /// Uses a file that was kept (``file()``).
+    ///
+    /// - Parameters:
+    ///   - kept: The file, in base64.
+    ///   - tools: Tools of the target's major version.
+    ///   - scratch: The folder in which a private one is created.
+    ///   - options: What is left out.
+    /// - Throws: ``ToolError`` if it is not a file in base64, ``FileError``.
+    package init(kept: String, tools: PostgresTools, scratch: String, options: Options) throws {
+        guard let bytes = Data(base64Encoded: kept, options: .ignoreUnknownCharacters) else {
+            throw ToolError("the definitions kept in the ledger are damaged", hint: "run the command again")
+        }
+        try self.init(tools: tools, scratch: scratch, options: options) { name, folder in
+            try bytes.withUnsafeBytes { try WholeFile.writePrivate($0, to: "\(folder)/\(name)") }
+        }
+    }
+
+    /// Returns the file, to be kept.
+    ///
+    /// - Returns: The file, in base64.
+    /// - Throws: ``ToolError`` if it cannot be read.
+    package func file() throws -> String {
+        guard let bytes = FileManager.default.contents(atPath: archive) else {
+            throw ToolError(
+                "cannot read \(archive), which pg_dump wrote a moment ago",
+                hint: "look whether something removes files there"
+            )
+        }
+        return bytes.base64EncodedString()
     }
 
     /// Returns the SQL that creates schemas, types, functions, tables and views; rights come last (``PostData``).

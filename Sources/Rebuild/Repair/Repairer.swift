@@ -61,7 +61,7 @@ package struct Repairer {
         }
         switch step.manner {
         case .concurrent, .scan, .blocking:
-            try share.apply(to: connection, for: step.statement, bytes: bytes)
+            try connection.execute(share.settings(for: step.statement, bytes: bytes))
             try connection.execute(step.statement)
         case .brief: try briefly(step.statement)
         }

@@ -152,9 +152,14 @@ struct Completion {
         let tables = session.source.tables.filter {
             session.scope.contains($0.qualifiedName) && !fresh.contains($0.qualifiedName)
         }
-        let names =
-            tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName) + views.map(\.qualifiedName)
-        let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
+        func item(_ name: QualifiedName, isShort: Bool = false) -> StatementQueue.Item {
+            .init("ANALYZE \(name)", sql: "ANALYZE \(name)", isShort: isShort)
+        }
+        let items =
+            views.map { item($0.qualifiedName) }
+            + tables.sorted { $0.tableBytes > $1.tableBytes }.map { table in
+                item(table.qualifiedName, isShort: !table.isPartitioned && table.tableBytes <= TablePlan.smallBytes)
+            }
         try await recorder.phase(.analyze) { try await builders.run(items) }
     }
 }

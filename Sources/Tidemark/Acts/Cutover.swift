@@ -182,6 +182,8 @@ struct Cutover {
             try await recorder.phase(.deltaAndWholeTables) {
                 try await recorder.showing(chunks: due) {
                     // A crash of the target in the meantime may have emptied unlogged tables.
+                    try await Slicing(session: session, lanes: lanes).copyBases(context)
+                    let context = try await lanes.probing(context, since: counters, session.deltaRelations)
                     repeat {
                         try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: nil), context)
                         try await lanes.work(.cutover(pass: pass), context)

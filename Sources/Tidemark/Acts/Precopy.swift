@@ -87,7 +87,7 @@ struct Precopy {
             )
         }
         let objects = try await closingAfterDuplicates(session) {
-            try await copyAndBuild(session, pass: pass, due: due)
+            try await copyAndBuild(session, pass: pass, due: due, since: counters)
         }
         try context.stop.check()
         recorder.record(.built(objects))
@@ -117,7 +117,12 @@ struct Precopy {
         }
     }
 
-    private func copyAndBuild(_ session: Session, pass: Int, due: Int) async throws -> Int {
+    private func copyAndBuild(
+        _ session: Session,
+        pass: Int,
+        due: Int,
+        since counters: CounterReading?
+    ) async throws -> Int {
         let copying = Flag()
         return try await recorder.phase(.copyAndBuild) {
             try await recorder.showing(chunks: due) {
@@ -130,7 +135,7 @@ struct Precopy {
                         try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
                             // A crash of the target in the meantime may have emptied unlogged tables.
                             repeat {
-                                try await copy(session, lanes, pass: pass)
+                                try await copy(session, lanes, pass: pass, since: counters)
                             } while try await session.forgetEmptied()
                             try await lanes.copyLargeObjects(session, session.passContext(pass: pass, snapshot: nil))
                         }
@@ -142,60 +147,14 @@ struct Precopy {
         }
     }
 
-    private func copy(_ session: Session, _ lanes: LanePool, pass: Int) async throws {
+    private func copy(_ session: Session, _ lanes: LanePool, pass: Int, since counters: CounterReading?) async throws {
         let ofPass = session.passContext(pass: pass, snapshot: nil)
+        try await Slicing(session: session, lanes: lanes).copyBases(ofPass)
         try await lanes.work(.base, ofPass)
-        try await lanes.work(.delta(pass: pass), ofPass)
-        var relations = session.deltaRelations.filter(\.hasOtherUniqueKeys)
-        var isFirstRound = true
-        while !relations.isEmpty {
-            var locked: [RelationEntry] = []
-            for relation in relations {
-                do {
-                    try await settle(relation, of: session, on: lanes, pass: pass, waiting: !isFirstRound)
-                } catch let error as PostgresError where error.sqlState == "55P03" || error.losesSnapshot {
-                    context.note("\(relation.name) is left for later: \(error.message)")
-                    locked.append(relation)
-                }
-                try context.stop.check()
-            }
-            (relations, isFirstRound) = (locked, false)
-        }
-    }
-
-    /// Copies all chunks of a table up to one snapshot; all of them shed before any loads.
-    ///
-    /// Rows of different chunks may have swapped a value of another unique key. If the chunks were read in different
-    /// snapshots, the target would hold that value twice.
-    ///
-    /// - Parameters:
-    ///   - relation: The table to settle.
-    ///   - session: The session of the run.
-    ///   - lanes: The workers.
-    ///   - pass: The pass in which the table is settled.
-    ///   - waits: Whether to wait for a table that is locked.
-    /// - Throws: ``PostgresError``: SQLSTATE 55P03 if the table is locked, or `.gaveWay` or `.snapshotLost` if another
-    ///   session waited for the table. The table must then be settled again.
-    private func settle(
-        _ relation: RelationEntry,
-        of session: Session,
-        on lanes: LanePool,
-        pass: Int,
-        waiting waits: Bool
-    ) async throws {
-        let id = relation.relationId
-        guard try await session.ledger({ try $0.unsettle(id, pass: pass) }) else { return }
-        try await SnapshotHolder.with(
-            source,
-            tables: [relation.rows],
-            lock: .definitions,
-            waitsForLocks: waits,
-            purpose: session.purpose("snapshot")
-        ) { shared, _ in
-            let context = session.passContext(pass: pass, snapshot: shared)
-            try await lanes.work(.shed(pass: pass, snapshot: shared.snapshot, relation: id), context)
-            try await lanes.work(.load(pass: pass, relation: id), context)
-        }
+        let settling = Settling(session: session, source: source, lanes: lanes, counters: counters)
+        try await settling.lookAtScattered(pass: pass)
+        try await lanes.work(.delta(pass: pass, relation: nil), ofPass)
+        try await settling.settle(pass: pass)
     }
 
     /// The partitioned tables above some partitions that need statistics; the night would have to read all partitions.

@@ -33,7 +33,7 @@ struct Growth {
             let cuts = try await cuts(of: open, in: relation, key: key, count: parts)
             guard !cuts.isEmpty else { continue }
             let bytes = session.source.table(relation.name)?.tableBytes ?? relation.tableBytes
-            try await session.ledger { ledger in
+            _ = try await session.ledger { ledger in
                 try ledger.cut(open, of: relation, key, at: cuts, tableBytes: bytes)
             }
         }

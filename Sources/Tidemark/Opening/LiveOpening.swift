@@ -19,10 +19,19 @@ struct LiveOpening {
     /// - Throws: ``PlanError``, ``LedgerError``, ``PostgresError``.
     func plan() async throws -> PlanReport {
         let target = try await Connection.with(context.target, purpose: "tidemark plan") { connection in
-            try (identity: DatabaseIdentity(of: connection), plan: Ledger.begunPlan(on: connection))
+            try (
+                identity: DatabaseIdentity(of: connection), plan: Ledger.begunPlan(on: connection),
+                begun: BegunRun(on: connection)
+            )
         }
-        if let plan = target.plan { return PlanReport(plan, price: try await price()) }
-        return PlanReport(try await survey(for: target.identity, nil, cutting: true).plan)
+        let survey = try await survey(for: target.identity, target.begun, cutting: target.plan == nil)
+        let plan = target.plan ?? survey.plan
+        let foreignKeys = try await PlanForecast(context: context).foreignKeys(
+            of: survey.catalog,
+            without: plan.excluded,
+            in: target.plan == nil ? nil : target.begun?.run
+        )
+        return PlanReport(plan, price: target.plan == nil ? nil : try await price(), foreignKeys: foreignKeys)
     }
 
     /// What a cutover would read now; nil if the counters of the servers tell nothing.
@@ -205,6 +214,7 @@ struct LiveOpening {
         guard context.options.targetContents != .nothing else {
             try await owned.define(definitions, survey.plan)
             let session = try await owned.session(for: act.rawValue, warnings: survey.plan.warnings)
+            try await session.keep(definitions, at: survey.definitionsMark)
             try refuseOtherTreatments(than: session.relations, owned.source)
             return session
         }
@@ -217,7 +227,7 @@ struct LiveOpening {
         let before = try await owned.session(for: act.rawValue, warnings: warnings)
         try refuseOtherTreatments(than: before.relations, owned.source)
         async let kept: Void = before.ledger { try $0.keep(owned.source, withLabels: false) }
-        let now = try await before.dumpDefinitions(of: source)
+        let now = try await before.readDefinitions(of: source)
         try await kept
         let followed = try await Following(owned: owned, run: before.run, relations: before.relations)
             .follow(now.definitions, now.entries)

@@ -18,7 +18,9 @@ extension OwnedRun {
     /// - Throws: ``LedgerError`` if others have written to the target; ``PostgresError``.
     func readyForAnotherPass(from endpoint: Endpoint, for act: LiveAct) async throws -> OwnedRun {
         guard entry.step >= .keysBuilt else {
-            if entry.keepsForeignKeys, try await !mayWriteAsReplica() { try await dropForeignKeys() }
+            if entry.keepsForeignKeys, try await !context.mayWriteAsReplica(purpose: purpose) {
+                try await dropForeignKeys()
+            }
             return self
         }
         if act.isCutover, try await isUnchanged(endpoint) {
@@ -41,7 +43,7 @@ extension OwnedRun {
             return self
         }
         let ofSource = try await Connection.with(endpoint, purpose: purpose) { try ActingObjects.ofDatabase(on: $0) }
-        let keeps = try await mayWriteAsReplica()
+        let keeps = try await context.mayWriteAsReplica(purpose: purpose)
         let notes = try await onTarget { [self] connection in
             let ledger = Ledger(connection, epoch: epoch)
             return try connection.transaction(.readWrite) { try takeOff(ofSource, keepingForeignKeys: keeps, ledger) }
@@ -152,15 +154,6 @@ extension OwnedRun {
             hint: "the target may be in use, and another cutover would overwrite these rows; nothing was changed. "
                 + "If they may be lost: tidemark finish --abandon, then precopy --adopt, which replaces what differs"
         )
-    }
-
-    /// Whether the target's role may write rows as a replica does.
-    private func mayWriteAsReplica() async throws -> Bool {
-        do {
-            return try await Connection.with(context.target.asReplica, purpose: purpose) { _ in true }
-        } catch let error as PostgresError where error.sqlState == "42501" {
-            return false
-        }
     }
 
     private func dropForeignKeys() async throws {

@@ -8,6 +8,8 @@ import Rebuild
 struct SourceSurvey: Sendable {
     let plan: Plan
     let catalog: DatabaseCatalog
+    /// A mark from before the catalog was read.
+    let definitionsMark: DefinitionsMark
     /// How `pg_dump` reaches the source.
     let access: Definitions.Access
 
@@ -29,6 +31,7 @@ struct SourceSurvey: Sendable {
     ) async throws {
         self = try await Connection.with(source, purpose: "tidemark plan") { connection in
             try Self.refuseLedgersSchema(on: connection)
+            let mark = try DefinitionsMark(of: connection)
             let scope = Scope(omitting: options.omissions)
             let catalog = scope.applied(to: try DatabaseCatalog(of: connection))
             var plan = try Planner(
@@ -41,11 +44,12 @@ struct SourceSurvey: Sendable {
                 try RowFilter.refuseUnfit(plan, on: connection)
                 plan = try KeyDistribution(connection).cut(plan)
             }
-            return Self(plan: plan, catalog: catalog, access: try Definitions.Access(connection))
+            return Self(plan: plan, catalog: catalog, mark: mark, access: try Definitions.Access(connection))
         }
     }
 
-    private init(plan: Plan, catalog: DatabaseCatalog, access: Definitions.Access) {
+    private init(plan: Plan, catalog: DatabaseCatalog, mark: DefinitionsMark, access: Definitions.Access) {
+        definitionsMark = mark
         self.plan = plan
         self.catalog = catalog
         self.access = access

@@ -74,8 +74,8 @@ struct CatalogProof {
             scope: scope
         ).result()
         guard triesInserts else { return readiness }
-        let (stop, jobs) = (context.stop, max(1, context.options.jobs))
         let probe = InsertProbe(catalog: there.catalog, facts: there.facts, scope: scope)
+        let (stop, jobs) = (context.stop, max(1, min(context.options.jobs, probe.batches)))
         let attempts = try await Connection.each(jobs, context.target, purpose: purpose) { connection, number in
             try probe.attempt(number - 1, of: jobs, on: connection, stop: stop)
         }

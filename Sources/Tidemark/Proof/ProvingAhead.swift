@@ -27,6 +27,11 @@ struct ProvingAhead {
         }
         let (source, target) = (source, session.context.target)
         let purpose = session.purpose("prove")
+        let scattered = try await scatteredTables(context)
+        let proofs = ScatteredProofs(scattered, context)
+        try await session.ledger { ledger in
+            for chunk in scattered.flatMap(\.chunks) { try ledger.passOverProof(of: chunk, pass: pass) }
+        }
         try await ThreadConfined.each(
             session.context.options.jobs,
             { number, interrupter in
@@ -38,12 +43,42 @@ struct ProvingAhead {
                     context: context
                 )
             },
-            body: { prover, _ in try prover.work() }
+            body: { prover, _ in
+                try prover.work(on: proofs)
+                try prover.work()
+            }
         )
         return messages.withLock { $0 }
     }
 
-    private func context(pass: Int, _ note: @escaping @Sendable (String) -> Void) async throws -> RangeProver.Context {
+    /// The tables with scattered keys of which most chunks are due to be proven.
+    private func scatteredTables(_ context: ProvingContext) async throws -> [ScatteredTable] {
+        let relations = session.deltaRelations.filter { relation in
+            session.source.table(relation.name).flatMap { relation.key?.isScattered(in: $0) } ?? false
+        }
+        guard !relations.isEmpty else { return [] }
+        let names = relations.map(\.name)
+        let (chunks, theirs) = try await session.control.run { [identity = context.target] connection in
+            (
+                Dictionary(grouping: try Ledger(connection).chunks(), by: \.relationId),
+                try TableState.all(of: names, on: connection, identity)
+            )
+        }
+        let ours = try await Connection.with(source, purpose: session.purpose("prove")) {
+            [identity = session.markIdentity] connection in
+            try connection.transaction(.snapshot) { try TableState.all(of: names, on: connection, identity) }
+        }
+        return relations.compactMap { relation in
+            let chunks = chunks[relation.relationId] ?? []
+            let due = chunks.count { $0.proof?.rows != $0.rows || $0.proof?.isReduced == true }
+            guard due * 2 > chunks.count, let here = ours[relation.name], let there = theirs[relation.name],
+                let range = chunks.first.flatMap({ context.comparedRange(relation, $0) })
+            else { return nil }
+            return ScatteredTable(relation, chunks, comparedAs: range, in: (here, there))
+        }
+    }
+
+    private func context(pass: Int, _ note: @escaping @Sendable (String) -> Void) async throws -> ProvingContext {
         let there = try await session.control.run { try DatabaseCatalog(of: $0) }
         let plan = try await session.control.run { try Ledger($0).plan() }
         let ahead = Plan(tables: plan.tables.filter(\.treatment.isCopiedAhead), warnings: [])
@@ -54,7 +89,7 @@ struct ProvingAhead {
                 return RowHash.common(to: ours, and: theirs)
             }
         }
-        return RangeProver.Context(
+        return ProvingContext(
             pass: pass,
             epoch: session.epoch,
             relations: session.deltaRelations,

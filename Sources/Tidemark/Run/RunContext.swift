@@ -19,6 +19,15 @@ struct RunContext: Sendable {
     /// Reports something that the operator should know.
     func note(_ message: String) { observer(.note(message)) }
 
+    /// Whether the target's role may write rows as a replica does.
+    func mayWriteAsReplica(purpose: String) async throws -> Bool {
+        do {
+            return try await Connection.with(target.asReplica, purpose: purpose) { _ in true }
+        } catch let error as PostgresError where error.sqlState == "42501" {
+            return false
+        }
+    }
+
     /// The same run, which leaves out more.
     func leavingOut(_ omissions: Set<Omission>) -> RunContext {
         var context = self

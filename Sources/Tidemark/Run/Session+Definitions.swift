@@ -12,24 +12,66 @@ extension Session {
         }
     }
 
-    /// Reads the source's current definitions.
-    func dumpDefinitions(of database: Endpoint) async throws -> SourceDefinitions {
-        let (mark, access) = try await Connection.with(database, purpose: purpose("definitions")) {
-            (try DefinitionsMark(of: $0), try Definitions.Access($0))
+    /// Reads the source's current definitions: by `pg_dump`, or from the ledger if nothing has changed since it kept them.
+    func readDefinitions(of database: Endpoint) async throws -> SourceDefinitions {
+        let (request, options) = (requestForDefinitions, Definitions.Options(context.options))
+        let kept = try await control.run { try Ledger($0).markOfDefinitionFile(request: request) }
+        let (mark, access) = try await Connection.with(database, purpose: purpose("definitions")) { connection in
+            if let kept, try connection.transaction(.snapshot, { try kept.holds(on: connection) }) {
+                return (kept, nil as Definitions.Access?)
+            }
+            return (try DefinitionsMark(of: connection), try Definitions.Access(connection))
         }
-        let definitions = try await Definitions(
-            of: access,
-            tools: tools,
-            scratch: context.options.scratchDirectory,
-            excluding: scope.excluded.union(source.sequencesServing(only: scope.excluded)),
-            purpose: purpose("definitions"),
-            options: Definitions.Options(context.options)
-        )
+        let definitions: Definitions
+        if let access {
+            definitions = try await Definitions(
+                of: access,
+                tools: tools,
+                scratch: context.options.scratchDirectory,
+                excluding: excludedFromDefinitions,
+                purpose: purpose("definitions"),
+                options: options
+            )
+            try await keep(definitions, at: mark)
+        } else {
+            let file = try await control.run { try Ledger($0).definitionFile() }
+            definitions = try Definitions(
+                kept: file,
+                tools: tools,
+                scratch: context.options.scratchDirectory,
+                options: options
+            )
+        }
         return SourceDefinitions(
             definitions: definitions,
             entries: try await definitions.preDataEntries(),
             mark: mark
         )
+    }
+
+    /// Keeps definitions in the ledger, so that the next command need not read them again.
+    ///
+    /// - Parameters:
+    ///   - definitions: What `pg_dump` has written.
+    ///   - mark: A mark of the source's catalogs from before.
+    /// - Throws: ``ToolError``, ``LedgerError``, ``PostgresError``.
+    func keep(_ definitions: Definitions, at mark: DefinitionsMark) async throws {
+        let (file, request) = (try definitions.file(), requestForDefinitions)
+        try await ledger { try $0.keepDefinitionFile(file, at: mark, request: request) }
+    }
+
+    private var excludedFromDefinitions: Set<QualifiedName> {
+        scope.excluded.union(source.sequencesServing(only: scope.excluded))
+    }
+
+    /// What the definitions depend on besides the source's catalogs.
+    private var requestForDefinitions: String {
+        let identity = source.identity
+        let whose = [
+            "pg_dump \(tools.version)", "server \(identity.serverVersion)", identity.roleName.string,
+            markIdentity.description,
+        ]
+        return (whose + excludedFromDefinitions.sorted().map(\.quoted)).joined(separator: "\n")
     }
 
     /// Returns the source's definitions in a snapshot; reuses the ones just followed if no catalog changed since.
@@ -41,7 +83,7 @@ extension Session {
     /// - Throws: ``ToolError``, ``PostgresError``.
     func definitions(of database: Endpoint, in holder: ThreadConfined<Connection>) async throws -> SourceDefinitions {
         if let followed, try await holder.run({ try followed.mark.holds(on: $0) }) { return followed }
-        return try await dumpDefinitions(of: database)
+        return try await readDefinitions(of: database)
     }
 
     /// Compares the source's current definitions with those that were copied; reports each difference as a note.

@@ -97,7 +97,9 @@ struct Session: Sendable {
             identity: markIdentity,
             snapshot: snapshot,
             keepsTriggersOff: keepsTriggersOff,
-            keepsForeignKeys: run.keepsForeignKeys
+            keepsForeignKeys: run.keepsForeignKeys,
+            longestTransaction: context.options.longestTransaction,
+            workers: context.options.jobs
         )
     }
 

@@ -29,6 +29,8 @@ struct BuilderPool: Sendable {
         settledIn pass: Int? = nil,
         while mayMoreCome: @escaping @Sendable () -> Bool = { false }
     ) async throws -> Int {
+        // Connections are opened only if there is something to do; a table that becomes ready later still has its objects.
+        guard try await session.control.run({ try Ledger($0).hasObjects(toBuildIn: stages) }) else { return 0 }
         let completed = Counter()
         let unique = Dictionary(
             keepingFirst: session.source.indexes.filter(\.isUnique).map { index in

@@ -7,10 +7,10 @@ import Transfer
 
 /// The workers of a run: one lane per job, each on its own thread.
 struct LanePool: Sendable {
-    private let lanes: [ThreadConfined<Lane>]
-    private let session: Session
-    private let progress: TransferProgress
-    private let stop: StopRequest
+    let lanes: [ThreadConfined<Lane>]
+    let session: Session
+    let progress: TransferProgress
+    let stop: StopRequest
 
     /// Opens the lanes for as long as `body` runs.
     static func with<Result: Sendable>(
@@ -48,14 +48,23 @@ struct LanePool: Sendable {
     }
 
     private func workOnChunks(_ stage: ChunkStage, _ context: PassContext) async throws {
+        try await onAll(context) { [progress, stop] lane, isOver in
+            try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop).work(stage, until: isOver)
+        }
+    }
+
+    /// Lets all lanes work; the loss of a shared snapshot ends the others between two pieces of work.
+    func onAll(
+        _ context: PassContext,
+        _ body: @escaping @Sendable (_ lane: Lane, _ isOver: () -> Bool) throws -> Void
+    ) async throws {
         let lost = LostSnapshot()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for lane in lanes {
-                group.addTask { [progress, stop] in
+                group.addTask {
                     try await lane.run { lane in
                         do {
-                            try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop)
-                                .work(stage) { lost.error != nil }
+                            try body(lane) { lost.error != nil }
                         } catch let error as PostgresError where error.losesSnapshot && context.snapshot != nil {
                             lost.note(error)
                             try lane.recover()

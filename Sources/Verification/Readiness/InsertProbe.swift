@@ -39,6 +39,9 @@ package struct InsertProbe: Sendable {
         primaryKeys = Dictionary(keepingFirst: usable.map { ($0.tableOid, $0) })
     }
 
+    /// How many connections can share the work.
+    package var batches: Int { (tables.count + Self.tablesTogether - 1) / Self.tablesTogether }
+
     /// The results for a share of the tables.
     package struct Attempts: Sendable {
         fileprivate var tried = 0
@@ -71,21 +74,110 @@ package struct InsertProbe: Sendable {
     package func attempt(_ share: Int, of count: Int, on target: Connection, stop: StopRequest) throws -> Attempts {
         var attempts = Attempts()
         try target.execute(Self.limits)
-        for index in stride(from: share, to: tables.count, by: count) where !stop.isRequested {
-            let table = tables[index]
-            var isWritten = false
-            let outcome = try outcome(of: table, on: target, isWritten: &isWritten)
-            // A partitioned table's row is counted for one of its partitions.
-            if isWritten, !table.isPartitioned { attempts.counted.append(table.qualifiedName) }
-            switch outcome {
-            case .right: attempts.tried += 1
-            case .notTried: break
-            case .wrong(let finding):
-                attempts.tried += 1
-                attempts.findings.append(finding)
-            }
+        let mine = stride(from: share, to: tables.count, by: count).map { tables[$0] }
+        var rest = mine.filter(isTriable)[...]
+        while !rest.isEmpty, !stop.isRequested {
+            let some = Array(rest.prefix(Self.tablesTogether))
+            rest = rest.dropFirst(some.count)
+            let inserts = try inserts(into: some, on: target)
+            // After a refusal the transaction is still open, so its end is a group of its own.
+            let outcomes = try target.pipeline(inserts.flatMap { [$0.statements, ["ROLLBACK"]] })
+            for (index, insert) in inserts.enumerated() { enter(outcomes[2 * index], of: insert, &attempts) }
         }
         return attempts
+    }
+
+    /// How many tables are tried in a round trip or two.
+    private static let tablesTogether = 50
+
+    private func isTriable(_ table: Table) -> Bool {
+        !passedOver.contains(table.oid) && !table.isRowSecurityActive && !table.copiedColumns.isEmpty
+    }
+
+    /// One INSERT, with the sequences whose next values it uses.
+    private struct Insert {
+        let table: Table
+        let drawing: [ServerText: SequenceDefinition]
+        let statements: [SQL]
+    }
+
+    /// Prepares an INSERT for each table; none for a table whose sequence has reached its end.
+    private func inserts(into tables: [Table], on target: Connection) throws -> [Insert] {
+        let drawing = tables.map { sequences[$0.qualifiedName] ?? [:] }
+        let all = drawing.flatMap { $0.values.map(\.qualifiedName) }
+        let looks = try target.pipeline(all.map { ["SELECT last_value, is_called FROM \($0)"] })
+        let positions = try zip(all, looks).map { name, look in
+            guard let row = try look.answers().first?.rows.first else {
+                throw PostgresError(.unexpectedAnswer, "sequence \(name) has no position")
+            }
+            let position = SequencePosition(
+                lastValue: try row.integer("last_value"),
+                isCalled: try row.boolean("is_called")
+            )
+            return (name, position)
+        }
+        let known = Dictionary(keepingFirst: positions)
+        return zip(tables, drawing).compactMap { table, drawing in
+            let next = drawing.compactMapValues { sequence in
+                known[sequence.qualifiedName].flatMap { Self.next($0, of: sequence) }
+            }
+            guard next.count == drawing.count else { return nil }
+            let columns = table.copiedColumns
+            let values = columns.map { column -> SQL in
+                next[column.name].map { "\(literal: String($0))::\(SQL(trusted: column.type))" }
+                    ?? "\(column.identifier)"
+            }
+            let insert: SQL = """
+                INSERT INTO \(table.qualifiedName) (\(columns.map(\.identifier).commaSeparated)) OVERRIDING SYSTEM VALUE
+                SELECT \(values.joined(separator: ", ")) FROM \(table.qualifiedName) LIMIT 1
+                """
+            return Insert(
+                table: table,
+                drawing: drawing,
+                statements: ["BEGIN", insert, "SET CONSTRAINTS ALL IMMEDIATE"]
+            )
+        }
+    }
+
+    /// The next value; nil if the sequence has reached its end.
+    private static func next(_ position: SequencePosition, of sequence: SequenceDefinition) -> Int? {
+        let next = position.next(increment: sequence.increment)
+        return next > sequence.maxValue || next < sequence.minValue ? nil : next
+    }
+
+    private func enter(_ outcome: Connection.GroupOutcome, of insert: Insert, _ attempts: inout Attempts) {
+        let isWritten: Bool
+        let result: Outcome
+        switch outcome {
+        case .done(let answers):
+            // An empty table has no row to try with.
+            isWritten = answers[1].count == 1
+            result = isWritten ? accepted(insert) : .notTried
+        case .refused(let error, let statement):
+            isWritten = statement > 1 || Self.afterWriting.contains(error.sqlState ?? "")
+            result = judge(error, of: insert.table, drawing: insert.drawing)
+        }
+        // A partitioned table's row is counted for one of its partitions.
+        if isWritten, !insert.table.isPartitioned { attempts.counted.append(insert.table.qualifiedName) }
+        switch result {
+        case .right: attempts.tried += 1
+        case .notTried: break
+        case .wrong(let finding):
+            attempts.tried += 1
+            attempts.findings.append(finding)
+        }
+    }
+
+    private func accepted(_ insert: Insert) -> Outcome {
+        guard insert.drawing.isEmpty, let key = primaryKeys[insert.table.oid] else { return .right }
+        return .wrong(
+            finding(
+                insert.table,
+                problem: "duplicate-accepted",
+                "its primary key \(key.name.visible) accepted a row that already exists: the index is damaged",
+                repair: "REINDEX INDEX CONCURRENTLY \(key.qualifiedName.quoted)"
+            )
+        )
     }
 
     /// Returns how many tables there are, how many were tried, and which failed.
@@ -95,47 +187,6 @@ package struct InsertProbe: Sendable {
         let tried = attempts.reduce(0) { $0 + $1.tried }
         result.examined.append(.init(kind: "INSERT tried", source: tables.count, target: tried))
         return result
-    }
-
-    private func outcome(of table: Table, on target: Connection, isWritten: inout Bool) throws -> Outcome {
-        let columns = table.copiedColumns
-        guard !passedOver.contains(table.oid), !table.isRowSecurityActive, !columns.isEmpty else {
-            return .notTried
-        }
-        let drawing = sequences[table.qualifiedName] ?? [:]
-        defer { target.rollBack() }
-        do {
-            let next = try drawing.compactMapValues { try nextValue(of: $0, on: target) }
-            guard next.count == drawing.count else { return .notTried }
-            let values = columns.map { column -> SQL in
-                next[column.name].map { "\(literal: String($0))::\(SQL(trusted: column.type))" }
-                    ?? "\(column.identifier)"
-            }
-            // One round trip per table: there may be thousands of tables.
-            let inserted = try target.execute(
-                """
-                BEGIN;
-                INSERT INTO \(table.qualifiedName) (\(columns.map(\.identifier).commaSeparated)) OVERRIDING SYSTEM VALUE
-                SELECT \(values.joined(separator: ", ")) FROM \(table.qualifiedName) LIMIT 1
-                """
-            )
-            // An empty table has no row to try with.
-            guard inserted == 1 else { return .notTried }
-            isWritten = true
-            try target.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            guard drawing.isEmpty, let key = primaryKeys[table.oid] else { return .right }
-            return .wrong(
-                finding(
-                    table,
-                    problem: "duplicate-accepted",
-                    "its primary key \(key.name.visible) accepted a row that already exists: the index is damaged",
-                    repair: "REINDEX INDEX CONCURRENTLY \(key.qualifiedName.quoted)"
-                )
-            )
-        } catch let error as PostgresError where error.code == .statementFailed {
-            isWritten = isWritten || Self.afterWriting.contains(error.sqlState ?? "")
-            return judge(error, of: table, drawing: drawing)
-        }
     }
 
     private func judge(_ error: PostgresError, of table: Table, drawing: [ServerText: SequenceDefinition]) -> Outcome {
@@ -182,16 +233,5 @@ package struct InsertProbe: Sendable {
             message,
             repair: repair
         )
-    }
-
-    /// Returns the next value; nil if the sequence has reached its end.
-    private func nextValue(of sequence: SequenceDefinition, on target: Connection) throws -> Int? {
-        let row = try target.queryOne("SELECT last_value, is_called FROM \(sequence.qualifiedName)")
-        let position = SequencePosition(
-            lastValue: try row.integer("last_value"),
-            isCalled: try row.boolean("is_called")
-        )
-        let next = position.next(increment: sequence.increment)
-        return next > sequence.maxValue || next < sequence.minValue ? nil : next
     }
 }

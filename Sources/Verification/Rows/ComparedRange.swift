@@ -142,18 +142,18 @@ package struct ComparedRange: Sendable {
     }
 
     /// Reads from a part of the table: the number of rows; how many satisfy `condition`; of these, the count and sum of
-    /// hashes of rows written since a mark; and of the rest that also satisfy `other`, the count and the sum of key
+    /// hashes of rows that satisfy `isNew`; and of the rest that also satisfy `other`, the count and the sum of key
     /// hashes.
     func rowsWritten(
-        since mark: Mark,
+        _ isNew: SQL,
         in part: BlockRange,
         where condition: SQL,
         withKeysWhere other: SQL?,
         _ hash: RowHash,
-        _ side: Endpoint.Side
+        on side: Endpoint.Side
     ) -> SQL {
-        let isWritten: SQL = "\(condition) AND \(ProofRule.isWritten(since: mark))"
-        let isOther = other.map { "\(condition) AND \($0) AND NOT (\(ProofRule.isWritten(since: mark)))" as SQL }
+        let isWritten: SQL = "\(condition) AND \(isNew)"
+        let isOther = other.map { "\(condition) AND \($0) AND NOT (\(isNew))" as SQL }
         let reduced: SQL = isOther.map { "count(*) FILTER (WHERE \($0))" } ?? "0"
         let keys: SQL = isOther.map { "coalesce(sum(\(keyHash(hash))) FILTER (WHERE \($0)), 0)" } ?? "0"
         return """
@@ -171,6 +171,33 @@ package struct ComparedRange: Sendable {
         SELECT count(*) AS rows, \(Self.written(since: mark)) AS written,
                \(sum(hash)) AS fingerprint
         FROM \(rows) WHERE \(condition(side))
+        """
+    }
+
+    /// Reads the number of rows not written since a mark with the sum of their hashes, and how many were written since.
+    func untouchedFingerprint(_ hash: RowHash, since mark: Mark, _ side: Endpoint.Side) -> SQL {
+        let isUntouched: SQL = "NOT (\(ProofRule.isWritten(since: mark)))"
+        return """
+            SELECT count(*) FILTER (WHERE \(isUntouched)) AS rows, \(Self.written(since: mark)) AS written,
+                   \(sum(hash, where: isUntouched)) AS fingerprint
+            FROM \(rows) WHERE \(condition(side))
+            """
+    }
+
+    /// Reads from a part of the table, by the value of an expression (`chunk`): the number of rows that satisfy a condition,
+    /// the sum of their hashes, and how many rows satisfy another.
+    func counts(
+        of part: BlockRange,
+        by number: SQL,
+        counting condition: SQL,
+        and other: SQL,
+        _ hash: RowHash,
+        on side: Endpoint.Side
+    ) -> SQL {
+        """
+        SELECT \(number) AS chunk, count(*) FILTER (WHERE \(condition)) AS rows,
+               \(sum(hash, where: condition)) AS fingerprint, count(*) FILTER (WHERE \(other)) AS written
+        FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side)) GROUP BY 1
         """
     }
 

@@ -1,3 +1,5 @@
+package import Planning
+
 /// Tables to count in full, several parts of each at a time.
 package struct CountQueue<Table: Hashable & Sendable>: Sendable {
     /// One part of one table.

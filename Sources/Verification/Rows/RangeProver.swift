@@ -1,74 +1,19 @@
-package import Catalog
-package import Ledger
-package import Planning
+import Catalog
+import Ledger
+import Planning
 package import Postgres
 
 /// Compares chunks with the source days ahead and records in the ledger which are proven.
 ///
-/// Only proofs that will remain valid are recorded. So on both sides, no row of the chunk may have been written since
-/// its mark or by a transaction that may still be open.
+/// A proof covers the rows that the target holds: those of the source that were not written since the chunk's mark. Only
+/// proofs that will remain valid are recorded: no row of the target may be of a transaction that may still be open.
 package final class RangeProver {
-    /// One chunk, as the ledger names it.
-    package struct ChunkName: Hashable, Sendable {
-        let table: QualifiedName
-        let range: KeyRange
-    }
-
-    /// What the workers share.
-    package struct Context: Sendable {
-        let pass: Int
-        let epoch: Int
-        let relations: [Int: RelationEntry]
-        let ranges: [ChunkName: ComparedRange]
-        let source: MarkIdentity
-        let target: MarkIdentity
-        let hash: RowHash
-        let stop: StopRequest
-        let note: @Sendable (String) -> Void
-
-        /// - Parameters:
-        ///   - pass: The pass whose chunks are proven.
-        ///   - epoch: The epoch this client holds.
-        ///   - relations: The tables in the ledger.
-        ///   - ranges: How the chunks are compared; chunks without a range are not proven.
-        ///   - source: The identity of the source.
-        ///   - target: The identity of the target.
-        ///   - hash: How rows are hashed.
-        ///   - stop: Asked between two chunks; a request ends the work.
-        ///   - note: Called with messages about chunks that differ although the source did not change, and about tables
-        ///     that cannot be compared.
-        package init(
-            pass: Int,
-            epoch: Int,
-            relations: [RelationEntry],
-            ranges: [ComparedRange],
-            source: MarkIdentity,
-            target: MarkIdentity,
-            hash: RowHash,
-            stop: StopRequest,
-            note: @escaping @Sendable (String) -> Void
-        ) {
-            self.pass = pass
-            self.epoch = epoch
-            self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })
-            self.ranges = Dictionary(keepingFirst: ranges.map { (ChunkName(table: $0.table, range: $0.range), $0) })
-            self.source = source
-            self.target = target
-            self.hash = hash
-            self.stop = stop
-            self.note = note
-        }
-    }
-
     /// Another session on the source holds an exclusive lock on a table.
     private struct LockedOut: Error {}
 
-    /// The limit for lock waits on the source, because sessions that queue behind this one wait as well.
-    private static let lockTimeout: SQL = "'5s'"
-
     private let source: Connection
     private let target: Connection
-    private let context: Context
+    private let context: ProvingContext
     /// Tables, by their ids in the ledger, whose chunks this worker skips.
     private var lockedOut: Set<Int> = []
 
@@ -86,7 +31,7 @@ package final class RangeProver {
         target: Endpoint,
         purpose: String,
         interrupter: Interrupter,
-        context: Context
+        context: ProvingContext
     ) throws {
         self.source = try Connection(to: source, purpose: purpose, interrupter: interrupter)
         self.target = try Connection(to: target, purpose: purpose, interrupter: interrupter)
@@ -100,6 +45,14 @@ package final class RangeProver {
         while !context.stop.isRequested, try proveNext() {}
     }
 
+    /// Proves tables with scattered keys, part by part.
+    ///
+    /// - Parameter proofs: The tables; shared by all workers.
+    /// - Throws: ``PostgresError``, ``LedgerError``.
+    package func work(on proofs: ScatteredProofs) throws {
+        try proofs.work(source, target)
+    }
+
     private func proveNext() throws -> Bool {
         try target.transaction(.readWrite) {
             let ledger = Ledger(target, epoch: context.epoch)
@@ -107,7 +60,7 @@ package final class RangeProver {
             try ledger.passOverProof(of: chunk, pass: context.pass)
             guard !lockedOut.contains(chunk.relationId),
                 let relation = context.relations[chunk.relationId], let mark = chunk.mark,
-                let range = context.ranges[ChunkName(table: relation.name, range: chunk.range)]
+                let range = context.comparedRange(relation, chunk)
             else { return true }
             try target.execute("SAVEPOINT proof")
             do {
@@ -138,7 +91,7 @@ package final class RangeProver {
             try body()
         } catch let error as PostgresError where error.isRefusal {
             try target.execute("ROLLBACK TO SAVEPOINT proof")
-            context.note("the rows of \(table) cannot be compared, so cutover will not prove them: \(error)")
+            context.cannotCompare(table, error)
         }
     }
 
@@ -149,7 +102,7 @@ package final class RangeProver {
         since mark: Mark,
         ledger: Ledger
     ) throws {
-        try source.execute("SET LOCAL lock_timeout = \(Self.lockTimeout)")
+        try source.execute("SET LOCAL lock_timeout = \(ProvingContext.lockTimeout)")
         do {
             try source.execute("LOCK TABLE \(relation.rows) IN ACCESS SHARE MODE")
         } catch let error as PostgresError where error.sqlState == "55P03" {
@@ -162,29 +115,21 @@ package final class RangeProver {
         else { return }
         // The state is read before the rows, so that a row written in between counts as written since.
         let there = try TableState(of: relation.name, on: target, context.target)
-        let ours = try Look(source.queryOne(range.fingerprint(context.hash, writtenSince: mark, .source)))
-        guard ours.written == 0, ours.fingerprint.rows == chunk.rows else { return }
+        let ours = try Look(source.queryOne(range.untouchedFingerprint(context.hash, since: mark, .source)))
+        guard ours.fingerprint.rows == chunk.rows, ours.written == 0 || mark.fileNode == here.mark.fileNode else {
+            return
+        }
         let theirs = try Look(target.queryOne(range.fingerprint(context.hash, writtenSince: there.mark, .target)))
         guard ours.fingerprint == theirs.fingerprint else {
-            context.note(
-                "\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range) differs from what was copied: another "
-                    + "session writes on the target. The next pass compares and copies the chunk again"
-            )
-            try ledger.distrust(chunk, pass: context.pass)
-            try ledger.record(
-                "distrusted",
-                subject: relation.name.description,
-                relation: chunk.relationId,
-                chunk: chunk.chunkNumber
-            )
-            return
+            return try context.distrust(chunk, of: relation, in: ledger)
         }
         // A transaction as old as these rows is still open, so they would count as written since.
         guard theirs.written == 0 else { return }
         try ledger.prove(
             chunk,
             by: ChunkProof(
-                source: here,
+                // What was written in between is not in the target yet, so it is new for whoever checks the proof.
+                source: ours.written == 0 ? here : here.at(mark),
                 target: there,
                 pass: context.pass,
                 rows: ours.fingerprint.rows,

@@ -2,10 +2,10 @@ import Catalog
 import Planning
 import Postgres
 
-/// A table most of whose ranges were proven ahead in one pass; they are checked together by reading it in full.
+/// A table most of whose ranges were proven ahead; they are checked together by reading it in full.
 ///
-/// The rule is the same as for one range: rows not written since the oldest mark are a subset of the proven ones, so if
-/// their number is unchanged, they are all there. No index is used, so the same read also finds rows that a damaged
+/// The rule is the same as for one range: rows not written since the mark of their range are a subset of the proven ones, so
+/// if their number is unchanged, they are all there. No index is used, so the same read also finds rows that a damaged
 /// index hides.
 struct StandingTable: Sendable {
     /// With more conditions per row, the check would cost more than it saves.
@@ -18,25 +18,23 @@ struct StandingTable: Sendable {
     private let exceptions: [KeyRange]
     /// The ranges among `proofs` from which rows were removed.
     private let reduced: [KeyRange]
-    /// The oldest mark on either side.
-    private let marks: (source: Mark, target: Mark)
+    /// The conditions that select rows written since the mark of their range, on either side.
+    private let isWritten: (source: SQL, target: SQL)
 
     /// Returns nil if the ranges have to be checked one by one.
     ///
-    /// - Parameter ranges: All ranges of one table, in the order of the key.
+    /// - Parameter ranges: All ranges of one table.
     init?(_ ranges: [ComparedRange]) {
-        guard ranges.count > 1, let first = ranges.first else { return nil }
-        let passes = Dictionary(grouping: ranges.compactMap { $0.proof?.pass }, by: { $0 }).mapValues(\.count)
-        guard let pass = passes.max(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key else { return nil }
-        // Rows were added to the open range while the others were proven; they would count as written since.
-        let standing = ranges.filter { $0.proof?.pass == pass && $0.range.upper != nil }
-        let proofs = Dictionary(keepingFirst: standing.compactMap { range in range.proof.map { (range.range, $0) } })
-        let older: (Mark, Mark) -> Bool = { $0.snapshot.xmin < $1.snapshot.xmin }
-        guard let source = proofs.values.map(\.source.mark).min(by: older),
-            let target = proofs.values.map(\.target.mark).min(by: older)
+        guard ranges.count > 1, let ranges = KeyRange.inOrder(ranges, \.range), let first = ranges.first,
+            let key = first.key
+        else { return nil }
+        let proofs = Dictionary(keepingFirst: ranges.compactMap { range in range.proof.map { (range.range, $0) } })
+        guard
+            let ours = Self.isWritten(ranges.map { ($0.range, $0.proof?.source.mark) }, key),
+            let theirs = Self.isWritten(ranges.map { ($0.range, $0.proof?.target.mark) }, key)
         else { return nil }
         self.proofs = proofs
-        marks = (source, target)
+        isWritten = (ours, theirs)
         range = first
         exceptions = Self.runs(ranges.map(\.range).filter { proofs[$0] == nil })
         guard exceptions.count <= Self.mostExceptions else { return nil }
@@ -44,6 +42,17 @@ struct StandingTable: Sendable {
         guard reduced.isEmpty || first.identity != nil else { return nil }
         // Hashing the keys of all rows costs less than checking many conditions for each row.
         self.reduced = reduced.count <= Self.mostExceptions ? reduced : [.everything]
+    }
+
+    /// Rows older than all marks are told apart by one comparison; only for the others the mark of their range is looked up.
+    ///
+    /// - Returns: nil if no range has a mark.
+    private static func isWritten(_ marks: [(range: KeyRange, mark: Mark?)], _ key: Key) -> SQL? {
+        guard let oldest = marks.compactMap(\.mark).min(by: { $0.snapshot.xmin < $1.snapshot.xmin }) else { return nil }
+        let isNew = ProofRule.isWritten(since: oldest)
+        guard Set(marks.compactMap { $0.mark?.snapshot.xmin }).count > 1 else { return isNew }
+        let ofRange = marks.map { (range: $0.range, value: ProofRule.isWritten(since: $0.mark ?? oldest)) }
+        return "(\(isNew) AND \(KeyRange.choice(among: ofRange, by: key)))"
     }
 
     /// Joins adjacent ranges.
@@ -65,12 +74,12 @@ struct StandingTable: Sendable {
     func look(at part: BlockRange, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         let isExcepted = condition(exceptions)
         return range.rowsWritten(
-            since: side == .source ? marks.source : marks.target,
+            side == .source ? isWritten.source : isWritten.target,
             in: part,
             where: isExcepted.map { "NOT (\($0))" } ?? "true",
             withKeysWhere: condition(reduced).map { "(\($0))" },
             hash,
-            side
+            on: side
         )
     }
 

@@ -1,4 +1,4 @@
-import Catalog
+package import Catalog
 package import Postgres
 
 /// A part of a table given by position, not by key: consecutive blocks of its file.
@@ -9,12 +9,24 @@ package struct BlockRange: Sendable, Hashable {
     /// Large enough that the cost of starting a statement does not matter, small enough that two connections finish at
     /// about the same time.
     private static let blocksOfPart = 16_384
-    private static let blockBytes = 8192
+    package static let blockBytes = 8192
     private static let firstMajor = 14
 
-    private let lower: Int
-    /// Nil: to the end of the table, even if it has grown.
-    private let upper: Int?
+    /// The first block.
+    package let lower: Int
+    /// The first block after it; nil: to the end of the table, even if it has grown.
+    package let upper: Int?
+
+    /// - Parameters:
+    ///   - lower: The first block.
+    ///   - upper: The first block after it; nil: to the end of the table, even if it has grown.
+    package init(lower: Int, upper: Int?) {
+        self.lower = lower
+        self.upper = upper
+    }
+
+    /// The number of blocks; nil if it has no upper bound.
+    package var count: Int? { upper.map { $0 - lower } }
 
     /// Returns the parts of a table; the last one has no upper bound, so no row is left out.
     ///
@@ -22,7 +34,7 @@ package struct BlockRange: Sendable, Hashable {
     ///   - table: The table to divide.
     ///   - server: The database that holds the table.
     /// - Returns: At least one part.
-    static func all(of table: Table, on server: DatabaseIdentity) -> [BlockRange] {
+    package static func all(of table: Table, on server: DatabaseIdentity) -> [BlockRange] {
         canCut(table, on: server) ? all(of: table.heapBytes / blockBytes, inEach: blocksOfPart) : all(of: 0, inEach: 1)
     }
 
@@ -40,7 +52,7 @@ package struct BlockRange: Sendable, Hashable {
     }
 
     /// Whether the server can read one part without reading the others.
-    static func canCut(_ table: Table, on server: DatabaseIdentity) -> Bool {
+    package static func canCut(_ table: Table, on server: DatabaseIdentity) -> Bool {
         !table.isPartitioned && server.serverVersion.major >= firstMajor
     }
 

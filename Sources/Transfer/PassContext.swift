@@ -1,0 +1,56 @@
+import Catalog
+package import Ledger
+package import Planning
+package import Postgres
+
+/// What a worker needs to know about its pass.
+package struct PassContext: Sendable {
+    package let pass: Int
+    package let epoch: Int
+    package let relations: [Int: RelationEntry]
+    package let identity: MarkIdentity
+    /// The snapshot that everything is read in; nil: each chunk is read in its own.
+    package let snapshot: SharedSnapshot?
+    /// Whether the tables already have their triggers, which must not fire for copied rows.
+    package let keepsTriggersOff: Bool
+    /// Whether the tables already have their foreign keys, which do not act.
+    package let keepsForeignKeys: Bool
+    /// What a look at whole tables in the snapshot has shown of the chunks; nil: each chunk is probed by itself.
+    package private(set) var probe: PassProbe?
+    /// How many small tables a worker copies at once, so that every worker gets some.
+    let smallTogether: Int
+    /// What keeps transactions on the source short; nil if there is one snapshot for everything.
+    let pace: Pace?
+    /// Locked tables that all workers leave for later.
+    let postponed = Postponed()
+
+    package init(
+        pass: Int,
+        epoch: Int,
+        relations: [RelationEntry],
+        identity: MarkIdentity,
+        snapshot: SharedSnapshot?,
+        keepsTriggersOff: Bool = false,
+        keepsForeignKeys: Bool = false,
+        longestTransaction: Duration? = nil,
+        workers: Int = 1
+    ) {
+        let small = relations.count(where: \.isSmallAndWhole)
+        smallTogether = max(1, min(Ledger.smallTogether, (small + workers - 1) / workers))
+        pace = snapshot == nil ? longestTransaction.map { Pace(longest: $0) } : nil
+        self.keepsForeignKeys = keepsForeignKeys
+        self.keepsTriggersOff = keepsTriggersOff
+        self.pass = pass
+        self.epoch = epoch
+        self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })
+        self.identity = identity
+        self.snapshot = snapshot
+    }
+
+    /// The same pass, with what a look at whole tables has shown.
+    package func with(_ probe: PassProbe) -> PassContext {
+        var context = self
+        context.probe = probe
+        return context
+    }
+}
