@@ -45,25 +45,32 @@ extension Connection {
             abandonCopyOut()
             throw error
         }
-        var batch = CopyBatch(connection: target)
-        var moved = CopyCount.zero
+        let moved: CopyCount
         do {
-            while let length = try nextCopyMessage({ bytes in try batch.append(bytes) }) {
-                moved.rows += 1
-                moved.bytes += length
-                if batch.isFull {
-                    progress(batch.count)
-                    try batch.send()
-                }
-            }
-            progress(batch.count)
-            try batch.send()
+            moved = try passRows(to: target, progress: progress)
         } catch {
             throw try relayFailure(error, target: target)
         }
         let sent = try endCopyOut()
         let received = try target.endCopyIn()
         return try checked(moved, of: copyOut, sent: sent, received: received)
+    }
+
+    /// Passes all rows of a running COPY OUT to a running COPY IN, in batches.
+    func passRows(to target: Connection, progress: (Int) -> Void) throws -> CopyCount {
+        var batch = CopyBatch(connection: target)
+        var moved = CopyCount.zero
+        while let length = try nextCopyMessage({ bytes in try batch.append(bytes) }) {
+            moved.rows += 1
+            moved.bytes += length
+            if batch.isFull {
+                progress(batch.count)
+                try batch.send()
+            }
+        }
+        progress(batch.count)
+        try batch.send()
+        return moved
     }
 
     /// Checks that as many rows were stored as were sent.

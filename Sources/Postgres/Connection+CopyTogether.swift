@@ -68,18 +68,7 @@ extension Connection {
     private func relay(next copy: RelayedCopy, to target: Connection, progress: (Int) -> Void) throws -> CopyCount {
         try nextResult(PGRES_COPY_OUT)
         try target.nextResult(PGRES_COPY_IN)
-        var batch = CopyBatch(connection: target)
-        var moved = CopyCount.zero
-        while let length = try nextCopyMessage({ bytes in try batch.append(bytes) }) {
-            moved.rows += 1
-            moved.bytes += length
-            if batch.isFull {
-                progress(batch.count)
-                try batch.send()
-            }
-        }
-        progress(batch.count)
-        try batch.send()
+        let moved = try passRows(to: target, progress: progress)
         let sent = try nextResult(PGRES_COMMAND_OK)
         guard PQputCopyEnd(target.pointer, nil) == 1 else {
             throw target.error(of: Answer(pointer: nil), .copyFailed)

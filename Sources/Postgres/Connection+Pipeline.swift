@@ -46,11 +46,12 @@ extension Connection {
     /// - Returns: What came of each group.
     /// - Throws: ``PostgresError`` if the connection is lost or the work was interrupted.
     package func pipeline(_ groups: [[SQL]]) throws -> [GroupOutcome] {
+        guard let first = groups.first else { return [] }
         var outcomes: [GroupOutcome] = []
+        // What waits belongs to the first group; its answers are of no interest.
         let before = pending
         pending = []
-        // They belong to the first group; their answers are of no interest.
-        if !before.isEmpty, let first = groups.first {
+        if !before.isEmpty {
             let all = try pipeline([before + first] + groups.dropFirst())
             return all.enumerated().map { index, outcome in index == 0 ? outcome.without(before.count) : outcome }
         }
