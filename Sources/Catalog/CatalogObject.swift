@@ -44,10 +44,11 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     /// - Returns: The objects, in no particular order.
     /// - Throws: ``PostgresError``.
     package static func all(of connection: Connection) throws -> [CatalogObject] {
-        try CatalogQuery.compared.flatMap { query in
-            try connection.query(Answer.self, own(query)).map(\.asObject)
-        }
+        try queries.flatMap { query in try connection.query(Answer.self, query).map(\.asObject) }
     }
+
+    /// The queries of all objects, in the order in which they are read.
+    package static let queries = CatalogQuery.compared.map(own)
 
     /// A query that returns only the rows of objects made by the database's users.
     private static func own(_ query: SQL) -> SQL {

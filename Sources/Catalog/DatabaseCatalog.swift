@@ -48,18 +48,28 @@ package struct DatabaseCatalog: Sendable, Codable {
     /// - Parameter connection: A connection with an open transaction, in a snapshot if the lists must agree.
     /// - Throws: ``PostgresError``.
     package init(inTransactionOf connection: Connection) throws {
-        try self.init(
-            identity: DatabaseIdentity(of: connection),
-            tables: Table.all(of: connection),
-            indexes: connection.query(Index.self, CatalogQuery.indexes).map(\.quotedForAllServers),
-            constraints: connection.query(Constraint.self, CatalogQuery.constraints).map(\.quotedForAllServers),
-            sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
-            materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews),
-            enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations),
-            settings: DatabaseSettings(of: connection),
-            extensionTables: ExtensionTable.all(of: connection)
-        )
+        self = try connection.readingAhead(Self.queries) {
+            try Self(
+                identity: DatabaseIdentity(of: connection),
+                tables: Table.all(of: connection),
+                indexes: connection.query(Index.self, CatalogQuery.indexes).map(\.quotedForAllServers),
+                constraints: connection.query(Constraint.self, CatalogQuery.constraints).map(\.quotedForAllServers),
+                sequences: connection.query(SequenceDefinition.self, CatalogQuery.sequences),
+                materializedViews: connection.query(MaterializedView.self, CatalogQuery.materializedViews),
+                enumerations: connection.query(Enumeration.self, CatalogQuery.enumerations),
+                settings: DatabaseSettings(of: connection),
+                extensionTables: ExtensionTable.all(of: connection)
+            )
+        }
     }
+
+    /// The queries of the catalog, in the order in which they are read; without the identity's, which depend on each other.
+    package static let queries = [
+        CatalogQuery.tables, CatalogQuery.columns, CatalogQuery.indexes, CatalogQuery.constraints,
+        CatalogQuery.sequences,
+        CatalogQuery.materializedViews, CatalogQuery.enumerations, CatalogQuery.databaseSettings,
+        CatalogQuery.extensionTables,
+    ]
 
     /// The same database, with its indexes in the target's default tablespace.
     package var withoutTablespaces: DatabaseCatalog { with(indexes: indexes.map(\.withoutTablespace)) }
@@ -139,7 +149,7 @@ extension DatabaseIdentity {
 package enum CatalogQuery {
     static let tables = withMeaning(PackageResources.tables_sql)
     package static let expressions = sql(PackageResources.expressions_sql)
-    static let standingObjects = sql(PackageResources.standing_objects_sql)
+    package static let standingObjects = sql(PackageResources.standing_objects_sql)
     static let tableNames = sql(PackageResources.table_names_sql)
     static let columns = sql(PackageResources.columns_sql)
     static let columnTypes = sql(PackageResources.column_types_sql)

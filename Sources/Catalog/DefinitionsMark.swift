@@ -19,15 +19,20 @@ package struct DefinitionsMark: Sendable, Codable {
     /// - Parameter connection: A connection without an open transaction.
     /// - Throws: ``PostgresError``.
     package init(of connection: Connection) throws {
-        self = try connection.transaction(.snapshot) {
-            let snapshot = try Self.snapshot(connection)
-            return DefinitionsMark(
-                snapshot: snapshot,
-                rows: try Self.counted(connection, since: snapshot).mapValues(\.all),
-                digest: try Self.digest(connection)
-            )
+        self = try connection.readingAhead(Self.queries) {
+            try connection.transaction(.snapshot) {
+                let snapshot = try Self.snapshot(connection)
+                let digest = try Self.digest(connection)
+                return DefinitionsMark(
+                    snapshot: snapshot,
+                    rows: try Self.counted(connection, since: snapshot).mapValues(\.all),
+                    digest: digest
+                )
+            }
         }
     }
+
+    private static let queries = [snapshotQuery, digestQuery, catalogsQuery]
 
     private init(snapshot: Snapshot, rows: [String: Int], digest: String) {
         self.snapshot = snapshot
@@ -41,43 +46,46 @@ package struct DefinitionsMark: Sendable, Codable {
     /// - Returns: True if certainly nothing has changed; false if something may have.
     /// - Throws: ``PostgresError``.
     package func holds(on connection: Connection) throws -> Bool {
-        let latest = try Self.snapshot(connection)
-        guard latest.xmax >= snapshot.xmax, latest.xmax - snapshot.xmin < Self.comparableTransactions else {
-            return false
+        try connection.readingAhead(Self.queries) {
+            let latest = try Self.snapshot(connection)
+            guard latest.xmax >= snapshot.xmax, latest.xmax - snapshot.xmin < Self.comparableTransactions,
+                try Self.digest(connection) == digest
+            else { return false }
+            let now = try Self.counted(connection, since: snapshot)
+            return now.allSatisfy { $0.value.written == 0 } && now.mapValues(\.all) == rows
         }
-        let now = try Self.counted(connection, since: snapshot)
-        return try now.allSatisfy { $0.value.written == 0 } && now.mapValues(\.all) == rows
-            && Self.digest(connection) == digest
     }
 
     private static func digest(_ connection: Connection) throws -> String {
-        try connection.queryOne(
-            """
-            SELECT pg_catalog.md5(
-                (SELECT pg_catalog.string_agg(pg_catalog.format('%s %L', r.oid, r.rolname), ',' ORDER BY r.oid)
-                 FROM pg_catalog.pg_roles r)
-                || coalesce((SELECT pg_catalog.string_agg(m::text, ',' ORDER BY m.umid) FROM pg_catalog.pg_user_mappings m), '')
-                ) AS digest
-            """
-        ).word("digest")
+        try connection.queryOne(digestQuery).word("digest")
     }
 
+    private static let digestQuery: SQL = """
+        SELECT pg_catalog.md5(
+            (SELECT pg_catalog.string_agg(pg_catalog.format('%s %L', r.oid, r.rolname), ',' ORDER BY r.oid)
+             FROM pg_catalog.pg_roles r)
+            || coalesce((SELECT pg_catalog.string_agg(m::text, ',' ORDER BY m.umid) FROM pg_catalog.pg_user_mappings m), '')
+            ) AS digest
+        """
+
     private static func snapshot(_ connection: Connection) throws -> Snapshot {
-        try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot("snapshot")
+        try connection.queryOne(snapshotQuery).snapshot("snapshot")
     }
+
+    private static let snapshotQuery: SQL = "SELECT pg_catalog.txid_current_snapshot()::text AS snapshot"
+
+    private static let catalogsQuery: SQL = """
+        SELECT c.relname AS name FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'r'
+          AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+          AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject', 'pg_largeobject_metadata',
+                                'pg_shdepend', 'pg_replication_origin', 'pg_database')
+        """
 
     private static func counted(_ connection: Connection, since snapshot: Snapshot) throws -> [String: (
         all: Int, written: Int
     )] {
-        let catalogs = try connection.query(
-            """
-            SELECT c.relname AS name FROM pg_catalog.pg_class c
-            WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'r'
-              AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-              AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject', 'pg_largeobject_metadata',
-                                    'pg_shdepend', 'pg_replication_origin', 'pg_database')
-            """
-        ).map { try $0.text("name") }
+        let catalogs = try connection.query(catalogsQuery).map { try $0.text("name") }
         let oldest = UInt32(truncatingIfNeeded: snapshot.xmin)
         let each = catalogs.map { name -> SQL in
             """

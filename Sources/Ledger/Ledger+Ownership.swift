@@ -32,7 +32,7 @@ extension Ledger {
         mayAdopt: Bool = false
     ) throws -> (run: RunEntry, ledger: Ledger) {
         try lock(connection)
-        func refuse() throws {
+        func refuse() throws -> RunEntry? {
             try Self.refuse(
                 connection,
                 source: source,
@@ -42,12 +42,12 @@ extension Ledger {
                 mayAdopt: mayAdopt
             )
         }
-        try refuse()
-        if try run(on: connection) == nil {
+        var begun = try refuse()
+        if begun == nil {
             try create(on: connection, source: source, archive: archive, toolVersion: toolVersion)
-            try refuse()
+            begun = try refuse()
         }
-        guard let found = try run(on: connection) else { throw LedgerError(.missing, "the ledger is empty") }
+        guard let found = begun else { throw LedgerError(.missing, "the ledger is empty") }
         try connection.endSessions(named: found.sessionPrefix)
         let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
             "epoch"
@@ -68,7 +68,9 @@ extension Ledger {
     ///   - acceptsOtherSystem: Whether the source may be a different cluster than before, with the same rows.
     ///   - mayCreate: Whether to accept an empty target without a ledger.
     ///   - mayAdopt: Whether to accept a target without a ledger that is not empty.
+    /// - Returns: The run that has begun; nil if none has.
     /// - Throws: ``LedgerError``, ``PostgresError``.
+    @discardableResult
     package static func refuse(
         _ connection: Connection,
         source: DatabaseIdentity,
@@ -76,9 +78,10 @@ extension Ledger {
         acceptsOtherSystem: Bool,
         mayCreate: Bool,
         mayAdopt: Bool
-    ) throws {
+    ) throws -> RunEntry? {
         guard let found = try run(on: connection) else {
-            return try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
+            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
+            return nil
         }
         if found.step == .begun {
             // If definitions are recorded, an earlier attempt has created objects here, so what is there is ours.
@@ -103,6 +106,7 @@ extension Ledger {
                 hint: "check --archive, or restore into an empty database"
             )
         }
+        return found
     }
 
     /// Records that the rows come from the source itself from now on.

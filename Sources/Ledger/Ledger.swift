@@ -47,24 +47,25 @@ package struct Ledger {
         let exists = try connection.queryOne("SELECT pg_catalog.to_regclass('tidemark.run') IS NOT NULL AS is_there")
         guard try exists.boolean("is_there") else { return nil }
         // Before anything else is read: the ledger of another version may have other columns.
-        if let found = try connection.query("SELECT ledger_version, tool_version FROM tidemark.run").first,
-            try found.integer("ledger_version") != version
-        {
-            throw LedgerError(
-                .unknownVersion,
-                "the target's ledger has version \(try found.word("ledger_version")), this tidemark needs version \(version)",
-                hint: "continue with tidemark \(try found.word("tool_version")), which began the run"
-            )
+        return try connection.readingAhead([versionQuery, runQuery]) {
+            if let found = try connection.query(versionQuery).first, try found.integer("ledger_version") != version {
+                throw LedgerError(
+                    .unknownVersion,
+                    "the target's ledger has version \(try found.word("ledger_version")), this tidemark needs version \(version)",
+                    hint: "continue with tidemark \(try found.word("tool_version")), which began the run"
+                )
+            }
+            return try connection.query(RunEntry.self, runQuery).first
         }
-        return try connection.query(
-            RunEntry.self,
-            """
-            SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot, left_at,
-                   keeps_foreign_keys, is_rehearsed, rehearsal, archive
-            FROM tidemark.run
-            """
-        ).first
     }
+
+    private static let versionQuery: SQL = "SELECT ledger_version, tool_version FROM tidemark.run"
+
+    private static let runQuery: SQL = """
+        SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot, left_at,
+               keeps_foreign_keys, is_rehearsed, rehearsal, archive
+        FROM tidemark.run
+        """
 
     /// Creates an empty ledger.
     package static func create(

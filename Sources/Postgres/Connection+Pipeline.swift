@@ -85,6 +85,15 @@ extension Connection {
         return try pipeline([statements])[0].answers()
     }
 
+    /// Runs queries in one round trip, each in a transaction of its own, in this order.
+    ///
+    /// - Parameter queries: Single statements; no transaction is open.
+    /// - Returns: The rows of each.
+    /// - Throws: ``PostgresError`` of the first that is refused; the others ran.
+    package func separately(_ queries: [SQL]) throws -> [[Row]] {
+        try pipeline(queries.map { [$0] }).map { try $0.answers()[0].rows }
+    }
+
     /// Runs a statement after others, in one round trip.
     ///
     /// - Returns: The answer to the last one.
@@ -112,18 +121,19 @@ extension Connection {
         return answer
     }
 
-    private func enterPipeline() throws {
+    func enterPipeline() throws {
+        try takeAnswersSent()
         guard PQenterPipelineMode(pointer) == 1 else { throw error(of: Answer(pointer: nil), .statementFailed) }
         watched?.beginStatement()
     }
 
-    private func leavePipeline() {
+    func leavePipeline() {
         PQexitPipelineMode(pointer)
         watched?.endStatement(isInTransaction: PQtransactionStatus(pointer) != PQTRANS_IDLE)
     }
 
     /// Sends statements, and a point up to which an error ends all of them.
-    private func send(_ statements: [(text: String, parameters: [String?])]) throws {
+    func send(_ statements: [(text: String, parameters: [String?])]) throws {
         for (text, parameters) in statements {
             let isSent = withCStrings(parameters) { values in
                 PQsendQueryParams(pointer, text, Int32(values.count), nil, values, nil, nil, 0)
@@ -133,7 +143,7 @@ extension Connection {
         guard PQpipelineSync(pointer) == 1 else { throw error(of: Answer(pointer: nil), .statementFailed) }
     }
 
-    private func takeSync() throws {
+    func takeSync() throws {
         guard let end = PQgetResult(pointer) else { throw error(of: Answer(pointer: nil), .statementFailed) }
         let sync = Answer(pointer: end)
         guard PQresultStatus(sync.pointer) == PGRES_PIPELINE_SYNC else { throw error(of: sync, .statementFailed) }

@@ -97,6 +97,7 @@ extension Connection {
     /// On a broken connection the server does it.
     package func rollBack() {
         pending = []
+        try? takeAnswersSent()
         guard PQtransactionStatus(pointer) != PQTRANS_IDLE, !isBroken else { return }
         PQclear(PQexec(pointer, "ROLLBACK"))
     }

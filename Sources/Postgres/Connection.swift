@@ -13,6 +13,10 @@ package final class Connection {
     private(set) var watched: WatchedSession?
     /// Statements that are sent with the next one, in the same round trip.
     var pending: [SQL] = []
+    /// Queries whose answers are read before they are asked for.
+    var ahead: ReadAhead?
+    /// Whether another user of this call may have the session afterwards.
+    private var isReusable = true
 
     /// Connects and pins the session's settings.
     ///
@@ -22,14 +26,22 @@ package final class Connection {
     ///   - interrupter: Cancels this connection's statements from elsewhere.
     /// - Throws: ``PostgresError`` with `.connectionFailed`.
     package init(to endpoint: Endpoint, purpose: String, interrupter: Interrupter) throws {
-        let connection = try Self.connectPatiently(endpoint, purpose: purpose, interrupter)
+        let idle = endpoint.watch?.idle.take()
+        let connection = try idle?.pointer ?? Self.connectPatiently(endpoint, purpose: purpose, interrupter)
         self.endpoint = endpoint
         self.interrupter = interrupter
         self.purpose = purpose
         pointer = connection
         handle = CancelHandle(connection)
         serverVersion = ServerVersion(number: Int(PQserverVersion(connection)))
-        try begin()
+        enter()
+        if idle == nil {
+            try setUp()
+        } else if (try? setUpAgain()) == nil {
+            // Its server may have restarted in the meantime, or its role may have been dropped.
+            isReusable = false
+            try reconnect()
+        }
     }
 
     /// Replaces a broken session with a new one; transactions and other state of the old session are lost.
@@ -41,10 +53,12 @@ package final class Connection {
         pointer = connection
         handle = CancelHandle(connection)
         serverVersion = ServerVersion(number: Int(PQserverVersion(connection)))
-        try begin()
+        isReusable = true
+        enter()
+        try setUp()
     }
 
-    private func begin() throws {
+    private func enter() {
         PQsetNoticeProcessor(pointer, { _, _ in }, nil)
         interrupter.attach(handle)
         if let watch = endpoint.watch {
@@ -52,15 +66,50 @@ package final class Connection {
             watched = session
             watch.enter(session)
         }
+    }
+
+    private func setUp() throws {
         try SessionSettings.pin(on: self, to: endpoint)
         try takeOnRole()
+    }
+
+    /// Sets up a session that was used before, in one round trip.
+    ///
+    /// On the target it first hands in the counts of rows that it wrote for others: the counters are evidence.
+    private func setUpAgain() throws {
+        while let answer = PQgetResult(pointer) { PQclear(answer) }
+        var groups: [[SQL]] = [
+            ["DISCARD ALL"], [SessionSettings.pins(of: endpoint)],
+            ["SELECT pg_catalog.set_config('application_name', \(value: purpose), false)"],
+        ]
+        if let role = endpoint.role { groups.append(["SET ROLE \(Identifier(ServerText(role)))"]) }
+        if endpoint.side == .target, serverVersion.major >= 15 {
+            groups.append(["SELECT pg_catalog.pg_stat_force_next_flush()"])
+        }
+        let answers = try pipeline(groups).map { try $0.answers() }
+        try SessionSettings.verify(answers[1][0].rows, on: self)
     }
 
     private func end() {
         if let watched { endpoint.watch?.leave(watched) }
         watched = nil
+        // No cancel request is on its way afterwards.
         interrupter.detach(handle)
-        PQfinish(pointer)
+        guard isReusable, leavesTransaction, !isBroken, !handle.isUsed, let idle = endpoint.watch?.idle,
+            idle.keep(IdleSession(pointer: pointer))
+        else { return PQfinish(pointer) }
+    }
+
+    /// Ends a transaction that is still open; the next user reads the answer.
+    ///
+    /// - Returns: Whether none is open, or it is being ended.
+    private var leavesTransaction: Bool {
+        guard PQpipelineStatus(pointer) == PQ_PIPELINE_OFF else { return false }
+        return switch PQtransactionStatus(pointer) {
+        case PQTRANS_IDLE: true
+        case PQTRANS_INTRANS, PQTRANS_INERROR: PQsendQuery(pointer, "ROLLBACK") == 1
+        default: false
+        }
     }
 
     /// Executes definitions, which may run code of users or extensions, and pins the settings again.
@@ -164,6 +213,7 @@ package final class Connection {
 
     func answer(to sql: SQL) throws -> Answer {
         try refuseIfInterrupted()
+        if let answer = try answerReadAhead(to: sql) { return try checked(Answer(pointer: answer)) }
         let before = pending
         pending = []
         let (text, parameters) = try withoutNUL(sql)

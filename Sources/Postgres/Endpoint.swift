@@ -81,7 +81,12 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         with { $0.watch = SessionWatch(side: side, stop: stop, note: note) }
     }
 
-    /// Watches the sessions with some servers while `body` runs.
+    /// Ends the sessions with the server that nobody uses at the moment.
+    ///
+    /// A session counts the rows it has written, and hands in the counts when it ends.
+    package func endIdleSessions() { watch?.idle.endAll() }
+
+    /// Watches the sessions with some servers while `body` runs; those no longer needed are kept for the next user.
     ///
     /// - Parameters:
     ///   - endpoints: The servers; only those made by ``watched(stop:note:)`` are watched.
@@ -99,7 +104,10 @@ public struct Endpoint: Sendable, CustomStringConvertible {
                 }
             }
         }
+        let idle = endpoints.compactMap { $0.watch?.idle }
+        for sessions in idle { sessions.open() }
         func end() async {
+            for sessions in idle { sessions.close() }
             for watcher in watchers { watcher.cancel() }
             for watcher in watchers { await watcher.value }
         }

@@ -58,6 +58,7 @@ package final class Interrupter: Sendable {
 /// the duplicated socket is guarded by the mutex.
 final class CancelHandle: @unchecked Sendable {
     private let cancel: OpaquePointer?
+    private let hasCancelled = Atomic<Bool>(false)
     /// A duplicate, so that its number never refers to a socket opened later; -1 once closed.
     private let socket: Mutex<Int32>
 
@@ -72,8 +73,15 @@ final class CancelHandle: @unchecked Sendable {
         PQfreeCancel(cancel)
     }
 
+    /// Whether a cancel request was sent, which may arrive while another statement runs; final once closed.
+    var isUsed: Bool { hasCancelled.load(ordering: .sequentiallyConsistent) }
+
     func cancelStatement() {
-        guard let cancel, socket.withLock({ $0 >= 0 }) else { return }
+        let isOpen = socket.withLock { descriptor in
+            if descriptor >= 0 { hasCancelled.store(true, ordering: .sequentiallyConsistent) }
+            return descriptor >= 0
+        }
+        guard let cancel, isOpen else { return }
         var message = [CChar](repeating: 0, count: 256)
         // If the cancel request is refused, the socket is shut down after the grace time.
         _ = PQcancel(cancel, &message, Int32(message.count))

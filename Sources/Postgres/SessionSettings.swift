@@ -55,7 +55,7 @@ enum SessionSettings {
     ///
     /// On the source, a table replaced by a view between listing and reading must not run the view's functions with our
     /// rights (CVE-2024-7348). The target needs its views to refresh materialized views.
-    private static func pins(of endpoint: Endpoint) -> [(name: String, value: String)] {
+    private static func wanted(_ endpoint: Endpoint) -> [(name: String, value: String)] {
         pinned + [
             ("restrict_nonsystem_relation_kind", endpoint.side == .source ? "view, foreign-table" : ""),
             ("session_replication_role", endpoint.isReplica ? "replica" : "origin"),
@@ -77,10 +77,19 @@ enum SessionSettings {
     ///   - onlyDecisive: Whether to keep settings that a transaction may have changed for itself, such as timeouts.
     /// - Throws: ``PostgresError``.
     static func pin(on connection: Connection, to endpoint: Endpoint, onlyDecisive: Bool = false) throws {
-        let values = rows(of: pins(of: endpoint).filter { !onlyDecisive || decisive.contains($0.name) })
+        try verify(connection.query(pins(of: endpoint, onlyDecisive: onlyDecisive)), on: connection)
+    }
+
+    /// The query that sets the settings the server knows, and returns what they are then.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The database the session is with.
+    ///   - onlyDecisive: Whether to keep settings that a transaction may have changed for itself, such as timeouts.
+    /// - Returns: The query; ``verify(_:on:)`` checks its answer.
+    static func pins(of endpoint: Endpoint, onlyDecisive: Bool = false) -> SQL {
+        let values = rows(of: wanted(endpoint).filter { !onlyDecisive || decisive.contains($0.name) })
         // Only some roles may set session_replication_role, so it is not set where it already has the value.
-        let rows = try connection.query(
-            """
+        return """
             SELECT v.name, v.value, s.setting, pg_catalog.set_config(v.name, v.value, false) AS effective,
                    pg_catalog.pg_backend_pid() AS pid
             FROM (VALUES \(values)) AS v(name, value)
@@ -88,11 +97,19 @@ enum SessionSettings {
             WHERE NOT (v.name OPERATOR(pg_catalog.=) 'session_replication_role'
                        AND s.setting OPERATOR(pg_catalog.=) v.value)
             """
-        )
+    }
+
+    /// Checks what the server set.
+    ///
+    /// - Parameters:
+    ///   - rows: The answer to ``pins(of:onlyDecisive:)``.
+    ///   - connection: The session.
+    /// - Throws: ``PostgresError``.
+    static func verify(_ rows: [Row], on connection: Connection) throws {
         if let pid = try rows.first?.integer("pid"), pid != connection.announcedProcessID {
             throw PostgresError(
                 .connectionFailed,
-                "there is a connection pooler between tidemark and the \(endpoint.side.rawValue)",
+                "there is a connection pooler between tidemark and the \(connection.endpoint.side.rawValue)",
                 hint: "connect to PostgreSQL itself: snapshots, locks and settings must stay with one server process"
             )
         }
@@ -120,7 +137,7 @@ enum SessionSettings {
         let settings = try connection.query(
             """
             SELECT v.name, v.value
-            FROM (VALUES \(rows(of: pins(of: connection.endpoint)))) AS v(name, value)
+            FROM (VALUES \(rows(of: wanted(connection.endpoint)))) AS v(name, value)
             JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) v.name
             WHERE s.context OPERATOR(pg_catalog.=) 'user' ORDER BY v.name
             """

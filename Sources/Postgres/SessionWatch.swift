@@ -20,6 +20,8 @@ package final class SessionWatch: Sendable {
     let stop: StopRequest
     /// Receives a line about what is being waited for.
     let note: @Sendable (String) -> Void
+    /// Sessions that wait for their next use.
+    let idle = IdleSessions()
     private let state = Mutex(State())
 
     init(side: Endpoint.Side, stop: StopRequest, note: @escaping @Sendable (String) -> Void) {

@@ -11,18 +11,28 @@ extension CounterReading {
     ///   - identity: The identity of the database.
     /// - Throws: ``PostgresError``.
     package init(_ connection: Connection, _ identity: MarkIdentity) throws {
-        let now = try connection.queryOne("SELECT pg_catalog.clock_timestamp()::text AS now").word("now")
-        let epoch = try Self.epoch(connection, identity)
-        var tables: [UInt32: Counts] = [:]
-        for row in try connection.query(
-            """
+        let counts: SQL = """
             SELECT c.oid::bigint AS oid, coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint AS file_node,
                    pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS inserted,
                    pg_catalog.pg_stat_get_tuples_updated(c.oid) AS updated,
                    pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS deleted
             FROM pg_catalog.pg_class c WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.oid >= 16384
             """
-        ) {
+        let answers = try connection.separately([
+            "SELECT pg_catalog.clock_timestamp()::text AS now", Self.resets, counts,
+            "SELECT pg_catalog.txid_current_snapshot()::text AS snapshot", Self.resets,
+        ])
+        func only(_ number: Int) throws -> Row {
+            guard answers[number].count == 1 else {
+                throw PostgresError(.unexpectedAnswer, "the server did not return one row about its counters")
+            }
+            return answers[number][0]
+        }
+        func epoch(_ row: Row) throws -> ServerText {
+            ServerText(identity.description + " ") + (try row.text("resets"))
+        }
+        var tables: [UInt32: Counts] = [:]
+        for row in answers[2] {
             tables[UInt32(try row.integer("oid"))] = Counts(
                 fileNode: UInt32(try row.integer("file_node")),
                 inserted: try row.integer("inserted"),
@@ -30,27 +40,20 @@ extension CounterReading {
                 deleted: try row.integer("deleted")
             )
         }
-        let snapshot = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot")
-            .snapshot("snapshot")
         // A reset while they were read would make them a mixture.
-        let after = try Self.epoch(connection, identity)
+        let (before, after) = (try epoch(only(1)), try epoch(only(4)))
         self.init(
-            epoch: epoch == after ? epoch : after + " read during a reset",
-            readAt: now,
-            snapshot: snapshot,
+            epoch: before == after ? before : after + " read during a reset",
+            readAt: try only(0).word("now"),
+            snapshot: try only(3).snapshot("snapshot"),
             tables: tables
         )
     }
 
     /// A crash resets the counters of the whole server, a manual reset those of the database or one table of it.
-    private static func epoch(_ connection: Connection, _ identity: MarkIdentity) throws -> ServerText {
-        let resets = try connection.queryOne(
-            """
-            SELECT pg_catalog.concat_ws(' ', coalesce(pg_catalog.pg_stat_get_db_stat_reset_time(d.oid)::text, '-'),
-                                        coalesce(pg_catalog.pg_stat_get_bgwriter_stat_reset_time()::text, '-')) AS resets
-            FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
-            """
-        ).text("resets")
-        return ServerText(identity.description + " ") + resets
-    }
+    private static let resets: SQL = """
+        SELECT pg_catalog.concat_ws(' ', coalesce(pg_catalog.pg_stat_get_db_stat_reset_time(d.oid)::text, '-'),
+                                    coalesce(pg_catalog.pg_stat_get_bgwriter_stat_reset_time()::text, '-')) AS resets
+        FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
+        """
 }

@@ -59,7 +59,11 @@ struct OwnedRun: Sendable {
             if taken.run.step == .begun { try taken.ledger.keep(source, withLabels: true) }
             return (taken.run, taken.ledger.epoch)
         }
-        for server in context.servers { server.watch?.name = entry.sessionPrefix }
+        for server in context.servers {
+            server.watch?.name = entry.sessionPrefix
+            // Under their old names they would be taken for somebody else's.
+            server.endIdleSessions()
+        }
         // Like all sessions of the run, it must not be taken for somebody else's.
         try await control.run { [entry] in try $0.rename("\(entry.sessionPrefix) control") }
         self.context = context

@@ -37,11 +37,15 @@ struct VerifiedSide: Sendable {
         in scope: Scope,
         positions: [QualifiedName: SequencePosition]? = nil
     ) throws {
-        catalog = scope.applied(to: try DatabaseCatalog(inTransactionOf: connection))
+        let queries =
+            DatabaseCatalog.queries + CatalogObject.queries + [CatalogQuery.readiness, CatalogQuery.standingObjects]
+        (catalog, objects, facts, standing) = try connection.readingAhead(queries) {
+            try (
+                scope.applied(to: DatabaseCatalog(inTransactionOf: connection)), CatalogObject.all(of: connection),
+                ReadinessFacts(of: connection), StandingObjects(of: connection)
+            )
+        }
         largeObjects = try LargeObjectRange.all(of: connection)
-        objects = try CatalogObject.all(of: connection)
-        facts = try ReadinessFacts(of: connection)
-        standing = try StandingObjects(of: connection)
         self.positions =
             try positions ?? SequenceSetter.positions(of: catalog.sequences.map(\.qualifiedName), on: connection)
     }

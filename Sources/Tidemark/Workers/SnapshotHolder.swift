@@ -84,9 +84,9 @@ enum SnapshotHolder {
         with lock: Lock
     ) throws -> SharedSnapshot {
         connection.holdForOthers()
-        try connection.begin(.snapshot)
+        connection.later(Connection.TransactionMode.snapshot.begin)
         if !tables.isEmpty {
-            try connection.execute("SET LOCAL lock_timeout = \(lockTimeout)")
+            connection.later("SET LOCAL lock_timeout = \(lockTimeout)")
             let list = tables.joined(separator: ", ")
             try during("locking \(tables.count) tables of the \(connection.endpoint.side.rawValue)") {
                 try connection.execute("LOCK TABLE \(list) IN \(lock.mode) MODE")

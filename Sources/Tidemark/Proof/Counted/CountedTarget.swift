@@ -24,6 +24,7 @@ struct CountedTarget: Sendable {
     static func readingAfterWorkers(of session: Session) async throws -> CounterReading? {
         let deadline = ContinuousClock.now + .seconds(5)
         let connection = session.control
+        session.context.target.endIdleSessions()
         guard try await connection.run({ try CountedSource.obstacle(on: $0) }) == nil else { return nil }
         while try await connection.run({ try Self.hasWorkers($0, session.run.sessionPrefix) }) {
             guard ContinuousClock.now < deadline else { return nil }
