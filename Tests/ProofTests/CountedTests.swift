@@ -15,12 +15,14 @@ struct `The counters of rows written` {
         CREATE TABLE rest (id int PRIMARY KEY, v text);
         CREATE TABLE grown (id int PRIMARY KEY, v text);
         CREATE TABLE updated (id int PRIMARY KEY, v text);
+        CREATE TABLE spread (id uuid PRIMARY KEY, v text);
         CREATE TABLE part (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
         CREATE TABLE part_cold PARTITION OF part FOR VALUES FROM ('2020-01-01') TO ('2025-01-01');
         CREATE TABLE part_hot PARTITION OF part FOR VALUES FROM ('2025-01-01') TO ('2030-01-01');
         INSERT INTO rest SELECT 2 * n, repeat('r', 200) FROM generate_series(1, 4000) n;
         INSERT INTO grown SELECT 2 * n, repeat('g', 200) FROM generate_series(1, 4000) n;
         INSERT INTO updated SELECT 2 * n, repeat('u', 200) FROM generate_series(1, 4000) n;
+        INSERT INTO spread SELECT md5(n::text)::uuid, repeat('s', 200) FROM generate_series(1, 4000) n;
         INSERT INTO part SELECT n, date '2024-01-01' + n % 600 FROM generate_series(1, 4000) n;
         ANALYZE
         """
@@ -65,6 +67,7 @@ struct `The counters of rows written` {
             try await pair.source.run(
                 """
                 INSERT INTO grown SELECT 10000 + n, 'new' FROM generate_series(1, 50) n;
+                INSERT INTO spread SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'new' FROM generate_series(1, 3) n;
                 UPDATE updated SET v = 'u' WHERE id = 4; INSERT INTO part VALUES (9999, '2026-01-01')
                 """
             )
@@ -72,7 +75,7 @@ struct `The counters of rows written` {
             let partitionedAt = try await pair.target.value(analyzed)
             let plan = try await Self.migration(pair).plan().text
             #expect(
-                plan.contains("cutover --evidence rows reads ") && plan.contains("3 tables written since 20"),
+                plan.contains("cutover --evidence rows reads ") && plan.contains("4 tables written since 20"),
                 "\(plan)"
             )
             let before = try await Self.reads(of: "rest", on: pair.source)
@@ -92,6 +95,9 @@ struct `The counters of rows written` {
                 #expect(table.sourceRows == table.targetRows)
             }
             #expect(Self.table("grown", in: report)?.targetRows == 4050)
+            let spread = try #require(Self.table("spread", in: report))
+            #expect(spread.ranges > 2 && spread.ranges - spread.countedRanges == 1, "\(report.text)")
+            #expect(spread.targetRows == 4003)
             #expect(Self.table("updated", in: report)?.countedRanges == 0)
             #expect(report.text.contains("proven before and not read: by the counters of both"), "\(report.text)")
         }

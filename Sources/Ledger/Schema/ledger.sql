@@ -158,6 +158,14 @@ CREATE TABLE tidemark.counters (
     PRIMARY KEY (pass, side)
 );
 
+-- One row per materialized view that was refreshed on the target: a digest of what it was made from (refreshable_views.sql).
+CREATE TABLE tidemark.refreshed_view (
+    schema_name text NOT NULL,
+    view_name text NOT NULL,
+    made_from text NOT NULL,
+    PRIMARY KEY (schema_name, view_name)
+);
+
 -- One row per key, index and constraint to rebuild, with the statements that create it and how many of them are committed.
 CREATE TABLE tidemark.object (
     object_id integer PRIMARY KEY,

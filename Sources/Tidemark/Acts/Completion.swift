@@ -134,10 +134,11 @@ struct Completion {
         }
     }
 
-    /// Refreshes materialized views, each after the views it depends on, and gathers statistics.
+    /// Refreshes materialized views whose tables this run has written to since, each after the views it depends on, and
+    /// gathers statistics.
     func refreshAndAnalyze() async throws {
         let builders = BuilderPool(session)
-        let views = session.source.materializedViews.filter(\.isPopulated)
+        let views = try await dueViews()
         if !views.isEmpty {
             try await recorder.phase(.materializedViews) {
                 // One after another, because a view may depend on others.
@@ -160,6 +161,23 @@ struct Completion {
             + tables.sorted { $0.tableBytes > $1.tableBytes }.map { table in
                 item(table.qualifiedName, isShort: !table.isPartitioned && table.tableBytes <= TablePlan.smallBytes)
             }
-        try await recorder.phase(.analyze) { try await builders.run(items) }
+        try await recorder.phase(.analyze) { try await builders.analyze(items) }
+        if !views.isEmpty { try await session.ledger { try $0.noteRefreshed(Set(views.map(\.qualifiedName))) } }
+    }
+
+    /// The materialized views to refresh, in order.
+    private func dueViews() async throws -> [MaterializedView] {
+        let views = session.source.materializedViews.filter(\.isPopulated)
+        guard !views.isEmpty else { return [] }
+        let filled = try await session.control.run { try Ledger($0).filledViews() }
+        let fresh = Set(filled.filter(\.isFresh).map(\.qualifiedName))
+        let (standing, due) = (
+            views.filter { fresh.contains($0.qualifiedName) }, views.filter { !fresh.contains($0.qualifiedName) }
+        )
+        if !standing.isEmpty {
+            let names = standing.prefix(10).map(\.qualifiedName.description).joined(separator: ", ")
+            session.context.note("not refreshed, because nothing was written to their tables since: \(names)")
+        }
+        return due
     }
 }

@@ -177,6 +177,6 @@ struct Precopy {
         guard !written.isEmpty else { return }
         let names = try await written + partitionedTables(above: Set(written), of: session)
         let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
-        try await recorder.phase(.analyze) { try await BuilderPool(session).run(items) }
+        try await recorder.phase(.analyze) { try await BuilderPool(session).analyze(items) }
     }
 }

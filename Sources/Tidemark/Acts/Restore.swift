@@ -145,7 +145,7 @@ struct Restore {
             recorder.record(.built(built))
         }
         try await recorder.phase(.analyze) {
-            try await BuilderPool(session).run(
+            try await BuilderPool(session).analyze(
                 session.deltaRelations.map { .init("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)") }
             )
         }

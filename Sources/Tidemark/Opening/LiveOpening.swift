@@ -79,7 +79,7 @@ struct LiveOpening {
         try await control.run { try Refusals.unfit(target, on: $0) }
         let step = begun?.run.step ?? .begun
         // Reads both sides at the same time: with thousands of tables a catalog takes seconds.
-        async let surveyed = survey(for: target, begun, cutting: step == .begun)
+        async let surveyed = survey(for: target, begun, cutting: step == .begun, reading: step == .begun)
         async let contents = step < .keysBuilt ? control.run { try DatabaseCatalog(of: $0) } : nil
         let survey = try await surveyed
         try Refusals.same(survey.catalog.identity, target)
@@ -127,10 +127,36 @@ struct LiveOpening {
     ///   - target: The database to fill.
     ///   - begun: The run that has begun on it.
     ///   - cutting: Whether tables are cut into chunks.
+    ///   - reading: Whether `pg_dump` reads the definitions at the same time, if no table is left out.
     /// - Returns: What was read.
     /// - Throws: ``PlanError``, ``PostgresError``.
-    func survey(for target: DatabaseIdentity, _ begun: BegunRun?, cutting: Bool) async throws -> SourceSurvey {
-        try await SourceSurvey(of: source, for: target, options: context.options, begun: begun, cutting: cutting)
+    func survey(
+        for target: DatabaseIdentity,
+        _ begun: BegunRun?,
+        cutting: Bool,
+        reading: Bool = false
+    ) async throws -> SourceSurvey {
+        let options = context.options
+        let mayRead = reading && options.plan.treatments.values.allSatisfy(\.isOnTarget)
+        let read: @Sendable (Definitions.Access) async throws -> Definitions = { access in
+            let tools = try await PostgresTools.find(major: target.serverVersion.major, in: options.toolDirectory)
+            return try await Definitions(
+                of: access,
+                tools: tools,
+                scratch: options.scratchDirectory,
+                excluding: [],
+                purpose: "tidemark definitions",
+                options: Definitions.Options(options)
+            )
+        }
+        return try await SourceSurvey(
+            of: source,
+            for: target,
+            options: options,
+            begun: begun,
+            cutting: cutting,
+            reading: mayRead ? read : nil
+        )
     }
 
     /// Refuses what taking over the target would refuse, before anything is written.
@@ -167,7 +193,7 @@ struct LiveOpening {
             target: target,
             begun: begun
         )
-        let trial = try await obstacles.trial(tools, survey.access)
+        let trial = try await obstacles.trial(tools, survey.access, having: survey.definitions?.get())
         try Refusals.stopping(try await obstacles.findings(trial))
         return trial?.definitions
     }
@@ -199,8 +225,8 @@ struct LiveOpening {
     ) async throws -> Session {
         context.observer(.phaseBegan(.definitions))
         let definitions: Definitions
-        if let tried {
-            definitions = tried
+        if let read = try tried ?? survey.definitions?.get() {
+            definitions = read
         } else {
             definitions = try await Definitions(
                 of: survey.access,

@@ -12,6 +12,8 @@ struct SourceSurvey: Sendable {
     let definitionsMark: DefinitionsMark
     /// How `pg_dump` reaches the source.
     let access: Definitions.Access
+    /// The definitions, if they were read at the same time, or why that failed.
+    let definitions: Result<Definitions, any Error>?
 
     /// Reads the source.
     ///
@@ -21,38 +23,53 @@ struct SourceSurvey: Sendable {
     ///   - options: What the operator decided.
     ///   - begun: The run that has begun on the target; what was fixed then is kept.
     ///   - cutting: Whether tables are cut into chunks, which reads samples of them.
+    ///   - reading: Reads the definitions; nil: they are not read. Only the plan knows of tables that are left out.
     /// - Throws: ``PlanError``, ``PostgresError``.
     init(
         of source: Endpoint,
         for target: DatabaseIdentity,
         options: MigrationOptions,
         begun: BegunRun?,
-        cutting: Bool
+        cutting: Bool,
+        reading: (@Sendable (Definitions.Access) async throws -> Definitions)? = nil
     ) async throws {
-        self = try await Connection.with(source, purpose: "tidemark plan") { connection in
-            try Self.refuseLedgersSchema(on: connection)
-            let mark = try DefinitionsMark(of: connection)
-            let scope = Scope(omitting: options.omissions)
-            let catalog = scope.applied(to: try DatabaseCatalog(of: connection))
-            var plan = try Planner(
-                source: catalog,
-                target: target,
-                options: options.plan,
-                settled: SettledTables(begun?.relations ?? [], in: catalog)
-            ).plan()
-            if cutting {
-                try RowFilter.refuseUnfit(plan, on: connection)
-                plan = try KeyDistribution(connection).cut(plan)
+        (definitionsMark, access, definitions, (plan, catalog)) = try await ThreadConfined.with(
+            source,
+            purpose: "tidemark plan"
+        ) { confined in
+            let (mark, access) = try await confined.run { connection in
+                try Self.refuseLedgersSchema(on: connection)
+                return try (DefinitionsMark(of: connection), Definitions.Access(connection))
             }
-            return Self(plan: plan, catalog: catalog, mark: mark, access: try Definitions.Access(connection))
+            async let definitions = Self.result(of: reading, access)
+            let planned = try await confined.run { connection in
+                let catalog = Scope(omitting: options.omissions).applied(to: try DatabaseCatalog(of: connection))
+                var plan = try Planner(
+                    source: catalog,
+                    target: target,
+                    options: options.plan,
+                    settled: SettledTables(begun?.relations ?? [], in: catalog)
+                ).plan()
+                if cutting {
+                    try RowFilter.refuseUnfit(plan, on: connection)
+                    plan = try KeyDistribution(connection).cut(plan)
+                }
+                return (plan, catalog)
+            }
+            return (mark, access, await definitions, planned)
         }
     }
 
-    private init(plan: Plan, catalog: DatabaseCatalog, mark: DefinitionsMark, access: Definitions.Access) {
-        definitionsMark = mark
-        self.plan = plan
-        self.catalog = catalog
-        self.access = access
+    private static func result(
+        of reading: (@Sendable (Definitions.Access) async throws -> Definitions)?,
+        _ access: Definitions.Access
+    ) async -> Result<Definitions, any Error>? {
+        guard let reading else { return nil }
+        do {
+            return .success(try await reading(access))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private static func refuseLedgersSchema(on source: Connection) throws {

@@ -41,17 +41,22 @@ struct Obstacles: Sendable {
     /// - Parameters:
     ///   - tools: The tools of the target's version.
     ///   - access: How `pg_dump` reaches the source.
+    ///   - read: The definitions, if `pg_dump` has read them already.
     /// - Returns: What the server said; nil where nothing was tried.
     /// - Throws: ``ToolError``, ``PostgresError``.
-    func trial(_ tools: PostgresTools, _ access: Definitions.Access) async throws -> FreshTrial.Outcome? {
+    func trial(_ tools: PostgresTools, _ access: Definitions.Access, having read: Definitions? = nil) async throws
+        -> FreshTrial.Outcome?
+    {
         guard !isDefined, target.tables.isEmpty, context.options.targetContents == .nothing else { return nil }
-        return try await FreshTrial(
+        let trial = FreshTrial(
             context: context,
             tools: tools,
             source: catalog,
             target: target,
             scope: scope
-        ).run(access)
+        )
+        guard let read else { return try await trial.run(access) }
+        return try await trial.attempt(read)
     }
 
     /// Returns what the target server lacks or would refuse, and what cannot be copied from the source.

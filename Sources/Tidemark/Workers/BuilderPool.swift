@@ -71,6 +71,14 @@ struct BuilderPool: Sendable {
         try stop.check()
     }
 
+    /// Gathers statistics.
+    ///
+    /// Rows that sessions hand in as changed after an ANALYZE would make the statistics look old, so these sessions end first.
+    func analyze(_ items: [StatementQueue.Item]) async throws {
+        session.context.target.endIdleSessions()
+        try await run(items)
+    }
+
     private func onConnections(
         _ count: Int,
         _ work: String,

@@ -8,9 +8,8 @@ import Transfer
 /// What the source's counters of rows written say about the chunks, seen from a snapshot.
 ///
 /// 1. A table at rest: its counters are those read before its chunks were; nothing was written to it.
-/// 2. A table that only grew, by at most `k` rows: its chunks are searched from the newest end for rows that were certainly
-///    written after the old counters were read. Each such row is among the `k`. When `k` of them are found, all are, and the
-///    remaining chunks have none.
+/// 2. A table that only grew, by at most `k` rows: it is searched from the newest end for rows that were certainly written
+///    after the old counters were read (``NewRows``).
 ///
 /// Anything else is read by rows. So is everything if a session may hold counts back (``Company``).
 struct CountedSource: Sendable {
@@ -22,8 +21,6 @@ struct CountedSource: Sendable {
     var obstacle: String?
 
     private static let patience = Duration.seconds(12)
-    /// A search ends without a result after this many chunks, or this part of the table: reading by rows is then cheaper.
-    private static let (mostChunks, mostOfTable) = (4, 4)
 
     /// A table whose chunks all have marks, and the oldest counters that precede all of them and their proofs.
     private struct Candidate: Sendable {
@@ -82,11 +79,11 @@ struct CountedSource: Sendable {
         let found = Mutex<[(Candidate, CounterReading, [ChunkEntry])]>([])
         guard !grown.isEmpty else { return result }
         let jobs = min(session.context.options.jobs, grown.count)
+        let tables = session.source
         try await Connection.each(jobs, source, purpose: session.purpose("counters")) { connection, _ in
             while let (candidate, before, rows) = searches.withLock({ $0.popLast() }) {
-                let rest = try connection.transaction(.shared(shared)) {
-                    try Self.withoutNewRows(candidate, since: before, rows, on: connection)
-                }
+                let new = NewRows(of: candidate.relation, candidate.chunks, since: before, count: rows)
+                let rest = try connection.transaction(.shared(shared)) { try new.chunksWithout(tables, on: connection) }
                 found.withLock { $0.append((candidate, before, rest)) }
             }
         }
@@ -198,42 +195,5 @@ struct CountedSource: Sendable {
         if try state.boolean("is_standby") { return "a standby counts no writes" }
         if try state.boolean("is_prepared") { return "the rows of a prepared transaction are not counted yet" }
         return nil
-    }
-
-    // MARK: Tables that only grew
-
-    /// Returns the chunks that have no new row; none if not all new rows were found.
-    ///
-    /// A transaction with an id that was not assigned when the old counters had been read committed after that, so its rows
-    /// are among those counted since. Older ids are not searched for: some of their rows may have been counted before.
-    private static func withoutNewRows(
-        _ candidate: Candidate,
-        since before: CounterReading,
-        _ rows: Int,
-        on source: Connection
-    ) throws -> [ChunkEntry] {
-        let now = try source.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot(
-            "snapshot"
-        )
-        guard now.xmax - before.snapshot.xmax < 1 << 31 else { return [] }
-        let first = UInt32(truncatingIfNeeded: before.snapshot.xmax)
-        // New rows are usually at the end of the key; chunks that were cut later lie there as well.
-        var rest = candidate.chunks.sorted { $0.chunkNumber < $1.chunkNumber }
-        let most = max(mostChunks, rest.count / mostOfTable)
-        var found = 0
-        for _ in 0..<min(most, rest.count) {
-            guard let chunk = rest.popLast() else { break }
-            found += try during("searching \(candidate.relation.name) for new rows") {
-                try source.queryOne(
-                    """
-                    SELECT count(*) AS n FROM \(candidate.relation.rows)
-                    WHERE \(candidate.relation.condition(on: chunk.range))
-                      AND pg_catalog.age(xmin) <= pg_catalog.age(\(literal: String(first))::pg_catalog.xid)
-                    """
-                ).integer("n")
-            }
-            if found == rows { return rest }
-        }
-        return []
     }
 }
