@@ -12,7 +12,8 @@ package struct Ledger {
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = [
-        "event", "object", "definition", "definition_file", "catalog", "slice", "chunk", "relation", "work", "counters",
+        "event", "refreshed_view", "object", "definition", "definition_file", "catalog", "slice", "chunk", "relation",
+        "work", "counters",
         "run",
     ]
 

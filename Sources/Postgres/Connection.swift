@@ -80,7 +80,7 @@ package final class Connection {
         while let answer = PQgetResult(pointer) { PQclear(answer) }
         var groups: [[SQL]] = [
             ["DISCARD ALL"], [SessionSettings.pins(of: endpoint)],
-            ["SELECT pg_catalog.set_config('application_name', \(value: purpose), false)"],
+            ["SELECT pg_catalog.set_config('application_name', \(literal: purpose), false)"],
         ]
         if let role = endpoint.role { groups.append(["SET ROLE \(Identifier(ServerText(role)))"]) }
         if endpoint.side == .target, serverVersion.major >= 15 {

@@ -92,13 +92,18 @@ package final class CountingProxy: Sendable {
         }
     }
 
-    /// The client's name in a startup packet; nil in any other message.
+    /// The client's name in a startup packet, or the one that a session kept for its next user gets; nil elsewhere.
     private static func name(in bytes: ArraySlice<UInt8>) -> String? {
-        let keyword = Array("application_name".utf8) + [0]
-        guard let start = bytes.firstRange(of: keyword)?.upperBound, let end = bytes[start...].firstIndex(of: 0) else {
-            return nil
+        let places: [(before: [UInt8], after: UInt8)] = [
+            (Array("application_name".utf8) + [0], 0),
+            (Array("set_config('application_name', '".utf8), UInt8(ascii: "'")),
+        ]
+        for (before, after) in places {
+            if let start = bytes.firstRange(of: before)?.upperBound, let end = bytes[start...].firstIndex(of: after) {
+                return String(decoding: bytes[start..<end], as: UTF8.self)
+            }
         }
-        return String(decoding: bytes[start..<end], as: UTF8.self)
+        return nil
     }
 
     private static func writeAll(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
