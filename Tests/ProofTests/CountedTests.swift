@@ -103,6 +103,20 @@ struct `The counters of rows written` {
         }
     }
 
+    /// A cutover that takes longer has a session of its own that watches for locks.
+    @Test func `do not wait for the session that watches for locks`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await Self.prepared(pair)
+            try await ThreadConfined.with(pair.target.endpoint, purpose: "tidemark watch") { watch in
+                try await watch.run { try $0.execute("SELECT 1") }
+                let report = try await Self.migration(pair).cutover()
+                #expect(report.outcome == .done, "\(report.text)")
+                let rest = Self.table("rest", in: report)
+                #expect(rest?.countedRanges == rest?.ranges, "\(report.text)")
+            }
+        }
+    }
+
     /// A false declaration is found by the first comparison that reads the rows.
     @Test func `are not needed for what is declared immutable, which is then not proven`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
