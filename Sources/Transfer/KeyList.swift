@@ -49,6 +49,23 @@ struct KeyList {
         try target.execute("DELETE FROM \(relation.rows) AS t USING pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))")
     }
 
+    /// Counts the rows whose keys are in the list.
+    ///
+    /// - Parameter group: An expression over the columns of the key.
+    /// - Returns: The number of rows for each of its values.
+    /// - Throws: ``PostgresError``.
+    func count(by group: SQL) throws -> [Int: Int] {
+        let columns = key.columns.map { "t.\($0)" as SQL }.joined(separator: ", ")
+        let rows = try target.query(
+            """
+            SELECT \(group) AS number, count(*) AS rows
+            FROM (SELECT \(columns) FROM \(relation.rows) AS t JOIN pg_temp.\(name) AS k ON \(key.isSame("t", "k"))) AS listed
+            GROUP BY 1
+            """
+        )
+        return try Dictionary(uniqueKeysWithValues: rows.map { (try $0.integer("number"), try $0.integer("rows")) })
+    }
+
     /// Deletes the rows of a range whose keys are not in the list.
     ///
     /// - Parameter inRange: The condition that selects the range.

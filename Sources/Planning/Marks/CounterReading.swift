@@ -52,10 +52,18 @@ package struct CounterReading: Sendable, Codable {
 
     /// The number of rows updated or deleted in a table since an earlier reading; nil if the counters do not tell.
     package func removals(of table: UInt32, since before: CounterReading) -> Int? {
-        guard epoch == before.epoch, let then = before.counts(of: table), let now = counts(of: table),
-            then.fileNode == now.fileNode, now.updated >= then.updated, now.deleted >= then.deleted
+        guard let deleted = deletions(of: table, since: before), let then = before.counts(of: table),
+            let now = counts(of: table), now.updated >= then.updated
         else { return nil }
-        return now.updated - then.updated + now.deleted - then.deleted
+        return now.updated - then.updated + deleted
+    }
+
+    /// The number of rows deleted from a table since an earlier reading; nil if the counters do not tell.
+    package func deletions(of table: UInt32, since before: CounterReading) -> Int? {
+        guard epoch == before.epoch, let then = before.counts(of: table), let now = counts(of: table),
+            then.fileNode == now.fileNode, now.deleted >= then.deleted
+        else { return nil }
+        return now.deleted - then.deleted
     }
 
     /// What was written to a table since an earlier reading.

@@ -23,7 +23,7 @@ extension LanePool {
         let passes = Dictionary(grouping: chunks, by: \.relationId).mapValues { $0.map(\.readPass).min() }
         let losing = relations.filter { relation in
             guard let counters, let before = passes[relation.relationId]?.flatMap({ kept[$0] }) else { return false }
-            return counters.removals(of: relation.definition.oid, since: before).map { $0 > 0 } ?? false
+            return counters.deletions(of: relation.definition.oid, since: before).map { $0 > 0 } ?? false
         }
         let probe = PassProbe(
             relations,

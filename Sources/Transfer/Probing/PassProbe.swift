@@ -11,8 +11,20 @@ package final class PassProbe: Sendable {
         let blocks: BlockRange
     }
 
+    /// What a worker does next.
+    enum Step: Sendable {
+        case read(Part)
+        /// The table was read, and lacks rows: those whose keys were written since are looked up on the target.
+        case lookUpKeys(TableProbe, TableProbe.Look)
+        /// Others are at work, and more may come.
+        case wait
+    }
+
     private struct State {
         var open: [Part]
+        var lookUps: [(table: TableProbe, whole: TableProbe.Look)] = []
+        /// Steps that a worker has taken and not finished.
+        var atWork = 0
         var left: [Int: Int]
         var looks: [Int: TableProbe.Look] = [:]
         var marks: [Int: Mark] = [:]
@@ -60,10 +72,35 @@ package final class PassProbe: Sendable {
     /// The number of parts to read.
     package var parts: Int { state.withLock(\.open.count) }
 
-    func next() -> Part? { state.withLock { $0.open.popLast() } }
+    /// Takes the next step; ``finished()`` ends it.
+    ///
+    /// - Returns: The step; nil if nothing is left.
+    func next() -> Step? {
+        state.withLock { state in
+            if let (table, whole) = state.lookUps.popLast() {
+                state.atWork += 1
+                return .lookUpKeys(table, whole)
+            }
+            if let part = state.open.popLast() {
+                state.atWork += 1
+                return .read(part)
+            }
+            return state.atWork > 0 ? .wait : nil
+        }
+    }
 
-    /// Gives a part back that could not be read.
-    func giveBack(_ part: Part) { state.withLock { $0.open.append(part) } }
+    func finished() { state.withLock { $0.atWork -= 1 } }
+
+    /// Gives a step back that could not be done.
+    func giveBack(_ step: Step) {
+        state.withLock { state in
+            switch step {
+            case .read(let part): state.open.append(part)
+            case .lookUpKeys(let table, let whole): state.lookUps.append((table, whole))
+            case .wait: break
+            }
+        }
+    }
 
     /// Leaves a table to probes of its single chunks.
     func drop(_ table: TableProbe) {
@@ -71,6 +108,7 @@ package final class PassProbe: Sendable {
         state.withLock { state in
             state.dropped.insert(id)
             state.open.removeAll { $0.table.relation.relationId == id }
+            state.lookUps.removeAll { $0.table.relation.relationId == id }
         }
     }
 
@@ -90,12 +128,30 @@ package final class PassProbe: Sendable {
             guard left == 1, let whole = state.looks.removeValue(forKey: id) else { return }
             if let result = part.table.conclude(whole) {
                 state.results[id] = result
+            } else if part.table.mayLookUpKeys(whole) {
+                state.lookUps.append((part.table, whole))
             } else {
-                let again = part.table.grouped
-                state.left[id] = again.parts.count
-                state.open += Self.parts(of: again)
+                Self.readAgain(part.table, &state)
             }
         }
+    }
+
+    /// Enters how many rows the target holds under keys that were written since.
+    func add(_ rewritten: [Int: Int], to whole: TableProbe.Look, of table: TableProbe) {
+        state.withLock { state in
+            guard !state.dropped.contains(table.relation.relationId) else { return }
+            if let result = table.conclude(whole, rewritten: rewritten) {
+                state.results[table.relation.relationId] = result
+            } else {
+                Self.readAgain(table, &state)
+            }
+        }
+    }
+
+    private static func readAgain(_ table: TableProbe, _ state: inout State) {
+        let again = table.grouped
+        state.left[table.relation.relationId] = again.parts.count
+        state.open += parts(of: again)
     }
 
     /// What was found of a chunk; nil if its table was not probed.

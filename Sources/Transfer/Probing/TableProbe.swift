@@ -8,9 +8,9 @@ import Postgres
 /// An index reads a range of keys page by page, and the whole table if the keys are scattered. Blocks are read at the disk's
 /// speed, by several connections.
 ///
-/// Rows older than all marks are only counted. Every chunk's untouched rows are a subset of what the target holds of it. So if
-/// the table has as many untouched rows as the target holds, each chunk has. If it has fewer, the table is read once more, and
-/// all its rows are counted chunk by chunk.
+/// Rows older than all marks are only counted. Every chunk's untouched rows are a subset of what the target holds of it under
+/// keys that were not written since. So if the table has as many untouched rows as the target holds of such, each chunk has. If
+/// it has fewer (rows were deleted, or got another key), the table is read once more, and all its rows are counted chunk by chunk.
 struct TableProbe: Sendable {
     /// Parts for each connection, so that the last ones finish at about the same time.
     private static let partsOfWorker = 8
@@ -18,6 +18,8 @@ struct TableProbe: Sendable {
     private static let blocksOfPart = 1024...131_072
     /// With fewer of the chunks due than one in this many, their key ranges are read instead.
     private static let mostPassedOver = 4
+    /// With more written rows than this, looking up their keys on the target would cost more than reading the table again.
+    private static let mostKeys = 200_000
 
     let relation: RelationEntry
     /// All chunks, in the order of the key.
@@ -39,7 +41,7 @@ struct TableProbe: Sendable {
     ///   - pass: The pass that is due.
     ///   - source: What the source contains now.
     ///   - workers: The number of connections that read.
-    ///   - losesRows: Whether rows are known to have been updated or deleted since the marks.
+    ///   - losesRows: Whether rows are known to have been deleted since the marks.
     init?(
         of relation: RelationEntry,
         _ chunks: [ChunkEntry],
@@ -92,6 +94,8 @@ struct TableProbe: Sendable {
         fileprivate var chunks: [Int: ProbedChunk] = [:]
         /// Rows older than all marks, if they were not counted chunk by chunk.
         fileprivate var old = 0
+
+        fileprivate var places: RowPlaces { chunks.values.reduce(into: RowPlaces()) { $0.add($1.places) } }
 
         mutating func add(_ other: Look) {
             for (position, chunk) in other.chunks { chunks[position, default: ProbedChunk()].add(chunk) }
@@ -152,17 +156,48 @@ struct TableProbe: Sendable {
         Int32(bitPattern: transaction &- UInt32(truncatingIfNeeded: mark.snapshot.xmin)) >= 0
     }
 
-    /// What the whole file says of each chunk, by its number; nil if rows are missing and it is not known of which chunk.
-    func conclude(_ whole: Look) -> [Int: ProbedChunk]? {
-        let held = zip(chunks, isProbed).filter(\.1).reduce(0) { $0 + $1.0.rows }
-        let untouched = whole.old + whole.chunks.values.reduce(0) { $0 + $1.untouched }
-        guard isGrouped || untouched == held else { return nil }
+    /// What the whole file says of each chunk, by its number.
+    ///
+    /// - Parameters:
+    ///   - whole: What the file holds.
+    ///   - rewritten: How many rows the target holds under keys that were written since, by the positions of their chunks.
+    /// - Returns: The chunks; nil if rows are missing and it is not known of which chunk.
+    func conclude(_ whole: Look, rewritten: [Int: Int] = [:]) -> [Int: ProbedChunk]? {
         var result: [Int: ProbedChunk] = [:]
+        var expected = 0
         for (position, chunk) in chunks.enumerated() where isProbed[position] {
             var probed = whole.chunks[position] ?? ProbedChunk()
-            if !isGrouped { probed.untouched = chunk.rows }
+            if !isGrouped { probed.untouched = chunk.rows - (rewritten[position] ?? 0) }
+            expected += probed.untouched
             result[chunk.chunkNumber] = probed
         }
-        return result
+        let untouched = whole.old + whole.chunks.values.reduce(0) { $0 + $1.untouched }
+        return isGrouped || untouched == expected ? result : nil
+    }
+
+    /// Whether the keys of the rows written since are few enough to be looked up on the target.
+    func mayLookUpKeys(_ whole: Look) -> Bool {
+        let written = whole.chunks.values.reduce(0) { $0 + $1.written }
+        return !isGrouped && written > 0 && written <= Self.mostKeys
+    }
+
+    /// Looks up the keys that were written since the marks on the target.
+    ///
+    /// - Parameters:
+    ///   - whole: What the file holds.
+    ///   - lane: A lane whose source reads the snapshot that is probed.
+    /// - Returns: How many rows the target holds under these keys, by the positions of their chunks.
+    /// - Throws: ``PostgresError``.
+    func rewritten(_ whole: Look, on lane: Lane) throws -> [Int: Int] {
+        guard let key = relation.key else { return [:] }
+        let chunk = ChunkSource(lane.source, relation: relation, range: .everything)
+        return try lane.target.transaction(.readWrite) {
+            let list = try KeyList("tidemark_written", of: relation, key, on: lane.target) { copyIn in
+                for copyOut in chunk.writtenKeys(key, since: oldest, at: whole.places) {
+                    _ = try lane.source.relay(copyOut, to: lane.target, copyIn) { _ in }
+                }
+            }
+            return try list.count(by: number)
+        }
     }
 }
