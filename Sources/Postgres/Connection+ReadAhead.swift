@@ -93,7 +93,7 @@ extension Connection {
     private func takeAnswer() throws {
         guard let query = ahead?.sent.popFirst() else { return }
         var refusal: PostgresError?
-        while let answer = PQgetResult(pointer), !isBroken {
+        while let answer = PQgetResult(pointer) {
             let status = PQresultStatus(answer)
             if let query, ahead?.early[query] == nil, status != PGRES_PIPELINE_ABORTED {
                 ahead?.early[query] = answer
@@ -102,6 +102,7 @@ extension Connection {
             let result = Answer(pointer: answer)
             // The query after it would only report that the transaction is aborted.
             if query == nil, status == PGRES_FATAL_ERROR { refusal = error(of: result, .statementFailed) }
+            if isBroken { break }
         }
         if isBroken {
             ahead?.sent = []

@@ -50,20 +50,16 @@ package struct CounterReading: Sendable, Codable {
     /// The counters of a table; nil if it did not exist.
     package func counts(of table: UInt32) -> Counts? { tables[String(table)] }
 
-    /// The number of rows updated or deleted in a table since an earlier reading; nil if the counters do not tell.
-    package func removals(of table: UInt32, since before: CounterReading) -> Int? {
-        guard let deleted = deletions(of: table, since: before), let then = before.counts(of: table),
-            let now = counts(of: table), now.updated >= then.updated
-        else { return nil }
-        return now.updated - then.updated + deleted
-    }
-
-    /// The number of rows deleted from a table since an earlier reading; nil if the counters do not tell.
-    package func deletions(of table: UInt32, since before: CounterReading) -> Int? {
+    /// How many rows were inserted, updated and deleted in a table since an earlier reading; nil if the counters do not tell.
+    package func written(
+        to table: UInt32,
+        since before: CounterReading
+    ) -> (inserted: Int, updated: Int, deleted: Int)? {
         guard epoch == before.epoch, let then = before.counts(of: table), let now = counts(of: table),
-            then.fileNode == now.fileNode, now.deleted >= then.deleted
+            then.fileNode == now.fileNode, now.inserted >= then.inserted, now.updated >= then.updated,
+            now.deleted >= then.deleted
         else { return nil }
-        return now.deleted - then.deleted
+        return (now.inserted - then.inserted, now.updated - then.updated, now.deleted - then.deleted)
     }
 
     /// What was written to a table since an earlier reading.

@@ -33,8 +33,9 @@ struct SinceCutover {
             var removals: [QualifiedName: Int] = [:]
             for relation in relations {
                 guard let oid = oids[relation.name] else { continue }
-                guard let counted = now.removals(of: oid, since: kept.reading) else { return nil }
-                removals[relation.name] = counted - kept.written(to: relation.relationId, until: own).deleted
+                guard let counted = now.written(to: oid, since: kept.reading) else { return nil }
+                removals[relation.name] =
+                    counted.updated + counted.deleted - kept.written(to: relation.relationId, until: own).deleted
             }
             return removals
         }

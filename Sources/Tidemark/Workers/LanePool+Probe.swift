@@ -20,10 +20,14 @@ extension LanePool {
         let (chunks, kept) = try await session.control.run { connection in
             try (Ledger(connection).chunks(), Ledger(connection).counters(of: .source).mapValues(\.reading))
         }
-        let passes = Dictionary(grouping: chunks, by: \.relationId).mapValues { $0.map(\.readPass).min() }
+        let ofTable = Dictionary(grouping: chunks, by: \.relationId)
         let losing = relations.filter { relation in
-            guard let counters, let before = passes[relation.relationId]?.flatMap({ kept[$0] }) else { return false }
-            return counters.deletions(of: relation.definition.oid, since: before).map { $0 > 0 } ?? false
+            let (table, chunks) = (relation.definition.oid, ofTable[relation.relationId] ?? [])
+            guard let counters, let before = chunks.map(\.readPass).min().flatMap({ kept[$0] }),
+                let counted = counters.written(to: table, since: before)
+            else { return false }
+            let lookUps = counted.inserted + counted.updated
+            return counted.deleted > 0 || counted.updated > 0 && lookUps > PassProbe.mostLookUps(in: chunks)
         }
         let probe = PassProbe(
             relations,

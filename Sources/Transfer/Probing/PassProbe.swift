@@ -33,6 +33,10 @@ package final class PassProbe: Sendable {
         var dropped: Set<Int> = []
     }
 
+    /// Looking up the keys of written rows on the target takes as long as reading the table once more if one row in two hundred
+    /// was written.
+    private static let (mostLookUps, rowsOfLookUp) = (200_000, 500)
+
     private let tables: [Int: TableProbe]
     private let state: Mutex<State>
 
@@ -42,7 +46,8 @@ package final class PassProbe: Sendable {
     ///   - pass: The pass.
     ///   - source: What the source contains now.
     ///   - workers: The number of connections that read.
-    ///   - losesRows: Tables, by their numbers, known to have lost rows since the marks; only a hint.
+    ///   - losesRows: Tables, by their numbers, of which so many rows are known to have been deleted or updated since the marks
+    ///     that all rows are counted chunk by chunk at once; only a hint.
     package init(
         _ relations: [RelationEntry],
         _ chunks: [ChunkEntry],
@@ -65,6 +70,14 @@ package final class PassProbe: Sendable {
         tables = Dictionary(uniqueKeysWithValues: probes.map { ($0.relation.relationId, $0) })
         let parts = probes.sorted { $0.parts.count > $1.parts.count }.flatMap(Self.parts)
         state = Mutex(State(open: parts.reversed(), left: tables.mapValues(\.parts.count)))
+    }
+
+    /// The most keys of a table that are looked up on the target.
+    ///
+    /// - Parameter chunks: The table's chunks.
+    /// - Returns: The number.
+    package static func mostLookUps(in chunks: [ChunkEntry]) -> Int {
+        min(mostLookUps, chunks.reduce(0) { $0 + $1.rows } / rowsOfLookUp)
     }
 
     private static func parts(of table: TableProbe) -> [Part] { table.parts.map { Part(table: table, blocks: $0) } }

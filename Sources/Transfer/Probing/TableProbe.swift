@@ -18,8 +18,6 @@ struct TableProbe: Sendable {
     private static let blocksOfPart = 1024...131_072
     /// With fewer of the chunks due than one in this many, their key ranges are read instead.
     private static let mostPassedOver = 4
-    /// With more written rows than this, looking up their keys on the target would cost more than reading the table again.
-    private static let mostKeys = 200_000
 
     let relation: RelationEntry
     /// All chunks, in the order of the key.
@@ -41,7 +39,8 @@ struct TableProbe: Sendable {
     ///   - pass: The pass that is due.
     ///   - source: What the source contains now.
     ///   - workers: The number of connections that read.
-    ///   - losesRows: Whether rows are known to have been deleted since the marks.
+    ///   - losesRows: Whether so many rows are known to have been deleted or written since the marks that all rows are counted
+    ///     chunk by chunk at once.
     init?(
         of relation: RelationEntry,
         _ chunks: [ChunkEntry],
@@ -178,7 +177,7 @@ struct TableProbe: Sendable {
     /// Whether the keys of the rows written since are few enough to be looked up on the target.
     func mayLookUpKeys(_ whole: Look) -> Bool {
         let written = whole.chunks.values.reduce(0) { $0 + $1.written }
-        return !isGrouped && written > 0 && written <= Self.mostKeys
+        return !isGrouped && written > 0 && written <= PassProbe.mostLookUps(in: chunks)
     }
 
     /// Looks up the keys that were written since the marks on the target.
