@@ -46,6 +46,7 @@ import Tidemark
     @Test func `follows changes of definitions`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
+                try await pair.source.untilMarksTell()
                 _ = try await test.archive().dump(from: pair.source.endpoint)
                 let ahead = try await test.archive().restore(to: pair.target.endpoint, isAhead: true)
                 #expect(ahead.outcome == .done, "\(ahead.text)")
