@@ -85,15 +85,6 @@ extension Connection {
         return try pipeline([statements])[0].answers()
     }
 
-    /// Runs queries in one round trip, each in a transaction of its own, in this order.
-    ///
-    /// - Parameter queries: Single statements; no transaction is open.
-    /// - Returns: The rows of each.
-    /// - Throws: ``PostgresError`` of the first that is refused; the others ran.
-    package func separately(_ queries: [SQL]) throws -> [[Row]] {
-        try pipeline(queries.map { [$0] }).map { try $0.answers()[0].rows }
-    }
-
     /// Runs a statement after others, in one round trip.
     ///
     /// - Returns: The answer to the last one.

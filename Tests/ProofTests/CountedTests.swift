@@ -247,7 +247,7 @@ struct `The counters of rows written` {
             #expect(try await pair.target.value("SELECT v FROM rest WHERE id = 100") != "late")
             let report = try await Self.migration(pair).cutover()
             #expect(report.outcome == .done, "\(report.text)")
-            #expect(try await pair.differingTables() == [])
+            #expect(try await pair.differingTables() == [], "\(report.text)")
         }
     }
 

@@ -18,10 +18,12 @@ extension CounterReading {
                    pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS deleted
             FROM pg_catalog.pg_class c WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.oid >= 16384
             """
-        let answers = try connection.separately([
+        // One after the other: in a pipeline, counts were missing that a session had just handed in.
+        let queries: [SQL] = [
             "SELECT pg_catalog.clock_timestamp()::text AS now", Self.resets, counts,
             "SELECT pg_catalog.txid_current_snapshot()::text AS snapshot", Self.resets,
-        ])
+        ]
+        let answers = try queries.map { try connection.query($0) }
         func only(_ number: Int) throws -> Row {
             guard answers[number].count == 1 else {
                 throw PostgresError(.unexpectedAnswer, "the server did not return one row about its counters")
