@@ -9,7 +9,7 @@ package struct ChunkEntry: Sendable, Codable {
     package let isAdopted: Bool
     package let mark: Mark?
     package let pass: Int
-    /// The last pass that moved the mark.
+    /// The last pass that moved the mark; 0 if the chunk may lack rows that the counters of that pass contain.
     package let readPass: Int
     package let rows: Int
     package let bytes: Int

@@ -155,7 +155,7 @@ package struct Ledger {
     /// Marks chunks that are declared immutable as done: once they have a base, they are not read again.
     package func passOverImmutable(_ pass: Int) throws {
         try connection.execute(
-            "UPDATE tidemark.chunk SET pass = \(pass) WHERE is_immutable AND mark IS NOT NULL AND pass < \(pass)"
+            "UPDATE tidemark.chunk SET pass = \(pass) WHERE is_immutable AND mark IS NOT NULL AND read_pass > 0 AND pass < \(pass)"
         )
     }
 

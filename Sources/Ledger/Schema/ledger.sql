@@ -106,7 +106,8 @@ CREATE TABLE tidemark.chunk (
     is_adopted boolean NOT NULL DEFAULT false,
     mark jsonb,
     pass bigint NOT NULL DEFAULT 0,
-    -- The last pass that moved the mark: the counters kept for that pass were read before the mark's snapshot.
+    -- The last pass that moved the mark: the counters kept for that pass were read before the mark's snapshot, and the chunk
+    -- has everything they count. 0 if it may have less.
     read_pass bigint NOT NULL DEFAULT 0,
     -- The rows that were inserted and deleted for it on the target in all passes, as the target's server counts them.
     inserted_rows bigint NOT NULL DEFAULT 0,

@@ -18,7 +18,7 @@ extension CounterReading {
                    pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS deleted
             FROM pg_catalog.pg_class c WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.oid >= 16384
             """
-        // One after the other: in a pipeline, counts were missing that a session had just handed in.
+        // Each in a transaction of its own, which sees the counters anew.
         let queries: [SQL] = [
             "SELECT pg_catalog.clock_timestamp()::text AS now", Self.resets, counts,
             "SELECT pg_catalog.txid_current_snapshot()::text AS snapshot", Self.resets,
