@@ -147,6 +147,17 @@ public struct Endpoint: Sendable, CustomStringConvertible {
         return values(of: options)
     }
 
+    /// Whether a connection string contains a password or another secret.
+    ///
+    /// - Parameter text: A connection string.
+    /// - Returns: Whether it does; true as well if libpq cannot parse it.
+    package static func mayHaveSecret(_ text: String) -> Bool {
+        guard let options = PQconninfoParse(text, nil) else { return true }
+        defer { PQconninfoFree(options) }
+        let given = values(of: options)
+        return secrets(among: options).contains { given[$0] != nil }
+    }
+
     private static let encodingHint =
         "percent-encode special characters in a URI (in user and password @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, % is %25)"
 

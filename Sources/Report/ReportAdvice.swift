@@ -33,6 +33,15 @@ struct ReportAdvice {
             verdict = report.stopsTheApplication ? "Differs: do not open yet" : "Differs"
             tone = report.stopsTheApplication ? "bad" : "warn"
             steps = Self.steps(afterDifferences: report)
+        case .notProven where report.lateWrites != nil:
+            verdict = "Not proven: the source is still in use"
+            tone = "warn"
+            steps = [
+                "Nothing was built, and nothing has to be taken back: the target has only received rows. \(Self.wayBack)",
+                "Find out what still writes to the source: each line that says NOT PROVEN names it, as it was seen then. Stop it for good.",
+                "If a session is only forgotten, end it on the source: SELECT pg_terminate_backend(its server process).",
+                "Then run tidemark cutover again: it copies what was written since, and goes on.",
+            ]
         case .notProven:
             verdict = "Not proven: do not open yet"
             tone = "warn"
@@ -45,7 +54,7 @@ struct ReportAdvice {
         case .stopped:
             verdict = "Stopped"
             tone = "warn"
-            steps = [Self.again(report)]
+            steps = [Self.again(report)] + (report.isLive ? [Self.wayBack] : [])
         case .failed:
             verdict = "Failed"
             tone = "bad"
@@ -85,13 +94,14 @@ struct ReportAdvice {
     }
 
     private static func again(_ report: RunReport) -> String {
-        ["dump", "merge"].contains(report.command)
-            ? "Run the same command again. (merge starts over, and so does dump with --consistent or --archive -.)"
-            : "Run the same command again: it resumes from what was committed."
+        let words = report.resumeCommand.map { ": \($0)" } ?? "."
+        return ["dump", "merge"].contains(report.command)
+            ? "Run the same command again\(words) (merge starts over, and so does dump with --consistent or --archive -.)"
+            : "To go on from what was committed, run the same command again\(words)"
     }
 
     private static let wayBack =
-        "You can go back to the source as long as the application has not written to the target: the source was only read."
+        "Turning back is possible as long as the application has not written to the target: the source was only read."
 
     private static func steps(afterDone report: RunReport) -> [String] {
         switch report.command {

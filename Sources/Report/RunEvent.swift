@@ -19,6 +19,8 @@ public enum RunEvent: Sendable {
     case built(Int)
     /// The comparison of source and target has ended.
     case verified(VerificationResult)
+    /// A cutover stopped before it built anything, because the source was written or may still be.
+    case late(LateWrites)
     /// Whether the source was written during the run, and how that is known.
     case quiet(String)
     /// The work begins again from what is committed, after a server was restarted or the run gave way to another session;
@@ -58,6 +60,7 @@ extension RunReport {
         case .built(let count): transfer.objects += count
         case .verified(let result): verification = result
         case .quiet(let text): quiet = text
+        case .late(let writes): lateWrites = writes
         case .beganAgain: warnings = []
         case .ended(let report): self = report
         case .phaseBegan, .note, .progress: break

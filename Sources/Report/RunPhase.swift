@@ -24,6 +24,8 @@ public enum RunPhase: String, Sendable, Codable, CaseIterable {
     case extensionRows = "extension rows"
     /// Setting sequences.
     case sequences
+    /// Looking whether the source is still written, before anything is built.
+    case lastLook = "last look"
     /// Building what is left of keys and indexes.
     case keysAndIndexes = "keys and indexes"
     /// Adding foreign keys and checks.

@@ -1,3 +1,4 @@
+import Ledger
 import Postgres
 import Verification
 
@@ -10,6 +11,7 @@ extension RunReport {
         var lines = ["\(command): \(headline)", "  source  \(source)", "  target  \(target)", ""]
         if let failure { lines += [failure, ""] }
         lines += ReportAdvice(self).steps.enumerated().map { "\($0 == 0 ? "NEXT: " : "      ")\($1)" } + [""]
+        if let state { lines += ["State: \(state)", ""] }
         lines += transferLines
         if let verification { lines += Self.lines(of: verification) }
         if let quiet { lines += ["Writes on the source: \(quiet)", ""] }
@@ -39,14 +41,35 @@ extension RunReport {
         case .differs where stopsTheApplication:
             "DIFFERS: do not open the target yet; rows are missing or wrong, or statements would fail"
         case .differs: "DIFFERS: the application would work, but source and target are not equal"
+        case .notProven where lateWrites != nil:
+            "NOT PROVEN: stopped before anything was built; the source is still in use"
         case .notProven: "NOT PROVEN: do not open the target yet; something could not be checked"
-        case .failed: "FAILED: what was committed stays; run the same command again to resume"
-        case .stopped: "STOPPED: what was committed stays; run the same command again to resume"
+        case .failed: "FAILED\(place): what was committed stays; run the same command again to resume"
+        case .stopped: "STOPPED\(place): what was committed stays; run the same command again to resume"
+        }
+    }
+
+    /// What a run that was stopped, or failed, leaves behind on the target.
+    var state: String? {
+        guard [.stopped, .failed].contains(outcome) || lateWrites != nil, let step = step.flatMap(RunStep.init) else {
+            return nil
+        }
+        return switch step {
+        case .begun: "the target's definitions are being created; there are no rows yet"
+        case .defined: "rows are being copied ahead; keys and indexes are built table by table"
+        case .precopied: "everything is copied up to its marks; the last delta is not, and the target is not complete"
+        case .dataComplete: "the rows of the last snapshot are copied; keys and constraints are not complete"
+        case .keysBuilt: "rows, keys and indexes are complete; other definitions are being created"
+        case .lateDefinitions, .postData: "everything is created on the target, and not proven yet"
+        case .done: "the last cutover or restore has ended as proven"
         }
     }
 
     /// Whether a finding means failing statements, or rows that are lost or wrong.
     var stopsTheApplication: Bool { verification?.findings.contains { $0.severity == .stops } ?? false }
+
+    /// The phase in which a run ended early.
+    private var place: String { phases.last.map { " in phase \"\($0.name)\"" } ?? "" }
 
     private var transferLines: [String] {
         guard transfer.chunks > 0 || transfer.objects > 0 else { return [] }
@@ -99,6 +122,7 @@ extension RunReport {
         }
         for reason in verification.notProven { lines.append("NOT PROVEN: \(reason)") }
         if !lines.isEmpty { lines.append("") }
+        guard !verification.examined.isEmpty || !verification.tables.isEmpty else { return lines }
         var table = TextTable([("Checked", .left), ("source", .right), ("target", .right)])
         for kind in verification.examined where !kind.isEmpty {
             table.append(kind.kind, Quantity.count(kind.source), Quantity.count(kind.target))

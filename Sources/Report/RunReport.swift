@@ -130,8 +130,14 @@ public struct RunReport: Sendable, Codable {
     public var warnings: [String] = []
     /// What the verification found, if there was one.
     public var verification: VerificationResult?
+    /// How far the run had come when it ended, as the ledger names it, such as `precopied`; nil if that is not known.
+    public var step: String?
+    /// The command that goes on with the run, without secrets; nil if the caller is not the command line.
+    public var resumeCommand: String?
     /// Whether the target has been in use since the cutover, so that what others wrote there was left out.
     public var isTargetInUse: Bool?
+    /// What was written on the source after the snapshot, or might still be, if that stopped a cutover before it built anything.
+    public var lateWrites: LateWrites?
     /// Whether the source was quiet while it was read for the last time; nil if it did not have to be.
     public var quiet: String?
 

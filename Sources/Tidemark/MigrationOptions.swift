@@ -28,6 +28,9 @@ public struct MigrationOptions: Sendable {
     public var showsValues = false
     /// What keeps the source from changing during the cutover.
     public var fence = Fence.trust
+    /// How long a cutover waits for transactions on the source that have written and may still commit: before it takes its
+    /// snapshot, and once more before it builds anything.
+    public var patienceWithWriters = Duration.seconds(20)
     /// The size in bytes of all copied tables up to which a cutover reads their row versions again.
     ///
     /// It does so to see whether the source was quiet. With larger tables it waits for the counters of rows written.

@@ -42,6 +42,14 @@ struct CutoverCommand: AsyncParsableCommand {
     )
     var evidence: EvidenceArgument?
 
+    @Option(
+        help: ArgumentHelp(
+            "Wait this long for open transactions that have written to the source, before the snapshot and again before anything is built; then stop with exit code 3 (default: 20)",
+            valueName: "seconds"
+        )
+    )
+    var waitForWriters: Int?
+
     @Flag(help: "Rehearse the night: everything at one snapshot while the source is in use, timed and proven")
     var rehearse = false
 
@@ -51,6 +59,12 @@ struct CutoverCommand: AsyncParsableCommand {
             try build.apply(to: &options)
             proof.apply(to: &options)
             options.fence = fence
+            if let waitForWriters {
+                guard (0...86_400).contains(waitForWriters) else {
+                    throw UsageError(description: "--wait-for-writers must be a number of seconds from 0 to 86400")
+                }
+                options.patienceWithWriters = .seconds(waitForWriters)
+            }
             if let evidence { options.evidence = evidence.value }
             if rehearse, fence == .lock {
                 throw UsageError(

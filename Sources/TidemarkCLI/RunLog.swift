@@ -21,7 +21,7 @@ struct RunLog: Sendable {
         case .note(let text):
             pulse.beat()
             logger.info("  \(text)")
-        case .phaseEnded, .warning, .built, .verified, .quiet, .beganAgain, .ended: break
+        case .phaseEnded, .warning, .built, .verified, .quiet, .late, .beganAgain, .ended: break
         case .progress(let progress):
             guard pulse.isDue() else { return }
             let rate = progress.seconds > 0 ? Int(Double(progress.bytes) / progress.seconds) : 0

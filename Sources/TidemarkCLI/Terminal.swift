@@ -24,8 +24,9 @@ final class Terminal: Sendable {
 
     /// Runs a command and turns its result into an exit code.
     ///
-    /// The first SIGINT or SIGTERM asks the run to stop after its current step, the second cancels that step. Either
-    /// way everything committed stays, and the same command resumes from there.
+    /// The first SIGINT, SIGTERM or SIGHUP asks the run to stop after its current step, the second cancels that step.
+    /// Either way everything committed stays, and the same command resumes from there. SIGHUP comes when the terminal is
+    /// lost; then nobody reads the output any more, but the report's files are written.
     ///
     /// - Parameters:
     ///   - quiet: Whether only reports and errors are printed.
@@ -48,15 +49,17 @@ final class Terminal: Sendable {
         }
         let terminal = Terminal(quiet: quiet, directory: directory)
         // Before the work begins, so that it can be stopped from its first moment on.
-        let trapped = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let trapped = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
         let work = Task { try await body(terminal) }
         let signals = Task {
             var count = 0
-            for await _ in trapped {
+            for await received in trapped {
                 count += 1
                 if count == 1 {
                     terminal.stop.request()
-                    terminal.complain("stopping after the current step; a second Ctrl-C or SIGTERM cancels that step")
+                    terminal.complain(
+                        "\(received.name): stopping after the current step; a second Ctrl-C or SIGTERM cancels that step"
+                    )
                 } else {
                     work.cancel()
                 }
@@ -72,7 +75,7 @@ final class Terminal: Sendable {
             status = try await work.value
         } catch {
             status = ExitStatus(error, isCancelled: work.isCancelled)
-            terminal.complain(error.isStop ? "\(Stopped())" : "\(error)")
+            terminal.complain(error.isStop || work.isCancelled ? "\(Stopped())" : "\(error)")
             terminal.writeFailed()
         }
         if status != .done { throw status.code }
@@ -92,6 +95,7 @@ final class Terminal: Sendable {
 
     /// Prints the verdict, then writes the files; a failure of either does not change the exit status.
     private func show(_ report: RunReport, json: Bool, on output: Output) throws -> ExitStatus {
+        let report = resumable(report)
         let text = json ? try report.json() : report.text
         do {
             try output.write(text + "\n")
@@ -103,7 +107,16 @@ final class Terminal: Sendable {
     }
 
     private func writeFailed() {
-        if let report = failed.withLock({ $0 }) { write(report) }
+        if let report = failed.withLock({ $0 }) { write(resumable(report)) }
+    }
+
+    /// The report with the command that goes on, if something is left to do.
+    private func resumable(_ report: RunReport) -> RunReport {
+        var report = report
+        if [.stopped, .failed].contains(report.outcome) {
+            report.resumeCommand = ResumeCommand(CommandLine.arguments).text
+        }
+        return report
     }
 
     private func write(_ report: RunReport) {
@@ -154,5 +167,17 @@ final class Terminal: Sendable {
         if case .ended(let report) = event, report.outcome == .failed { failed.withLock { $0 = report } }
         guard !isQuiet else { return }
         log.show(event)
+    }
+}
+
+extension UnixSignal {
+    /// Its name as operators know it.
+    fileprivate var name: String {
+        switch self {
+        case .sigint: "Ctrl-C"
+        case .sigterm: "SIGTERM"
+        case .sighup: "SIGHUP"
+        default: "signal"
+        }
     }
 }

@@ -91,6 +91,32 @@ import Testing
         }
     }
 
+    @Test(arguments: ["HUP", "TERM"])
+    func `and the report says how to go on, without the password`(_ signal: String) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let (tools, reports) = (Self.folder(), Self.folder())
+            defer { for path in [tools, reports] { try? FileManager.default.removeItem(atPath: path) } }
+            try Command.makeTools(
+                in: tools,
+                running: ["pg_dump": "if [ \"$1\" != --version ]; then : >\(tools)/marker; exec sleep 60; fi"]
+            )
+            let outcome = try await Command(environment: ["TIDEMARK_TARGET": pair.target.conninfo]).shell(
+                """
+                "$TIDEMARK" precopy --jobs 3 --pg-bin \(tools) --report \(reports) --source '\(pair.source.conninfo) password=sesame' &
+                until [ -e \(tools)/marker ]; do sleep 0.05; done
+                kill -\(signal) $!; sleep 0.3; kill -\(signal) $!; wait $!
+                """
+            )
+            #expect(outcome.code == 4, "\(outcome.errors)")
+            let report = try String(contentsOfFile: "\(reports)/report.md", encoding: .utf8)
+            for text in [outcome.output, report] {
+                #expect(text.contains("tidemark precopy --jobs 3 --pg-bin \(tools)"), "\(text)")
+                #expect(text.contains("--source '…'") && !text.contains("sesame"), "\(text)")
+                #expect(text.contains("Turning back is possible"), "\(text)")
+            }
+        }
+    }
+
     @Test func `or a stream without a sender is not waited for`() async throws {
         try await DatabasePair.with { pair in
             let pipe = Self.folder()

@@ -166,10 +166,6 @@ import Tidemark
     @Test(
         arguments: [
             (Fence.trust, nil, ["BEGIN", "INSERT INTO public.t VALUES (997, '')", "COMMIT", "BEGIN", "SELECT 1"]),
-            (
-                .trust, "BEGIN; INSERT INTO public.t VALUES (996, ''); PREPARE TRANSACTION 'held back'",
-                ["COMMIT PREPARED 'held back'", "BEGIN", "SELECT 1"]
-            ),
             (.trust, nil, ["SET track_counts = off", "INSERT INTO public.t VALUES (995, '')"]),
             (.lock, nil, ["BEGIN", "SELECT pg_catalog.lo_put(4711, 0, 'y')", "COMMIT", "BEGIN", "SELECT 1"]),
         ] as [(Fence, SQL?, [SQL])]

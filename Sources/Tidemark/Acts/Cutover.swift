@@ -12,9 +12,6 @@ import Verification
 /// The ledger records every step. A cutover that was stopped or killed resumes when run again. Until the target has taken
 /// writes of its own, each call brings a new delta: what acts on rows is taken off for that, and created again.
 struct Cutover {
-    /// How long to wait for transactions that are still writing; those that remain are named in the report.
-    private static let patienceWithWriters = Duration.seconds(20)
-
     private let context: RunContext
     private let source: Endpoint
     private let recorder: RunRecorder
@@ -55,14 +52,20 @@ struct Cutover {
         let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
         let counters = try await CountedSource.reading(of: source, for: session)
+        let patience = context.options.patienceWithWriters
         return try await SnapshotHolder.with(
             source,
             tables: session.lockedTables,
             lock: context.options.fence == .lock ? .rows : .definitions,
-            until: watch.nobodyWrites(patience: Self.patienceWithWriters, note),
+            until: watch.nobodyWrites(patience: patience, note),
             purpose: session.purpose("snapshot")
         ) { shared, holder in
-            let verification = try await complete(session, since: counters, in: shared, heldBy: holder)
+            let verification = try await complete(session, since: counters, in: shared, heldBy: holder) {
+                // Locks keep writers out.
+                guard context.options.fence != .lock else { return }
+                let look = LastLook(watch: watch, before: before, snapshot: shared.snapshot, patience: patience)
+                try await recorder.phase(.lastLook) { try await look.look(heldBy: holder, on: source, note) }
+            }
             let quiet = try await quiet(of: session, since: before, by: watch, in: shared.snapshot, heldBy: holder)
             // Comes last: a definition may have changed while the cutover waited for other sessions.
             let late = try await LateDefinitions(session: session, source: source).changes(since: mark, heldBy: holder)
@@ -80,7 +83,8 @@ struct Cutover {
             lock: .definitions,
             purpose: session.purpose("snapshot")
         ) { shared, holder in
-            try await complete(session, since: counters, in: shared, heldBy: holder)
+            // The source stays in use.
+            try await complete(session, since: counters, in: shared, heldBy: holder) {}
         }
         recorder.record(.verified(verification))
         guard verification.verdict == .proven else { return RunReport.Outcome(verification.verdict) }
@@ -90,11 +94,21 @@ struct Cutover {
     }
 
     /// Copies the delta, creates what is left, and compares both sides.
+    ///
+    /// - Parameters:
+    ///   - session: The session.
+    ///   - counters: The source's counters from before the snapshot.
+    ///   - shared: The snapshot.
+    ///   - holder: The connection that holds it.
+    ///   - beforeBuilding: Called when all rows are copied, before the first step that would have to be taken back.
+    /// - Returns: The result of the comparison.
+    /// - Throws: ``PostgresError``, ``LedgerError``, and what `beforeBuilding` throws.
     private func complete(
         _ session: Session,
         since counters: CounterReading?,
         in shared: SharedSnapshot,
-        heldBy holder: ThreadConfined<Connection>
+        heldBy holder: ThreadConfined<Connection>,
+        _ beforeBuilding: () async throws -> Void
     ) async throws -> VerificationResult {
         let completion = completion(session)
         let now = try await session.definitions(of: source, in: holder)
@@ -109,6 +123,7 @@ struct Cutover {
         let positions: [QualifiedName: SequencePosition]
         if session.run.step < .keysBuilt {
             positions = try await copyData(session, since: counters, untouched: counted?.untouched ?? [:], shared)
+            try await beforeBuilding()
             try await completion.checkForeignKeys()
             try await completion.buildKeys()
         } else {

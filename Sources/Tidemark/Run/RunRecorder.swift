@@ -98,12 +98,20 @@ final class RunRecorder: Sendable {
         (error as? PostgresError)?.code == .cancelled && !Task.isCancelled || hasEndedChild && error is ToolError
     }
 
-    /// Reports the work as not proven if it ended because it and another session waited for each other.
+    /// Reports the work as not proven if it ended because the source is in use, or because it and another session waited for
+    /// each other.
     ///
     /// - Parameter error: The error that ended the work.
     /// - Returns: The outcome, not proven.
     /// - Throws: The error, if it had another cause.
     func unproven(by error: any Error) throws -> RunReport.Outcome {
+        if let error = error as? SourceInUse {
+            var verification = VerificationResult(method: "")
+            verification.notProven = error.late.reasons
+            record(.verified(verification))
+            record(.late(error.late))
+            return .notProven
+        }
         guard let standstill = servers.lazy.compactMap({ $0.watch?.standstill }).first, !Task.isCancelled else {
             throw error
         }
@@ -232,10 +240,12 @@ final class RunRecorder: Sendable {
     private func collect(from session: Session) async {
         let work = try? await session.control.run { [epoch = session.epoch] connection in
             let ledger = Ledger(connection, epoch: epoch)
-            return (tables: try ledger.tableWork(), statements: try ledger.statementWork())
+            let step = try Ledger.run(on: connection)?.step
+            return (tables: try ledger.tableWork(), statements: try ledger.statementWork(), step: step)
         }
         guard let work else { return }
         update { report in
+            report.step = work.step?.rawValue
             report.tables = work.tables.map { table in
                 RunReport.TableWork(
                     name: QualifiedName(schema: table.schemaName, name: table.tableName).description,

@@ -1,4 +1,5 @@
 import Postgres
+import Report
 
 /// Transactions that have written and may still commit, prepared ones included.
 ///
@@ -7,19 +8,22 @@ import Postgres
 /// lock no table. VACUUM and CREATE INDEX CONCURRENTLY lock indexes as writers do, and autovacuum locks a table exclusively
 /// to truncate its file, but they write no rows.
 enum OpenWriters {
+    /// The most characters of a statement that are shown.
+    private static let statementLength: SQL = "120"
+
     /// Finds them.
     ///
     /// - Parameters:
     ///   - connection: The source.
     ///   - uncopied: Tables whose rows are not copied; a DDL statement counts for them, a row does not.
     ///   - withLargeObjects: Whether large objects count.
-    /// - Returns: The name of each session or prepared transaction.
+    /// - Returns: Each session or prepared transaction, as it is now.
     /// - Throws: ``PostgresError``.
     static func find(
         on connection: Connection,
         uncopied: Set<UInt32>,
         withLargeObjects: Bool
-    ) throws -> [String] {
+    ) throws -> [OpenTransaction] {
         let uncopied = "{" + uncopied.sorted().map(String.init).joined(separator: ",") + "}"
         let largeObjects = LargeObjectTables.names.map { "\(literal: $0)::pg_catalog.regclass" as SQL }
             .joined(separator: ", ")
@@ -44,7 +48,16 @@ enum OpenWriters {
                                THEN c.relkind = 'r' AND c.oid <> ALL (\(value: uncopied)::oid[])
                            ELSE c.relkind <> 't' END)
             SELECT DISTINCT coalesce('prepared transaction ' || p.gid,
-                                     \(Company.name) || ' (server process ' || w.pid::text || ')', 'unnamed') AS name
+                                     \(Company.name) || ' (server process ' || w.pid::text || ')', 'unnamed') AS name,
+                   coalesce(p.owner, a.usename)::text AS role,
+                   CASE WHEN a.client_port < 0 THEN 'a socket of the server''s machine'
+                        ELSE pg_catalog.host(a.client_addr) END AS client,
+                   pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(p.prepared, a.xact_start)))::int
+                       AS seconds,
+                   a.state,
+                   CASE WHEN a.state IS NOT NULL
+                        THEN pg_catalog.left(pg_catalog.regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), \(statementLength)) END
+                       AS statement
             FROM writing w
             JOIN held x ON x.virtualtransaction = w.virtualtransaction AND x.pid IS NOT DISTINCT FROM w.pid
                  AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock'
@@ -54,7 +67,16 @@ enum OpenWriters {
             WHERE w.pid IS NULL OR a.usesysid IS NOT NULL
             ORDER BY 1
             """
-        ).map { try $0.text("name").visible }
+        ).map { row in
+            OpenTransaction(
+                name: try row.text("name").visible,
+                role: row["role"]?.visible,
+                client: row["client"]?.visible,
+                seconds: try row["seconds"].map { _ in try row.integer("seconds") },
+                state: row["state"]?.visible,
+                statement: row["statement"]?.visible
+            )
+        }
     }
 
     /// Whether a relation that is not visible yet is a permanent one.

@@ -39,7 +39,8 @@ extension Quiet {
                 return Quiet(isProven: true, description: locks)
             }
             let watch = watch.ofLargeObjects
-            if let writing = try await watch.waitForWriters(connection, patience: patience, note) {
+            let open = try await watch.waitForWriters(connection, patience: patience, note)
+            if let writing = Watch.description(of: open) {
                 return Quiet(isProven: false, description: "\(locks); for large objects this is unknown: \(writing)")
             }
             switch try await watch.written(since: before, heldBy: holder, on: connection, patience: patience, note) {

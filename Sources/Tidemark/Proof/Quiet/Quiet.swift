@@ -45,7 +45,8 @@ struct Quiet: Sendable {
                 )
             }
             let company = try await connection.run { try Company(watch.session).description($0) }
-            if let writing = try await watch.waitForWriters(connection, patience: patience, note) {
+            let open = try await watch.waitForWriters(connection, patience: patience, note)
+            if let writing = Watch.description(of: open) {
                 return Quiet(isProven: false, description: "\(writing); \(company)")
             }
             let ids = try await connection.run { try TransactionIds(since: snapshot, on: $0) }

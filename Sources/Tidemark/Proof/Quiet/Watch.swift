@@ -1,6 +1,7 @@
 import Catalog
 import Ledger
 import Postgres
+import Report
 
 /// The parts of the source that must not be written between the last snapshot and the verdict.
 struct Watch: Sendable {
@@ -39,7 +40,7 @@ struct Watch: Sendable {
     }
 
     /// Returns the transactions that have written and may still commit.
-    func writers(_ connection: Connection) throws -> [String] {
+    func writers(_ connection: Connection) throws -> [OpenTransaction] {
         try OpenWriters.find(on: connection, uncopied: uncopied, withLargeObjects: withLargeObjects)
     }
 
@@ -59,12 +60,13 @@ struct Watch: Sendable {
         return { connection in
             let writers = try await connection.run { try self.writers($0) }
             guard !writers.isEmpty else { return true }
-            return try await !waiting.goesOn(Self.reason(writers))
+            return try await !waiting.goesOn(Self.reason(writers, patience))
         }
     }
 
-    private static func reason(_ writers: [String]) -> String {
-        "waiting until transactions on the source that have written end: \(list(writers))"
+    private static func reason(_ writers: [OpenTransaction], _ patience: Duration) -> String {
+        "waiting up to \(patience.components.seconds) s until transactions on the source that have written end: "
+            + list(writers.map(\.description))
     }
 
     private static func list(_ names: [String]) -> String {
@@ -73,20 +75,26 @@ struct Watch: Sendable {
 
     /// Waits until the transactions that have written end.
     ///
-    /// - Returns: A description of those that did not end in time; nil if none is left.
+    /// - Returns: Those that did not end in time.
     func waitForWriters(
         _ connection: ThreadConfined<Connection>,
         patience: Duration,
         _ note: @escaping @Sendable (String) -> Void
-    ) async throws -> String? {
+    ) async throws -> [OpenTransaction] {
         var waiting = Waiting(patience: patience, note)
         while true {
             let writers = try await connection.run { try self.writers($0) }
-            guard !writers.isEmpty else { return nil }
-            guard try await waiting.goesOn(Self.reason(writers)) else {
-                return "transactions on the source have written and may still commit: \(Self.list(writers))"
-            }
+            guard !writers.isEmpty, try await waiting.goesOn(Self.reason(writers, patience)) else { return writers }
         }
+    }
+
+    /// What the report says about transactions that did not end.
+    ///
+    /// - Parameter transactions: The transactions.
+    /// - Returns: The text; nil if there are none.
+    static func description(of transactions: [OpenTransaction]) -> String? {
+        transactions.isEmpty
+            ? nil : "transactions on the source have written and may still commit: \(list(transactions.map(\.description)))"
     }
 
     /// Finds tables that were written since a snapshot.
@@ -154,7 +162,8 @@ struct Watch: Sendable {
             let left = ContinuousClock.now.duration(to: deadline)
             let restless = try await company.settle(connection, since: before.readAt, patience: left, note)
             guard restless.isEmpty else { return .unknown(Company.reason(restless)) }
-            if let writing = try await waitForWriters(connection, patience: left, note) { return .unknown(writing) }
+            let open = try await waitForWriters(connection, patience: left, note)
+            if let writing = Self.description(of: open) { return .unknown(writing) }
             let after = try await connection.run { try Counters($0) }
             if let blindness = try await connection.run({ try company.blindness($0, since: before.readAt) }) {
                 return .unknown(blindness)
@@ -169,6 +178,39 @@ struct Watch: Sendable {
                 return .nothing("counters")
             }
         }
+    }
+
+    /// Finds tables that are known to be written since a snapshot, without waiting for sessions to report their counts.
+    ///
+    /// - Parameters:
+    ///   - before: The counters from before it.
+    ///   - holder: The connection that holds it.
+    ///   - connection: The source.
+    ///   - note: Receives a line about tables that are read again.
+    /// - Returns: The tables; there may be more.
+    /// - Throws: ``PostgresError``.
+    func knownWritten(
+        since before: QuietBaseline,
+        heldBy holder: ThreadConfined<Connection>,
+        on connection: ThreadConfined<Connection>,
+        _ note: @Sendable (String) -> Void
+    ) async throws -> [ServerText] {
+        guard !readsRows else {
+            return try await firstRewritten(among: tables, heldBy: holder, on: connection).map { [$0] } ?? []
+        }
+        let after = try await connection.run { try Counters($0) }
+        guard after.epoch == before.counters.epoch else { return [] }
+        let counting = after.tables(otherThanIn: before.counters).filter(Set(tables.map(\.name)).contains)
+        guard !counting.isEmpty,
+            case .written(let written) = try await reread(
+                counting,
+                largeObjects: [],
+                heldBy: holder,
+                on: connection,
+                note
+            )
+        else { return [] }
+        return written
     }
 
     /// Reads the tables whose counters have increased, because rows of rolled-back transactions are counted too.
