@@ -40,11 +40,6 @@ extension Ledger {
         return Dictionary(uniqueKeysWithValues: held)
     }
 
-    /// Records a rehearsal that ended as proven.
-    package func keep(_ rehearsal: Rehearsal) throws {
-        try connection.execute("UPDATE tidemark.run SET rehearsal = \(value: try Self.json(rehearsal))::jsonb")
-    }
-
     /// Records whether the target is to be opened after the cutover that is at work.
     package func setRehearsed(_ isRehearsed: Bool) throws {
         try connection.execute("UPDATE tidemark.run SET is_rehearsed = \(literal: String(isRehearsed))::boolean")

@@ -21,7 +21,7 @@ package struct RunEntry: Sendable, Codable {
     /// Whether the last cutover was a rehearsal: the target was not to be opened after it.
     package let isRehearsed: Bool
     /// The last rehearsal that ended as proven.
-    package let rehearsal: Rehearsal?
+    package let rehearsal: TimedRun?
     /// The archive the rows come from; nil: from the source itself.
     package let archive: String?
 

@@ -11,15 +11,23 @@ public struct PlanReport: Sendable {
     private let plan: Plan
     private let price: EvidencePrice?
     private let foreignKeys: ForeignKeyForecast?
+    private let night: NightForecast?
 
     /// - Parameters:
     ///   - plan: The plan.
     ///   - price: What a cutover would read, if a run has begun.
     ///   - foreignKeys: What it would do with the foreign keys.
-    package init(_ plan: Plan, price: EvidencePrice? = nil, foreignKeys: ForeignKeyForecast? = nil) {
+    ///   - night: How long it will take, if something was measured.
+    package init(
+        _ plan: Plan,
+        price: EvidencePrice? = nil,
+        foreignKeys: ForeignKeyForecast? = nil,
+        night: NightForecast? = nil
+    ) {
         self.plan = plan
         self.price = price
         self.foreignKeys = foreignKeys
+        self.night = night
     }
 
     /// The plan as a JSON document, including the chunks.
@@ -53,6 +61,7 @@ public struct PlanReport: Sendable {
         )
         lines += price?.lines ?? []
         lines += foreignKeys?.lines ?? []
+        lines += night?.lines ?? []
         for entry in plan.tables where entry.immutableRanges > 0 {
             let bound = entry.immutableBelow ?? ""
             lines.append(

@@ -44,6 +44,17 @@ package enum Quantity {
         return "\(oneDecimal(seconds)) s"
     }
 
+    /// Returns two durations as a range: `3.1 s to 1 min 20 s`.
+    ///
+    /// - Parameters:
+    ///   - least: The shorter one, in seconds.
+    ///   - most: The longer one, in seconds.
+    /// - Returns: The text.
+    package static func range(_ least: Double, _ most: Double) -> String {
+        let (shorter, longer) = (seconds(least), seconds(most))
+        return shorter == longer ? shorter : "\(shorter) to \(longer)"
+    }
+
     private static func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : String(number) }
 
     private static func oneDecimal(_ value: Double) -> String {

@@ -23,6 +23,8 @@ public enum RunEvent: Sendable {
     case late(LateWrites)
     /// Whether the source was written during the run, and how that is known.
     case quiet(String)
+    /// How long the night will take, at the end of a precopy or a rehearsal; nil if nothing was measured.
+    case forecast(NightForecast?)
     /// The work begins again from what is committed, after a server was restarted or the run gave way to another session;
     /// earlier warnings no longer count.
     case beganAgain
@@ -40,12 +42,23 @@ public struct RunProgress: Sendable {
     public let bytes: Int
     /// Seconds since the copying began.
     public let seconds: Double
+    /// Bytes copied a second during the last seconds.
+    public let bytesPerSecond: Double
 
-    package init(chunks: Int, allChunks: Int, bytes: Int, seconds: Double) {
+    package init(chunks: Int, allChunks: Int, bytes: Int, seconds: Double, bytesPerSecond: Double) {
         self.chunks = chunks
         self.allChunks = allChunks
         self.bytes = bytes
         self.seconds = seconds
+        self.bytesPerSecond = bytesPerSecond
+    }
+
+    /// The share of chunks that are done, from 0 to 1.
+    public var share: Double { allChunks == 0 ? 1 : min(1, Double(chunks) / Double(allChunks)) }
+
+    /// How long the rest of the chunks takes if it goes on like this, in seconds; nil if too little is done to tell.
+    public var secondsLeft: Double? {
+        share >= 0.02 && share < 1 && seconds >= 2 ? seconds * (1 - share) / share : nil
     }
 }
 
@@ -60,6 +73,7 @@ extension RunReport {
         case .built(let count): transfer.objects += count
         case .verified(let result): verification = result
         case .quiet(let text): quiet = text
+        case .forecast(let forecast): self.forecast = forecast
         case .late(let writes): lateWrites = writes
         case .beganAgain: warnings = []
         case .ended(let report): self = report

@@ -17,6 +17,7 @@ extension RunReport {
         if let quiet { lines += ["Writes on the source: \(quiet)", ""] }
         if !warnings.isEmpty { lines += warnings.map { "WARNING: \($0)" } + [""] }
         lines += phaseLines
+        if let forecast { lines += [""] + forecast.lines }
         return lines.joined(separator: "\n")
     }
 

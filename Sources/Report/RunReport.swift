@@ -130,6 +130,8 @@ public struct RunReport: Sendable, Codable {
     public var warnings: [String] = []
     /// What the verification found, if there was one.
     public var verification: VerificationResult?
+    /// How long the night will take, by what was measured until now; nil if this is the night.
+    public var forecast: NightForecast?
     /// How far the run had come when it ended, as the ledger names it, such as `precopied`; nil if that is not known.
     public var step: String?
     /// The command that goes on with the run, without secrets; nil if the caller is not the command line.

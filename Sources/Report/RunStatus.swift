@@ -34,10 +34,12 @@ public struct RunStatus: Sendable, Codable {
     public let rehearsedAt: String?
     /// How long that rehearsal took, in seconds.
     public let rehearsedSeconds: Double?
+    /// How long the night will take; nil if nothing was measured yet.
+    public let forecast: NightForecast?
     /// When the ledger last changed; nil if it never did.
     public let lastChange: String?
 
-    package init(_ entry: RunEntry, _ totals: LedgerTotals) {
+    package init(_ entry: RunEntry, totals: LedgerTotals, measures: NightMeasures) {
         run = entry.runId
         source = entry.source.databaseName.string
         step = entry.step.rawValue
@@ -53,6 +55,7 @@ public struct RunStatus: Sendable, Codable {
         objectsBuilt = totals.objectsBuilt
         rehearsedAt = entry.rehearsal?.endedAt
         rehearsedSeconds = entry.rehearsal?.seconds
+        forecast = entry.step == .done || entry.archive != nil ? nil : NightForecast(measures)
         lastChange = totals.lastChange
     }
 
@@ -62,13 +65,14 @@ public struct RunStatus: Sendable, Codable {
     /// The status as a few lines of text.
     public var text: String {
         let rehearsal = rehearsedAt.map { "\nRehearsed \($0), in \(Quantity.seconds(rehearsedSeconds ?? 0))" } ?? ""
+        let forecast = (forecast?.lines).map { "\n\n" + $0.joined(separator: "\n") } ?? ""
         return """
             Run      \(run), from database \(source)
             Step     \(step)
             Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(Quantity.count(chunks, "chunk"))")
             Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
             Objects  \(objectsBuilt) of \(objects) built
-            Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)
+            Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)\(forecast)
             """
     }
 }

@@ -20,7 +20,8 @@ public struct LedgerAdministration: Sendable {
     public func status() async throws -> RunStatus? {
         try await Connection.with(target, purpose: "tidemark status") { connection in
             guard let run = try Ledger.run(on: connection) else { return nil }
-            return RunStatus(run, try Ledger(connection).totals())
+            let ledger = Ledger(connection)
+            return RunStatus(run, totals: try ledger.totals(), measures: try ledger.nightMeasures())
         }
     }
 

@@ -1,3 +1,4 @@
+public import FoundationEssentials
 public import Planning
 
 /// The operator's choices for a run.
@@ -28,6 +29,8 @@ public struct MigrationOptions: Sendable {
     public var showsValues = false
     /// What keeps the source from changing during the cutover.
     public var fence = Fence.trust
+    /// When a cutover has to be done and proven: it stops where that does no harm if it cannot be.
+    public var deadline: Date?
     /// How long a cutover waits for transactions on the source that have written and may still commit: before it takes its
     /// snapshot, and once more before it builds anything.
     public var patienceWithWriters = Duration.seconds(20)

@@ -50,6 +50,34 @@ struct CutoverCommand: AsyncParsableCommand {
     )
     var waitForWriters: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "When everything has to be done and proven, local time: say before the fence and after each phase whether that can be reached, and stop where that does no harm if it cannot",
+            valueName: "HH:MM"
+        ),
+        transform: { text in
+            guard let time = Deadline(time: text) else {
+                throw UsageError(
+                    description:
+                        "--deadline must be a time within the next 18 hours, such as 02:30 or 02:30:00, or one with a date, such as 2026-11-29T02:30"
+                )
+            }
+            return time
+        }
+    )
+    var deadline: Deadline?
+
+    @Option(
+        help: ArgumentHelp("The same as a duration from now, such as 4h or 90m", valueName: "duration"),
+        transform: { text in
+            guard let time = Deadline(window: text) else {
+                throw UsageError(description: "--window must be a duration such as 4h, 90m or 1h30m")
+            }
+            return time
+        }
+    )
+    var window: Deadline?
+
     @Flag(help: "Rehearse the night: everything at one snapshot while the source is in use, timed and proven")
     var rehearse = false
 
@@ -64,6 +92,15 @@ struct CutoverCommand: AsyncParsableCommand {
                     throw UsageError(description: "--wait-for-writers must be a number of seconds from 0 to 86400")
                 }
                 options.patienceWithWriters = .seconds(waitForWriters)
+            }
+            guard deadline == nil || window == nil else {
+                throw UsageError(description: "--deadline and --window exclude each other")
+            }
+            options.deadline = (deadline ?? window)?.date
+            if rehearse, options.deadline != nil {
+                throw UsageError(
+                    description: "--deadline and --window are for the night, and a rehearsal has no deadline"
+                )
             }
             if let evidence { options.evidence = evidence.value }
             if rehearse, fence == .lock {

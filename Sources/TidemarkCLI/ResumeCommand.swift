@@ -13,7 +13,9 @@ struct ResumeCommand {
             if let last = words.last, Self.connectionOptions.contains(last) {
                 words.append(Self.shown(word))
             } else if let option = Self.connectionOptions.first(where: { word.utf8.starts(with: "\($0)=".utf8) }) {
-                words.append("\(option)=\(Self.shown(String(decoding: word.utf8.dropFirst(option.utf8.count + 1), as: UTF8.self)))")
+                words.append(
+                    "\(option)=\(Self.shown(String(decoding: word.utf8.dropFirst(option.utf8.count + 1), as: UTF8.self)))"
+                )
             } else {
                 words.append(Self.word(word))
             }

@@ -1,4 +1,4 @@
-import Glibc
+import FoundationEssentials
 import Logging
 import Report
 import Synchronization
@@ -21,21 +21,17 @@ struct RunLog: Sendable {
         case .note(let text):
             pulse.beat()
             logger.info("  \(text)")
-        case .phaseEnded, .warning, .built, .verified, .quiet, .late, .beganAgain, .ended: break
+        case .phaseEnded, .warning, .built, .verified, .quiet, .late, .forecast, .beganAgain, .ended: break
         case .progress(let progress):
-            guard pulse.isDue() else { return }
-            let rate = progress.seconds > 0 ? Int(Double(progress.bytes) / progress.seconds) : 0
-            logger.info(
-                "  \(progress.chunks) of \(progress.allChunks) chunks, \(Quantity.bytes(progress.bytes)), \(Quantity.bytes(rate))/s"
-            )
+            pulse.note(progress)
         }
     }
 
-    /// Logs the current phase whenever nothing else was logged for a while, until the task is cancelled.
+    /// Logs how far the current phase is whenever nothing else was logged for a while, until the task is cancelled.
     func keepTalking() async {
         while (try? await Task.sleep(for: .milliseconds(100))) != nil {
-            guard let phase = pulse.duePhase() else { continue }
-            logger.info("  \(phase.name): \(phase.seconds) s so far")
+            guard let line = pulse.dueLine() else { continue }
+            logger.info("  \(line)")
         }
     }
 }
@@ -45,6 +41,7 @@ private final class Pulse: Sendable {
     private struct State {
         var phase: (name: String, begun: ContinuousClock.Instant)?
         var last: ContinuousClock.Instant
+        var progress: RunProgress?
     }
 
     private let begun: ContinuousClock.Instant
@@ -63,16 +60,16 @@ private final class Pulse: Sendable {
         state.withLock { $0.last = .now }
     }
 
-    /// Whether it is time to log something; if so, counts it as logged.
-    func isDue() -> Bool {
-        state.withLock { isDue(&$0) }
+    func note(_ progress: RunProgress) {
+        state.withLock { $0.progress = progress }
     }
 
-    /// The phase to log, if it is time to.
-    func duePhase() -> (name: String, seconds: Int64)? {
+    /// How far the phase is, if it is time to log that.
+    func dueLine() -> String? {
         state.withLock { state in
             guard let phase = state.phase, isDue(&state) else { return nil }
-            return (phase.name, phase.begun.duration(to: .now).components.seconds)
+            let seconds = phase.begun.duration(to: .now).components.seconds
+            return "\(phase.name), \(Quantity.seconds(Double(seconds)))\(state.progress.map { ": \($0.line)" } ?? "")"
         }
     }
 
@@ -86,7 +83,18 @@ private final class Pulse: Sendable {
     }
 }
 
-/// One line per message: UTC time and text.
+extension RunProgress {
+    /// The progress in one line.
+    fileprivate var line: String {
+        let copied = Quantity.bytes(bytes)
+        guard chunks < allChunks else { return "all \(Quantity.count(allChunks, "chunk")) done, \(copied) copied" }
+        let left = secondsLeft.map { ", about \(Quantity.seconds($0)) left" } ?? ""
+        return "\(Int(100 * share)) %, \(Quantity.count(chunks)) of \(Quantity.count(allChunks, "chunk")), \(copied), "
+            + "\(Quantity.bytes(Int(bytesPerSecond)))/s\(left)"
+    }
+}
+
+/// One line per message: local time with its zone, and text.
 private struct PlainLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
@@ -97,12 +105,7 @@ private struct PlainLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var now = time(nil)
-        var parts = tm()
-        gmtime_r(&now, &parts)
-        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : String(number) }
-        let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
         // A run does not end because its log cannot be written.
-        try? Output.errors.write("\(clock) \(event.message)\n")
+        try? Output.errors.write("\(LocalTime.text(.now)) \(event.message)\n")
     }
 }

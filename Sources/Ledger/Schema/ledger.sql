@@ -26,6 +26,8 @@ CREATE TABLE tidemark.run (
     is_rehearsed boolean NOT NULL DEFAULT false,
     -- The last rehearsal that ended as proven: when, and how long its phases took.
     rehearsal jsonb,
+    -- The same of the last precopy that ended.
+    precopy jsonb,
     -- The archive the rows come from (then `pass` counts its generations); NULL: from the source itself.
     archive text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()

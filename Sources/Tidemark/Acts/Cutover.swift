@@ -48,6 +48,7 @@ struct Cutover {
     }
 
     private func cutOver(_ session: Session) async throws -> RunReport.Outcome {
+        try await judgeTime(of: session)
         let watch = Watch(session, readableBytes: context.options.rereadBytes)
         let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
@@ -61,6 +62,7 @@ struct Cutover {
             purpose: session.purpose("snapshot")
         ) { shared, holder in
             let verification = try await complete(session, since: counters, in: shared, heldBy: holder) {
+                try recorder.timekeeper?.refuseTooLate()
                 // Locks keep writers out.
                 guard context.options.fence != .lock else { return }
                 let look = LastLook(watch: watch, before: before, snapshot: shared.snapshot, patience: patience)
@@ -72,6 +74,19 @@ struct Cutover {
             let waiting = try await holder.run { try LockWait.changes(waitingFor: session.run.sessionPrefix, on: $0) }
             return try await judge(verification, of: session, quiet: quiet, late: late + waiting)
         }
+    }
+
+    /// Refuses a cutover that cannot end before its deadline, before anything is fenced or copied.
+    private func judgeTime(of session: Session) async throws {
+        guard let deadline = context.options.deadline else { return }
+        let measures = try await session.control.run { try Ledger($0).nightMeasures() }
+        let evidence = context.options.evidence
+        recorder.timekeeper = Timekeeper(
+            deadline: deadline,
+            forecast: NightForecast(measures, evidence: evidence)?.without([RunPhase.preparation.rawValue]),
+            note
+        )
+        try recorder.timekeeper?.refuseTooLate()
     }
 
     /// Does the same at a snapshot of a source that goes on being written to.
@@ -88,8 +103,15 @@ struct Cutover {
         }
         recorder.record(.verified(verification))
         guard verification.verdict == .proven else { return RunReport.Outcome(verification.verdict) }
-        let rehearsal = recorder.rehearsal()
-        try await session.ledger { try $0.keep(rehearsal) }
+        let rehearsal = recorder.timedRun()
+        recorder.record(
+            .forecast(
+                try await session.ledger { ledger in
+                    try ledger.keep(rehearsal: rehearsal)
+                    return NightForecast(try ledger.nightMeasures())
+                }
+            )
+        )
         return .rehearsed
     }
 
@@ -192,7 +214,7 @@ struct Cutover {
             return pass
         }
         let context = session.passContext(pass: pass, snapshot: shared)
-        let due = try await session.control.run { try Ledger($0).chunks() }.count
+        let due = try await session.control.run { try Ledger($0).chunks() }.count { $0.pass < pass }
         let positions = try await LanePool.with(session, from: source, progress: recorder.progress) { lanes in
             try await recorder.phase(.deltaAndWholeTables) {
                 try await recorder.showing(chunks: due) {

@@ -33,7 +33,9 @@ struct Precopy {
                 try await tryLateDefinitions(session)
                 return try await recorder.recording(session) {
                     let changes = try await definitionChanges(session)
-                    return (.done, changes + (try await work(session)))
+                    let warnings = try await work(session)
+                    try await forecast(session)
+                    return (.done, changes + warnings)
                 }
             }
         }
@@ -60,6 +62,19 @@ struct Precopy {
         return try await session.definitionChanges(now: entries).findings.map { finding in
             "the target does not have this change of definition: \(finding.object): \(finding.message)"
         }
+    }
+
+    /// Keeps how long the precopy took, and forecasts the night by it.
+    private func forecast(_ session: Session) async throws {
+        let timed = recorder.timedRun()
+        recorder.record(
+            .forecast(
+                try await session.ledger { ledger in
+                    try ledger.keep(precopy: timed)
+                    return NightForecast(try ledger.nightMeasures())
+                }
+            )
+        )
     }
 
     /// Runs one pass.

@@ -21,7 +21,8 @@ struct LiveOpening {
         let target = try await Connection.with(context.target, purpose: "tidemark plan") { connection in
             try (
                 identity: DatabaseIdentity(of: connection), plan: Ledger.begunPlan(on: connection),
-                begun: BegunRun(on: connection)
+                begun: BegunRun(on: connection),
+                night: Ledger.run(on: connection) == nil ? nil : NightForecast(Ledger(connection).nightMeasures())
             )
         }
         let survey = try await survey(for: target.identity, target.begun, cutting: target.plan == nil)
@@ -31,7 +32,12 @@ struct LiveOpening {
             without: plan.excluded,
             in: target.plan == nil ? nil : target.begun?.run
         )
-        return PlanReport(plan, price: target.plan == nil ? nil : try await price(), foreignKeys: foreignKeys)
+        return PlanReport(
+            plan,
+            price: target.plan == nil ? nil : try await price(),
+            foreignKeys: foreignKeys,
+            night: target.night
+        )
     }
 
     /// What a cutover would read now; nil if the counters of the servers tell nothing.

@@ -17,6 +17,13 @@ final class RunRecorder: Sendable {
     private let servers: [Endpoint]
     private let stop: StopRequest
     private let beginsAgain: Bool
+    private let time = Mutex<Timekeeper?>(nil)
+
+    /// What judges after each phase whether the run ends in time; nil: there is no deadline.
+    var timekeeper: Timekeeper? {
+        get { time.withLock(\.self) }
+        set { time.withLock { $0 = newValue } }
+    }
 
     convenience init(_ command: String, _ context: RunContext) {
         self.init(
@@ -77,9 +84,13 @@ final class RunRecorder: Sendable {
 
     /// Runs all of the work, and reports what was done even if it is stopped or fails.
     func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
+        observer(.phaseBegan(.preparation))
         do {
             return ended(try await Endpoint.watching(servers) { try await persevering(body) })
         } catch let error where error.isStop {
+            return ended(finish(.stopped))
+        } catch let error as PastDeadline {
+            warn(["\(error)"])
             return ended(finish(.stopped))
         } catch  where Task.isCancelled {
             // A connection or child process that was ended while it worked reports that with an error of its own.
@@ -123,14 +134,15 @@ final class RunRecorder: Sendable {
 
     private var hasEndedChild: Bool { servers.contains { $0.watch?.hasEndedChild == true } }
 
-    /// What the report says about a rehearsal that ends now.
-    func rehearsal() -> Rehearsal {
-        let rows = progress.counts.rows
+    /// What the report says about the time of a run that ends now.
+    func timedRun() -> TimedRun {
+        let counts = progress.counts
         return report.withLock { report in
-            Rehearsal(
+            TimedRun(
                 endedAt: Date.now.formatted(.iso8601),
                 seconds: report.seconds,
-                rows: rows,
+                rows: counts.rows,
+                bytes: counts.bytes,
                 phases: report.phases.map { .init(phase: $0.name, seconds: $0.seconds) }
             )
         }
@@ -214,20 +226,32 @@ final class RunRecorder: Sendable {
             let seconds = Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
             record(.phaseEnded(.init(name: phase.rawValue, start: waited, seconds: seconds)))
         }
-        return try await body()
+        let result = try await body()
+        timekeeper?.ended(phase)
+        return result
     }
 
     /// Reports the progress of copying about once a second while `body` runs.
     func showing<Result: Sendable>(chunks: Int, _ body: () async throws -> Result) async throws -> Result {
         let start = ContinuousClock.now
         let ticker = Task { [observer, progress] in
+            let before = progress.counts
+            var rate = RecentRate(bytes: before.bytes, at: start)
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
-                let counts = progress.counts
-                let seconds = Double(start.duration(to: .now).wholeMicroseconds) / 1e6
+                let (counts, now) = (progress.counts, ContinuousClock.now)
+                rate.add(bytes: counts.bytes, at: now)
+                let done = counts.chunks - before.chunks
                 observer(
                     .progress(
-                        RunProgress(chunks: counts.chunks, allChunks: chunks, bytes: counts.bytes, seconds: seconds)
+                        RunProgress(
+                            chunks: done,
+                            // Chunks may have been cut meanwhile.
+                            allChunks: max(chunks, done),
+                            bytes: counts.bytes - before.bytes,
+                            seconds: Double(start.duration(to: now).wholeMicroseconds) / 1e6,
+                            bytesPerSecond: rate.bytesPerSecond
+                        )
                     )
                 )
             }
@@ -295,6 +319,29 @@ final class RunRecorder: Sendable {
             report.transfer.removedLargeObjects = counts.removedLargeObjects
             return report
         }
+    }
+}
+
+/// Bytes a second during the last seconds: older ones count less and less.
+private struct RecentRate {
+    /// What the newest second counts; the rest is the average before.
+    private static let weight = 0.3
+
+    private var bytes: Int
+    private var at: ContinuousClock.Instant
+    private(set) var bytesPerSecond = 0.0
+    private var isFirst = true
+
+    init(bytes: Int, at: ContinuousClock.Instant) {
+        (self.bytes, self.at) = (bytes, at)
+    }
+
+    mutating func add(bytes: Int, at now: ContinuousClock.Instant) {
+        let seconds = Double(at.duration(to: now).wholeMicroseconds) / 1e6
+        guard seconds > 0 else { return }
+        let newest = Double(bytes - self.bytes) / seconds
+        bytesPerSecond = isFirst ? newest : Self.weight * newest + (1 - Self.weight) * bytesPerSecond
+        (self.bytes, at, isFirst) = (bytes, now, false)
     }
 }
 

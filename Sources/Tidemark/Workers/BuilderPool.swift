@@ -51,6 +51,8 @@ struct BuilderPool: Sendable {
             ) { object, duration in
                 let step = object.stepsDone + 1
                 if step == object.statements.count { completed.add(1) }
+                // The report lists all of them; a line is worth reading only for those one had to wait for.
+                guard duration >= Self.worthSaying else { return }
                 let steps = object.statements.count == 1 ? "" : " (step \(step) of \(object.statements.count))"
                 session.context.observer(
                     .note("built \(object.description)\(steps) in \(duration.wholeMilliseconds) ms")
@@ -61,6 +63,8 @@ struct BuilderPool: Sendable {
         try failures.throwIfAny()
         return completed.value
     }
+
+    private static let worthSaying = Duration.seconds(2)
 
     /// Runs statements that can run in any order.
     func run(_ items: [StatementQueue.Item]) async throws {

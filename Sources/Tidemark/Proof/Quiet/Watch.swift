@@ -94,7 +94,8 @@ struct Watch: Sendable {
     /// - Returns: The text; nil if there are none.
     static func description(of transactions: [OpenTransaction]) -> String? {
         transactions.isEmpty
-            ? nil : "transactions on the source have written and may still commit: \(list(transactions.map(\.description)))"
+            ? nil
+            : "transactions on the source have written and may still commit: \(list(transactions.map(\.description)))"
     }
 
     /// Finds tables that were written since a snapshot.

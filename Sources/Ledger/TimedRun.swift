@@ -1,5 +1,5 @@
-/// A rehearsed cutover that ended as proven, by which the next one can be forecast.
-package struct Rehearsal: Sendable, Codable {
+/// A precopy or a rehearsal that ended as it should, with the time each phase took: by these the night is forecast.
+package struct TimedRun: Sendable, Codable {
     /// A phase and its duration.
     package struct Phase: Sendable, Codable {
         package let phase: String
@@ -17,13 +17,21 @@ package struct Rehearsal: Sendable, Codable {
     package let seconds: Double
     /// The rows it copied.
     package let rows: Int
+    /// The bytes it copied.
+    package let bytes: Int
     /// Its phases in order.
     package let phases: [Phase]
 
-    package init(endedAt: String, seconds: Double, rows: Int, phases: [Phase]) {
+    package init(endedAt: String, seconds: Double, rows: Int, bytes: Int, phases: [Phase]) {
         self.endedAt = endedAt
         self.seconds = seconds
         self.rows = rows
+        self.bytes = bytes
         self.phases = phases
+    }
+
+    /// The seconds that a phase took, all its occurrences together; 0 if there was none.
+    package func seconds(of phase: String) -> Double {
+        phases.reduce(0) { $1.phase == phase ? $0 + $1.seconds : $0 }
     }
 }
