@@ -37,7 +37,7 @@ struct ReportAdvice {
             verdict = "Not proven: the source is still in use"
             tone = "warn"
             steps = [
-                "Nothing was built, and nothing has to be taken back: the target has only received rows. \(Self.wayBack)",
+                "Nothing was built, and nothing has to be taken back: the target has only received rows. \(Self.wayBack(report))",
                 "Find out what still writes to the source: each line that says NOT PROVEN names it, as it was seen then. Stop it for good.",
                 "If a session is only forgotten, end it on the source: SELECT pg_terminate_backend(its server process).",
                 "Then run tidemark cutover again: it copies what was written since, and goes on.",
@@ -54,7 +54,7 @@ struct ReportAdvice {
         case .stopped:
             verdict = "Stopped"
             tone = "warn"
-            steps = [Self.again(report)] + (report.isLive ? [Self.wayBack] : [])
+            steps = [Self.again(report)] + (report.isLive ? [Self.wayBack(report)] : [])
         case .failed:
             verdict = "Failed"
             tone = "bad"
@@ -63,7 +63,7 @@ struct ReportAdvice {
                     "Fix the cause that the error names.",
                     Self.again(report),
                 ]
-                + (report.isLive ? [Self.wayBack] : [])
+                + (report.isLive ? [Self.wayBack(report)] : [])
         }
     }
 
@@ -100,8 +100,11 @@ struct ReportAdvice {
             : "To go on from what was committed, run the same command again\(words)"
     }
 
-    private static let wayBack =
-        "Turning back is possible as long as the application has not written to the target: the source was only read."
+    private static func wayBack(_ report: RunReport) -> String {
+        "Turning back is possible as long as the application has not written to the target: the source was only read"
+            + (report.isSourceFenced == true
+                ? ", but it is read-only now: open it again with tidemark unfence --source …" : ".")
+    }
 
     private static func steps(afterDone report: RunReport) -> [String] {
         switch report.command {
@@ -154,9 +157,7 @@ struct ReportAdvice {
             ? "run the same tidemark \(report.command) again" : "tidemark verify"
         steps.append("Then prove the result: \(again).")
         if report.isLive {
-            steps.append(
-                wayBack
-            )
+            steps.append(wayBack(report))
         }
         return steps
     }

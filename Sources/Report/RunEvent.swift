@@ -23,6 +23,8 @@ public enum RunEvent: Sendable {
     case late(LateWrites)
     /// Whether the source was written during the run, and how that is known.
     case quiet(String)
+    /// The source was made read-only.
+    case fenced
     /// How long the night will take, at the end of a precopy or a rehearsal; nil if nothing was measured.
     case forecast(NightForecast?)
     /// The work begins again from what is committed, after a server was restarted or the run gave way to another session;
@@ -73,6 +75,7 @@ extension RunReport {
         case .built(let count): transfer.objects += count
         case .verified(let result): verification = result
         case .quiet(let text): quiet = text
+        case .fenced: isSourceFenced = true
         case .forecast(let forecast): self.forecast = forecast
         case .late(let writes): lateWrites = writes
         case .beganAgain: warnings = []

@@ -10,6 +10,8 @@ public enum RunPhase: String, Sendable, Codable, CaseIterable {
     case proveAhead = "prove ahead"
     /// Asking the servers' counters which tables were not written.
     case counters
+    /// Making the source read-only.
+    case fence
     /// Copying the last delta and whole tables during cutover.
     case deltaAndWholeTables = "delta and whole tables"
     /// Copying rows from or to an archive.

@@ -28,7 +28,7 @@ public struct MigrationOptions: Sendable {
     /// Report the values of differing rows, not only where they differ.
     public var showsValues = false
     /// What keeps the source from changing during the cutover.
-    public var fence = Fence.trust
+    public var fence = Fence.none
     /// When a cutover has to be done and proven: it stops where that does no harm if it cannot be.
     public var deadline: Date?
     /// How long a cutover waits for transactions on the source that have written and may still commit: before it takes its
@@ -58,12 +58,4 @@ public struct MigrationOptions: Sendable {
 
     /// Creates the default options.
     public init() {}
-}
-
-/// What keeps the source from changing during the cutover.
-public enum Fence: String, Sendable, CaseIterable {
-    /// Nothing: maintenance mode is trusted, and the report says whether the source was quiet.
-    case trust
-    /// SHARE locks on all copied tables, held to the end, so that writers wait; they need more than SELECT.
-    case lock
 }

@@ -23,16 +23,18 @@ struct CutoverCommand: AsyncParsableCommand {
     @OptionGroup var files: ReportOption
 
     @Option(
-        help:
-            "Rely on maintenance mode (trust, the default), or hold SHARE locks on the source, which need more than SELECT (lock)",
+        help: ArgumentHelp(
+            "What keeps writers out of the source: maintenance mode alone (none, the default); SHARE locks, for which the role needs UPDATE, DELETE or TRUNCATE on each table (lock); or a database that is read-only until tidemark unfence, with other sessions ended, for which the role must own it (read-only)",
+            valueName: "kind"
+        ),
         transform: { text in
             guard let fence = Fence(rawValue: text) else {
-                throw UsageError(description: "--fence must be trust or lock")
+                throw UsageError(description: "--fence must be none, lock or read-only")
             }
             return fence
         }
     )
-    var fence = Fence.trust
+    var fence = Fence.none
 
     @Option(
         help: ArgumentHelp(
@@ -103,9 +105,9 @@ struct CutoverCommand: AsyncParsableCommand {
                 )
             }
             if let evidence { options.evidence = evidence.value }
-            if rehearse, fence == .lock {
+            if rehearse, fence != .none {
                 throw UsageError(
-                    description: "--fence lock makes writers wait, and a rehearsal leaves the source in use"
+                    description: "--fence \(fence.rawValue) keeps writers out, and a rehearsal leaves the source in use"
                 )
             }
             let migration = try Migration(

@@ -21,7 +21,7 @@ struct RunLog: Sendable {
         case .note(let text):
             pulse.beat()
             logger.info("  \(text)")
-        case .phaseEnded, .warning, .built, .verified, .quiet, .late, .forecast, .beganAgain, .ended: break
+        case .phaseEnded, .warning, .built, .verified, .quiet, .late, .fenced, .forecast, .beganAgain, .ended: break
         case .progress(let progress):
             pulse.note(progress)
         }

@@ -33,7 +33,7 @@ struct TidemarkCommand: AsyncParsableCommand {
             InspectCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self,
             RebuildCommand.self, DumpCommand.self, RestoreCommand.self, ArchiveCommand.self,
             StatusCommand.self,
-            FinishCommand.self,
+            UnfenceCommand.self, FinishCommand.self,
         ]
     )
 

@@ -42,7 +42,7 @@ import Tidemark
     )
     func `is denied when something wrote to it during the run`(_ write: SQL) async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
-            let (report, wasWritten) = try await Self.cutover(pair, .trust, write, rereadBytes: 64 << 20)
+            let (report, wasWritten) = try await Self.cutover(pair, .none, write, rereadBytes: 64 << 20)
             #expect(wasWritten)
             #expect(report.outcome == .notProven && report.quiet?.contains("public.t") == true, "\(report.text)")
         }
@@ -51,7 +51,7 @@ import Tidemark
     @Test func `is denied when counters show a write during the run`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             let write: SQL = "INSERT INTO public.t VALUES (999, '')"
-            let (report, wasWritten) = try await Self.cutover(pair, .trust, write)
+            let (report, wasWritten) = try await Self.cutover(pair, .none, write)
             #expect(wasWritten)
             #expect(report.outcome == .notProven && report.quiet?.contains("public.t") == true, "\(report.text)")
         }
@@ -78,7 +78,7 @@ import Tidemark
     @Test(arguments: [
         (Fence.lock, "CREATE TABLE public.late (id int)" as SQL, "public.late"),
         (.lock, "SELECT pg_catalog.lo_put(4711, 0, 'x')", "large objects"),
-        (.trust, "SELECT pg_catalog.lo_put(4711, 0, 'x')", "pg_largeobject"),
+        (.none, "SELECT pg_catalog.lo_put(4711, 0, 'x')", "pg_largeobject"),
     ])
     func `is denied when a write was not covered by table locks`(
         _ fence: Fence,
@@ -95,7 +95,7 @@ import Tidemark
     @Test func `is not assumed from counters if nothing is counted`() async throws {
         try await DatabasePair.with(Self.partitioned) { pair in
             try await pair.source.run("ALTER DATABASE \(pair.name) SET track_counts = off")
-            let (report, wasWritten) = try await Self.cutover(pair, .trust, "INSERT INTO public.t VALUES (999, '')")
+            let (report, wasWritten) = try await Self.cutover(pair, .none, "INSERT INTO public.t VALUES (999, '')")
             #expect(wasWritten)
             #expect(report.outcome == .notProven && report.quiet?.contains("track_counts") == true, "\(report.text)")
         }
@@ -165,8 +165,8 @@ import Tidemark
     /// A session reports its counters when it is idle outside a transaction; without autocommit, it is always in one.
     @Test(
         arguments: [
-            (Fence.trust, nil, ["BEGIN", "INSERT INTO public.t VALUES (997, '')", "COMMIT", "BEGIN", "SELECT 1"]),
-            (.trust, nil, ["SET track_counts = off", "INSERT INTO public.t VALUES (995, '')"]),
+            (Fence.none, nil, ["BEGIN", "INSERT INTO public.t VALUES (997, '')", "COMMIT", "BEGIN", "SELECT 1"]),
+            (.none, nil, ["SET track_counts = off", "INSERT INTO public.t VALUES (995, '')"]),
             (.lock, nil, ["BEGIN", "SELECT pg_catalog.lo_put(4711, 0, 'y')", "COMMIT", "BEGIN", "SELECT 1"]),
         ] as [(Fence, SQL?, [SQL])]
     )
@@ -278,7 +278,7 @@ import Tidemark
     )
     func `is denied for a transaction that may still commit`(_ open: SQL) async throws {
         try await DatabasePair.with(Self.company) { pair in
-            let report = try await Self.cutover(pair, .trust, [open], rereadBytes: 64 << 20)
+            let report = try await Self.cutover(pair, .none, [open], rereadBytes: 64 << 20)
             #expect(report.outcome == .notProven, "\(report.text)")
             #expect(report.quiet?.contains("app s") == true, "\(report.text)")
             _ = pair.source.runAtOnce("ROLLBACK PREPARED 'app still'")
@@ -358,7 +358,7 @@ import Tidemark
             CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'
             """
         try await DatabasePair.with(schema) { pair in
-            let (report, wasWritten) = try await Self.cutover(pair, .trust, change)
+            let (report, wasWritten) = try await Self.cutover(pair, .none, change)
             // A change that waits for the run's locks has not happened.
             guard wasWritten else { return #expect(report.outcome == .done, "\(report.text)") }
             // A sequence ignores snapshots: it may already be behind when it is compared.

@@ -49,6 +49,7 @@ struct Cutover {
 
     private func cutOver(_ session: Session) async throws -> RunReport.Outcome {
         try await judgeTime(of: session)
+        if context.options.fence == .readOnly { try await fence(session) }
         let watch = Watch(session, readableBytes: context.options.rereadBytes)
         let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
@@ -74,6 +75,15 @@ struct Cutover {
             let waiting = try await holder.run { try LockWait.changes(waitingFor: session.run.sessionPrefix, on: $0) }
             return try await judge(verification, of: session, quiet: quiet, late: late + waiting)
         }
+    }
+
+    /// Makes the source read-only; it stays so however the cutover ends.
+    private func fence(_ session: Session) async throws {
+        let warnings = try await recorder.phase(.fence) {
+            try await SourceFence(source: source).raise(for: session.run.sessionPrefix, note)
+        }
+        recorder.record(.fenced)
+        recorder.warn(warnings)
     }
 
     /// Refuses a cutover that cannot end before its deadline, before anything is fenced or copied.
@@ -297,7 +307,7 @@ struct Cutover {
                     heldBy: holder,
                     note
                 )
-            case .trust:
+            case .none, .readOnly:
                 try await Quiet.evidence(
                     since: before,
                     snapshot,

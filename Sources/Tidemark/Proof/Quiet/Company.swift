@@ -35,6 +35,37 @@ struct Company {
     /// The name of a session in `pg_stat_activity`.
     static let name: SQL = "coalesce(nullif(application_name, ''), usename, 'unnamed')"
 
+    /// Another session, by its server process.
+    struct Process: Sendable {
+        let process: Int
+        let description: String
+    }
+
+    /// The other sessions of clients; those of the server itself come and go.
+    ///
+    /// Ours are kept for their next user, some of them under the name of a command.
+    ///
+    /// - Parameter connection: The source.
+    /// - Returns: The sessions.
+    /// - Throws: ``PostgresError``.
+    func processes(_ connection: Connection) throws -> [Process] {
+        try connection.query(
+            """
+            SELECT pid, \(Self.name) AS name, usename FROM pg_catalog.pg_stat_activity
+            WHERE \(others) AND coalesce(backend_type, 'client backend') = 'client backend'
+              AND NOT pg_catalog.starts_with(application_name, 'tidemark ')
+            ORDER BY pid
+            """
+        ).map { row in
+            let process = try row.integer("pid")
+            return Process(
+                process: process,
+                description:
+                    "\(try row.text("name").visible) (server process \(process), role \(try row.text("usename").visible))"
+            )
+        }
+    }
+
     /// A session that may not have reported all of its counts.
     struct Restless: Sendable {
         let description: String
