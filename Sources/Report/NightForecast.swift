@@ -41,12 +41,11 @@ public struct NightForecast: Sendable, Codable {
         self.parts = parts
     }
 
-    /// Makes the forecast.
+    /// Makes the forecast; nil if nothing was measured yet.
     ///
     /// - Parameters:
     ///   - measures: What was measured.
     ///   - evidence: What the cutover takes for proof that rows did not change.
-    /// - Returns: nil if nothing was measured yet.
     package init?(_ measures: NightMeasures, evidence: Evidence = .rows) {
         let estimates: [Estimate]
         if let rehearsal = measures.rehearsal {

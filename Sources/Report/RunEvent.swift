@@ -5,6 +5,8 @@ public import Verification
 /// A run's report is the sum of its events (``RunReport/apply(_:)``), so that log and report cannot disagree. Events may
 /// come from any thread; the last one is ``ended(_:)``.
 public enum RunEvent: Sendable {
+    /// The run has begun; its report is still empty.
+    case began(RunReport)
     /// A phase has begun.
     case phaseBegan(RunPhase)
     /// A phase has ended, whether or not it succeeded.
@@ -80,7 +82,7 @@ extension RunReport {
         case .late(let writes): lateWrites = writes
         case .beganAgain: warnings = []
         case .ended(let report): self = report
-        case .phaseBegan, .note, .progress: break
+        case .began, .phaseBegan, .note, .progress: break
         }
     }
 }

@@ -25,6 +25,18 @@ public struct LedgerAdministration: Sendable {
         }
     }
 
+    /// Returns the audit trail of the run; read-only.
+    ///
+    /// - Parameter chunks: Whether the entries about single chunks are included.
+    /// - Returns: The trail; nil if the target has no ledger.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    public func trail(withChunks chunks: Bool = false) async throws -> RunTrail? {
+        try await Connection.with(target, purpose: "tidemark status") { connection in
+            guard try Ledger.run(on: connection) != nil else { return nil }
+            return RunTrail(try Ledger(connection).trail(withChunks: chunks))
+        }
+    }
+
     /// Builds the keys, indexes and constraints that the target lacks, from the source definitions in the ledger.
     ///
     /// - Parameters:

@@ -37,8 +37,8 @@ struct TargetOption: ParsableArguments {
     }
 }
 
-/// The option that writes the report to files.
-struct ReportOption: ParsableArguments {
+/// The options for how a run is followed: files, log, hook.
+struct ReportingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Write report.html, report.json, report.md and junit.xml into this folder, even if the run fails",
@@ -46,6 +46,22 @@ struct ReportOption: ParsableArguments {
         )
     )
     var report: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Log as text for people (plain, the default), or each event as one line of JSON (json; docs/event.schema.json)",
+            valueName: "format"
+        )
+    )
+    var logFormat = LogFormat.plain
+
+    @Option(
+        help: ArgumentHelp(
+            "Run this line of sh at the beginning, at each phase and at the end, with the event as JSON on its standard input",
+            valueName: "command"
+        )
+    )
+    var onEvent: String?
 }
 
 /// The options for what is printed, and how.
@@ -55,4 +71,9 @@ struct OutputOptions: ParsableArguments {
 
     @Flag(name: .shortAndLong, help: "Print only the report and errors")
     var quiet = false
+}
+
+/// The argument of `--log-format`.
+enum LogFormat: String, ExpressibleByArgument, Sendable {
+    case plain, json
 }

@@ -20,7 +20,7 @@ struct CutoverCommand: AsyncParsableCommand {
     @OptionGroup var build: BuildArguments
     @OptionGroup var proof: ProofArguments
     @OptionGroup var output: OutputOptions
-    @OptionGroup var files: ReportOption
+    @OptionGroup var reporting: ReportingOptions
 
     @Option(
         help: ArgumentHelp(
@@ -84,7 +84,7 @@ struct CutoverCommand: AsyncParsableCommand {
     var rehearse = false
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
+        try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
             proof.apply(to: &options)

@@ -20,7 +20,7 @@ struct DumpCommand: AsyncParsableCommand {
     @OptionGroup var omissions: OmissionArguments
     @OptionGroup var tools: ToolsArgument
     @OptionGroup var output: OutputOptions
-    @OptionGroup var files: ReportOption
+    @OptionGroup var reporting: ReportingOptions
 
     @Option(
         help: ArgumentHelp(
@@ -62,7 +62,7 @@ struct DumpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
+        try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             omissions.apply(to: &options)
             tools.apply(to: &options)

@@ -17,7 +17,7 @@ struct PrecopyCommand: AsyncParsableCommand {
     @OptionGroup var plan: PlanArguments
     @OptionGroup var build: BuildArguments
     @OptionGroup var output: OutputOptions
-    @OptionGroup var files: ReportOption
+    @OptionGroup var reporting: ReportingOptions
 
     @Flag(
         help:
@@ -52,7 +52,7 @@ struct PrecopyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
+        try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
             options.targetContents = adopt ? .rows : schema == .existing ? .schema : .nothing

@@ -20,7 +20,7 @@ struct RebuildCommand: AsyncParsableCommand {
 
     @OptionGroup var target: TargetOption
     @OptionGroup var output: OutputOptions
-    @OptionGroup var files: ReportOption
+    @OptionGroup var reporting: ReportingOptions
 
     @Flag(help: "Build without blocking writers (slower)")
     var concurrently = false
@@ -38,7 +38,7 @@ struct RebuildCommand: AsyncParsableCommand {
     var indexMemory: ByteSize?
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
+        try await Terminal.run(output, reporting) { terminal in
             var options = MigrationOptions.ofCommandLine
             for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
             if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }

@@ -19,7 +19,7 @@ struct RestoreCommand: AsyncParsableCommand {
     @OptionGroup var build: BuildArguments
     @OptionGroup var jobs: JobsArgument
     @OptionGroup var output: OutputOptions
-    @OptionGroup var files: ReportOption
+    @OptionGroup var reporting: ReportingOptions
 
     @Option(help: ArgumentHelp("Restore this generation (default: newest)", valueName: "number"))
     var until: Int?
@@ -31,7 +31,7 @@ struct RestoreCommand: AsyncParsableCommand {
     var noProof = false
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
+        try await Terminal.run(output, reporting) { terminal in
             var options = MigrationOptions.ofCommandLine
             try build.apply(to: &options)
             try jobs.apply(to: &options)

@@ -8,12 +8,20 @@ import Tidemark
 struct RunLog: Sendable {
     private let logger: Logger
     private let pulse = Pulse()
+    private let format: LogFormat
 
-    init() {
+    /// - Parameter format: How events are logged.
+    init(_ format: LogFormat) {
+        self.format = format
         logger = Logger(label: "tidemark") { _ in PlainLogHandler() }
     }
 
     func show(_ event: RunEvent) {
+        guard format == .plain else {
+            // A run does not end because its log cannot be written.
+            if let line = try? EventDocument(event)?.line() { try? Output.errors.writeRaw(line + "\n") }
+            return
+        }
         switch event {
         case .phaseBegan(let phase):
             pulse.begin(phase.rawValue)
@@ -21,7 +29,8 @@ struct RunLog: Sendable {
         case .note(let text):
             pulse.beat()
             logger.info("  \(text)")
-        case .phaseEnded, .warning, .built, .verified, .quiet, .late, .fenced, .forecast, .beganAgain, .ended: break
+        case .began, .phaseEnded, .warning, .built, .verified, .quiet, .late, .fenced, .forecast, .beganAgain, .ended:
+            break
         case .progress(let progress):
             pulse.note(progress)
         }

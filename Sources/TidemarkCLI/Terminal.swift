@@ -11,15 +11,33 @@ final class Terminal: Sendable {
     let stop = StopRequest()
     private let isQuiet: Bool
     private let log: RunLog
+    private let hook: EventHook?
 
     private let directory: ReportDirectory?
     /// The report of a run that failed.
     private let failed = Mutex<RunReport?>(nil)
 
-    private init(quiet: Bool, directory: ReportDirectory?) {
+    private init(quiet: Bool, format: LogFormat, hook: EventHook?, directory: ReportDirectory?) {
         isQuiet = quiet
+        self.hook = hook
         self.directory = directory
-        log = RunLog()
+        log = RunLog(format)
+    }
+
+    /// Runs a command that follows a run: its log and its hook as the options say.
+    ///
+    /// - Parameters:
+    ///   - output: The options for what is printed.
+    ///   - reporting: The options for files, log and hook.
+    ///   - body: The command.
+    /// - Throws: `ExitCode`, unless it is 0.
+    static func run(
+        _ output: OutputOptions,
+        _ reporting: ReportingOptions,
+        body: @escaping @Sendable (Terminal) async throws -> ExitStatus
+    ) async throws {
+        let hook = reporting.onEvent.map { EventHook($0) { try? Output.errors.write("tidemark: \($0)\n") } }
+        try await run(quiet: output.quiet, format: reporting.logFormat, hook: hook, report: reporting.report, body)
     }
 
     /// Runs a command and turns its result into an exit code.
@@ -30,11 +48,15 @@ final class Terminal: Sendable {
     ///
     /// - Parameters:
     ///   - quiet: Whether only reports and errors are printed.
+    ///   - format: How events are logged.
+    ///   - hook: What is told of events besides.
     ///   - report: A folder to write reports to as well; checked before anything else begins.
     ///   - body: The command.
     /// - Throws: `ExitCode`, unless it is 0.
     static func run(
         quiet: Bool,
+        format: LogFormat = .plain,
+        hook: EventHook? = nil,
         report: String? = nil,
         _ body: @escaping @Sendable (Terminal) async throws -> ExitStatus
     ) async throws {
@@ -47,7 +69,7 @@ final class Terminal: Sendable {
             try? Output.errors.write("tidemark: \(error)\n")
             throw ExitStatus.usage.code
         }
-        let terminal = Terminal(quiet: quiet, directory: directory)
+        let terminal = Terminal(quiet: quiet, format: format, hook: hook, directory: directory)
         // Before the work begins, so that it can be stopped from its first moment on.
         let trapped = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
         let work = Task { try await body(terminal) }
@@ -65,7 +87,8 @@ final class Terminal: Sendable {
                 }
             }
         }
-        let talk = quiet ? nil : Task { await terminal.log.keepTalking() }
+        let calls = hook.map { hook in Task { await hook.run() } }
+        let talk = quiet || format == .json ? nil : Task { await terminal.log.keepTalking() }
         defer {
             signals.cancel()
             talk?.cancel()
@@ -78,6 +101,8 @@ final class Terminal: Sendable {
             terminal.complain(error.isStop || work.isCancelled ? "\(Stopped())" : "\(error)")
             terminal.writeFailed()
         }
+        hook?.finish()
+        await calls?.value
         if status != .done { throw status.code }
     }
 
@@ -165,6 +190,7 @@ final class Terminal: Sendable {
     func show(_ event: RunEvent) {
         // Written to files after the error was printed.
         if case .ended(let report) = event, report.outcome == .failed { failed.withLock { $0 = report } }
+        if let hook, let document = EventDocument(event) { hook.send(document) }
         guard !isQuiet else { return }
         log.show(event)
     }

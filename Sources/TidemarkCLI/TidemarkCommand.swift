@@ -32,7 +32,7 @@ struct TidemarkCommand: AsyncParsableCommand {
         subcommands: [
             InspectCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self,
             RebuildCommand.self, DumpCommand.self, RestoreCommand.self, ArchiveCommand.self,
-            StatusCommand.self,
+            StatusCommand.self, LogCommand.self,
             UnfenceCommand.self, FinishCommand.self,
         ]
     )

@@ -35,10 +35,10 @@ struct VerifyCommand: AsyncParsableCommand {
     )
     var sinceCutover = false
     @OptionGroup var output: OutputOptions
-    @OptionGroup var files: ReportOption
+    @OptionGroup var reporting: ReportingOptions
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet, report: files.report) { terminal in
+        try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             proof.apply(to: &options)
             omissions.apply(to: &options)

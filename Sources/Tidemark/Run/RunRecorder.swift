@@ -84,6 +84,7 @@ final class RunRecorder: Sendable {
 
     /// Runs all of the work, and reports what was done even if it is stopped or fails.
     func recording(_ body: () async throws -> RunReport) async throws -> RunReport {
+        observer(.began(report.withLock(\.self)))
         observer(.phaseBegan(.preparation))
         do {
             return ended(try await Endpoint.watching(servers) { try await persevering(body) })
@@ -201,14 +202,26 @@ final class RunRecorder: Sendable {
         _ body: () async throws -> (outcome: RunReport.Outcome, warnings: [String])
     ) async throws -> RunReport {
         warn(session.warnings)
+        await note("began", in: session)
         do {
             let (outcome, warnings) = try await body()
             await collect(from: session)
             warn(warnings)
+            await note("ended", as: outcome.rawValue, in: session)
             return finish(outcome)
         } catch {
             await collect(from: session)
+            await note("ended", as: error.isStop ? "stopped" : "\(error)", in: session)
             throw error
+        }
+    }
+
+    /// Writes to the audit trail that the call begins or ends; a server that is gone has no trail.
+    private func note(_ kind: String, as outcome: String? = nil, in session: Session) async {
+        let duration = outcome == nil ? nil : beginning.duration(to: .now)
+        let subject = [session.act, outcome].compactMap(\.self).joined(separator: ": ")
+        try? await session.control.run { [epoch = session.epoch] connection in
+            try Ledger(connection, epoch: epoch).note(kind, subject, duration: duration)
         }
     }
 

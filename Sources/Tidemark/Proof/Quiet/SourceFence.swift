@@ -22,7 +22,9 @@ public struct SourceFence: Sendable {
         try await Connection.with(source, purpose: "tidemark unfence") { connection in
             try connection.transaction(.readWrite) {
                 guard try Self.isRaised(on: connection) else { return false }
-                try Self.explained { try connection.execute("ALTER DATABASE \(Self.name(of: connection)) RESET \(Self.setting)") }
+                try Self.explained {
+                    try connection.execute("ALTER DATABASE \(Self.name(of: connection)) RESET \(Self.setting)")
+                }
                 return true
             }
         }
@@ -51,7 +53,9 @@ public struct SourceFence: Sendable {
             var refused: [String] = []
             for other in others {
                 do {
-                    try await connection.run { try $0.execute("SELECT pg_catalog.pg_terminate_backend(\(other.process))") }
+                    try await connection.run {
+                        try $0.execute("SELECT pg_catalog.pg_terminate_backend(\(other.process))")
+                    }
                     note("ended \(other.description)")
                 } catch let error as PostgresError where error.sqlState == "42501" {
                     refused.append(other.description)

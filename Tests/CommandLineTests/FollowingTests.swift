@@ -1,0 +1,122 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+
+@Suite struct `A run can be followed` {
+    private static let schema = """
+        CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, n FROM generate_series(1, 500) n
+        """
+
+    private static func folder() throws -> String {
+        let path = FileManager.default.temporaryDirectory.path + "/follow-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+
+    private static func command(_ pair: DatabasePair) -> Command {
+        Command(
+            environment: [
+                "TIDEMARK_SOURCE": pair.source.conninfo + " password=sesame", "TIDEMARK_TARGET": pair.target.conninfo,
+            ]
+        )
+    }
+
+    private static func lines(_ text: String) -> [String] {
+        text.utf8.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func events(_ lines: [String]) throws -> [[String: JSONValue]] {
+        try lines.map { try JSONDecoder().decode([String: JSONValue].self, from: Data($0.utf8)) }
+    }
+
+    /// A validator that is independent of the tool.
+    private static func expectValid(_ lines: [String], in folder: String) async throws {
+        for (number, line) in lines.enumerated() {
+            let file = "\(folder)/event-\(number).json"
+            try Data(line.utf8).write(to: URL(filePath: file))
+        }
+        let outcome = try await Command.program(
+            "bash",
+            [
+                "-c",
+                "for f in \(folder)/event-*.json; do /usr/bin/jsonschema --instance $f docs/event.schema.json || exit 1; done",
+            ]
+        )
+        #expect(outcome.code == 0, "\(outcome.output)\(outcome.errors)")
+    }
+
+    @Test func `as lines of JSON, from its beginning to its verdict`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let folder = try Self.folder()
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let outcome = try await Self.command(pair).run("precopy", "--log-format", "json")
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            let lines = Self.lines(outcome.errors)
+            try await Self.expectValid(lines, in: folder)
+            let events = try Self.events(lines)
+            #expect(events.first?["event"]?.text == "began" && events.first?["command"]?.text == "precopy")
+            #expect(events.last?["event"]?.text == "verdict" && events.last?["outcome"]?.text == "done")
+            #expect(events.contains { $0["phase"]?.text == "copy and build" && $0["event"]?.text == "phaseEnded" })
+            #expect(!outcome.errors.contains("sesame"))
+        }
+    }
+
+    @Test func `by a hook, which receives no secrets and cannot disturb the run`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let folder = try Self.folder()
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let told = "\(folder)/told"
+            let outcome = try await Self.command(pair).run(
+                "precopy",
+                "--quiet",
+                "--on-event",
+                "cat >>\(told); env >>\(folder)/env; exit 7"
+            )
+            #expect(outcome.code == 0 && outcome.errors.contains("the hook failed at began"), "\(outcome.errors)")
+            let lines = Self.lines(try String(contentsOfFile: told, encoding: .utf8))
+            let events = try Self.events(lines)
+            #expect(events.first?["event"]?.text == "began" && events.last?["event"]?.text == "verdict")
+            #expect(events.dropFirst().dropLast().allSatisfy { $0["event"]?.text == "phase" })
+            #expect(events.contains { $0["phase"]?.text == "copy and build" })
+            #expect(try !String(contentsOfFile: "\(folder)/env", encoding: .utf8).contains("sesame"))
+
+            // A failure is told as well; nothing is left of what the hook before it was told.
+            try FileManager.default.removeItem(atPath: told)
+            let failed = try await Self.command(pair).run(
+                "restore",
+                "--archive",
+                "/nowhere",
+                "--on-event",
+                "cat >>\(told)"
+            )
+            #expect(failed.code == 1, "\(failed.errors)")
+            let last = try Self.events(Self.lines(try String(contentsOfFile: told, encoding: .utf8))).last
+            #expect(last?["event"]?.text == "failed" && last?["text"]?.text?.contains("/nowhere") == true)
+        }
+    }
+
+    @Test func `afterwards by its audit trail, failures included`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let command = Self.command(pair)
+            let none = try await command.run("log")
+            #expect(none.code == 1 && none.errors.contains("no ledger"), "\(none.errors)")
+            #expect(try await command.run("precopy").code == 0)
+            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten'")
+            let stopped = try await command.run("cutover", "--wait-for-writers", "0")
+            try await pair.source.run("ROLLBACK PREPARED 'forgotten'")
+            #expect(stopped.code == 3, "\(stopped.errors)")
+            #expect(try await command.run("cutover").code == 0)
+            let log = try await command.run("log")
+            #expect(log.code == 0)
+            let lines = Self.lines(log.output)
+            #expect(lines.contains { $0.contains("client 1  began  precopy") }, "\(log.output)")
+            #expect(lines.contains { $0.contains("client 1  ended  precopy: done") }, "\(log.output)")
+            #expect(lines.contains { $0.contains("client 2  ended  cutover: notProven") }, "\(log.output)")
+            #expect(lines.contains { $0.contains("client 3  ended  cutover: done") }, "\(log.output)")
+            #expect(lines.contains { $0.contains("client 3  build  ALTER TABLE") }, "\(log.output)")
+            #expect(!log.output.contains(" chunk "))
+            let all = try await command.run("log", "--chunks", "--json")
+            #expect(all.output.contains("\"chunk\" : 0") || all.output.contains("\"chunk\" : 1"), "\(all.output)")
+        }
+    }
+}
