@@ -44,6 +44,11 @@ package enum Quantity {
         return "\(oneDecimal(seconds)) s"
     }
 
+    /// Returns a duration without fractions, for a clock that goes on: `2 h 05 min`, `3 min 20 s` or `4 s`.
+    package static func clock(_ seconds: Double) -> String {
+        seconds < 60 ? "\(Int(seconds)) s" : Self.seconds(seconds)
+    }
+
     /// Returns two durations as a range: `3.1 s to 1 min 20 s`.
     ///
     /// - Parameters:

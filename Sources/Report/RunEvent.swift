@@ -48,13 +48,23 @@ public struct RunProgress: Sendable {
     public let seconds: Double
     /// Bytes copied a second during the last seconds.
     public let bytesPerSecond: Double
+    /// The tables that are copied now.
+    public let tables: [String]
 
-    package init(chunks: Int, allChunks: Int, bytes: Int, seconds: Double, bytesPerSecond: Double) {
+    package init(
+        chunks: Int,
+        allChunks: Int,
+        bytes: Int,
+        seconds: Double,
+        bytesPerSecond: Double,
+        tables: [String]
+    ) {
         self.chunks = chunks
         self.allChunks = allChunks
         self.bytes = bytes
         self.seconds = seconds
         self.bytesPerSecond = bytesPerSecond
+        self.tables = tables
     }
 
     /// The share of chunks that are done, from 0 to 1.

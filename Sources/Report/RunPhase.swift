@@ -57,3 +57,27 @@ public enum RunPhase: String, Sendable, Codable, CaseIterable {
     /// Checking that the source was not written meanwhile.
     case quiet
 }
+
+extension RunPhase {
+    /// The phases that follow this one in a command, as far as they always come.
+    ///
+    /// - Parameter command: The command, such as `cutover`.
+    /// - Returns: The phases in order; empty if the command has no fixed order.
+    package func next(in command: String) -> [RunPhase] {
+        let order: [RunPhase] =
+            switch command {
+            case "precopy": [.preparation, .definitions, .copyAndBuild, .analyze, .proveAhead]
+            case "cutover":
+                [
+                    .preparation, .fence, .counters, .deltaAndWholeTables, .largeObjects, .extensionRows, .sequences,
+                    .lastLook, .keysAndIndexes, .constraints, .restOfTheDefinitions, .materializedViews, .analyze,
+                    .verifyDefinitions, .verifyRows, .verifyExtensionRows, .verifyLargeObjects, .verifyReadiness,
+                    .quiet,
+                ]
+            default: []
+            }
+        return order.firstIndex(of: self).map {
+            Array(order[($0 + 1)...]).filter { ![.fence, .counters].contains($0) }
+        } ?? []
+    }
+}

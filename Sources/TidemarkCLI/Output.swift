@@ -18,6 +18,9 @@ struct Output {
     private let descriptor: Int32
     private let name: String
 
+    /// The columns of the terminal that it is; nil if it is none.
+    var width: Int? { isatty(descriptor) == 1 ? LiveView.size(of: descriptor).width : nil }
+
     /// Opens standard input, output and error if the caller closed them.
     ///
     /// Otherwise a file or a connection would get one of these descriptors, and the report would be written into it.

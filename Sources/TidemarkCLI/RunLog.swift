@@ -9,11 +9,15 @@ struct RunLog: Sendable {
     private let logger: Logger
     private let pulse = Pulse()
     private let format: LogFormat
+    /// What is shown below the log; nil: standard error is no terminal, or the log is for machines.
+    private let view: LiveView?
 
     /// - Parameter format: How events are logged.
     init(_ format: LogFormat) {
         self.format = format
-        logger = Logger(label: "tidemark") { _ in PlainLogHandler() }
+        let view = format == .plain && LiveView.isPossible ? LiveView() : nil
+        self.view = view
+        logger = Logger(label: "tidemark") { _ in PlainLogHandler(view: view) }
     }
 
     func show(_ event: RunEvent) {
@@ -22,7 +26,9 @@ struct RunLog: Sendable {
             if let line = try? EventDocument(event)?.line() { try? Output.errors.writeRaw(line + "\n") }
             return
         }
+        view?.note(event)
         switch event {
+        case .note(let text) where view != nil && LiveView.isWait(text): break
         case .phaseBegan(let phase):
             pulse.begin(phase.rawValue)
             logger.info("\(phase.rawValue)")
@@ -36,8 +42,17 @@ struct RunLog: Sendable {
         }
     }
 
+    /// Shows that a stop was requested.
+    func noteStop() { view?.noteStop() }
+
+    /// Prints a line that is no part of the log, such as an error.
+    func print(_ line: String) {
+        if let view { view.log(line) } else { try? Output.errors.write(line + "\n") }
+    }
+
     /// Logs how far the current phase is whenever nothing else was logged for a while, until the task is cancelled.
     func keepTalking() async {
+        if let view { return await view.run() }
         while (try? await Task.sleep(for: .milliseconds(100))) != nil {
             guard let line = pulse.dueLine() else { continue }
             logger.info("  \(line)")
@@ -78,7 +93,7 @@ private final class Pulse: Sendable {
         state.withLock { state in
             guard let phase = state.phase, isDue(&state) else { return nil }
             let seconds = phase.begun.duration(to: .now).components.seconds
-            return "\(phase.name), \(Quantity.seconds(Double(seconds)))\(state.progress.map { ": \($0.line)" } ?? "")"
+            return "\(phase.name), \(Quantity.clock(Double(seconds)))\(state.progress.map { ": \($0.line)" } ?? "")"
         }
     }
 
@@ -94,10 +109,10 @@ private final class Pulse: Sendable {
 
 extension RunProgress {
     /// The progress in one line.
-    fileprivate var line: String {
+    var line: String {
         let copied = Quantity.bytes(bytes)
         guard chunks < allChunks else { return "all \(Quantity.count(allChunks, "chunk")) done, \(copied) copied" }
-        let left = secondsLeft.map { ", about \(Quantity.seconds($0)) left" } ?? ""
+        let left = secondsLeft.map { ", about \(Quantity.clock($0)) left" } ?? ""
         return "\(Int(100 * share)) %, \(Quantity.count(chunks)) of \(Quantity.count(allChunks, "chunk")), \(copied), "
             + "\(Quantity.bytes(Int(bytesPerSecond)))/s\(left)"
     }
@@ -105,6 +120,7 @@ extension RunProgress {
 
 /// One line per message: local time with its zone, and text.
 private struct PlainLogHandler: LogHandler {
+    let view: LiveView?
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
 
@@ -115,6 +131,7 @@ private struct PlainLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         // A run does not end because its log cannot be written.
-        try? Output.errors.write("\(LocalTime.text(.now)) \(event.message)\n")
+        let line = "\(LocalTime.text(.now)) \(event.message)"
+        if let view { view.log(line) } else { try? Output.errors.write(line + "\n") }
     }
 }

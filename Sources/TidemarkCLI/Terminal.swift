@@ -79,6 +79,7 @@ final class Terminal: Sendable {
                 count += 1
                 if count == 1 {
                     terminal.stop.request()
+                    terminal.log.noteStop()
                     terminal.complain(
                         "\(received.name): stopping after the current step; a second Ctrl-C or SIGTERM cancels that step"
                     )
@@ -101,6 +102,8 @@ final class Terminal: Sendable {
             terminal.complain(error.isStop || work.isCancelled ? "\(Stopped())" : "\(error)")
             terminal.writeFailed()
         }
+        talk?.cancel()
+        await talk?.value
         hook?.finish()
         await calls?.value
         if status != .done { throw status.code }
@@ -121,7 +124,8 @@ final class Terminal: Sendable {
     /// Prints the verdict, then writes the files; a failure of either does not change the exit status.
     private func show(_ report: RunReport, json: Bool, on output: Output) throws -> ExitStatus {
         let report = resumable(report)
-        let text = json ? try report.json() : report.text
+        var text = json ? try report.json() : report.text
+        if !json, let width = output.width { text = LineWrap.wrapped(Escaping.terminal(text, lines: true), to: width) }
         do {
             try output.write(text + "\n")
         } catch {
@@ -183,7 +187,7 @@ final class Terminal: Sendable {
 
     /// Prints to standard error; if that fails too, only the exit code remains.
     func complain(_ text: String) {
-        try? Output.errors.write("tidemark: \(text)\n")
+        log.print("tidemark: \(text)")
     }
 
     /// Shows an event of a run.

@@ -72,7 +72,10 @@ package struct ChunkWorker {
                 let (chunk, relation) = claimed
                 let start = together == nil ? .now : start
                 let result =
-                    try together?[index] ?? work(on: chunk, of: relation, stage, ledger: ledger, ahead: ahead)
+                    try together?[index]
+                    ?? progress.working(on: relation.name) {
+                        try work(on: chunk, of: relation, stage, ledger: ledger, ahead: ahead)
+                    }
                 // Of tables that were copied together, each took its share.
                 let duration = start.duration(to: .now) / (together?.count ?? 1)
                 if let completion = result.completion { completions.append(completion) }
@@ -187,7 +190,7 @@ package struct ChunkWorker {
             try LockedTable.thrown(by: relation.name, in: context) {
                 try lane.reading(in: context.snapshot) {
                     let known = ahead.marks[relation.relationId]
-                    let mark = try known ?? lane.mark(of: relation, context.identity)
+                    let mark = try known ?? lane.mark(of: relation, in: context)
                     let step = ChunkStep(
                         lane: lane,
                         ledger: ledger,

@@ -89,13 +89,16 @@ package final class Lane {
     ///
     /// - Parameters:
     ///   - relation: The table.
-    ///   - identity: The identity of the source.
+    ///   - context: The pass.
     /// - Returns: The mark.
-    /// - Throws: ``PostgresError``.
-    package func mark(of relation: RelationEntry, _ identity: MarkIdentity) throws -> Mark {
+    /// - Throws: ``PostgresError``; `.snapshotLost` if the table was rewritten since other workers read it in the same snapshot.
+    package func mark(of relation: RelationEntry, in context: PassContext) throws -> Mark {
         if let known = marks[relation.relationId] { return known }
-        let mark = try relation.takeMark(on: source, identity)
-        if openSnapshot != nil { marks[relation.relationId] = mark }
+        let mark = try relation.takeMark(on: source, context.identity)
+        if openSnapshot != nil {
+            try context.files.check(mark, of: relation)
+            marks[relation.relationId] = mark
+        }
         return mark
     }
 }

@@ -21,6 +21,8 @@ package struct PassContext: Sendable {
     let smallTogether: Int
     /// What keeps transactions on the source short; nil if there is one snapshot for everything.
     let pace: Pace?
+    /// Where the tables of a shared snapshot lie.
+    let files = SnapshotFiles()
     /// Locked tables that all workers leave for later.
     let postponed = Postponed()
 

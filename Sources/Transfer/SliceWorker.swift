@@ -83,7 +83,7 @@ package struct SliceWorker {
     }
 
     private func copy(_ slice: SliceEntry, of relation: RelationEntry, _ ledger: Ledger) throws {
-        let now = try lane.mark(of: relation, context.identity)
+        let now = try lane.mark(of: relation, in: context)
         if let reason = slice.mark.voidReason(at: now) { return void.note(relation.relationId, reason) }
         guard slice.mark.fileNode == now.fileNode else {
             return void.note(relation.relationId, "its file was rewritten")

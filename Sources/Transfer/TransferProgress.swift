@@ -1,4 +1,4 @@
-import Postgres
+package import Postgres
 import Synchronization
 
 /// What has been moved so far: counted by all workers, read by the progress display.
@@ -17,6 +17,8 @@ package final class TransferProgress: Sendable {
     }
 
     private let state = Mutex(Counts())
+    /// How many workers are at each table now.
+    private let tables = Mutex<[QualifiedName: Int]>([:])
     private let say: @Sendable (String) -> Void
 
     /// - Parameter say: Called with messages for the operator.
@@ -25,6 +27,21 @@ package final class TransferProgress: Sendable {
     }
 
     package var counts: Counts { state.withLock { $0 } }
+
+    /// The tables that workers are at now.
+    package var tablesAtWork: [QualifiedName] { tables.withLock { $0.keys.sorted() } }
+
+    /// Names a table as being worked on while `body` runs.
+    func working<Result>(on table: QualifiedName, _ body: () throws -> Result) rethrows -> Result {
+        tables.withLock { $0[table, default: 0] += 1 }
+        defer {
+            tables.withLock { tables in
+                let left = (tables[table] ?? 1) - 1
+                tables[table] = left > 0 ? left : nil
+            }
+        }
+        return try body()
+    }
 
     package func addBytes(_ bytes: Int) {
         state.withLock { $0.bytes += bytes }

@@ -263,7 +263,8 @@ final class RunRecorder: Sendable {
                             allChunks: max(chunks, done),
                             bytes: counts.bytes - before.bytes,
                             seconds: Double(start.duration(to: now).wholeMicroseconds) / 1e6,
-                            bytesPerSecond: rate.bytesPerSecond
+                            bytesPerSecond: rate.bytesPerSecond,
+                            tables: progress.tablesAtWork.map(\.description)
                         )
                     )
                 )

@@ -54,9 +54,8 @@ struct Slicing {
                 chunks.allSatisfy({ $0.mark == nil && !$0.isAdopted && !$0.isImmutable }),
                 KeyRange.inOrder(chunks, \.range) != nil
             else { continue }
-            let identity = session.markIdentity
             let mark = try await lanes.withOne { lane in
-                try lane.reading(in: context.snapshot) { try lane.mark(of: relation, identity) }
+                try lane.reading(in: context.snapshot) { try lane.mark(of: relation, in: context) }
             }
             let blocks = BlockRange.all(of: table.heapBytes / BlockRange.blockBytes, inEach: size)
             try await session.ledger { try $0.enter(blocks, of: relation, at: mark, pass: context.pass) }

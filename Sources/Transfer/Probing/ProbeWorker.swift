@@ -52,7 +52,7 @@ package struct ProbeWorker {
                 try during("probing \(table.relation.name)") {
                     try LockedTable.thrown(by: table.relation.name, in: context) {
                         try lane.reading(in: context.snapshot) {
-                            try body(lane.mark(of: table.relation, context.identity))
+                            try body(lane.mark(of: table.relation, in: context))
                         }
                     }
                 }
