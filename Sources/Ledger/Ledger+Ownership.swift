@@ -4,7 +4,7 @@ package import Postgres
 
 extension Ledger {
     /// The two numbers of the tool's advisory lock ("tide", "mark"); advisory locks are per database.
-    private static let lockKey: SQL = "1953064037, 1835102827"
+    static let lockKey: SQL = "1953064037, 1835102827"
 
     /// Makes this client the only one working on the target; creates the ledger if there is none.
     ///

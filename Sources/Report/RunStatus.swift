@@ -34,12 +34,14 @@ public struct RunStatus: Sendable, Codable {
     public let rehearsedAt: String?
     /// How long that rehearsal took, in seconds.
     public let rehearsedSeconds: Double?
+    /// Who works on the run now; nil: nobody.
+    public let client: Client?
     /// How long the night will take; nil if nothing was measured yet.
     public let forecast: NightForecast?
     /// When the ledger last changed; nil if it never did.
     public let lastChange: String?
 
-    package init(_ entry: RunEntry, totals: LedgerTotals, measures: NightMeasures) {
+    package init(_ entry: RunEntry, totals: LedgerTotals, measures: NightMeasures, client: RunClient?) {
         run = entry.runId
         source = entry.source.databaseName.string
         step = entry.step.rawValue
@@ -55,8 +57,44 @@ public struct RunStatus: Sendable, Codable {
         objectsBuilt = totals.objectsBuilt
         rehearsedAt = entry.rehearsal?.endedAt
         rehearsedSeconds = entry.rehearsal?.seconds
+        self.client = client.map(Client.init)
         forecast = entry.step == .done || entry.archive != nil ? nil : NightForecast(measures)
         lastChange = totals.lastChange
+    }
+
+    /// A client that works on a run.
+    public struct Client: Sendable, Codable {
+        /// Its process on the target's server.
+        public let process: Int
+        /// Its role.
+        public let role: String
+        /// Where it is connected from; nil: from the server's own machine.
+        public let address: String?
+        /// For how long it has been connected, in seconds.
+        public let seconds: Int
+        /// The command; nil: it is still opening the run.
+        public let command: String?
+        /// The phase that it is in; nil: none has lasted longer than a second.
+        public let phase: String?
+        /// For how long, in seconds.
+        public let phaseSeconds: Int?
+
+        init(_ client: RunClient) {
+            process = client.process
+            role = client.role.visible
+            address = client.address
+            seconds = client.seconds
+            command = client.command?.visible
+            phase = client.phase?.visible
+            phaseSeconds = client.phaseSeconds
+        }
+
+        /// Who it is, in one line.
+        var text: String {
+            let place = address.map { "from \($0)" } ?? "on the server's machine"
+            let what = "\(command ?? "opening the run") by \(role) \(place), \(Quantity.clock(Double(seconds)))"
+            return phase.map { "\(what); \($0), \(Quantity.clock(Double(phaseSeconds ?? 0)))" } ?? what
+        }
     }
 
     /// The status as a JSON document.
@@ -72,6 +110,7 @@ public struct RunStatus: Sendable, Codable {
             Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(Quantity.count(chunks, "chunk"))")
             Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
             Objects  \(objectsBuilt) of \(objects) built
+            At work  \(client?.text ?? "nobody")
             Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)\(forecast)
             """
     }

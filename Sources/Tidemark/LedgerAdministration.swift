@@ -21,7 +21,12 @@ public struct LedgerAdministration: Sendable {
         try await Connection.with(target, purpose: "tidemark status") { connection in
             guard let run = try Ledger.run(on: connection) else { return nil }
             let ledger = Ledger(connection)
-            return RunStatus(run, totals: try ledger.totals(), measures: try ledger.nightMeasures())
+            return RunStatus(
+                run,
+                totals: try ledger.totals(),
+                measures: try ledger.nightMeasures(),
+                client: try ledger.client()
+            )
         }
     }
 

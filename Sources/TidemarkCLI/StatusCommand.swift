@@ -11,14 +11,30 @@ struct StatusCommand: AsyncParsableCommand {
     @OptionGroup var target: TargetOption
     @OptionGroup var output: OutputOptions
 
+    @Flag(help: "Print it again every two seconds, until Ctrl-C")
+    var watch = false
+
+    private static let interval = Duration.seconds(2)
+
     func run() async throws {
         try await Terminal.run(quiet: output.quiet) { terminal in
-            guard let status = try await LedgerAdministration(target: target.endpoint()).status() else {
-                terminal.complain("the target has no ledger: no run has started there")
-                return .failed
+            let ledger = try LedgerAdministration(target: target.endpoint())
+            while true {
+                guard let status = try await ledger.status() else {
+                    terminal.complain("the target has no ledger: no run has started there")
+                    return .failed
+                }
+                let text = output.json ? try status.json() : status.text
+                // On a terminal, the screen is cleared first.
+                if watch, !output.json, Output.standard.width != nil {
+                    try Output.standard.writeRaw("\u{1b}[H\u{1b}[2J")
+                }
+                try terminal.print(text)
+                guard watch, !terminal.stop.isRequested else { return .done }
+                try terminal.print("")
+                for _ in 0..<20 where !terminal.stop.isRequested { try await Task.sleep(for: Self.interval / 20) }
+                if terminal.stop.isRequested { return .done }
             }
-            try terminal.print(output.json ? try status.json() : status.text)
-            return .done
         }
     }
 }

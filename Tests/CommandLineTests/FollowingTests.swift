@@ -101,9 +101,9 @@ import Testing
             let none = try await command.run("log")
             #expect(none.code == 1 && none.errors.contains("no ledger"), "\(none.errors)")
             #expect(try await command.run("precopy").code == 0)
-            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten'")
+            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
             let stopped = try await command.run("cutover", "--wait-for-writers", "0")
-            try await pair.source.run("ROLLBACK PREPARED 'forgotten'")
+            try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
             #expect(stopped.code == 3, "\(stopped.errors)")
             #expect(try await command.run("cutover").code == 0)
             let log = try await command.run("log")
@@ -117,6 +117,28 @@ import Testing
             #expect(!log.output.contains(" chunk "))
             let all = try await command.run("log", "--chunks", "--json")
             #expect(all.output.contains("\"chunk\" : 0") || all.output.contains("\"chunk\" : 1"), "\(all.output)")
+        }
+    }
+
+    @Test func `from any machine by its status`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let command = Self.command(pair)
+            #expect(try await command.run("precopy").code == 0)
+            #expect(try await command.run("status").output.contains("At work  nobody"))
+            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
+            let seen = try await command.shell(
+                """
+                "$TIDEMARK" cutover --quiet --wait-for-writers 5 >/dev/null & run=$!
+                while kill -0 $run; do "$TIDEMARK" status | grep '^At work'; sleep 0.3; done; wait $run
+                """
+            )
+            try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
+            #expect(seen.output.contains("At work  cutover by postgres"), "\(seen.output)")
+            #expect(seen.output.contains("; last look, "), "\(seen.output)")
+            let watched = try await command.shell(
+                #""$TIDEMARK" status --watch & sleep 3; kill $!; wait $!"#
+            )
+            #expect(watched.output.ranges(of: "At work  nobody").count >= 2, "\(watched.output)")
         }
     }
 }

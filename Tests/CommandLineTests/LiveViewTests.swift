@@ -21,11 +21,11 @@ import Testing
     @Test func `is drawn on a terminal while a run waits, and cleared before the report`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             #expect(try await Self.run(pair, "precopy", in: "TERM=xterm").code == 0)
-            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten'")
+            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
             let outcome = try await Self.run(pair, "cutover --wait-for-writers 3", in: "TERM=xterm")
             let plain = try await Self.run(pair, "cutover --wait-for-writers 3", in: "TERM=xterm NO_COLOR=1")
             let dumb = try await Self.run(pair, "cutover --wait-for-writers 0", in: "TERM=dumb")
-            try await pair.source.run("ROLLBACK PREPARED 'forgotten'")
+            try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
 
             #expect(outcome.code == 3, "\(outcome.output)")
             let screen = outcome.output

@@ -90,13 +90,13 @@ import Tidemark
     @Test func `stays when the cutover stops, and the report says so`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
-            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten'")
+            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
             let migration = pair.migration {
                 $0.fence = .readOnly
                 $0.patienceWithWriters = .zero
             }
             let report = try await migration.cutover()
-            try await pair.source.run("ROLLBACK PREPARED 'forgotten'")
+            try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
             #expect(report.outcome == .notProven && report.text.contains("tidemark unfence"), "\(report.text)")
             #expect(try await Self.setting(on: pair.source) == "1")
             #expect(try await SourceFence(source: pair.source.endpoint).lower())

@@ -56,11 +56,11 @@ import Tidemark
         try await DatabasePair.with(Self.shop) { pair in
             let options: @Sendable (inout MigrationOptions) -> Void = { $0.patienceWithWriters = .zero }
             _ = try await pair.migration(options).precopy()
-            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten'")
+            try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
             let stopped = try await pair.migration(options).cutover()
-            try await pair.source.run("ROLLBACK PREPARED 'forgotten'")
+            try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
             #expect(
-                stopped.lateWrites?.transactions.map(\.name) == ["prepared transaction forgotten"],
+                stopped.lateWrites?.transactions.map(\.name) == ["prepared transaction forgotten \(pair.name)"],
                 "\(stopped.text)"
             )
             #expect(try await pair.migration(options).cutover().outcome == .done)

@@ -18,6 +18,7 @@ final class RunRecorder: Sendable {
     private let stop: StopRequest
     private let beginsAgain: Bool
     private let time = Mutex<Timekeeper?>(nil)
+    private let currentPhase = Mutex<(phase: RunPhase, begun: ContinuousClock.Instant)?>(nil)
 
     /// What judges after each phase whether the run ends in time; nil: there is no deadline.
     var timekeeper: Timekeeper? {
@@ -202,7 +203,9 @@ final class RunRecorder: Sendable {
         _ body: () async throws -> (outcome: RunReport.Outcome, warnings: [String])
     ) async throws -> RunReport {
         warn(session.warnings)
-        await note("began", in: session)
+        await note(Ledger.beganKind, in: session)
+        let announcer = Task { await announcePhases(in: session) }
+        defer { announcer.cancel() }
         do {
             let (outcome, warnings) = try await body()
             await collect(from: session)
@@ -213,6 +216,19 @@ final class RunRecorder: Sendable {
             await collect(from: session)
             await note("ended", as: error.isStop ? "stopped" : "\(error)", in: session)
             throw error
+        }
+    }
+
+    /// Writes each phase that lasts longer than a second to the audit trail, for others to see.
+    private func announcePhases(in session: Session) async {
+        var announced: RunPhase?
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            let now = currentPhase.withLock(\.self)
+            guard let now, now.phase != announced, now.begun.duration(to: .now) > .seconds(1) else { continue }
+            announced = now.phase
+            try? await session.control.run { [epoch = session.epoch] connection in
+                try Ledger(connection, epoch: epoch).note(Ledger.phaseKind, now.phase.rawValue)
+            }
         }
     }
 
@@ -235,6 +251,7 @@ final class RunRecorder: Sendable {
             record(.phaseEnded(.init(name: RunPhase.preparation.rawValue, start: 0, seconds: waited)))
         }
         record(.phaseBegan(phase))
+        currentPhase.withLock { $0 = (phase, start) }
         defer {
             let seconds = Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
             record(.phaseEnded(.init(name: phase.rawValue, start: waited, seconds: seconds)))
