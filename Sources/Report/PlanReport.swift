@@ -33,6 +33,35 @@ public struct PlanReport: Sendable {
     /// The plan as a JSON document, including the chunks.
     public func json() throws -> String { try plan.document() }
 
+    /// The tables as the part of a configuration file that says how each is treated, commented out.
+    public var configuration: String {
+        var lines = [
+            "# How each table is treated: delta, append_only, whole, definition_only or excluded.", "#tables:",
+        ]
+        for entry in plan.holders {
+            let size = "\(Quantity.bytes(entry.tableBytes)), about \(Quantity.count(entry.estimatedRows, "row"))"
+            // A name in double quotes, as YAML and SQL have it, may contain anything.
+            lines.append("#  # \(size); \(Escaping.terminal(entry.reason))")
+            lines.append("#  \(Self.yaml(entry.name.description)): \(entry.treatment.rawValue)")
+        }
+        let hints = (plan.suggestions + plan.warnings).map { "# \(Escaping.terminal($0))" }
+        return (lines + (hints.isEmpty ? [] : [""] + hints)).joined(separator: "\n") + "\n"
+    }
+
+    /// A key of a YAML mapping: in single quotes, unless it is a plain word.
+    private static func yaml(_ name: String) -> String {
+        func isPlain(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
+                UInt8(ascii: "."):
+                true
+            default: false
+            }
+        }
+        let plain = name.utf8.allSatisfy(isPlain)
+        return plain ? name : "'" + ServerText(Escaping.terminal(name)).replacingAll("'", with: "''").string + "'"
+    }
+
     /// The plan as a table, largest first, followed by a summary and the warnings.
     public var text: String {
         var table = TextTable([

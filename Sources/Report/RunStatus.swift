@@ -34,7 +34,7 @@ public struct RunStatus: Sendable, Codable {
     public let rehearsedAt: String?
     /// How long that rehearsal took, in seconds.
     public let rehearsedSeconds: Double?
-    /// Who works on the run now; nil: nobody.
+    /// Who works on the run now; nil: no client is connected.
     public let client: Client?
     /// How long the night will take; nil if nothing was measured yet.
     public let forecast: NightForecast?
@@ -110,7 +110,7 @@ public struct RunStatus: Sendable, Codable {
             Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(Quantity.count(chunks, "chunk"))")
             Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
             Objects  \(objectsBuilt) of \(objects) built
-            At work  \(client?.text ?? "nobody")
+            At work  \(client?.text ?? "no client")
             Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)\(forecast)
             """
     }

@@ -34,7 +34,7 @@ struct CutoverCommand: AsyncParsableCommand {
             return fence
         }
     )
-    var fence = Fence.none
+    var fence: Fence?
 
     @Option(
         help: ArgumentHelp(
@@ -88,7 +88,7 @@ struct CutoverCommand: AsyncParsableCommand {
             var options = try plan.options()
             try build.apply(to: &options)
             proof.apply(to: &options)
-            options.fence = fence
+            if let fence { options.fence = fence }
             if let waitForWriters {
                 guard (0...86_400).contains(waitForWriters) else {
                     throw UsageError(description: "--wait-for-writers must be a number of seconds from 0 to 86400")
@@ -105,7 +105,8 @@ struct CutoverCommand: AsyncParsableCommand {
                 )
             }
             if let evidence { options.evidence = evidence.value }
-            if rehearse, fence != .none {
+            // A fence that the file asks for is for the night.
+            if rehearse, let fence, fence != .none {
                 throw UsageError(
                     description: "--fence \(fence.rawValue) keeps writers out, and a rehearsal leaves the source in use"
                 )

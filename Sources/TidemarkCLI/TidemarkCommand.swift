@@ -30,7 +30,8 @@ struct TidemarkCommand: AsyncParsableCommand {
             """,
         version: Versions.description,
         subcommands: [
-            InspectCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self, VerifyCommand.self,
+            InspectCommand.self, InitCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self,
+            VerifyCommand.self,
             RebuildCommand.self, DumpCommand.self, RestoreCommand.self, ArchiveCommand.self,
             StatusCommand.self, LogCommand.self,
             UnfenceCommand.self, FinishCommand.self,

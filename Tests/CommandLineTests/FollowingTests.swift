@@ -124,7 +124,7 @@ import Testing
         try await DatabasePair.with(Self.schema) { pair in
             let command = Self.command(pair)
             #expect(try await command.run("precopy").code == 0)
-            #expect(try await command.run("status").output.contains("At work  nobody"))
+            #expect(try await command.run("status").output.contains("At work  no client"))
             try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
             let seen = try await command.shell(
                 """
@@ -138,7 +138,7 @@ import Testing
             let watched = try await command.shell(
                 #""$TIDEMARK" status --watch & sleep 3; kill $!; wait $!"#
             )
-            #expect(watched.output.ranges(of: "At work  nobody").count >= 2, "\(watched.output)")
+            #expect(watched.output.ranges(of: "At work  no client").count >= 2, "\(watched.output)")
         }
     }
 }

@@ -1,0 +1,67 @@
+import Planning
+import Tidemark
+
+/// A setting that the configuration file and the environment can have, besides the tables.
+struct ConfigurationSetting: Sendable {
+    let name: String
+    /// What it means, for the file that `tidemark init` writes.
+    let comment: String
+    /// Its default, as it stands in the file.
+    let standard: String
+    /// Enters a value.
+    let apply: @Sendable (ConfigurationValue, inout MigrationOptions) throws -> Void
+
+    /// The variable of the environment, such as `TIDEMARK_INDEX_JOBS`.
+    var variable: String { "TIDEMARK_" + name.uppercased() }
+
+    /// The most workers, and the longest times in seconds, that make sense.
+    static let (jobs, seconds) = (1...256, 1...86_400)
+
+    static let all: [ConfigurationSetting] = [
+        ConfigurationSetting(
+            name: "jobs",
+            comment: "Chunks copied or compared at the same time; each takes a connection to either side.",
+            standard: "4"
+        ) { $1.jobs = try $0.integer(in: jobs) },
+        ConfigurationSetting(
+            name: "index_jobs",
+            comment: "Keys and indexes built at the same time.",
+            standard: "2"
+        ) { $1.indexJobs = try $0.integer(in: jobs) },
+        ConfigurationSetting(
+            name: "index_memory",
+            comment: "Memory for all index builds together.",
+            standard: "512MB"
+        ) { $1.indexMemoryBytes = try $0.size() },
+        ConfigurationSetting(
+            name: "chunk_size",
+            comment: "Tables are cut into chunks of this size.",
+            standard: "64MB"
+        ) { $1.plan.chunkBytes = try $0.size() },
+        ConfigurationSetting(
+            name: "whole_below",
+            comment: "Smaller tables are copied whole, each time.",
+            standard: "8MB"
+        ) { $1.plan.wholeBelowBytes = try $0.size() },
+        ConfigurationSetting(
+            name: "max_transaction",
+            comment: "How long a transaction of a precopy may read the source, in seconds.",
+            standard: "60"
+        ) { $1.longestTransaction = .seconds(try $0.integer(in: seconds)) },
+        ConfigurationSetting(
+            name: "evidence",
+            comment: "What a cutover takes for proof that rows did not change: rows, counters or declared.",
+            standard: "rows"
+        ) { $1.evidence = try $0.choice(Evidence.self) },
+        ConfigurationSetting(
+            name: "fence",
+            comment: "What keeps writers out of the source during a cutover: none, lock or read-only.",
+            standard: "none"
+        ) { $1.fence = try $0.choice(Fence.self) },
+        ConfigurationSetting(
+            name: "wait_for_writers",
+            comment: "How long a cutover waits for open transactions that have written, in seconds.",
+            standard: "20"
+        ) { $1.patienceWithWriters = .seconds(try $0.integer(in: 0...seconds.upperBound)) },
+    ]
+}

@@ -1,0 +1,52 @@
+import Yams
+
+/// A value of the configuration file or of the environment, with its place for errors.
+struct ConfigurationValue {
+    private let text: String?
+    private let name: String
+    private let place: String
+
+    /// - Parameters:
+    ///   - text: The value.
+    ///   - name: What it is called where it stands.
+    ///   - place: File and line, with a colon and a space; empty for the environment.
+    init(text: String?, name: String, place: String) {
+        self.text = text
+        self.name = name
+        self.place = place
+    }
+
+    init(_ node: Node, name: String, place: String) {
+        self.init(text: node.scalar?.string, name: name, place: place)
+    }
+
+    /// - Throws: ``UsageError`` if the value is none or empty.
+    func string() throws -> String {
+        guard let text, !text.isEmpty else { throw error("must be a string that is not empty") }
+        return text
+    }
+
+    /// - Throws: ``UsageError`` if the value is no whole number in the range.
+    func integer(in range: ClosedRange<Int>) throws -> Int {
+        guard let number = text.flatMap({ Int($0) }), range.contains(number) else {
+            throw error("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// - Throws: ``UsageError`` if the value is no size.
+    func size() throws -> Int {
+        guard let size = text.flatMap(ByteSize.init(argument:)) else { throw error("must be a size such as 64MB") }
+        return size.bytes
+    }
+
+    /// - Throws: ``UsageError`` if the value is none of the cases.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) throws -> Choice {
+        guard let choice = text.flatMap(Choice.init(rawValue:)) else {
+            throw error("must be one of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return choice
+    }
+
+    private func error(_ what: String) -> UsageError { UsageError(description: "\(place)\(name) \(what)") }
+}
