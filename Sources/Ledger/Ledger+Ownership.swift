@@ -49,9 +49,13 @@ extension Ledger {
         }
         guard let found = begun else { throw LedgerError(.missing, "the ledger is empty") }
         try connection.endSessions(named: found.sessionPrefix)
-        let epoch = try connection.queryOne("UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch").integer(
-            "epoch"
-        )
+        // What an operator has set is for the call before.
+        let epoch = try connection.queryOne(
+            """
+            WITH forgotten AS (DELETE FROM tidemark.throttle)
+            UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch
+            """
+        ).integer("epoch")
         let ledger = Ledger(connection, epoch: epoch)
         // Chunks restored from an archive have marks of the source, so the source itself can supply the rest.
         if archive == nil, found.archive != nil { try ledger.leaveArchive() }

@@ -13,7 +13,7 @@ package struct Ledger {
     /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = [
         "event", "refreshed_view", "object", "definition", "definition_file", "catalog", "slice", "chunk", "relation",
-        "work", "counters",
+        "work", "throttle", "counters",
         "run",
     ]
 

@@ -42,6 +42,27 @@ public struct LedgerAdministration: Sendable {
         }
     }
 
+    /// Changes how fast the call that is at work copies, or pauses it between two chunks.
+    ///
+    /// - Parameters:
+    ///   - maxRate: Bytes a second; 0: no limit; nil: as before.
+    ///   - isPaused: nil: as before.
+    /// - Returns: What is set now, in words; nil if the target has no ledger.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    public func throttle(maxRate: Int?, isPaused: Bool?) async throws -> String? {
+        try await Connection.with(target, purpose: "tidemark status") { connection in
+            guard try Ledger.run(on: connection) != nil else { return nil }
+            let set = try Ledger(connection).setThrottle(maxRate: maxRate, isPaused: isPaused)
+            let rate =
+                switch set.maxRate {
+                case nil: "at the rate it was called with"
+                case 0: "without a limit"
+                case let rate?: "at most \(Quantity.bytes(rate)) a second"
+                }
+            return "The call that is at work copies \(rate)\(set.isPaused ? ", and is paused." : ".")"
+        }
+    }
+
     /// Builds the keys, indexes and constraints that the target lacks, from the source definitions in the ledger.
     ///
     /// - Parameters:

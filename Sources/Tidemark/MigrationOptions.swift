@@ -16,6 +16,10 @@ public struct MigrationOptions: Sendable {
     /// The first chunk of a table may take longer. Tables with several unique keys, and the delta of tables whose keys are
     /// scattered over the file, are read in one snapshot each, however long it takes.
     public var longestTransaction = Duration.seconds(60)
+    /// Copy at most this many bytes a second, all jobs together; nil: no limit.
+    ///
+    /// It limits copying, not the reading for probes and proofs.
+    public var maxRate: Int?
     /// Compare the copied rows at the end of precopy, so that the cutover compares only what changed since.
     public var provesAhead = true
     /// What a cutover takes for proof that rows did not change.

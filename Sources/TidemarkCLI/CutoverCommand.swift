@@ -83,10 +83,17 @@ struct CutoverCommand: AsyncParsableCommand {
     @Flag(help: "Rehearse the night: everything at one snapshot while the source is in use, timed and proven")
     var rehearse = false
 
+    @Option(
+        help: ArgumentHelp("Copy at most this much a second, all jobs together (default: no limit)", valueName: "size"),
+        transform: MaxRate.bytes
+    )
+    var maxRate: Int?
+
     func run() async throws {
         try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
+            if let maxRate { options.maxRate = maxRate }
             proof.apply(to: &options)
             if let fence { options.fence = fence }
             if let waitForWriters {

@@ -51,10 +51,17 @@ struct PrecopyCommand: AsyncParsableCommand {
         case create, existing
     }
 
+    @Option(
+        help: ArgumentHelp("Copy at most this much a second, all jobs together (default: no limit)", valueName: "size"),
+        transform: MaxRate.bytes
+    )
+    var maxRate: Int?
+
     func run() async throws {
         try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
+            if let maxRate { options.maxRate = maxRate }
             options.targetContents = adopt ? .rows : schema == .existing ? .schema : .nothing
             options.keepsIndexes = keepIndexes
             options.provesAhead = !noProof

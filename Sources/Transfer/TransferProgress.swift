@@ -20,9 +20,14 @@ package final class TransferProgress: Sendable {
     /// How many workers are at each table now.
     private let tables = Mutex<[QualifiedName: Int]>([:])
     private let say: @Sendable (String) -> Void
+    /// How fast rows may be copied.
+    package let throttle: Throttle
 
-    /// - Parameter say: Called with messages for the operator.
-    package init(say: @escaping @Sendable (String) -> Void) {
+    /// - Parameters:
+    ///   - throttle: How fast rows may be copied.
+    ///   - say: Called with messages for the operator.
+    package init(throttle: Throttle = Throttle(bytesPerSecond: nil), say: @escaping @Sendable (String) -> Void) {
+        self.throttle = throttle
         self.say = say
     }
 
@@ -43,8 +48,10 @@ package final class TransferProgress: Sendable {
         return try body()
     }
 
+    /// Counts bytes that are copied, and waits if that is too fast.
     package func addBytes(_ bytes: Int) {
         state.withLock { $0.bytes += bytes }
+        throttle.pay(for: bytes)
     }
 
     package func finishChunk(_ outcome: ChunkOutcome) {

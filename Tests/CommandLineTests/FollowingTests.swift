@@ -141,4 +141,41 @@ import Testing
             #expect(watched.output.ranges(of: "At work  no client").count >= 2, "\(watched.output)")
         }
     }
+
+    @Test func `and can be slowed down, paused and let go on while it works`() async throws {
+        let schema = """
+            CREATE TABLE big (id int PRIMARY KEY, v text);
+            INSERT INTO big SELECT n, repeat('v', 1000) FROM generate_series(1, 16000) n
+            """
+        try await DatabasePair.with(schema) { pair in
+            let command = Self.command(pair)
+            #expect(try await command.run("throttle").code == 64)
+            let none = try await command.run("throttle", "--pause")
+            #expect(none.code == 1 && none.errors.contains("no ledger"), "\(none.errors)")
+            // 16 MB at 1 MB a second would take 16 seconds.
+            let seen = try await command.shell(
+                """
+                "$TIDEMARK" precopy --max-rate 1MB --chunk-size 1MB --whole-below 64kB --jobs 1 2>/tmp/throttle-$$ & run=$!
+                rows() { "$TIDEMARK" status --json | grep '"chunksWithBase"'; }
+                until rows | grep -q ' [1-9]'; do sleep 0.1; done
+                "$TIDEMARK" throttle --pause; sleep 4.5
+                one=$(rows); sleep 2; two=$(rows); kill -0 $run && echo "paused at: $one and: $two"
+                "$TIDEMARK" throttle --max-rate none --resume; start=$SECONDS; wait $run
+                echo "ended with $? after $((SECONDS - start))"; cat /tmp/throttle-$$; rm /tmp/throttle-$$
+                """
+            )
+            #expect(
+                seen.output.contains("The call that is at work copies at the rate it was called with, and is paused.")
+            )
+            #expect(seen.output.contains("The call that is at work copies without a limit."))
+            let paused = try #require(
+                seen.output.firstMatch(of: /paused at:(.*) and:(.*)/),
+                "\(seen.output)\(seen.errors)"
+            )
+            #expect(paused.1 == paused.2 && !paused.1.contains(" 16"), "\(seen.output)")
+            #expect(seen.output.contains("waiting because the run is paused"), "\(seen.output)")
+            #expect(seen.output.contains("ended with 0 after "), "\(seen.output)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
 }

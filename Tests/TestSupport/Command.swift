@@ -45,8 +45,9 @@ package struct Command: Sendable {
             var isKilled = false
             for try await bytes in execution.standardError {
                 errors += bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-                // The line of a phase is a time and the phase's name.
-                guard !isKilled, errors.split(separator: "\n").contains(where: { $0.dropFirst(9) == phase }) else {
+                // The line of a phase is a time, its zone and the phase's name.
+                let lines = errors.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 2) }
+                guard !isKilled, lines.contains(where: { $0.count == 3 && $0[2] == phase }) else {
                     continue
                 }
                 isKilled = true

@@ -48,6 +48,14 @@ CREATE TABLE tidemark.work (
     announced_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- At most one row: how fast the client that is at work may copy, as an operator has set it since that call began.
+-- max_rate: bytes a second, 0: no limit, NULL: as the command was called. A table of its own, because workers lock the run's row.
+CREATE TABLE tidemark.throttle (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    max_rate bigint,
+    is_paused boolean NOT NULL DEFAULT false
+);
+
 -- One row per table. `definition` is the source's catalog entry that the target follows; drift is compared with it.
 CREATE TABLE tidemark.relation (
     relation_id integer PRIMARY KEY,

@@ -12,13 +12,14 @@ import Verification
 final class RunRecorder: Sendable {
     let progress: TransferProgress
     private let report: Mutex<RunReport>
-    private let observer: @Sendable (RunEvent) -> Void
-    private let beginning = ContinuousClock.now
+    let observer: @Sendable (RunEvent) -> Void
+    let beginning = ContinuousClock.now
     private let servers: [Endpoint]
     private let stop: StopRequest
     private let beginsAgain: Bool
+    let maxRate: Int?
     private let time = Mutex<Timekeeper?>(nil)
-    private let currentPhase = Mutex<(phase: RunPhase, begun: ContinuousClock.Instant)?>(nil)
+    let currentPhase = Mutex<(phase: RunPhase, begun: ContinuousClock.Instant)?>(nil)
 
     /// What judges after each phase whether the run ends in time; nil: there is no deadline.
     var timekeeper: Timekeeper? {
@@ -33,6 +34,7 @@ final class RunRecorder: Sendable {
             target: context.target.description,
             on: context.servers,
             stop: context.stop,
+            maxRate: context.options.maxRate,
             observer: context.observer
         )
     }
@@ -56,6 +58,7 @@ final class RunRecorder: Sendable {
     ///   - target: The name of the target for the report.
     ///   - servers: The servers whose sessions are watched.
     ///   - stop: Checked before the work begins again.
+    ///   - maxRate: The bytes a second that may be copied; nil: no limit.
     ///   - beginsAgain: Whether the work may begin again after a transient failure.
     ///   - observer: Receives events.
     init(
@@ -64,6 +67,7 @@ final class RunRecorder: Sendable {
         target: String,
         on servers: [Endpoint],
         stop: StopRequest,
+        maxRate: Int? = nil,
         beginsAgain: Bool = true,
         observer: @escaping @Sendable (RunEvent) -> Void
     ) {
@@ -71,7 +75,8 @@ final class RunRecorder: Sendable {
         self.servers = servers
         self.stop = stop
         self.beginsAgain = beginsAgain
-        progress = TransferProgress { observer(.note($0)) }
+        self.maxRate = maxRate
+        progress = TransferProgress(throttle: Throttle(bytesPerSecond: maxRate)) { observer(.note($0)) }
         report = Mutex(
             RunReport(
                 command: command,
@@ -204,8 +209,8 @@ final class RunRecorder: Sendable {
     ) async throws -> RunReport {
         warn(session.warnings)
         await note(Ledger.beganKind, in: session)
-        let announcer = Task { await announcePhases(in: session) }
-        defer { announcer.cancel() }
+        let companions = [Task { await announcePhases(in: session) }, Task { await obeyThrottle(in: session) }]
+        defer { for companion in companions { companion.cancel() } }
         do {
             let (outcome, warnings) = try await body()
             await collect(from: session)
@@ -216,28 +221,6 @@ final class RunRecorder: Sendable {
             await collect(from: session)
             await note("ended", as: error.isStop ? "stopped" : "\(error)", in: session)
             throw error
-        }
-    }
-
-    /// Writes each phase that lasts longer than a second to the audit trail, for others to see.
-    private func announcePhases(in session: Session) async {
-        var announced: RunPhase?
-        while (try? await Task.sleep(for: .seconds(1))) != nil {
-            let now = currentPhase.withLock(\.self)
-            guard let now, now.phase != announced, now.begun.duration(to: .now) > .seconds(1) else { continue }
-            announced = now.phase
-            try? await session.control.run { [epoch = session.epoch] connection in
-                try Ledger(connection, epoch: epoch).note(Ledger.phaseKind, now.phase.rawValue)
-            }
-        }
-    }
-
-    /// Writes to the audit trail that the call begins or ends; a server that is gone has no trail.
-    private func note(_ kind: String, as outcome: String? = nil, in session: Session) async {
-        let duration = outcome == nil ? nil : beginning.duration(to: .now)
-        let subject = [session.act, outcome].compactMap(\.self).joined(separator: ": ")
-        try? await session.control.run { [epoch = session.epoch] connection in
-            try Ledger(connection, epoch: epoch).note(kind, subject, duration: duration)
         }
     }
 

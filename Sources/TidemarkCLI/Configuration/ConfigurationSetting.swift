@@ -49,6 +49,11 @@ struct ConfigurationSetting: Sendable {
             standard: "60"
         ) { $1.longestTransaction = .seconds(try $0.integer(in: seconds)) },
         ConfigurationSetting(
+            name: "max_rate",
+            comment: "Copy at most this much a second, all jobs together; none: no limit.",
+            standard: "none"
+        ) { $1.maxRate = try $0.rate() },
+        ConfigurationSetting(
             name: "evidence",
             comment: "What a cutover takes for proof that rows did not change: rows, counters or declared.",
             standard: "rows"

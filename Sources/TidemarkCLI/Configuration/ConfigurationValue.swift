@@ -40,6 +40,15 @@ struct ConfigurationValue {
         return size.bytes
     }
 
+    /// - Throws: ``UsageError`` if the value is no rate.
+    func rate() throws -> Int? {
+        if text == "none" { return nil }
+        guard let rate = try? MaxRate.bytes(text ?? "") else {
+            throw error("must be none, or a size of at least 64kB, such as 20MB")
+        }
+        return rate
+    }
+
     /// - Throws: ``UsageError`` if the value is none of the cases.
     func choice<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) throws -> Choice {
         guard let choice = text.flatMap(Choice.init(rawValue:)) else {

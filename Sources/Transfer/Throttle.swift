@@ -1,0 +1,59 @@
+import Glibc
+import Postgres
+import Synchronization
+
+/// How fast rows may be copied: a rate for all workers together, which may change while they work, and pauses.
+package final class Throttle: Sendable {
+    private struct State {
+        var bytesPerSecond: Int?
+        var isPaused = false
+        /// When the bytes that were copied so far will have been paid for.
+        var paidUntil = ContinuousClock.now
+    }
+
+    /// A worker that waits looks again after this time, because rate and pause may have changed.
+    private static let longestSleep = Duration.milliseconds(200)
+
+    private let state: Mutex<State>
+
+    /// - Parameter bytesPerSecond: The rate; nil: none.
+    package init(bytesPerSecond: Int?) {
+        state = Mutex(State(bytesPerSecond: bytesPerSecond))
+    }
+
+    /// Changes rate and pause.
+    package func set(bytesPerSecond: Int?, isPaused: Bool) {
+        state.withLock { state in
+            // What is owed at the old rate is forgotten.
+            if state.bytesPerSecond != bytesPerSecond { state.paidUntil = .now }
+            state.bytesPerSecond = bytesPerSecond
+            state.isPaused = isPaused
+        }
+    }
+
+    package var isPaused: Bool { state.withLock(\.isPaused) }
+
+    /// Waits until bytes may be copied at this rate; blocks the calling thread, which copies nothing else.
+    func pay(for bytes: Int) {
+        let owed = state.withLock { state -> ContinuousClock.Instant? in
+            guard let rate = state.bytesPerSecond, rate > 0 else { return nil }
+            state.paidUntil = max(state.paidUntil, .now) + .seconds(1) * bytes / rate
+            return state.paidUntil
+        }
+        guard let owed else { return }
+        while true {
+            let left = ContinuousClock.now.duration(to: owed)
+            guard left > .zero, state.withLock({ $0.paidUntil >= owed }) else { return }
+            Self.sleep(min(left, Self.longestSleep))
+        }
+    }
+
+    /// Waits as long as the work is paused.
+    func waitWhilePaused(unless stop: StopRequest) {
+        while isPaused, !stop.isRequested { Self.sleep(Self.longestSleep) }
+    }
+
+    private static func sleep(_ duration: Duration) {
+        usleep(UInt32(duration / .microseconds(1)))
+    }
+}
