@@ -30,16 +30,13 @@ extension Connection {
     }
 
     private static func failure(of connection: OpaquePointer, endpoint: Endpoint) -> PostgresError {
-        let message = redact(String(cString: PQerrorMessage(connection)).trimmingNewlines, connection).visible
-        let side = endpoint.side.rawValue
-        let isBusy = message.contains("too many") || message.contains("remaining connection slots")
+        let message = redact(String(cString: PQerrorMessage(connection)).trimmingNewlines, connection)
+        let told = ConnectionHint(message, side: endpoint.side)
         return PostgresError(
             .connectionFailed,
-            "cannot connect to the \(side) (\(endpoint)): \(message)",
-            sqlState: isBusy ? "53300" : nil,
-            hint: isBusy
-                ? "free connections on the server, or run the command with fewer jobs"
-                : "try the same connection string with psql; it comes from --\(side) or TIDEMARK_\(side.uppercased())"
+            "cannot connect to the \(endpoint.side.rawValue) (\(endpoint)): \(told.message)",
+            sqlState: told.isBusy ? "53300" : nil,
+            hint: told.hint
         )
     }
 

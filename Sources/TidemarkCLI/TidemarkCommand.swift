@@ -45,6 +45,13 @@ struct TidemarkCommand: AsyncParsableCommand {
         dispatchMain()
     }
 
+    /// The command that was probably meant; nil if the first word is one, or is an option.
+    private static var nearestCommand: String? {
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+        guard let word = CommandLine.arguments.dropFirst().first, !names.contains(word) else { return nil }
+        return NearestName.of(word, among: names)
+    }
+
     private static func begin() async -> Never {
         do {
             var command = try await asyncParseAsRoot()
@@ -59,7 +66,7 @@ struct TidemarkCommand: AsyncParsableCommand {
             guard code != .success, !(error is ExitCode) else { exit(withError: error) }
             // The parser's message quotes unexpected words, which may be a piece of a connection string.
             let message = CommandLineSecrets(CommandLine.arguments).removed(from: fullMessage(for: error))
-            try? Output.errors.write(message + "\n")
+            try? Output.errors.write(message + "\n" + (nearestCommand.map { "Did you mean '\($0)'?\n" } ?? ""))
             exit(withError: code)
         }
     }

@@ -99,6 +99,12 @@ import Testing
         }
     }
 
+    @Test func `a command that does not exist`() async throws {
+        expect(try await Command().run("precpy"), 64, "Did you mean 'precopy'?")
+        let far = try await Command().run("elephants")
+        #expect(far.code == 64 && !far.errors.contains("Did you mean"), "\(far.errors)")
+    }
+
     @Test func `a configuration that is wrong`() async throws {
         for (text, word) in [
             ("tables:\n  public.t: sideways\n", "delta, append_only, whole"), ("job: 3\n", "unknown name 'job'"),
