@@ -47,6 +47,8 @@ struct RunLog: Sendable {
 
     /// Prints a line that is no part of the log, such as an error.
     func print(_ line: String) {
+        // Whoever reads lines of JSON can read nothing else.
+        if format == .json { return show(.warning(line)) }
         if let view { view.log(line) } else { try? Output.errors.write(line + "\n") }
     }
 

@@ -34,11 +34,7 @@ package struct ChunkWorker {
     package func work(_ stage: ChunkStage, until isOver: () -> Bool = { false }) throws {
         var isSingly = false
         while !stop.isRequested, !isOver() {
-            if progress.throttle.isPaused {
-                try lane.leaveSharedSnapshot()
-                progress.throttle.waitWhilePaused(unless: stop)
-                continue
-            }
+            if try lane.waitWhilePaused(progress, stop) { continue }
             do {
                 if try lane.retrying(progress, stop, { try workOnNext(stage, isSingly) }) { continue }
                 // Chunks of locked tables are not claimed; look again until they are free.

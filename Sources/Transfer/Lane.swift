@@ -50,6 +50,16 @@ package final class Lane {
         )
     }
 
+    /// Waits as long as the work is paused, with no transaction open on the source.
+    ///
+    /// - Returns: Whether it was paused; the end of the work may have been requested meanwhile.
+    func waitWhilePaused(_ progress: TransferProgress, _ stop: StopRequest) throws -> Bool {
+        guard progress.throttle.isPaused else { return false }
+        try leaveSharedSnapshot()
+        progress.throttle.waitWhilePaused(unless: stop)
+        return true
+    }
+
     /// Rolls back open transactions and reconnects broken connections.
     package func recover() throws {
         source.rollBack()

@@ -26,10 +26,10 @@ struct Inspect {
     }
 
     private func run(_ target: DatabaseCatalog, _ begun: BegunRun?) async throws -> InspectionReport {
-        let (catalog, access) = try await Connection.with(source, purpose: Self.purpose) {
-            try (DatabaseCatalog(of: $0), Definitions.Access($0))
+        let (catalog, access, risks) = try await Connection.with(source, purpose: Self.purpose) {
+            try (DatabaseCatalog(of: $0), Definitions.Access($0), NightRisk.all(on: $0))
         }
-        let refused = try await refusals(of: catalog, for: target.identity, begun: begun)
+        let (refused, plan) = try await refusals(of: catalog, for: target.identity, begun: begun)
         let (tools, ofTools) = try await Self.tools(
             servers: [catalog.identity.serverVersion, target.identity.serverVersion],
             directory: context.options.toolDirectory
@@ -46,7 +46,8 @@ struct Inspect {
             }
         }
         let findings =
-            try await ofTools + untried + refused + obstacles.findings(trial, couldBeTried: untried.isEmpty)
+            try await ofTools + untried + refused + exchanged(source: catalog, target: target, begun)
+            + NightInspection.findings(risks, plan: plan) + obstacles.findings(trial, couldBeTried: untried.isEmpty)
         return InspectionReport(
             source: source.description,
             target: context.target.description,
@@ -62,14 +63,31 @@ struct Inspect {
         "they could not be tried on the target; inspect again after fixing what precopy would refuse"
     )
 
-    /// Returns what precopy would refuse before it does anything.
+    /// A source without tables, and a target that has some: the two were probably exchanged.
+    private func exchanged(source: DatabaseCatalog, target: DatabaseCatalog, _ begun: BegunRun?) -> [Finding] {
+        guard source.tables.isEmpty, !target.tables.isEmpty, begun == nil else { return [] }
+        let bytes = target.tables.reduce(0) { $0 + $1.tableBytes }
+        return [
+            Finding(
+                "database",
+                object: source.identity.databaseName,
+                problem: "exchanged",
+                severity: .stops,
+                "the source has no table, and the target has \(target.tables.count) (\(bytes >> 20) MiB): "
+                    + "--source and --target are probably exchanged"
+            )
+        ]
+    }
+
+    /// Returns what precopy would refuse before it does anything, and the plan if there is one.
     private func refusals(
         of catalog: DatabaseCatalog,
         for target: DatabaseIdentity,
         begun: BegunRun?
-    ) async throws -> [Finding] {
+    ) async throws -> (refused: [Finding], plan: Plan?) {
         let opening = LiveOpening(context: context, source: source)
         var refused: [Finding] = []
+        var plan: Plan?
         func attempt(_ what: String, _ body: () async throws -> Void) async throws {
             do {
                 try await body()
@@ -80,7 +98,7 @@ struct Inspect {
         try await attempt("databases") { try Refusals.same(catalog.identity, target) }
         if refused.isEmpty {
             try await attempt("versions") { try Refusals.versions(catalog.identity, target) }
-            try await attempt("plan") { _ = try await opening.survey(for: target, begun, cutting: false) }
+            try await attempt("plan") { plan = try await opening.survey(for: target, begun, cutting: false).plan }
         }
         try await ThreadConfined.with(context.target, purpose: Self.purpose) { connection in
             try await attempt("target") { try await connection.run { try Refusals.unfit(target, on: $0) } }
@@ -88,7 +106,7 @@ struct Inspect {
                 try await connection.run { try opening.refuseTakingOver($0, catalog.identity, mayCreate: true) }
             }
         }
-        return refused
+        return (refused, plan)
     }
 
     /// Finds `pg_dump`, and notes if it is older than the servers.
