@@ -105,6 +105,7 @@ let package = Package(
             name: "TidemarkCLI",
             dependencies: [
                 "Tidemark", "Report", "Planning", "Postgres", logging, subprocess,
+                .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),

@@ -1,7 +1,9 @@
 import FoundationEssentials
+import Glibc
 import Report
 import Subprocess
 import Synchronization
+import SystemPackage
 
 /// A command of the operator that is told of a run's events: one JSON document on its standard input for each.
 ///
@@ -37,15 +39,37 @@ final class EventHook: Sendable {
     /// Ends the calls after the last event.
     func finish() { continuation.finish() }
 
-    /// Calls the command for each event, until ``finish()``.
+    /// Calls the command for each event, until ``finish()``; if it has hung once, only for how the run ended.
     func run() async {
+        var hasHung = false
         for await event in events {
-            guard let line = try? event.line() else { continue }
+            guard let line = try? event.line(), !hasHung || ![.began, .phase].contains(event.event) else { continue }
             do {
                 try await call(line + "\n")
             } catch {
+                hasHung = hasHung || error is HungHook
                 complain("the hook failed at \(event.event.rawValue): \(error)")
             }
+        }
+    }
+
+    /// A file without a name that holds a text, to be read from its beginning.
+    ///
+    /// Not a pipe: a command that does not read it would make writing fail.
+    private static func file(with text: String) throws -> FileDescriptor {
+        var path = Array("\(FileManager.default.temporaryDirectory.path)/tidemark-event-XXXXXX".utf8CString)
+        let descriptor = FileDescriptor(rawValue: mkstemp(&path))
+        guard descriptor.rawValue >= 0 else {
+            throw HookError(description: "its input cannot be written: \(String(cString: strerror(errno)))")
+        }
+        unlink(path)
+        do {
+            try descriptor.writeAll(Array(text.utf8))
+            try descriptor.seek(offset: 0, from: FileDescriptor.SeekOrigin.start)
+            return descriptor
+        } catch {
+            try? descriptor.close()
+            throw error
         }
     }
 
@@ -53,6 +77,7 @@ final class EventHook: Sendable {
         let environment = Dictionary(
             uniqueKeysWithValues: Self.secrets.map { (Environment.Key(stringLiteral: $0), String?.none) }
         )
+        let file = try Self.file(with: input)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [command] in
                 var options = PlatformOptions()
@@ -66,7 +91,7 @@ final class EventHook: Sendable {
                     arguments: ["-c", command],
                     environment: .inherit.updating(environment),
                     platformOptions: options,
-                    input: .string(input),
+                    input: .fileDescriptor(file, closeAfterSpawningProcess: true),
                     output: .discarded,
                     error: .string(limit: 4096)
                 )
@@ -76,7 +101,7 @@ final class EventHook: Sendable {
             }
             group.addTask {
                 try await Task.sleep(for: Self.patience)
-                throw HookError(description: "it took longer than \(Self.patience.components.seconds) s and was ended")
+                throw HungHook(seconds: Self.patience.components.seconds)
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -86,4 +111,9 @@ final class EventHook: Sendable {
 
 private struct HookError: Error, CustomStringConvertible {
     let description: String
+}
+
+private struct HungHook: Error, CustomStringConvertible {
+    let seconds: Int64
+    var description: String { "it took longer than \(seconds) s and was ended" }
 }

@@ -36,7 +36,14 @@ final class Terminal: Sendable {
         _ reporting: ReportingOptions,
         body: @escaping @Sendable (Terminal) async throws -> ExitStatus
     ) async throws {
-        let hook = reporting.onEvent.map { EventHook($0) { try? Output.errors.write("tidemark: \($0)\n") } }
+        let isJSON = reporting.logFormat == .json
+        let hook = reporting.onEvent.map { command in
+            EventHook(command) { text in
+                // Whoever reads lines of JSON can read nothing else.
+                let line = isJSON ? try? EventDocument(.warning(text))?.line() : "tidemark: \(text)"
+                if let line { try? Output.errors.write(line + "\n") }
+            }
+        }
         try await run(quiet: output.quiet, format: reporting.logFormat, hook: hook, report: reporting.report, body)
     }
 

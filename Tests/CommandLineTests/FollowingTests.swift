@@ -80,6 +80,13 @@ import Testing
             #expect(events.contains { $0["phase"]?.text == "copy and build" })
             #expect(try !String(contentsOfFile: "\(folder)/env", encoding: .utf8).contains("sesame"))
 
+            // A hook that does not read, or that ends in another way.
+            for hook in ["true", "exec 0<&-; exit 3", "kill -9 $$"] {
+                let outcome = try await Self.command(pair).run("precopy", "--quiet", "--on-event", hook)
+                #expect(outcome.code == 0, "\(hook): \(outcome.errors)")
+                #expect((hook == "true") == !outcome.errors.contains("the hook failed"), "\(hook): \(outcome.errors)")
+            }
+
             // A failure is told as well; nothing is left of what the hook before it was told.
             try FileManager.default.removeItem(atPath: told)
             let failed = try await Self.command(pair).run(
