@@ -72,8 +72,8 @@ import Testing
             ALTER ROLE \(role) SET bytea_output = 'escape';
             ALTER ROLE \(role) SET extra_float_digits = 0;
             ALTER ROLE \(role) SET search_path = 'evil, public';
-            ALTER ROLE \(role) SET statement_timeout = '10ms';
-            ALTER ROLE \(role) SET lock_timeout = '10ms';
+            ALTER ROLE \(role) SET statement_timeout = '200ms';
+            ALTER ROLE \(role) SET lock_timeout = '200ms';
             ALTER ROLE \(role) SET default_transaction_read_only = on;
             ALTER ROLE \(role) SET client_encoding = 'LATIN1';
             """
@@ -84,7 +84,7 @@ import Testing
             )
             let row = try await ThreadConfined.with(endpoint, purpose: "test") { connection in
                 try await connection.run { connection in
-                    _ = try connection.query("SELECT pg_catalog.pg_sleep(0.05)")
+                    _ = try connection.query("SELECT pg_catalog.pg_sleep(0.4)")
                     let row = try connection.queryOne(
                         """
                         SELECT date '2024-04-03' AS d, interval '1 day 2 hours' AS i, '\\x00ff'::bytea AS b,
