@@ -7,11 +7,16 @@ struct CutoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cutover",
         abstract: "Copies the last delta in one snapshot, builds every key and index, and proves the result.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             Stop all writes to the source first. Exit code 0 means done and proven. Until somebody else writes to the \
             target, the command can be run again, and copies what the source has written since. With --rehearse, do \
             all of it days ahead, while the application goes on writing to the source.
-            """
+            """,
+            examples: "cutover --rehearse",
+            "cutover --report proof --window 4h",
+            "cutover --fence read-only --evidence counters"
+        )
     )
 
     @OptionGroup var source: SourceOption

@@ -7,11 +7,15 @@ struct DumpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dump",
         abstract: "Writes a base first, then a delta each time.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             Needs SELECT on the source's tables and sequences. If it is killed or stopped, run the same command again: \
             it keeps the chunks that are on disk (with --consistent or --archive - it starts over). Earlier generations are never \
             changed.
-            """
+            """,
+            examples: "dump --archive shop.tidemark --source URL",
+            "dump --archive shop.tidemark --consistent"
+        )
     )
 
     @OptionGroup var source: SourceOption

@@ -4,7 +4,11 @@ import Tidemark
 struct FinishCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "finish",
-        abstract: "Drops the ledger; the target is then an ordinary database."
+        abstract: "Drops the ledger; the target is then an ordinary database.",
+        discussion: HelpText.of(
+            examples: "finish --target URL",
+            "finish --abandon"
+        )
     )
 
     @OptionGroup var target: TargetOption

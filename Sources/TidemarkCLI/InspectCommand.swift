@@ -7,11 +7,15 @@ struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "Checks both servers for problems; writes nothing.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             Lists what the target server lacks or would refuse (extensions, roles, tablespaces, objects that need a \
             superuser), and what will not be copied from the source. Exit code 0: nothing is in the way. 1: something \
             would stop the migration.
-            """
+            """,
+            examples: "inspect --source URL --target URL",
+            "inspect --no-owner --no-privileges --json"
+        )
     )
 
     @OptionGroup var source: SourceOption

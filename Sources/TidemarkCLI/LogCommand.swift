@@ -4,7 +4,11 @@ import Tidemark
 struct LogCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log",
-        abstract: "Prints what was done on a target, when, how long it took and how it ended; read-only."
+        abstract: "Prints what was done on a target, when, how long it took and how it ended; read-only.",
+        discussion: HelpText.of(
+            examples: "log --target URL",
+            "log --chunks --json"
+        )
     )
 
     @OptionGroup var target: TargetOption

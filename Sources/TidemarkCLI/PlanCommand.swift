@@ -5,7 +5,11 @@ import Tidemark
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Shows how each table will be treated; writes nothing."
+        abstract: "Shows how each table will be treated; writes nothing.",
+        discussion: HelpText.of(
+            examples: "plan --source URL --target URL",
+            "plan --exclude public.audit_log --whole-below 1MB"
+        )
     )
 
     @OptionGroup var source: SourceOption

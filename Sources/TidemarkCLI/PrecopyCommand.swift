@@ -6,10 +6,15 @@ struct PrecopyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "precopy",
         abstract: "Copies ahead while the source stays in production; run it again to catch up.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             Needs SELECT on the source's tables and sequences, and an empty target database that you own. If it is \
             killed or stopped, run the same command again to resume.
-            """
+            """,
+            examples: "precopy --source URL --target URL --no-owner --no-privileges",
+            "precopy --max-rate 20MB --jobs 2",
+            "precopy --report days-ahead --on-event ./tell-the-chat"
+        )
     )
 
     @OptionGroup var source: SourceOption

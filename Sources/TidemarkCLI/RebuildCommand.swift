@@ -6,11 +6,15 @@ struct RebuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild",
         abstract: "Builds the keys, indexes and constraints that the target lacks or does not enforce.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             Compares the target with the source, however the target was filled, and needs no ledger; with \
             --from-ledger it needs no source. With --concurrently the target can be read and written meanwhile. Rows \
             are not compared; use verify for that. If it is killed or stopped, run the same command again to resume.
-            """
+            """,
+            examples: "rebuild --concurrently --dry-run",
+            "rebuild --concurrently"
+        )
     )
 
     @OptionGroup var source: SourceOption

@@ -7,11 +7,15 @@ struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
         abstract: "Restores a generation of an archive to a database, and proves the result.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             Needs an empty database that you own, or one that is at an earlier generation of the same archive. Days \
             ahead, restore the base with --ahead; on the night, ship the delta and restore it without --ahead. If it \
             is killed or stopped, run the same command again to resume.
-            """
+            """,
+            examples: "restore --archive shop.tidemark --target URL --ahead",
+            "restore --archive shop.tidemark --report proof"
+        )
     )
 
     @OptionGroup var archive: ArchiveOrStreamOption

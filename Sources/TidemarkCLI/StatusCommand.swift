@@ -5,7 +5,12 @@ import Tidemark
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Shows the progress of a run from the target's ledger; read-only."
+        abstract: "Shows the progress of a run from the target's ledger; read-only.",
+        discussion: HelpText.of(
+            examples: "status --target URL",
+            "status --watch",
+            "status --json"
+        )
     )
 
     @OptionGroup var target: TargetOption

@@ -6,10 +6,15 @@ struct ThrottleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "throttle",
         abstract: "Changes how fast the run on a target copies, or pauses it, while it works.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             A pause comes between two chunks: no transaction is left open on the source. Both end with the call that is at \
             work: the next one begins at its own --max-rate.
-            """
+            """,
+            examples: "throttle --max-rate 10MB",
+            "throttle --pause",
+            "throttle --resume --max-rate none"
+        )
     )
 
     @OptionGroup var target: TargetOption

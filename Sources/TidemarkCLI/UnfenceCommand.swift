@@ -4,7 +4,10 @@ import Tidemark
 struct UnfenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unfence",
-        abstract: "Opens the source again after cutover --fence read-only."
+        abstract: "Opens the source again after cutover --fence read-only.",
+        discussion: HelpText.of(
+            examples: "unfence --source URL"
+        )
     )
 
     @OptionGroup var source: SourceOption

@@ -6,8 +6,12 @@ struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Compares the rows and all definitions of both databases; changes nothing.",
-        discussion:
-            "Exit code 0: proven equal. 2: they differ; the differences are listed. 3: something could not be proven."
+        discussion: HelpText.of(
+            "Exit code 0: proven equal. 2: they differ; the differences are listed. 3: something could not be proven.",
+            examples: "verify --report proof",
+            "verify --since-cutover",
+            "verify --archive shop.tidemark --target URL"
+        )
     )
 
     @OptionGroup var source: SourceOption

@@ -24,6 +24,11 @@ import Testing
         // The parser prints the usage in one line.
         #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 || $0.hasPrefix("USAGE:") })
         try Golden.expect(help + "\n", "help-\(name).txt")
+        // Its examples are command lines that can be typed.
+        for line in help.split(separator: "\n") where line.hasPrefix("  tidemark ") {
+            let words = line.split(separator: " ").dropFirst().map(String.init)
+            #expect(throws: Never.self, "\(line)") { try TidemarkCommand.parseAsRoot(words) }
+        }
     }
 
     @Test func `is a plan`() throws {

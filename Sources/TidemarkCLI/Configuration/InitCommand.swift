@@ -10,10 +10,14 @@ struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
         abstract: "Writes a commented tidemark.yaml for a source and a target; reads both, and changes neither.",
-        discussion: """
+        discussion: HelpText.of(
+            """
             Every setting is there with its default, and every table with the treatment it would get. Change what you \
             want to change, and look at the result with: tidemark plan
-            """
+            """,
+            examples: "init --source URL --target URL",
+            "init --output shop.yaml"
+        )
     )
 
     @OptionGroup var source: SourceOption
