@@ -89,11 +89,11 @@ attempt() {
     "$tidemark" "$1" "${options[@]}" >"$SERVERS_DIR/$name.output" 2>"$errors" &
     local command=$!
     if [ -n "${5:-}" ]; then
-        until_told "$errors" "^..:..:.. ${6:-$2}\$"
+        until_told "$errors" "^..:..:.. [^ ]+ ${6:-$2}\$"
         psql --port="$locked" --dbname="$name" --command="BEGIN; LOCK TABLE $5; SELECT pg_sleep(100)" >/dev/null 2>&1 &
         locker=$!
     fi
-    until_told "$errors" "^..:..:.. $2\$"
+    until_told "$errors" "^..:..:.. [^ ]+ $2\$"
     sleep 0.7
     restart "$3" "$4"
     if [ -n "$locker" ]; then
