@@ -135,7 +135,7 @@ import Testing
             try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
             let seen = try await command.shell(
                 """
-                "$TIDEMARK" cutover --quiet --wait-for-writers 5 >/dev/null & run=$!
+                "$TIDEMARK" cutover --quiet --wait-for-writers 3 >/dev/null & run=$!
                 while kill -0 $run; do "$TIDEMARK" status | grep '^At work'; sleep 0.3; done; wait $run
                 """
             )

@@ -22,15 +22,15 @@ import Testing
         try await DatabasePair.with(Self.schema) { pair in
             #expect(try await Self.run(pair, "precopy", in: "TERM=xterm").code == 0)
             try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
-            let outcome = try await Self.run(pair, "cutover --wait-for-writers 3", in: "TERM=xterm")
-            let plain = try await Self.run(pair, "cutover --wait-for-writers 3", in: "TERM=xterm NO_COLOR=1")
+            let outcome = try await Self.run(pair, "cutover --wait-for-writers 2", in: "TERM=xterm")
+            let plain = try await Self.run(pair, "cutover --wait-for-writers 1", in: "TERM=xterm NO_COLOR=1")
             let dumb = try await Self.run(pair, "cutover --wait-for-writers 0", in: "TERM=dumb")
             try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
 
             #expect(outcome.code == 3, "\(outcome.output)")
             let screen = outcome.output
             #expect(screen.contains("\(Self.escape)1mlast look, ") || screen.contains("\(Self.escape)1mpreparation, "))
-            #expect(screen.contains("waiting up to 3 s") && screen.contains("prepared transaction forgotten"))
+            #expect(screen.contains("waiting up to 2 s") && screen.contains("prepared transaction forgotten"))
             #expect(screen.contains("Ctrl-C stops safely; turning back is possible"))
             // What was drawn is cleared before the report, which is not cleared any more.
             let cleared = try #require(screen.ranges(of: "\(Self.escape)J").last)

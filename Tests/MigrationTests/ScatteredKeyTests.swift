@@ -139,12 +139,12 @@ import Tidemark
                         try await pair.source.run("INSERT INTO r (n) SELECT generate_series(1, 40)")
                     }
                 }
-                // Another test's transaction on the target, as old as these rows, keeps them from being proven.
+                // Another test's transaction, as old as these rows, keeps them from being proven.
                 let unproven = "SELECT count(*) FROM tidemark.chunk WHERE proof IS NULL"
                 for _ in 1...5 {
                     _ = try await pair.migration().precopy()
                     if try await pair.target.value(unproven) == "0" { break }
-                    try await pair.target.untilMarksTell()
+                    for side in [pair.source, pair.target] { try await side.untilMarksTell() }
                 }
                 done.raise()
                 try await group.waitForAll()

@@ -20,6 +20,7 @@ import Tidemark
             for remainder in 0..<3 {
                 // Every third chunk is read and proven again.
                 try await pair.source.run("UPDATE t SET v = 'new' WHERE id / 500 % 3 = \(remainder) AND id % 100 = 0")
+                try await pair.source.untilMarksTell()
                 _ = try await pair.migration().precopy()
             }
             try await pair.source.run("INSERT INTO t VALUES (12001, 'tonight')")
