@@ -80,9 +80,11 @@ struct Cutover {
     /// Makes the source read-only; it stays so however the cutover ends.
     private func fence(_ session: Session) async throws {
         let warnings = try await recorder.phase(.fence) {
-            try await SourceFence(source: source).raise(for: session.run.sessionPrefix, note)
+            // At once: the report says so even if the run ends before all other sessions have.
+            try await SourceFence(source: source).raise(for: session.run.sessionPrefix, note) {
+                recorder.record(.fenced)
+            }
         }
-        recorder.record(.fenced)
         recorder.warn(warnings)
     }
 

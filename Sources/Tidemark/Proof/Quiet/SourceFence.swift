@@ -35,9 +35,14 @@ public struct SourceFence: Sendable {
     /// - Parameters:
     ///   - session: The prefix of this run's session names.
     ///   - note: Receives a line about what is done.
+    ///   - isRaised: Called when the database is read-only, whatever happens to the other sessions then.
     /// - Returns: Warnings: sessions that are still connected.
     /// - Throws: ``PostgresError``.
-    func raise(for session: String, _ note: @escaping @Sendable (String) -> Void) async throws -> [String] {
+    func raise(
+        for session: String,
+        _ note: @escaping @Sendable (String) -> Void,
+        isRaised: () -> Void
+    ) async throws -> [String] {
         try await ThreadConfined.with(source, purpose: "\(session) fence") { connection in
             try await connection.run { connection in
                 try connection.transaction(.readWrite) {
@@ -48,6 +53,7 @@ public struct SourceFence: Sendable {
                     note("the source is read-only for new sessions, until tidemark unfence")
                 }
             }
+            isRaised()
             let company = Company(session)
             let others = try await connection.run { try company.processes($0) }
             var refused: [String] = []
