@@ -32,6 +32,8 @@ import Tidemark
             INSERT INTO documents SELECT jsonb_build_object(c, n) FROM unnest(ARRAY[\(list)]) c, generate_series(1, 200) n;
             CREATE TABLE listed (k text[] PRIMARY KEY);
             INSERT INTO listed SELECT ARRAY[c, n::text] FROM unnest(ARRAY[\(list)]) c, generate_series(1, 200) n;
+            CREATE TABLE still (k text PRIMARY KEY);
+            INSERT INTO still SELECT c || n FROM unnest(ARRAY[\(list)]) c, generate_series(1, 50) n;
             CREATE TABLE parts (k text PRIMARY KEY) PARTITION BY RANGE (k);
             CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (MINVALUE) TO ('\(characters[1])');
             CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM ('\(characters[1])') TO (MAXVALUE);
@@ -74,7 +76,7 @@ import Tidemark
     /// Returns the tables that differ, comparing rows in code point order and ignoring their partitions.
     private static func differences(_ pair: DatabasePair) async throws -> [String] {
         var differing: [String] = []
-        for table in ["t", "other", "documents", "listed", "parts"] {
+        for table in ["t", "other", "documents", "listed", "still", "parts"] {
             guard try await pair.source.value("SELECT to_regclass('\(table)')") != "" else { continue }
             let rows = "SELECT t::text FROM \(table) t"
             let (ours, theirs) = (try await pair.source.column(rows), try await pair.target.column(rows))
@@ -116,7 +118,8 @@ import Tidemark
                 try await pair.source.run(Self.changes(characters))
                 _ = try await archive.archive().dump(from: pair.source.endpoint)
                 let report = try await archive.archive().restore(to: pair.target.endpoint)
-                // Hashes of UTF-8 text cannot be compared with hashes of text in another encoding.
+                // Hashes of UTF-8 text cannot be compared with hashes of text in another encoding. Rows of the delta are
+                // compared by their lines, so only a table without changes is certain to need the hashes of its base.
                 let isComparable = source != "UTF8"
                 #expect(report.outcome == (isComparable ? .done : .notProven), "\(report.text)")
                 #expect(try await Self.differences(pair) == [])
