@@ -88,6 +88,27 @@ extension Ledger {
         )
     }
 
+    /// Records rows that were deleted from a chunk, or added to it, while it keeps its mark.
+    ///
+    /// - Parameters:
+    ///   - chunk: The chunk.
+    ///   - copied: What was added.
+    ///   - removed: The number of rows deleted.
+    /// - Throws: ``PostgresError``.
+    package func amend(_ chunk: ChunkEntry, copied: CopyCount = .zero, removed: Int = 0) throws {
+        try connection.execute(
+            """
+            UPDATE tidemark.chunk c
+            SET rows = c.rows + \(value: copied.rows - removed)::bigint, bytes = c.bytes + \(value: copied.bytes)::bigint,
+                inserted_rows = c.inserted_rows + \(value: copied.rows)::bigint,
+                deleted_rows = c.deleted_rows + \(value: removed)::bigint,
+                proof = \((removed == 0 ? ChunkProof.Fate.stands : .reduced).sql), shed_snapshot = NULL, written_rows = NULL,
+                transaction_id = pg_catalog.txid_current(), changed_at = pg_catalog.clock_timestamp()
+            WHERE \(isChunk(chunk))
+            """
+        )
+    }
+
     /// Records that a chunk has shed the rows that a comparison in this snapshot found to differ.
     ///
     /// The remaining rows are correct, but the chunk has no mark: it has to be compared again before it gets one.
@@ -131,6 +152,7 @@ extension Ledger {
             return (range: range, rows: rows)
         }
         guard parts.reduce(0, { $0 + $1.rows }) == chunk.rows else { return [] }
+        try numberAlone(relation.relationId)
         var numbers = [chunk.chunkNumber]
         for (index, part) in parts.enumerated() {
             let range = try Self.json(part.range)
@@ -185,6 +207,13 @@ extension Ledger {
             "UPDATE tidemark.chunk SET pass = \(pass - 1) WHERE relation_id = \(relation) AND pass >= \(pass)"
         )
         return true
+    }
+
+    /// Keeps other workers from giving new numbers to parts of a table until the open transaction ends.
+    func numberAlone(_ relation: Int) throws {
+        try connection.execute(
+            "SELECT FROM tidemark.relation WHERE relation_id = \(value: relation)::integer FOR NO KEY UPDATE"
+        )
     }
 
     func isChunk(_ chunk: ChunkEntry) -> SQL {

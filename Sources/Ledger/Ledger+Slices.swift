@@ -60,9 +60,9 @@ extension Ledger {
     /// - Parameters:
     ///   - slice: The slice.
     ///   - blocks: The blocks it keeps.
-    /// - Returns: The shorter slice.
     /// - Throws: ``PostgresError``.
-    package func shorten(_ slice: SliceEntry, to blocks: Int) throws -> SliceEntry {
+    package func shorten(_ slice: SliceEntry, to blocks: Int) throws {
+        try numberAlone(slice.relationId)
         let isSlice: SQL =
             "relation_id = \(value: slice.relationId)::integer AND slice_number = \(value: slice.sliceNumber)::integer"
         try connection.execute(
@@ -73,13 +73,9 @@ extension Ledger {
             FROM tidemark.slice s WHERE \(isSlice)
             """
         )
-        return try connection.query(
-            SliceEntry.self,
-            """
-            UPDATE tidemark.slice SET upper_block = lower_block + \(value: blocks)::bigint WHERE \(isSlice)
-            RETURNING \(Self.sliceColumns)
-            """
-        ).first ?? slice
+        try connection.execute(
+            "UPDATE tidemark.slice SET upper_block = lower_block + \(value: blocks)::bigint WHERE \(isSlice)"
+        )
     }
 
     /// Records what was copied of a slice, in the transaction that copied it.
@@ -97,10 +93,6 @@ extension Ledger {
     /// The rows are among those that the mark's snapshot saw, so all unique keys of the table hold, and it is settled. The
     /// target's rows are counted for each chunk. If there are not as many as were copied, something else has written to
     /// the target, or a crash has emptied the table.
-    ///
-    /// Beside an open transaction, the mark cannot tell some rows that its snapshot saw from later ones. They are left to the
-    /// next delta, which finds them. But the counters that were read before the mark contain them: compared with these, nothing
-    /// would seem to be left. So no counters are named for such chunks.
     ///
     /// - Parameters:
     ///   - relation: The table.
@@ -133,13 +125,29 @@ extension Ledger {
                 )
             }
         )
-        if first.mark.snapshot.xmin < first.mark.snapshot.xmax {
-            try connection.execute(
-                "UPDATE tidemark.chunk SET read_pass = 0 WHERE relation_id = \(value: relation.relationId)::integer"
-            )
-        }
+        try doubtCounters(of: relation, at: first.mark, pass: first.pass)
         try forgetSlices(of: relation.relationId)
         return try self.chunks().filter { $0.relationId == relation.relationId }
+    }
+
+    /// Names no counters for the chunks of a table, if those of the pass may contain rows that the mark does not show as seen.
+    ///
+    /// Beside an open transaction, a mark cannot tell some rows that its snapshot saw from later ones. Where rows are read in
+    /// slices, these rows are left to the next delta, which finds them. But the counters that were read before the mark may
+    /// contain them: compared with these, nothing would seem to be left. They do not if all transactions that had begun by then
+    /// are older than everything that was open at the mark.
+    ///
+    /// - Parameters:
+    ///   - relation: The table.
+    ///   - mark: The mark that its chunks have got.
+    ///   - pass: The pass.
+    /// - Throws: ``PostgresError``.
+    package func doubtCounters(of relation: RelationEntry, at mark: Mark, pass: Int) throws {
+        let counted = try counters(of: .source)[pass]?.reading
+        if let counted, mark.snapshot.xmin >= counted.snapshot.xmax { return }
+        try connection.execute(
+            "UPDATE tidemark.chunk SET read_pass = 0 WHERE relation_id = \(value: relation.relationId)::integer"
+        )
     }
 
     /// Removes the slices of a table.

@@ -13,8 +13,8 @@ public struct MigrationOptions: Sendable {
     public var indexMemoryBytes = 512 << 20
     /// How long a transaction of a precopy may read the source: chunks that would take longer are cut.
     ///
-    /// The first chunk of a table may take longer. Tables with several unique keys, and the delta of tables whose keys are
-    /// scattered over the file, are read in one snapshot each, however long it takes.
+    /// The first chunk of a table may take longer. So may the delta of a table with several unique keys that is on a server older
+    /// than PostgreSQL 14: it needs one snapshot, however long it takes.
     public var longestTransaction = Duration.seconds(60)
     /// Copy at most this many bytes a second, all jobs together; nil: no limit.
     ///

@@ -69,10 +69,11 @@ struct ChunkSource {
     ///
     /// - Parameters:
     ///   - mark: The mark.
+    ///   - last: A mark that sees them; nil: it is the snapshot that is read.
     ///   - places: Where these rows lie in this snapshot; nil: the chunk is searched for them.
     /// - Returns: The statements, usually one.
-    func writtenRows(since mark: Mark, at places: RowPlaces?) -> [SQL] {
-        written(since: mark, at: places).map { condition in
+    func writtenRows(since mark: Mark, upTo last: Mark? = nil, at places: RowPlaces?) -> [SQL] {
+        written(since: mark, upTo: last, at: places).map { condition in
             """
             COPY (SELECT \(relation.columns.commaSeparated) FROM \(relation.rows) WHERE \(condition))
             TO STDOUT \(relation.format.clause)
@@ -81,8 +82,9 @@ struct ChunkSource {
     }
 
     /// Conditions that together select the rows written since a mark.
-    private func written(since mark: Mark, at places: RowPlaces?) -> [SQL] {
-        let isWritten: SQL = "\(inRange) AND \(DeltaRule.isWritten(since: mark))"
+    private func written(since mark: Mark, upTo last: Mark?, at places: RowPlaces?) -> [SQL] {
+        var isWritten: SQL = "\(inRange) AND \(DeltaRule.isWritten(since: mark))"
+        if let last { isWritten = "\(isWritten) AND NOT (\(DeltaRule.isWritten(since: last)))" }
         return places?.conditions(where: isWritten) ?? [isWritten]
     }
 
@@ -107,8 +109,13 @@ struct ChunkSource {
     }
 
     /// COPY of the keys of the rows written since a mark, as several statements if their places are given.
-    func writtenKeys(_ key: Key, since mark: Mark, at places: RowPlaces?) -> [SQL] {
-        written(since: mark, at: places).map { keys(key, where: $0) }
+    func writtenKeys(_ key: Key, since mark: Mark, upTo last: Mark? = nil, at places: RowPlaces?) -> [SQL] {
+        written(since: mark, upTo: last, at: places).map { keys(key, where: $0) }
+    }
+
+    /// COPY of the keys of the rows in a part of the file that are not among those written.
+    func untouchedKeys(_ key: Key, in blocks: BlockRange, unless isWritten: SQL) -> SQL {
+        keys(key, where: "\(blocks.condition) AND \(inRange) AND NOT (\(isWritten))")
     }
 
     /// COPY of the keys of all rows but those written since a mark.

@@ -15,6 +15,11 @@ package final class Pace: Sendable {
         var blocks: [Int: Int] = [:]
     }
 
+    /// A slow disk: what it reads in the longest time may be read in one snapshot.
+    private static let slowestBytesPerSecond = 20 << 20
+
+    private static let mostParts = 256.0
+
     private let longest: Duration
     private let state = Mutex(State())
 
@@ -23,11 +28,15 @@ package final class Pace: Sendable {
         self.longest = longest
     }
 
+    /// The size of a table that may be read in one snapshot, in bytes.
+    package var bytesInTime: Int { Int(longest / .seconds(1) * Double(Self.slowestBytesPerSecond)) }
+
     /// Records how long a chunk took.
     func note(_ chunk: ChunkEntry, _ duration: Duration) {
         state.withLock { state in
             let parts = state.cut.contains(Self.name(chunk)) ? state.parts[chunk.relationId] ?? 1 : 1
-            let needed = Int((duration * parts / longest).rounded(.up))
+            // Where each transaction takes longer than the limit, however little it reads, no number of parts would do.
+            let needed = Int(min((duration * parts / longest).rounded(.up), Self.mostParts))
             state.parts[chunk.relationId] = max(state.parts[chunk.relationId] ?? 1, needed)
         }
     }

@@ -20,7 +20,7 @@ package struct PassContext: Sendable {
     /// How many small tables a worker copies at once, so that every worker gets some.
     let smallTogether: Int
     /// What keeps transactions on the source short; nil if there is one snapshot for everything.
-    let pace: Pace?
+    package let pace: Pace?
     /// Where the tables of a shared snapshot lie.
     let files = SnapshotFiles()
     /// Locked tables that all workers leave for later.

@@ -9,8 +9,8 @@ import Transfer
 
 /// Copies every chunk up to a newer mark while the source stays in production.
 ///
-/// It builds a table's keys and indexes as soon as its base is complete. No transaction lasts longer than one chunk,
-/// except that a table with several unique keys is settled in a single snapshot.
+/// It builds a table's keys and indexes as soon as its base is complete. No transaction on the source lasts longer
+/// than the operator allows (``MigrationOptions/longestTransaction``).
 struct Precopy {
     private let context: RunContext
     private let source: Endpoint

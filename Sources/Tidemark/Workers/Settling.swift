@@ -4,7 +4,8 @@ import Planning
 import Postgres
 import Transfer
 
-/// Copies the delta of whole tables while the source stays in production, each table in a snapshot of its own.
+/// Copies the delta of whole tables while the source stays in production, each table in a snapshot of its own, or in slices if that
+/// would take too long.
 ///
 /// Two kinds of tables need it. Where a table has other unique keys, rows of different chunks may have swapped a value: chunks
 /// read in different snapshots would hold it twice. And where the key is scattered over the file, such as a random uuid, each
@@ -50,6 +51,7 @@ struct Settling {
         }
         _ = try await leftForLater(scattered) { relation in
             let id = relation.relationId
+            if try await inSlices(relation, pass: pass) { return }
             try await inOneSnapshot(relation, pass: pass, waiting: false) { _ in [.delta(pass: pass, relation: id)] }
         }
     }
@@ -65,6 +67,9 @@ struct Settling {
                 try await body(relation)
             } catch let error as PostgresError where error.sqlState == "55P03" || error.losesSnapshot {
                 session.context.note("\(relation.name) is left for later: \(error.message)")
+                locked.append(relation)
+            } catch let error as LockedSlices {
+                session.context.note("\(relation.name) is left for later: \(error.reason)")
                 locked.append(relation)
             }
             try session.context.stop.check()
@@ -83,9 +88,14 @@ struct Settling {
     private func settle(_ relation: RelationEntry, pass: Int, waiting waits: Bool) async throws {
         let id = relation.relationId
         guard try await session.ledger({ try $0.unsettle(id, pass: pass) }) else { return }
+        if try await inSlices(relation, pass: pass) { return }
         try await inOneSnapshot(relation, pass: pass, waiting: waits) { snapshot in
             [.shed(pass: pass, snapshot: snapshot, relation: id), .load(pass: pass, relation: id)]
         }
+    }
+
+    private func inSlices(_ relation: RelationEntry, pass: Int) async throws -> Bool {
+        try await DeltaSlicing(session: session, lanes: lanes).copy(relation, pass: pass)
     }
 
     private func inOneSnapshot(

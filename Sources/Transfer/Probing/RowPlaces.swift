@@ -24,6 +24,9 @@ struct RowPlaces: Sendable, Equatable {
         if let count = rows?.count, count > Self.most { rows = nil }
     }
 
+    /// Keeps only the range of their blocks.
+    mutating func forget() { rows = nil }
+
     mutating func add(_ other: RowPlaces) {
         guard let theirs = other.blocks else { return }
         blocks = blocks.map { min($0.lowerBound, theirs.lowerBound)...max($0.upperBound, theirs.upperBound) } ?? theirs

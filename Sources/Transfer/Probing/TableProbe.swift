@@ -22,14 +22,18 @@ struct TableProbe: Sendable {
     let relation: RelationEntry
     /// All chunks, in the order of the key.
     let chunks: [ChunkEntry]
-    let parts: [BlockRange]
+    private(set) var parts: [BlockRange]
     /// Whether all rows are counted chunk by chunk, not only those written lately.
     private(set) var isGrouped: Bool
     /// The position of a row's chunk in ``chunks``.
-    private let number: SQL
+    let number: SQL
     private let isProbed: [Bool]
     /// The oldest mark of a probed chunk; all others see what it does not.
-    private let oldest: Mark
+    let oldest: Mark
+    /// Rows that this mark does not see are left to a later pass; nil: none.
+    private var last: Mark?
+    /// The number of blocks in the file.
+    private let blocks: Int
 
     /// Returns nil if the chunks have to be probed one by one.
     ///
@@ -64,7 +68,7 @@ struct TableProbe: Sendable {
         self.isProbed = isProbed
         self.oldest = oldest
         isGrouped = losesRows || probed.count < ordered.count
-        let blocks = table.heapBytes / BlockRange.blockBytes
+        blocks = table.heapBytes / BlockRange.blockBytes
         let size = blocks / max(1, workers * Self.partsOfWorker)
         parts = BlockRange.all(
             of: blocks,
@@ -79,6 +83,20 @@ struct TableProbe: Sendable {
         return probe
     }
 
+    /// The same probe of the rows that a mark sees, in parts that are read in snapshots of their own.
+    ///
+    /// - Parameters:
+    ///   - mark: A mark that was taken before any of the parts is read.
+    ///   - blocks: The number of blocks in a part.
+    /// - Returns: The probe; nil if not all chunks are probed.
+    func sliced(at mark: Mark, inEach blocks: Int) -> TableProbe? {
+        guard isProbed.allSatisfy(\.self) else { return nil }
+        var probe = grouped
+        probe.last = mark
+        probe.parts = BlockRange.all(of: self.blocks, inEach: blocks)
+        return probe
+    }
+
     /// Whether the rule of the delta applies to all chunks.
     ///
     /// - Parameter now: The mark they would get now.
@@ -90,11 +108,19 @@ struct TableProbe: Sendable {
     /// What a part of the file, or all of it, holds.
     struct Look: Sendable {
         /// By position in ``TableProbe/chunks``.
-        fileprivate var chunks: [Int: ProbedChunk] = [:]
+        fileprivate(set) var chunks: [Int: ProbedChunk] = [:]
         /// Rows older than all marks, if they were not counted chunk by chunk.
         fileprivate var old = 0
 
-        fileprivate var places: RowPlaces { chunks.values.reduce(into: RowPlaces()) { $0.add($1.places) } }
+        var places: RowPlaces { chunks.values.reduce(into: RowPlaces()) { $0.add($1.places) } }
+
+        /// The number of rows written since the marks.
+        var written: Int { chunks.values.reduce(0) { $0 + $1.written } }
+
+        /// Keeps of the places only the range of their blocks.
+        mutating func forgetPlaces() {
+            for position in chunks.keys { chunks[position]?.places.forget() }
+        }
 
         mutating func add(_ other: Look) {
             for (position, chunk) in other.chunks { chunks[position, default: ProbedChunk()].add(chunk) }
@@ -111,7 +137,8 @@ struct TableProbe: Sendable {
     /// - Throws: ``PostgresError``.
     func look(at part: BlockRange, on source: Connection) throws -> Look {
         let isRecent = DeltaRule.isWritten(since: oldest)
-        let filter: SQL = relation.rowFilter.map { " AND (\(SQL(trusted: $0)))" } ?? ""
+        var filter: SQL = relation.rowFilter.map { " AND (\(SQL(trusted: $0)))" } ?? ""
+        if let last { filter = "\(filter) AND NOT (\(DeltaRule.isWritten(since: last)))" }
         let rows = try source.query(
             """
             SELECT \(isGrouped ? number : "NULL::integer" as SQL) AS chunk, count(*) AS rows,
@@ -176,8 +203,7 @@ struct TableProbe: Sendable {
 
     /// Whether the keys of the rows written since are few enough to be looked up on the target.
     func mayLookUpKeys(_ whole: Look) -> Bool {
-        let written = whole.chunks.values.reduce(0) { $0 + $1.written }
-        return !isGrouped && written > 0 && written <= PassProbe.mostLookUps(in: chunks)
+        !isGrouped && whole.written > 0 && whole.written <= PassProbe.mostLookUps(in: chunks)
     }
 
     /// Looks up the keys that were written since the marks on the target.

@@ -2,19 +2,6 @@ import Glibc
 import Ledger
 import Planning
 package import Postgres
-import Synchronization
-
-/// Tables whose slices cannot be read, with the reasons; shared by all workers.
-package final class VoidSlices: Sendable {
-    private let state = Mutex<[Int: String]>([:])
-
-    package init() {}
-
-    /// The reasons, by the tables' numbers.
-    package var reasons: [Int: String] { state.withLock(\.self) }
-
-    func note(_ relation: Int, _ reason: String) { state.withLock { $0[relation] = reason } }
-}
 
 /// Copies slices of tables until none is left or a stop is requested.
 ///
@@ -66,10 +53,13 @@ package struct SliceWorker {
         let skipped = context.relations.values.filter { postponed.contains($0.name) }.map(\.relationId)
         return try lane.target.transaction(.readWrite) {
             let ledger = Ledger(lane.target, epoch: context.epoch)
-            guard var slice = try ledger.claimSlice(passingOver: Set(skipped).union(void.reasons.keys)),
+            guard let slice = try ledger.claimSlice(passingOver: Set(skipped).union(void.reasons.keys)),
                 let relation = context.relations[slice.relationId]
             else { return false }
-            if let blocks = context.pace?.blocks(of: slice) { slice = try ledger.shorten(slice, to: blocks) }
+            if let blocks = context.pace?.blocks(of: slice) {
+                try ledger.shorten(slice, to: blocks)
+                return true
+            }
             let start = ContinuousClock.now
             try lane.target.execute("SET LOCAL lock_timeout = \(LockedTable.patience)")
             try during("\(relation.name) slice \(slice.sliceNumber)") {
