@@ -160,6 +160,7 @@ package enum CatalogQuery {
     package static let identity = sql(PackageResources.identity_sql)
     package static let enumerations = sql(PackageResources.enumerations_sql)
     package static let adoptedObjects = sql(PackageResources.adopted_objects_sql)
+    package static let suspendedObjects = sql(PackageResources.suspended_objects_sql)
     package static let nightRisks = sql(PackageResources.night_risks_sql)
     package static let requirements = sql(PackageResources.requirements_sql)
     package static let provisions = sql(PackageResources.provisions_sql)

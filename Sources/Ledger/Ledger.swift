@@ -8,7 +8,7 @@ package import Postgres
 /// Everything here is plain SQL in the transaction that is open on the connection. So the ledger's row of a chunk is
 /// committed with the chunk's rows, and the row of an object with the object.
 package struct Ledger {
-    package static let version = 9
+    package static let version = 10
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = [
@@ -64,7 +64,7 @@ package struct Ledger {
 
     private static let runQuery: SQL = """
         SELECT run_id, epoch, tool_version, step, pass, is_pass_open, source, omissions, cutover_snapshot, left_at,
-               keeps_foreign_keys, is_rehearsed, rehearsal, archive
+               keeps_foreign_keys, is_rehearsed, rehearsal, returned, archive
         FROM tidemark.run
         """
 

@@ -22,6 +22,8 @@ package struct RunEntry: Sendable, Codable {
     package let isRehearsed: Bool
     /// The last rehearsal that ended as proven.
     package let rehearsal: TimedRun?
+    /// What the last way back has brought to the source, or tried to; nil if there was none.
+    package let returned: ReturnEntry?
     /// The archive the rows come from; nil: from the source itself.
     package let archive: String?
 

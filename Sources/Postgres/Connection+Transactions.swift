@@ -44,6 +44,14 @@ extension Connection {
             pending = []
             return result
         }
+        try commit()
+        return result
+    }
+
+    /// Commits the open transaction, or rolls it back if that fails.
+    ///
+    /// - Throws: ``PostgresError``. If the connection is lost meanwhile, only the database shows whether it was committed.
+    package func commit() throws {
         let commit: Answer
         do {
             commit = try endTransaction()
@@ -54,7 +62,6 @@ extension Connection {
         guard let tag = PQcmdStatus(commit.pointer), String(cString: tag) == "COMMIT" else {
             throw PostgresError(.statementFailed, "the server rolled back a transaction instead of committing it")
         }
-        return result
     }
 
     /// Executes a statement with the next one, in the same round trip; an error is thrown there.

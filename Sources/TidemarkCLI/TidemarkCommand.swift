@@ -31,7 +31,7 @@ struct TidemarkCommand: AsyncParsableCommand {
         version: Versions.description,
         subcommands: [
             InspectCommand.self, InitCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self,
-            VerifyCommand.self,
+            VerifyCommand.self, BackCommand.self,
             RebuildCommand.self, DumpCommand.self, RestoreCommand.self, ArchiveCommand.self,
             StatusCommand.self, LogCommand.self, ThrottleCommand.self,
             UnfenceCommand.self, FinishCommand.self,

@@ -9,6 +9,12 @@ public struct VerificationResult: Sendable, Codable {
         /// The number on the target.
         public let target: Int
 
+        package init(kind: String, source: Int, target: Int) {
+            self.kind = kind
+            self.source = source
+            self.target = target
+        }
+
         package var isEmpty: Bool { source == 0 && target == 0 }
     }
 

@@ -19,7 +19,7 @@ struct LargeObjectCopier {
     }
 
     private let lane: Lane
-    private let ledger: Ledger
+    private let ledger: Ledger?
     private let attributes: LargeObjectAttributes
     private let addBytes: (Int) -> Void
 
@@ -28,10 +28,10 @@ struct LargeObjectCopier {
 
     /// - Parameters:
     ///   - lane: The connections; the target's is in a transaction, the source's in the snapshot to read.
-    ///   - ledger: The ledger on the same connection.
+    ///   - ledger: The ledger on the same connection; nil if the target has none.
     ///   - attributes: What is copied besides content and comment.
     ///   - addBytes: Called with the bytes of each batch.
-    init(lane: Lane, ledger: Ledger, attributes: LargeObjectAttributes, addBytes: @escaping (Int) -> Void) {
+    init(lane: Lane, ledger: Ledger?, attributes: LargeObjectAttributes, addBytes: @escaping (Int) -> Void) {
         self.lane = lane
         self.ledger = ledger
         self.attributes = attributes
@@ -56,7 +56,7 @@ struct LargeObjectCopier {
             bytes: differing.reduce(0) { $0 + $1.content.bytes }
         )
         if outcome.copied + outcome.removed > 0 {
-            try ledger.record(
+            try ledger?.record(
                 "large objects",
                 subject: "\(range): \(outcome.copied) copied, \(outcome.removed) removed",
                 count: CopyCount(rows: outcome.copied, bytes: outcome.bytes)

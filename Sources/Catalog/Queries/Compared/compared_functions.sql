@@ -1,11 +1,16 @@
 -- Functions, procedures, window functions and aggregates.
+-- Since version 14 the server prints the mode IN of a procedure's arguments; so procedures get a list of our own, which is the
+-- same for all versions.
 SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE 'function' END AS class,
        'pg_catalog.pg_proc'::pg_catalog.regclass AS classid, p.oid AS objid, n.nspname AS schema,
-       pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object,
+       pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, i.arguments) AS object,
        NULL::oid AS table_oid,
        (SELECT pg_catalog.json_object_agg(a.name, a.value) FROM (
            SELECT v.name, v.value
-           FROM (VALUES ('arguments', pg_catalog.pg_get_function_arguments(p.oid)),
+           FROM (VALUES ('arguments', CASE WHEN p.prokind = 'p'
+                                         THEN pg_catalog.concat_ws(' DEFAULT ', i.arguments,
+                                                                   pg_catalog.pg_get_expr(p.proargdefaults, 0))
+                                         ELSE pg_catalog.pg_get_function_arguments(p.oid) END),
                         ('result', pg_catalog.pg_get_function_result(p.oid)),
                         ('language', (SELECT l.lanname::text FROM pg_catalog.pg_language l WHERE l.oid = p.prolang)),
                         ('kind', p.prokind::text), ('volatility', p.provolatile::text), ('STRICT', p.proisstrict::text),
@@ -47,9 +52,19 @@ SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE '
        CASE WHEN p.prokind <> 'a' THEN pg_catalog.pg_get_functiondef(p.oid) END AS creation,
        pg_catalog.format('DROP %s %I.%I(%s)',
                          CASE p.prokind WHEN 'a' THEN 'AGGREGATE' WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
-                         n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS removal
+                         n.nspname, p.proname, i.arguments) AS removal
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN p.prokind <> 'p' THEN pg_catalog.pg_get_function_identity_arguments(p.oid)
+                ELSE coalesce((
+                    SELECT pg_catalog.string_agg(
+                               pg_catalog.concat_ws(' ',
+                                   CASE p.proargmodes[a.position] WHEN 'b' THEN 'INOUT' WHEN 'o' THEN 'OUT' WHEN 'v' THEN 'VARIADIC' END,
+                                   pg_catalog.quote_ident(nullif(p.proargnames[a.position], '')),
+                                   pg_catalog.format_type(a.type, NULL)), ', ' ORDER BY a.position)
+                    FROM pg_catalog.unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS a(type, position)
+                ), '') END AS arguments) AS i
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark')
   -- Constructors of range types are created and dropped with the type.
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

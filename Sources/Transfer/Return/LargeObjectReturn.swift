@@ -1,0 +1,31 @@
+package import Catalog
+import Postgres
+
+/// Large objects on the way back: they are compared, and those that differ are replaced.
+package struct LargeObjectReturn {
+    private let lane: Lane
+    private let attributes: LargeObjectAttributes
+    private let progress: TransferProgress
+
+    /// - Parameters:
+    ///   - lane: The connections; the target's is in the transaction in which everything is brought back.
+    ///   - attributes: What is compared besides content and comment.
+    ///   - progress: Counts what is done.
+    package init(lane: Lane, attributes: LargeObjectAttributes, progress: TransferProgress) {
+        self.lane = lane
+        self.attributes = attributes
+        self.progress = progress
+    }
+
+    /// Makes a range of the old source's large objects equal to the snapshot's.
+    ///
+    /// - Parameter range: The range.
+    /// - Throws: ``PostgresError``.
+    package func bringBack(_ range: LargeObjectRange) throws {
+        let outcome = try during("bringing back \(range)") {
+            try LargeObjectCopier(lane: lane, ledger: nil, attributes: attributes, addBytes: progress.addBytes)
+                .copy(range)
+        }
+        progress.finishLargeObjects(copied: outcome.copied, removed: outcome.removed)
+    }
+}

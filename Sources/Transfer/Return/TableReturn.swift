@@ -1,0 +1,142 @@
+import Catalog
+package import Ledger
+import Planning
+package import Postgres
+
+/// One table on the way back: what was written to the target since the cutover is brought to the old source.
+///
+/// A lane's source is the target of the cutover here, in a shared snapshot; its target is the old source, in an open transaction.
+package struct TableReturn: Sendable {
+    package let relation: RelationEntry
+    /// How the two sides were left equal.
+    private let base: ReturnBase
+
+    package init(_ relation: RelationEntry, since base: ReturnBase) {
+        self.relation = relation
+        self.base = base
+    }
+
+    /// What was written to the table.
+    package struct Probe: Sendable {
+        let written: Int
+        let untouched: Int
+        /// Whether both sides are still equal.
+        package let isUnchanged: Bool
+        /// The rows it has.
+        package var rows: Int { written + untouched }
+    }
+
+    private var held: Int { base.rows[relation.relationId] ?? 0 }
+    private var byKey: Key? { relation.treatment.isCopiedAhead ? relation.key : nil }
+
+    private func read(_ lane: Lane) -> ChunkSource {
+        ChunkSource(lane.source, relation: relation, range: .everything)
+    }
+
+    /// Counts what was written since.
+    ///
+    /// - Parameter lane: A lane whose source reads the snapshot.
+    /// - Returns: The counts.
+    /// - Throws: ``PostgresError``.
+    package func probe(on lane: Lane) throws -> Probe {
+        let probe = try during("reading \(relation.name)") { try read(lane).probe(since: base.mark) }
+        return Probe(
+            written: probe.written,
+            untouched: probe.untouched,
+            isUnchanged: probe.written == 0 && probe.untouched == held
+        )
+    }
+
+    /// Says what others have written to the old source since; nil: nothing.
+    ///
+    /// A transaction that was in flight when the old source was left counts as later: it could not have been copied.
+    ///
+    /// - Parameter old: A connection to the old source, whose tables are locked against writers.
+    /// - Returns: The table and what was written to it, for people.
+    /// - Throws: ``PostgresError``.
+    package func foreignWrites(on old: Connection) throws -> String? {
+        let found = try during("looking for writes to \(relation.name)") {
+            try old.queryOne(
+                """
+                SELECT count(*) AS rows, count(*) FILTER (WHERE \(base.isLater)) AS written
+                FROM \(relation.rows) WHERE \(relation.condition(on: .everything))
+                """
+            )
+        }
+        let (rows, written) = (try found.integer("rows"), try found.integer("written"))
+        guard written > 0 || rows != held else { return nil }
+        return "\(relation.name) (\(rows) rows, \(written) of them written since; there were \(held))"
+    }
+
+    /// Makes the old source's table equal to the snapshot.
+    ///
+    /// - Parameters:
+    ///   - probe: What was written.
+    ///   - lane: The lane, with the transaction in which everything is brought back.
+    ///   - progress: Counts what is copied.
+    /// - Throws: ``PostgresError``.
+    package func bringBack(_ probe: Probe, on lane: Lane, _ progress: TransferProgress) throws {
+        try during("bringing back \(relation.name)") {
+            let source = read(lane)
+            let statements: [SQL]
+            if let key = byKey {
+                let isShed = try Shedder(lane: lane, chunk: source, key: key, mark: base.mark)
+                    .shed(held: held, probe: ChunkSource.Probe(written: probe.written, untouched: probe.untouched))
+                guard isShed else {
+                    throw PostgresError(
+                        .unexpectedAnswer,
+                        "the old source does not have the rows of \(relation.name) that it was left with",
+                        hint: "compare it row by row: tidemark precopy --adopt with the databases exchanged"
+                    )
+                }
+                statements = source.writtenRows(since: base.mark, at: nil)
+            } else {
+                try lane.target.execute("DELETE FROM \(relation.rows) WHERE \(source.inRange)")
+                statements = [source.allRows]
+            }
+            let columns: SQL = relation.columns.isEmpty ? "" : " (\(relation.columns.commaSeparated))"
+            let copied = try statements.reduce(CopyCount.zero) { count, statement in
+                try count
+                    + lane.source.relay(
+                        statement,
+                        to: lane.target,
+                        "COPY \(relation.name)\(columns) FROM STDIN \(relation.format.clause)",
+                        progress: progress.addBytes
+                    )
+            }
+            let removed = byKey == nil ? held : held - probe.untouched
+            progress.finishChunk(ChunkOutcome(kind: .delta, copied: copied, removed: removed))
+        }
+    }
+
+    /// Compares the rows that were brought back, by their hashes, and the number of all.
+    ///
+    /// All other rows are those that the cutover has proven to be equal: neither side has written them since.
+    ///
+    /// - Parameters:
+    ///   - probe: What was written.
+    ///   - lane: The lane.
+    ///   - isOwn: The condition for rows that the open transaction has written.
+    /// - Returns: What differs; nil: nothing.
+    /// - Throws: ``PostgresError``.
+    package func difference(_ probe: Probe, on lane: Lane, where isOwn: SQL) throws -> String? {
+        let hash = try lane.commonHash()
+        let inRange = relation.condition(on: .everything)
+        let isWritten: SQL = byKey == nil ? "true" : DeltaRule.isWritten(since: base.mark)
+        func sums(_ condition: SQL, on connection: Connection) throws -> (all: Int, rows: Int, sum: String) {
+            let row = try connection.queryOne(
+                """
+                SELECT count(*) AS "all", count(*) FILTER (WHERE \(condition)) AS rows,
+                       coalesce(sum(\(hash.expression(relation.definition.heldColumns))) FILTER (WHERE \(condition)), 0)::text AS sum
+                FROM \(relation.rows) WHERE \(inRange)
+                """
+            )
+            return (try row.integer("all"), try row.integer("rows"), try row.word("sum"))
+        }
+        let ours = try sums(isWritten, on: lane.source)
+        let theirs = try sums(isOwn, on: lane.target)
+        guard ours != theirs else { return nil }
+        return
+            "\(relation.name) (\(ours.rows) rows to bring back of \(ours.all), \(theirs.rows) arrived of \(theirs.all))"
+    }
+}
