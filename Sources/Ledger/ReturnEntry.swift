@@ -1,7 +1,7 @@
 package import Planning
 package import Postgres
 
-/// How both sides were left by a transaction that brought the target's new rows back to the old source.
+/// How both sides were left by a transaction that copied the target's new rows back to the old source.
 ///
 /// It is recorded just before that transaction commits, because the ledger is in the other database. The old source's server
 /// knows whether it did (`txid_status`).

@@ -16,6 +16,10 @@ struct ReportAdvice {
             (verdict, tone, steps) = Self.ofTargetInUse(report)
             return
         }
+        if report.command == "back" {
+            (verdict, tone, steps) = Self.ofTheWayBack(report)
+            return
+        }
         switch report.outcome {
         case .done:
             verdict = report.verification == nil ? "Done" : "Proven"
@@ -64,6 +68,28 @@ struct ReportAdvice {
                     Self.again(report),
                 ]
                 + (report.isLive ? [Self.wayBack(report)] : [])
+        }
+    }
+
+    /// All or nothing has been copied back.
+    private static func ofTheWayBack(_ report: RunReport) -> (verdict: String, tone: String, steps: [String]) {
+        let opening = [
+            "Keep the application off the new database. If the old one is read-only: tidemark unfence --source OLD. Then open it.",
+            "If something has written to the new database meanwhile, run the same command again before you open the old one.",
+            "Materialized views of the old database are as they were: REFRESH MATERIALIZED VIEW those that matter.",
+        ]
+        switch report.outcome {
+        case .done: return ("Proven", "good", opening)
+        case .notProven:
+            return (
+                "Not proven", "warn",
+                ["Copy what each line that says NOT PROVEN names by hand, if it is needed."] + opening
+            )
+        default:
+            return (
+                report.outcome == .stopped ? "Stopped" : "Failed", report.outcome == .stopped ? "warn" : "bad",
+                ["Both databases are as they were. Remove the cause, then run the same command again."]
+            )
         }
     }
 

@@ -26,6 +26,12 @@ extension RunReport {
         switch outcome {
         case .done where command == "precopy":
             "DONE: all chunks are copied up to their marks; the source may keep changing"
+        case .done where command == "back":
+            "PROVEN: the old database has everything that was written to the new one"
+        case .notProven where command == "back":
+            "NOT PROVEN: everything but what is named below was copied back to the old database"
+        case .failed where command == "back": "FAILED\(place): nothing was changed on the old database"
+        case .stopped where command == "back": "STOPPED\(place): nothing was changed on the old database"
         case .done where verification == nil: "DONE"
         case .done where command == "rebuild":
             "PROVEN: keys, indexes and constraints match the source; rows were not compared"

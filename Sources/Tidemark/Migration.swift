@@ -108,12 +108,12 @@ public struct Migration: Sendable {
         return try await Cutover(context(of: source), from: source, isRehearsal: true).run()
     }
 
-    /// Brings what was written to the database of a cutover back to the old source: rows, sequences and large objects.
+    /// Copies what was written to the database of a cutover back to the old source: rows, sequences and large objects.
     ///
     /// Here ``source`` is the new database, which has the ledger of the cutover, and ``target`` is the old one. No one else may have
     /// written to the old one since. All happens in one transaction there; the new one is locked against writers meanwhile.
     ///
-    /// - Returns: What was brought back, and what could not be.
+    /// - Returns: What was copied back, and what could not be.
     /// - Throws: ``LedgerError``, ``PlanError``, ``PostgresError``; the old database is as it was then.
     public func back() async throws -> RunReport {
         try await Back(context, from: source).run()

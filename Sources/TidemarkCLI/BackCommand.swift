@@ -5,7 +5,7 @@ import Tidemark
 struct BackCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "back",
-        abstract: "Brings what was written since the cutover back to the old database.",
+        abstract: "Copies what was written since the cutover back to the old database.",
         discussion: HelpText.of(
             """
             Close the application first. --source is the new database, which the cutover filled and which has the ledger; \
@@ -22,13 +22,13 @@ struct BackCommand: AsyncParsableCommand {
     @OptionGroup var target: TargetOption
     @Option(name: .jobs, help: "Tables read at the same time (default: 4)") var jobs: Int?
 
-    @Flag(help: "Bring back no large objects")
+    @Flag(help: "Copy back no large objects")
     var noLargeObjects = false
 
     @Flag(help: "Leave the large objects that come back to the old database's role")
     var noOwner = false
 
-    @Flag(help: "Bring back no GRANTs on large objects")
+    @Flag(help: "Copy back no GRANTs on large objects")
     var noPrivileges = false
     @OptionGroup var output: OutputOptions
     @OptionGroup var reporting: ReportingOptions

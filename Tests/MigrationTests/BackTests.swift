@@ -95,7 +95,7 @@ import Tidemark
     }
 
     @Test(arguments: [false, true])
-    func `brings rows, sequences and large objects, and leaves all that acts as it was`(isOwnerOnly: Bool) async throws
+    func `copies rows, sequences and large objects, and leaves all that acts as it was`(isOwnerOnly: Bool) async throws
     {
         try await Self.moved { pair in
             try await pair.source.run(Self.acting)
@@ -182,7 +182,7 @@ import Tidemark
         }
     }
 
-    @Test func `names what it cannot bring, and brings the rest`() async throws {
+    @Test func `names what it cannot copy, and copies the rest`() async throws {
         try await Self.moved { pair in
             try await pair.target.run(
                 "CREATE TABLE new (id int); INSERT INTO new VALUES (1); INSERT INTO log VALUES (1, 'x')"

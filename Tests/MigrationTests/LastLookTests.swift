@@ -70,6 +70,9 @@ import Tidemark
     @Test(arguments: [0, 64 << 20])
     func `when rows were written after the snapshot`(_ rereadBytes: Int) async throws {
         try await DatabasePair.with(Self.shop) { pair in
+            // Counters show it at once since version 15; before, only the rows do.
+            let isCounted = try await pair.source.majorVersion() >= 15
+            guard rereadBytes > 0 || isCounted else { return }
             _ = try await pair.migration().precopy()
             let migration = pair.migration { $0.rereadBytes = rereadBytes }
             let source = pair.source

@@ -25,6 +25,8 @@ import Tidemark
 
     @Test func `is compared if rows are adopted, not copied`() async throws {
         try await DatabasePair.with { pair in
+            // The same script makes other tables on a version with other types.
+            guard try await pair.source.majorVersion() == pair.target.majorVersion() else { return }
             try await pair.source.run(try await EveryType.script(for: pair))
             try await pair.target.run(try await EveryType.script(for: pair))
             try await pair.source.run(EveryType.writes)

@@ -30,7 +30,8 @@ import Tidemark
             #expect(report.outcome == .done, "\(report.text)")
             #expect(report.text.contains("\(chunks) ranges proven before"), "\(report.text)")
             try await Task.sleep(for: .milliseconds(1200))
-            // By its index, each chunk would fetch hundreds of rows.
+            // By its index, each chunk would fetch hundreds of rows. Before version 14 a file cannot be read in parts.
+            guard try await pair.source.majorVersion() >= 14 else { return }
             #expect(try await (Int(pair.source.value(fetched)) ?? 0) - (Int(before) ?? 0) < 100)
         }
     }

@@ -14,7 +14,15 @@ package enum EveryType {
         let available = "SELECT name FROM pg_available_extensions WHERE name IN ('citext', 'hstore')"
         let ours = try await pair.source.column(available)
         let theirs = try await pair.target.column(available)
-        return Set(ours).intersection(theirs).sorted().map { "CREATE EXTENSION \($0);\n" }.joined() + script
+        let extensions = Set(ours).intersection(theirs).sorted().map { "CREATE EXTENSION \($0);\n" }.joined()
+        // An older pg_type does not name the function that newer servers want for elements, and has no arrays of catalogs' rows.
+        let majors = (try await pair.source.majorVersion(), try await pair.target.majorVersion())
+        guard majors.0 < 14, majors.1 >= 14 else { return extensions + script }
+        let newer = [
+            "ELEMENT = int4, CATEGORY = ''A'', ", ", SUBSCRIPT = raw_array_subscript_handler",
+            ", 'pg_aggregate', 'pg_index', 'pg_authid'",
+        ]
+        return extensions + newer.reduce(script) { $0.replacing($1, with: "") }
     }
 
     private static let script = """

@@ -28,7 +28,7 @@ CREATE TABLE tidemark.run (
     rehearsal jsonb,
     -- The same of the last precopy that ended.
     precopy jsonb,
-    -- What the last `tidemark back` has brought back to the source, or tried to: how both sides were left (ReturnEntry).
+    -- What the last `tidemark back` has copied back to the source, or tried to: how both sides were left (ReturnEntry).
     returned jsonb,
     -- The archive the rows come from (then `pass` counts its generations); NULL: from the source itself.
     archive text,

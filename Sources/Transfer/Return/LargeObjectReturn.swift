@@ -8,7 +8,7 @@ package struct LargeObjectReturn {
     private let progress: TransferProgress
 
     /// - Parameters:
-    ///   - lane: The connections; the target's is in the transaction in which everything is brought back.
+    ///   - lane: The connections; the target's is in the transaction in which everything is copied back.
     ///   - attributes: What is compared besides content and comment.
     ///   - progress: Counts what is done.
     package init(lane: Lane, attributes: LargeObjectAttributes, progress: TransferProgress) {
@@ -21,8 +21,8 @@ package struct LargeObjectReturn {
     ///
     /// - Parameter range: The range.
     /// - Throws: ``PostgresError``.
-    package func bringBack(_ range: LargeObjectRange) throws {
-        let outcome = try during("bringing back \(range)") {
+    package func copyBack(_ range: LargeObjectRange) throws {
+        let outcome = try during("copying back \(range)") {
             try LargeObjectCopier(lane: lane, ledger: nil, attributes: attributes, addBytes: progress.addBytes)
                 .copy(range)
         }

@@ -8,7 +8,7 @@ package struct ReturnBase: Sendable {
     package let mark: Mark
     /// What could be seen on the old source then.
     package let left: Snapshot
-    /// The transaction that brought rows back to the old source then; nil after a cutover, which only reads it.
+    /// The transaction that copied rows back to the old source then; nil after a cutover, which only reads it.
     let own: Int?
     /// The rows of each table on both sides, by the tables' numbers.
     let rows: [Int: Int]

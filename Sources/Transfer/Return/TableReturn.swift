@@ -3,7 +3,7 @@ package import Ledger
 import Planning
 package import Postgres
 
-/// One table on the way back: what was written to the target since the cutover is brought to the old source.
+/// One table on the way back: what was written to the target since the cutover is copied to the old source.
 ///
 /// A lane's source is the target of the cutover here, in a shared snapshot; its target is the old source, in an open transaction.
 package struct TableReturn: Sendable {
@@ -72,11 +72,11 @@ package struct TableReturn: Sendable {
     ///
     /// - Parameters:
     ///   - probe: What was written.
-    ///   - lane: The lane, with the transaction in which everything is brought back.
+    ///   - lane: The lane, with the transaction in which everything is copied back.
     ///   - progress: Counts what is copied.
     /// - Throws: ``PostgresError``.
-    package func bringBack(_ probe: Probe, on lane: Lane, _ progress: TransferProgress) throws {
-        try during("bringing back \(relation.name)") {
+    package func copyBack(_ probe: Probe, on lane: Lane, _ progress: TransferProgress) throws {
+        try during("copying back \(relation.name)") {
             let source = read(lane)
             let statements: [SQL]
             if let key = byKey {
@@ -109,7 +109,7 @@ package struct TableReturn: Sendable {
         }
     }
 
-    /// Compares the rows that were brought back, by their hashes, and the number of all.
+    /// Compares the rows that were copied back, by their hashes, and the number of all.
     ///
     /// All other rows are those that the cutover has proven to be equal: neither side has written them since.
     ///
@@ -137,6 +137,6 @@ package struct TableReturn: Sendable {
         let theirs = try sums(isOwn, on: lane.target)
         guard ours != theirs else { return nil }
         return
-            "\(relation.name) (\(ours.rows) rows to bring back of \(ours.all), \(theirs.rows) arrived of \(theirs.all))"
+            "\(relation.name) (\(ours.rows) rows to copy back of \(ours.all), \(theirs.rows) arrived of \(theirs.all))"
     }
 }

@@ -7,7 +7,7 @@ import Report
 import Transfer
 import Verification
 
-/// The way back: what was written to the target since the cutover is brought to the old source.
+/// The way back: what was written to the target since the cutover is copied to the old source.
 ///
 /// Everything happens in one transaction of the old source, so it has all of it or nothing, and its keys, triggers and
 /// definitions stay as they are. The new database is only read, and its tables are locked against writers meanwhile.
@@ -32,12 +32,12 @@ struct Back {
         try await recorder.recording {
             try await ThreadConfined.with(new, purpose: Self.purpose) { ledger in
                 try await ledger.run { try Ledger.lockTarget($0) }
-                return try await bringBack(with: ledger)
+                return try await copyBack(with: ledger)
             }
         }
     }
 
-    private func bringBack(with ledger: ThreadConfined<Connection>) async throws -> RunReport {
+    private func copyBack(with ledger: ThreadConfined<Connection>) async throws -> RunReport {
         let plan = try await ReturnPlan(from: ledger, to: context.target, purpose: Self.purpose)
         let actsAsReplica = try await context.mayWriteAsReplica(purpose: Self.purpose)
         let old = actsAsReplica ? context.target.asReplica : context.target
@@ -70,7 +70,7 @@ struct Back {
         try await ledger.run { connection in
             try connection.transaction(.readWrite) {
                 try Ledger(connection, epoch: plan.run.epoch).record(
-                    "brought back",
+                    "copied back",
                     subject: "to the old source",
                     count: CopyCount(rows: rows, bytes: 0)
                 )

@@ -4,14 +4,14 @@ import Planning
 import Postgres
 import Transfer
 
-/// What may be brought back from the target of a cutover to its old source, and since when.
+/// What may be copied back from the target of a cutover to its old source, and since when.
 struct ReturnPlan: Sendable {
     let run: RunEntry
     let base: ReturnBase
     let tables: [TableReturn]
     /// Tables that are left out.
     let excluded: Set<QualifiedName>
-    /// Tables that only the new database has: their rows cannot be brought back.
+    /// Tables that only the new database has: their rows cannot be copied back.
     let leftBehind: [QualifiedName]
 
     /// What is read of one of the databases.

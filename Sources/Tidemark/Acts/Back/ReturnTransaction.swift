@@ -8,7 +8,7 @@ import Synchronization
 import Transfer
 import Verification
 
-/// The one transaction of the old source that brings everything back.
+/// The one transaction of the old source that copies everything back.
 ///
 /// The first lane's target has it open; the other lanes only read.
 struct ReturnTransaction {
@@ -24,7 +24,7 @@ struct ReturnTransaction {
     let omissions: Set<Omission>
     let recorder: RunRecorder
 
-    /// Brings everything back and commits.
+    /// Copies everything back and commits.
     ///
     /// - Parameter keep: Records how both sides are left, just before the commit.
     /// - Returns: What was compared.
@@ -35,8 +35,8 @@ struct ReturnTransaction {
             try await refuseForeignWrites()
             return left
         }
-        let probes = try await recorder.phase(.deltaAndWholeTables) { try await bringBackRows() }
-        try await recorder.phase(.largeObjects) { try await bringBackLargeObjects() }
+        let probes = try await recorder.phase(.deltaAndWholeTables) { try await copyBackRows() }
+        try await recorder.phase(.largeObjects) { try await copyBackLargeObjects() }
         recorder.warn(try await recorder.phase(.sequences) { try await setSequences() })
         let result = try await recorder.phase(.verifyRows) { try await compare(probes) }
         let entry = try await lanes[0].run { lane in
@@ -92,7 +92,7 @@ struct ReturnTransaction {
     // MARK: Rows
 
     /// - Returns: What was written to each table, by its number.
-    private func bringBackRows() async throws -> [Int: TableReturn.Probe] {
+    private func copyBackRows() async throws -> [Int: TableReturn.Probe] {
         let found = Mutex<[Int: TableReturn.Probe]>([:])
         try await onAll(plan.tables) { table, lane in
             let probe = try lane.reading(in: snapshot) { try table.probe(on: lane) }
@@ -106,7 +106,7 @@ struct ReturnTransaction {
                 try lane.reading(in: snapshot) {
                     for table in changed {
                         guard let probe = probes[table.relation.relationId] else { continue }
-                        try table.bringBack(probe, on: lane, progress)
+                        try table.copyBack(probe, on: lane, progress)
                     }
                 }
                 try suspended?.restore()
@@ -115,13 +115,13 @@ struct ReturnTransaction {
         return probes
     }
 
-    private func bringBackLargeObjects() async throws {
+    private func copyBackLargeObjects() async throws {
         guard !omissions.contains(.largeObjects) else { return }
         let attributes = LargeObjectAttributes(in: Scope(excluding: [], omitting: omissions))
         try await lanes[0].run { [snapshot, progress = recorder.progress] lane in
             try lane.reading(in: snapshot) {
                 for range in try LargeObjectRange.all(of: lane.source) {
-                    try LargeObjectReturn(lane: lane, attributes: attributes, progress: progress).bringBack(range)
+                    try LargeObjectReturn(lane: lane, attributes: attributes, progress: progress).copyBack(range)
                 }
             }
         }
@@ -154,7 +154,7 @@ struct ReturnTransaction {
         guard differences.isEmpty else {
             throw PostgresError(
                 .unexpectedAnswer,
-                "what arrived differs from what was to be brought back: \(differences.joined(separator: ", "))",
+                "what arrived differs from what was to be copied back: \(differences.joined(separator: ", "))",
                 hint: "the old database's rules or types change values; nothing was changed there"
             )
         }
