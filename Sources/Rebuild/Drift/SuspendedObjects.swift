@@ -12,8 +12,8 @@ package struct SuspendedObjects {
     /// Puts them out of action.
     ///
     /// - Parameters:
-    ///   - connection: A connection with an open transaction.
     ///   - tables: The tables to be written.
+    ///   - connection: A connection with an open transaction.
     /// - Throws: ``PostgresError``.
     package init(of tables: [QualifiedName], on connection: Connection) throws {
         self.connection = connection
