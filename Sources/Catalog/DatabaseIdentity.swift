@@ -25,6 +25,8 @@ package struct DatabaseIdentity: Sendable, Hashable, Codable {
     package let mayReadControlData: Bool
     /// How the default collation sorts: `C`, or locale and C library version; nil if that is unknown.
     package let defaultSortOrder: ServerText?
+    /// The provider and the locale of the default collation; nil if it is from an older ledger.
+    package let collation: ServerText?
     package let preparedTransactions: Int
     /// When the counters of written rows were last reset, if known.
     package let statisticsSince: String?

@@ -7,7 +7,7 @@ import Postgres
 package struct EventDocument: Sendable, Codable {
     /// What happened.
     package enum Kind: String, Sendable, Codable {
-        case began, phase, phaseEnded, note, warning, progress, beganAgain
+        case began, phase, phaseEnded, note, warning, progress, working, beganAgain
         /// The end of a run with a verdict, or of one that had none to give.
         case verdict
         case stopped, failed
@@ -63,6 +63,9 @@ package struct EventDocument: Sendable, Codable {
             allChunks = progress.allChunks
             bytes = progress.bytes
             bytesPerSecond = progress.bytesPerSecond.rounded()
+        case .working(let lines):
+            self.event = .working
+            text = lines.joined(separator: "\n")
         case .beganAgain: self.event = .beganAgain
         case .ended(let report):
             self.event =

@@ -16,6 +16,16 @@ struct ReportAdvice {
             (verdict, tone, steps) = Self.ofTargetInUse(report)
             return
         }
+        if report.command == "inspect" {
+            let isClear = report.outcome == .done
+            (verdict, tone) = isClear ? ("Clear", "good") : ("Stops", "bad")
+            steps = [
+                isClear
+                    ? "tidemark plan; then tidemark precopy with the options that were given to inspect."
+                    : "Remove the cause of each finding that stops the migration (or leave the object out), then inspect again."
+            ]
+            return
+        }
         if report.command == "back" {
             (verdict, tone, steps) = Self.ofTheWayBack(report)
             return

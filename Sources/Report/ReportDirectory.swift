@@ -43,10 +43,19 @@ public struct ReportDirectory: Sendable {
     ///
     /// - Parameter report: The run's report.
     /// - Throws: ``Failure`` that names the files that could not be written.
-    public func write(_ report: RunReport) throws {
-        let page = ReportPage(report)
+    public func write(_ report: RunReport) throws { try write(ReportPage(report), json: report.json) }
+
+    /// Writes the same files for the problems that were found before a migration.
+    ///
+    /// - Parameter report: The report.
+    /// - Throws: ``Failure`` that names the files that could not be written.
+    public func write(_ report: InspectionReport) throws {
+        try write(ReportPage(report.asRun), json: report.json)
+    }
+
+    private func write(_ page: ReportPage, json: @escaping () throws -> String) throws {
         let files: [(String, () throws -> String)] = [
-            ("report.json", report.json), ("report.html", page.html), ("report.md", page.markdown),
+            ("report.json", json), ("report.html", page.html), ("report.md", page.markdown),
             ("junit.xml", page.junit),
         ]
         var failures: [String] = []

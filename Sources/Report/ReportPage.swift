@@ -62,7 +62,7 @@ struct ReportPage {
             "hasNotProven": !notProven.isEmpty, "notProven": notProven,
             "hasNumbers": !numbers.isEmpty, "numbers": numbers,
             "hasPhases": !report.phases.isEmpty, "phases": phases,
-            "hasExamined": report.verification != nil, "examined": examined,
+            "hasExamined": report.verification?.examined.isEmpty == false, "examined": examined,
             "hasTables": !tables.isEmpty, "tables": tables, "tablesHeadline": tablesHeadline,
             "hasCopied": !copied.isEmpty, "copied": copied,
             "hasStatements": !statements.isEmpty, "statements": statements, "statementsHeadline": statementsHeadline,

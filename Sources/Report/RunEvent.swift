@@ -17,6 +17,8 @@ public enum RunEvent: Sendable {
     case warning(String)
     /// The progress of copying, reported about once a second.
     case progress(RunProgress)
+    /// What is being built or compared now, reported about once a second where there is no other progress.
+    case working([String])
     /// Keys, indexes and constraints were completed.
     case built(Int)
     /// The comparison of source and target has ended.
@@ -92,7 +94,7 @@ extension RunReport {
         case .late(let writes): lateWrites = writes
         case .beganAgain: warnings = []
         case .ended(let report): self = report
-        case .began, .phaseBegan, .note, .progress: break
+        case .began, .phaseBegan, .note, .progress, .working: break
         }
     }
 }

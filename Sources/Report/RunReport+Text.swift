@@ -26,6 +26,9 @@ extension RunReport {
         switch outcome {
         case .done where command == "precopy":
             "DONE: all chunks are copied up to their marks; the source may keep changing"
+        case .done where command == "inspect": "CLEAR: nothing would stop the migration"
+        case .failed where command == "inspect":
+            "STOPS: \(Quantity.count(verification?.findings.count { $0.severity == .stops } ?? 0, "problem")) would stop the migration"
         case .done where command == "back":
             "PROVEN: the old database has everything that was written to the new one"
         case .notProven where command == "back":
@@ -139,10 +142,12 @@ extension RunReport {
         let standing = verification.tables.reduce(0) { $0 + $1.standingRanges }
         return lines + table.lines
             + (empty.isEmpty ? [] : wrapped("Nothing to check: " + empty.joined(separator: ", ")))
-            + [
-                "Rows of \(Quantity.count(verification.tables.count, "table")) compared in "
-                    + "\(Quantity.count(ranges, "range")) by \(verification.method)"
-            ]
+            + (verification.tables.isEmpty
+                ? []
+                : [
+                    "Rows of \(Quantity.count(verification.tables.count, "table")) compared in "
+                        + "\(Quantity.count(ranges, "range")) by \(verification.method)"
+                ])
             + (standing > 0
                 ? ["\(Quantity.count(standing, "range")) proven before: only rows written since were compared"] : [])
             + counted(verification) + usedIndexes(verification) + [""]

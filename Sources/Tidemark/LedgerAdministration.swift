@@ -46,20 +46,14 @@ public struct LedgerAdministration: Sendable {
     ///
     /// - Parameters:
     ///   - maxRate: Bytes a second; 0: no limit; nil: as before.
+    ///   - jobs: Chunks copied at the same time, at most as many as the call was given; nil: as before.
     ///   - isPaused: nil: as before.
-    /// - Returns: What is set now, in words; nil if the target has no ledger.
+    /// - Returns: What is set now; nil if the target has no ledger.
     /// - Throws: ``LedgerError``, ``PostgresError``.
-    public func throttle(maxRate: Int?, isPaused: Bool?) async throws -> String? {
+    public func throttle(maxRate: Int? = nil, jobs: Int? = nil, isPaused: Bool? = nil) async throws -> RunPace? {
         try await Connection.with(target, purpose: "tidemark status") { connection in
             guard try Ledger.run(on: connection) != nil else { return nil }
-            let set = try Ledger(connection).setThrottle(maxRate: maxRate, isPaused: isPaused)
-            let rate =
-                switch set.maxRate {
-                case nil: "at the rate it was called with"
-                case 0: "without a limit"
-                case let rate?: "at most \(Quantity.bytes(rate)) a second"
-                }
-            return "The call that is at work copies \(rate)\(set.isPaused ? ", and is paused." : ".")"
+            return RunPace(try Ledger(connection).setThrottle(maxRate: maxRate, jobs: jobs, isPaused: isPaused))
         }
     }
 

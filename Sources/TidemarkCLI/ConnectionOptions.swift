@@ -11,10 +11,17 @@ struct SourceOption: ParsableArguments {
         try Self.endpoint(source, side: .source)
     }
 
+    private static func variable(_ side: Endpoint.Side) -> String { "TIDEMARK_\(side.rawValue.uppercased())" }
+
+    /// What names a database; nil if neither the option nor the variable does.
+    static func text(_ given: String?, side: Endpoint.Side) -> String? {
+        let text = given ?? ProcessInfo.processInfo.environment[variable(side)]
+        return text?.isEmpty == false ? text : nil
+    }
+
     static func endpoint(_ given: String?, side: Endpoint.Side, role: String? = nil) throws -> Endpoint {
-        let variable = "TIDEMARK_\(side.rawValue.uppercased())"
-        guard let text = given ?? ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
-            throw UsageError(description: "no \(side.rawValue): give --\(side.rawValue) URL, or set \(variable)")
+        guard let text = text(given, side: side) else {
+            throw UsageError(description: "no \(side.rawValue): give --\(side.rawValue) URL, or set \(variable(side))")
         }
         do {
             return try Endpoint(text, side: side, role: role)
@@ -34,6 +41,11 @@ struct TargetOption: ParsableArguments {
 
     func endpoint() throws -> Endpoint {
         try SourceOption.endpoint(target, side: .target, role: role)
+    }
+
+    /// The target; nil if neither the option nor the variable names one.
+    func endpointIfGiven() throws -> Endpoint? {
+        SourceOption.text(target, side: .target) == nil ? nil : try endpoint()
     }
 }
 

@@ -10,10 +10,11 @@ struct InspectCommand: AsyncParsableCommand {
         discussion: HelpText.of(
             """
             Lists what the target server lacks or would refuse (extensions, roles, tablespaces, objects that need a \
-            superuser), and what will not be copied from the source. Exit code 0: nothing is in the way. 1: something \
-            would stop the migration.
+            superuser), and what will not be copied from the source. Without --target it looks at the source alone. Exit \
+            code 0: nothing is in the way. 1: something would stop the migration.
             """,
-            examples: "inspect --source URL --target URL",
+            examples: "inspect --source URL",
+            "inspect --source URL --target URL --report before",
             "inspect --no-owner --no-privileges --json"
         )
     )
@@ -24,18 +25,32 @@ struct InspectCommand: AsyncParsableCommand {
     @OptionGroup var tools: ToolsArgument
     @OptionGroup var output: OutputOptions
 
+    @Option(
+        help: ArgumentHelp("Write report.html, report.json, report.md and junit.xml into this folder", valueName: "dir")
+    )
+    var report: String?
+
     @Option(help: ArgumentHelp("Leave out a table, as precopy will (repeatable)", valueName: "schema.table"))
     var exclude: [String] = []
 
     func run() async throws {
-        try await Terminal.run(quiet: output.quiet) { terminal in
+        try await Terminal.run(quiet: output.quiet, report: report) { terminal in
             var options = MigrationOptions.ofCommandLine
             omissions.apply(to: &options)
             tools.apply(to: &options)
             for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
+            guard let target = try target.endpointIfGiven() else {
+                let inspection = try SourceInspection(
+                    source: source.endpoint(),
+                    options: options,
+                    stop: terminal.stop,
+                    observer: terminal.show
+                )
+                return try terminal.print(try await inspection.run(), json: output.json)
+            }
             let migration = try Migration(
                 source: source.endpoint(),
-                target: target.endpoint(),
+                target: target,
                 options: options,
                 stop: terminal.stop,
                 observer: terminal.show

@@ -14,6 +14,7 @@ final class LiveView: Sendable {
         var begun = ContinuousClock.now
         var phase: (phase: RunPhase, begun: ContinuousClock.Instant)?
         var progress: RunProgress?
+        var working: [String] = []
         /// What the run waits for, and when it last said so.
         var waiting: (text: String, at: ContinuousClock.Instant)?
         var isFenced = false
@@ -69,8 +70,10 @@ final class LiveView: Sendable {
             case .phaseBegan(let phase):
                 state.phase = (phase, .now)
                 state.progress = nil
+                state.working = []
                 state.waiting = nil
             case .progress(let progress): state.progress = progress
+            case .working(let lines): state.working = lines
             case .note(let text) where Self.isWait(text): state.waiting = (text, .now)
             case .fenced: state.isFenced = true
             case .ended:
@@ -142,6 +145,7 @@ final class LiveView: Sendable {
             lines.append("\(Self.bar(progress.share, width < 100 ? 10 : 30)) \(progress.line)")
             if !progress.tables.isEmpty { lines.append("at work  \(progress.tables.joined(separator: ", "))") }
         }
+        lines += state.working.prefix(4)
         if let (text, at) = state.waiting, at.duration(to: .now) < Self.patience {
             lines += LineWrap.lines(Escaping.terminal(text), width).prefix(4)
         }

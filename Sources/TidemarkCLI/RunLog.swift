@@ -39,6 +39,8 @@ struct RunLog: Sendable {
             break
         case .progress(let progress):
             pulse.note(progress)
+        case .working(let lines):
+            pulse.note(lines)
         }
     }
 
@@ -68,6 +70,7 @@ private final class Pulse: Sendable {
         var phase: (name: String, begun: ContinuousClock.Instant)?
         var last: ContinuousClock.Instant
         var progress: RunProgress?
+        var working: [String] = []
     }
 
     private let begun: ContinuousClock.Instant
@@ -90,12 +93,20 @@ private final class Pulse: Sendable {
         state.withLock { $0.progress = progress }
     }
 
+    func note(_ working: [String]) {
+        state.withLock { $0.working = working }
+    }
+
     /// How far the phase is, if it is time to log that.
     func dueLine() -> String? {
         state.withLock { state in
             guard let phase = state.phase, isDue(&state) else { return nil }
             let seconds = phase.begun.duration(to: .now).components.seconds
-            return "\(phase.name), \(Quantity.clock(Double(seconds)))\(state.progress.map { ": \($0.line)" } ?? "")"
+            let parts = [state.progress?.line].compactMap(\.self) + state.working
+            let details = parts.isEmpty ? "" : ": \(parts.joined(separator: "; "))"
+            // What was reported is said once; it is reported again if it goes on.
+            state.working = []
+            return "\(phase.name), \(Quantity.clock(Double(seconds)))\(details)"
         }
     }
 

@@ -165,6 +165,11 @@ final class Terminal: Sendable {
 
     func print(_ report: InspectionReport, json: Bool) throws -> ExitStatus {
         say(json ? try report.json() : report.text)
+        do {
+            try directory?.write(report)
+        } catch {
+            complain("\(error)")
+        }
         return report.isClear ? .done : .failed
     }
 

@@ -8,10 +8,11 @@ struct ThrottleCommand: AsyncParsableCommand {
         abstract: "Changes how fast the run on a target copies, or pauses it, while it works.",
         discussion: HelpText.of(
             """
-            A pause comes between two chunks: no transaction is left open on the source. Both end with the call that is at \
-            work: the next one begins at its own --max-rate.
+            A pause comes between two chunks: no transaction is left open on the source. All of it ends with the call that \
+            is at work: the next one begins at its own --max-rate and --jobs.
             """,
             examples: "throttle --max-rate 10MB",
+            "throttle --jobs 1",
             "throttle --pause",
             "throttle --resume --max-rate none"
         )
@@ -28,6 +29,15 @@ struct ThrottleCommand: AsyncParsableCommand {
     )
     var maxRate: Int?
 
+    @Option(
+        name: .jobs,
+        help: ArgumentHelp(
+            "Copy this many chunks at the same time, at most as many as the call was given",
+            valueName: "number"
+        )
+    )
+    var jobs: Int?
+
     @Flag(help: "Pause after the chunks at hand")
     var pause = false
 
@@ -36,19 +46,20 @@ struct ThrottleCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Terminal.run(quiet: true) { terminal in
-            guard pause || resume || maxRate != nil else {
-                throw UsageError(description: "nothing to change: give --max-rate, --pause or --resume")
+            guard pause || resume || maxRate != nil || jobs != nil else {
+                throw UsageError(description: "nothing to change: give --max-rate, --jobs, --pause or --resume")
             }
             guard !(pause && resume) else { throw UsageError(description: "--pause and --resume exclude each other") }
             let set = try await LedgerAdministration(target: target.endpoint()).throttle(
                 maxRate: maxRate,
+                jobs: try jobs.map { try PlanArguments.count($0, "--jobs") },
                 isPaused: pause ? true : resume ? false : nil
             )
             guard let set else {
                 terminal.complain("the target has no ledger: no run has started there")
                 return .failed
             }
-            terminal.say(set)
+            terminal.say(set.text)
             return .done
         }
     }

@@ -34,7 +34,7 @@ package struct ChunkWorker {
     package func work(_ stage: ChunkStage, until isOver: () -> Bool = { false }) throws {
         var isSingly = false
         while !stop.isRequested, !isOver() {
-            if try lane.waitWhilePaused(progress, stop) { continue }
+            if try lane.waitForItsTurn(progress, stop) { continue }
             do {
                 if try lane.retrying(progress, stop, { try workOnNext(stage, isSingly) }) { continue }
                 // Chunks of locked tables are not claimed; look again until they are free.

@@ -9,6 +9,11 @@ package final class Lane {
     package let source: Connection
     package let target: Connection
 
+    /// Its number among the lanes that work together, from 1.
+    let number: Int
+    /// Whether another lane has found that nothing is left to do.
+    package var isNothingLeft: () -> Bool = { false }
+
     private var knownHash: RowHash?
     /// The exported snapshot that the open source transaction reads, if there is one.
     private var openSnapshot: SharedSnapshot?
@@ -20,10 +25,12 @@ package final class Lane {
     /// - Parameters:
     ///   - source: The source's endpoint.
     ///   - target: The target's endpoint.
+    ///   - number: Its number among the lanes that work together, from 1.
     ///   - purpose: Shown in `pg_stat_activity` on both sides.
     ///   - interrupter: Cancels both.
     /// - Throws: ``PostgresError``.
-    package init(source: Endpoint, target: Endpoint, purpose: String, interrupter: Interrupter) throws {
+    package init(source: Endpoint, target: Endpoint, number: Int, purpose: String, interrupter: Interrupter) throws {
+        self.number = number
         self.source = try Connection(to: source, purpose: purpose, interrupter: interrupter)
         self.target = try Connection(to: target, purpose: purpose, interrupter: interrupter)
     }
@@ -50,13 +57,14 @@ package final class Lane {
         )
     }
 
-    /// Waits as long as the work is paused, with no transaction open on the source.
+    /// Waits as long as the work is paused, or fewer lanes are to work, with no transaction open on the source.
     ///
-    /// - Returns: Whether it was paused; the end of the work may have been requested meanwhile.
-    func waitWhilePaused(_ progress: TransferProgress, _ stop: StopRequest) throws -> Bool {
-        guard progress.throttle.isPaused else { return false }
+    /// - Returns: Whether it had to wait and should look again: the end of the work may have been requested meanwhile.
+    func waitForItsTurn(_ progress: TransferProgress, _ stop: StopRequest) throws -> Bool {
+        let throttle = progress.throttle
+        guard !throttle.lets(number), !isNothingLeft() else { return false }
         try leaveSharedSnapshot()
-        progress.throttle.waitWhilePaused(unless: stop)
+        throttle.wait(for: number) { stop.isRequested || isNothingLeft() }
         return true
     }
 

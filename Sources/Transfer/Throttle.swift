@@ -2,11 +2,13 @@ import Glibc
 import Postgres
 import Synchronization
 
-/// How fast rows may be copied: a rate for all workers together, which may change while they work, and pauses.
+/// How fast rows may be copied: a rate for all workers together, how many of them work, and pauses. All may change while they work.
 package final class Throttle: Sendable {
     private struct State {
         var bytesPerSecond: Int?
         var isPaused = false
+        /// How many workers may work.
+        var workers = Int.max
         /// When the bytes that were copied so far will have been paid for.
         var paidUntil = ContinuousClock.now
     }
@@ -21,13 +23,14 @@ package final class Throttle: Sendable {
         state = Mutex(State(bytesPerSecond: bytesPerSecond))
     }
 
-    /// Changes rate and pause.
-    package func set(bytesPerSecond: Int?, isPaused: Bool) {
+    /// Changes rate, number of workers and pause.
+    package func set(bytesPerSecond: Int?, workers: Int?, isPaused: Bool) {
         state.withLock { state in
             // What is owed at the old rate is forgotten.
             if state.bytesPerSecond != bytesPerSecond { state.paidUntil = .now }
             state.bytesPerSecond = bytesPerSecond
             state.isPaused = isPaused
+            state.workers = max(1, workers ?? Int.max)
         }
     }
 
@@ -48,9 +51,16 @@ package final class Throttle: Sendable {
         }
     }
 
-    /// Waits as long as the work is paused.
-    func waitWhilePaused(unless stop: StopRequest) {
-        while isPaused, !stop.isRequested { Self.sleep(Self.longestSleep) }
+    /// Whether a worker, by its number from 1, may work now.
+    func lets(_ worker: Int) -> Bool { state.withLock { !$0.isPaused && worker <= $0.workers } }
+
+    /// Waits until a worker may work.
+    ///
+    /// - Parameters:
+    ///   - worker: Its number, from 1.
+    ///   - isOver: Ends the waiting.
+    func wait(for worker: Int, unless isOver: () -> Bool) {
+        while !lets(worker), !isOver() { Self.sleep(Self.longestSleep) }
     }
 
     private static func sleep(_ duration: Duration) {

@@ -21,6 +21,8 @@ import Tidemark
         try await DatabasePair.with(schema) { pair in
             try await TestArchive.with(pair) { test in
                 let archive = test.archive { $0.options.plan.wholeBelowBytes = 0 }
+                // Beside an old transaction of another test, all rows would look written, and the delta would replace the base.
+                try await pair.source.untilMarksTell()
                 _ = try await archive.dump(from: pair.source.endpoint)
                 try await pair.source.run("DELETE FROM t WHERE id = 3; UPDATE t SET v = 'x' WHERE id = 7")
                 _ = try await archive.dump(from: pair.source.endpoint)
@@ -251,9 +253,11 @@ import Tidemark
 
     @Test func `commits no row of a damaged file, and restores the intact files`() async throws {
         try await Self.with { test, pair in
-            let file = try #require(
-                try Self.files(of: "\(test.path)").first { $0.hasSuffix("generation-000000/00000003.zst") }
-            )
+            // The other table is in the delta once more, as a whole: its first file is not read.
+            let base = "\(test.path)/generation-000000"
+            let manifest = try JSONDecoder().decode(Manifest.self, from: Self.bytes("\(base)/manifest.json"))
+            let written = manifest.tables.first { $0.name == "t" }?.chunks.flatMap(\.written)
+            let file = "\(base)/\(try #require(written?.last).name)"
             let right = try Self.bytes(file)
             var wrong = right
             wrong[wrong.count - 1] ^= 1

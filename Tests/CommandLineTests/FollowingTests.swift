@@ -185,4 +185,52 @@ import Testing
             #expect(try await pair.differingTables() == [])
         }
     }
+
+    @Test func `lets fewer chunks be copied at the same time, and more again`() async throws {
+        let schema = """
+            CREATE TABLE big (id int PRIMARY KEY, v text);
+            INSERT INTO big SELECT n, repeat('v', 1000) FROM generate_series(1, 24000) n; ANALYZE
+            """
+        try await DatabasePair.with(schema) { pair in
+            let command = Self.command(pair)
+            let run = Task {
+                try await command.run(
+                    "precopy",
+                    "--max-rate",
+                    "1MB",
+                    "--chunk-size",
+                    "512kB",
+                    "--whole-below",
+                    "64kB",
+                    "--jobs",
+                    "3"
+                )
+            }
+            func reading() async throws -> Int {
+                let lanes = """
+                    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL
+                    AND application_name ~ ' copy [0-9]'
+                    """
+                return Int(try await pair.source.value(lanes)) ?? 0
+            }
+            func until(_ count: Int) async throws {
+                for _ in 0..<400 where try await reading() != count { try await Task.sleep(for: .milliseconds(50)) }
+                #expect(try await reading() == count)
+            }
+            try await until(3)
+            let fewer = try await command.run("throttle", "--jobs", "1")
+            #expect(fewer.output.contains("at the rate it was called with, 1 chunk at the same time"), "\(fewer)")
+            try await until(1)
+            for _ in 0..<10 {
+                #expect(try await reading() <= 1)
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            _ = try await command.run("throttle", "--jobs", "3")
+            try await until(3)
+            // Those that wait do not keep the run from ending.
+            _ = try await command.run("throttle", "--jobs", "1", "--max-rate", "none")
+            #expect(try await run.value.code == 0)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
 }

@@ -33,6 +33,7 @@ import Transfer
                 try Lane(
                     source: pair.source.endpoint,
                     target: pair.target.endpoint,
+                    number: 1,
                     purpose: "lane",
                     interrupter: Interrupter()
                 )

@@ -50,16 +50,19 @@ import Testing
     }
 
     @Test func `is an inspection`() throws {
-        let report = InspectionReport(
-            source: "old.example/shop",
-            target: "new.example/shop",
-            findings: Self.obstacles
-        )
-        try Golden.expect(report.text + "\n", "inspection.txt")
-        try Golden.expect(
-            InspectionReport(source: "old.example/shop", target: "new.example/shop", findings: []).text + "\n",
-            "inspection-clear.txt"
-        )
+        func report(_ findings: [Finding], target: String? = "new.example/shop") -> InspectionReport {
+            InspectionReport(
+                source: "old.example/shop",
+                target: target,
+                findings: findings,
+                toolVersion: "1.0",
+                endedAt: "2026-01-01T00:00:00Z"
+            )
+        }
+        try Golden.expect(report(Self.obstacles).text + "\n", "inspection.txt")
+        try Golden.expect(report([]).text + "\n", "inspection-clear.txt")
+        try Golden.expect(report([], target: nil).text + "\n", "inspection-source.txt")
+        try Golden.expect(ReportPage(report(Self.obstacles).asRun).markdown(), "inspection.md")
     }
 
     // MARK: Examples

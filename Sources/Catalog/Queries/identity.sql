@@ -18,6 +18,11 @@ SELECT d.oid::bigint AS database_oid,
                  (SELECT pg_catalog.pg_collation_actual_version(co.oid) FROM pg_catalog.pg_collation co
                   WHERE co.collprovider = 'c' AND pg_catalog.pg_collation_actual_version(co.oid) IS NOT NULL LIMIT 1)
             END AS default_sort_order,
+       -- The locale by which text is sorted, and whose (c: the C library's, i: ICU's, b: the server's own).
+       CASE WHEN d.datcollate = 'POSIX' THEN 'c:C'
+            ELSE pg_catalog.concat(coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c'), ':',
+                                   coalesce(pg_catalog.to_jsonb(d) ->> 'datlocale', pg_catalog.to_jsonb(d) ->> 'daticulocale',
+                                            d.datcollate::text)) END AS collation,
        (SELECT pg_catalog.to_char(coalesce(s.stats_reset, pg_catalog.pg_postmaster_start_time()), 'YYYY-MM-DD HH24:MI "UTC"')
         FROM pg_catalog.pg_stat_database s WHERE s.datid = d.oid) AS statistics_since,
        (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname) AS prepared_transactions

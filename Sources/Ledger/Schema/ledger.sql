@@ -55,6 +55,8 @@ CREATE TABLE tidemark.work (
 CREATE TABLE tidemark.throttle (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     max_rate bigint,
+    -- Chunks copied at the same time; NULL: as the command was called.
+    jobs integer,
     is_paused boolean NOT NULL DEFAULT false
 );
 

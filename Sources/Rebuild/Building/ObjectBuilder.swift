@@ -20,6 +20,7 @@ package struct ObjectBuilder {
     private let share: BuildShare
     private let stop: StopRequest
     private let failures: BuildFailures
+    private let atWork: BuildsAtWork
     private let uniqueColumns: [QualifiedName: [ServerText]]
     private let built: @Sendable (ObjectEntry, Duration) -> Void
 
@@ -29,6 +30,7 @@ package struct ObjectBuilder {
     ///   - budget: The memory and workers that the connection gets its share of.
     ///   - stop: Ends the work between two statements.
     ///   - failures: Collects foreign keys that the rows violate, while others are validated.
+    ///   - atWork: Is told what is being built.
     ///   - uniqueColumns: For each index, the columns whose duplicates are listed if they prevent the build.
     ///   - built: Called after each commit with the object as it was before the statement, and the duration.
     /// - Throws: ``PostgresError``.
@@ -38,6 +40,7 @@ package struct ObjectBuilder {
         budget: BuildBudget,
         stop: StopRequest,
         failures: BuildFailures,
+        atWork: BuildsAtWork,
         uniqueColumns: [QualifiedName: [ServerText]],
         built: @escaping @Sendable (ObjectEntry, Duration) -> Void
     ) throws {
@@ -45,6 +48,7 @@ package struct ObjectBuilder {
         self.epoch = epoch
         self.stop = stop
         self.failures = failures
+        self.atWork = atWork
         self.uniqueColumns = uniqueColumns
         self.built = built
         share = try budget.share(on: connection)
@@ -130,6 +134,7 @@ package struct ObjectBuilder {
         let clock = ContinuousClock()
         let start = clock.now
         var claimed: ObjectEntry?
+        defer { if let claimed { atWork.end(claimed) } }
         let object: ObjectEntry?
         do {
             object = try connection.transaction(.readWrite) {
@@ -137,6 +142,7 @@ package struct ObjectBuilder {
                 let locked = failures.postponed.now
                 claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects, locked)
                 guard let object = claimed else { return nil }
+                atWork.begin(object)
                 let statement = SQL(trusted: object.statements[object.stepsDone])
                 let settings = share.settings(for: statement, bytes: object.bytes)
                 try during("building \(object.description)") {

@@ -1,4 +1,5 @@
 import Catalog
+import FoundationEssentials
 import Ledger
 import Planning
 import Postgres
@@ -25,6 +26,56 @@ struct Inspect {
         return try await Inspect(context: context, source: source).run(target, begun)
     }
 
+    /// Checks a source while there is no target.
+    ///
+    /// - Parameters:
+    ///   - source: The source.
+    ///   - options: The operator's choices.
+    /// - Returns: The findings.
+    /// - Throws: ``PostgresError``, ``ToolError``.
+    static func alone(_ source: Endpoint, _ options: MigrationOptions) async throws -> InspectionReport {
+        let (catalog, risks) = try await Connection.with(source, purpose: purpose) {
+            try (DatabaseCatalog(of: $0), NightRisk.all(on: $0))
+        }
+        var refused: [Finding] = []
+        var plan: Plan?
+        do {
+            // Text keys are cut as for a target that sorts alike.
+            plan = try await SourceSurvey(
+                of: source,
+                for: catalog.identity,
+                options: options,
+                begun: nil,
+                cutting: false
+            ).plan
+        } catch let error as PlanError {
+            refused = [Self.refusal("plan", error)]
+        }
+        let excluded = plan?.excluded ?? []
+        let broken = try await Connection.with(source, purpose: purpose) {
+            try BrokenExpressions.findings(of: catalog, excluding: excluded, on: $0)
+        }
+        let (_, ofTools) = try await tools(servers: [catalog.identity.serverVersion], directory: options.toolDirectory)
+        let findings =
+            ofTools + refused + broken + Obstacles.unreadableExtensionRows(of: catalog, options)
+            + NightInspection.findings(risks, plan: plan)
+        return report(of: source, nil, findings)
+    }
+
+    private static func report(of source: Endpoint, _ target: Endpoint?, _ findings: [Finding]) -> InspectionReport {
+        InspectionReport(
+            source: source.description,
+            target: target?.description,
+            findings: findings.sorted { ($1.severity, $0.kind, $0.object) < ($0.severity, $1.kind, $1.object) },
+            toolVersion: Versions.tidemark,
+            endedAt: Date.now.formatted(.iso8601)
+        )
+    }
+
+    private static func refusal(_ what: String, _ error: any Error) -> Finding {
+        Finding("precopy", object: what, problem: "refused", severity: .stops, "\(error)")
+    }
+
     private func run(_ target: DatabaseCatalog, _ begun: BegunRun?) async throws -> InspectionReport {
         let (catalog, access, risks) = try await Connection.with(source, purpose: Self.purpose) {
             try (DatabaseCatalog(of: $0), Definitions.Access($0), NightRisk.all(on: $0))
@@ -47,12 +98,9 @@ struct Inspect {
         }
         let findings =
             try await ofTools + untried + refused + exchanged(source: catalog, target: target, begun)
+            + connections(context) + TextInspection.findings(source: catalog.identity, target: target.identity)
             + NightInspection.findings(risks, plan: plan) + obstacles.findings(trial, couldBeTried: untried.isEmpty)
-        return InspectionReport(
-            source: source.description,
-            target: context.target.description,
-            findings: findings.sorted { ($1.severity, $0.kind, $0.object) < ($0.severity, $1.kind, $1.object) }
-        )
+        return Self.report(of: source, context.target, findings)
     }
 
     private static let untried = Finding(
@@ -62,6 +110,28 @@ struct Inspect {
         severity: .note,
         "they could not be tried on the target; inspect again after fixing what precopy would refuse"
     )
+
+    /// Too few free connections on either side.
+    private func connections(_ context: RunContext) async throws -> [Finding] {
+        let jobs = context.options.jobs
+        // As OPERATIONS.md says; one on each side watches for locks.
+        let needed = [(source, jobs + 4), (context.target, jobs + context.options.indexJobs + 3)]
+        var findings: [Finding] = []
+        for (server, count) in needed {
+            let room = try await Connection.with(server, purpose: Self.purpose) { try ConnectionRoom(on: $0) }
+            guard let shortage = room.shortage(of: count, on: server.side) else { continue }
+            findings.append(
+                Finding(
+                    "server",
+                    object: "\(server.side.rawValue)",
+                    problem: "too-few-connections",
+                    severity: .hurts,
+                    shortage
+                )
+            )
+        }
+        return findings
+    }
 
     /// A source without tables, and a target that has some: the two were probably exchanged.
     private func exchanged(source: DatabaseCatalog, target: DatabaseCatalog, _ begun: BegunRun?) -> [Finding] {
@@ -92,7 +162,7 @@ struct Inspect {
             do {
                 try await body()
             } catch let error where error is PlanError || error is LedgerError {
-                refused.append(Finding("precopy", object: what, problem: "refused", severity: .stops, "\(error)"))
+                refused.append(Self.refusal(what, error))
             }
         }
         try await attempt("databases") { try Refusals.same(catalog.identity, target) }

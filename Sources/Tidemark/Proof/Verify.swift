@@ -281,15 +281,31 @@ struct Verify {
             showsValues: context.options.showsValues,
             stop: context.stop
         )
-        if comparison.hasWhole { try await pairs.all { try comparison.compareWhole(with: $0) } }
-        if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
-        if comparison.hasUncounted { try await pairs.all { try comparison.count(with: $0) } }
+        try await showing(comparison) {
+            if comparison.hasWhole { try await pairs.all { try comparison.compareWhole(with: $0) } }
+            if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
+            if comparison.hasUncounted { try await pairs.all { try comparison.count(with: $0) } }
+        }
         guard let since else { return comparison.result() }
         let note: @Sendable (String) -> Void = { [context] in context.note($0) }
         let target = context.target
         return comparison.result(
             removals: try await SinceCutover.removals(explaining: comparison, since: since, on: target, note)
         )
+    }
+
+    /// Says about once a second how far the comparison is.
+    private func showing(_ comparison: DataComparison, _ body: () async throws -> Void) async throws {
+        let (all, observer) = (comparison.readsLeft, context.observer)
+        let ticker = Task {
+            while (try? await Task.sleep(for: .seconds(1))) != nil {
+                // A range that differs adds none; one that is proven as a part of its table needs no read of its own.
+                let done = max(0, all - comparison.readsLeft)
+                observer(.working(["compared \(Quantity.count(done)) of \(Quantity.count(all, "range"))"]))
+            }
+        }
+        defer { ticker.cancel() }
+        try await body()
     }
 
     private func compareLargeObjects(

@@ -23,7 +23,7 @@ extension RunRecorder {
         while (try? await Task.sleep(for: .seconds(2))) != nil {
             guard let set = try? await session.control.run({ try Ledger($0).throttle() }) else { continue }
             let rate = set.maxRate ?? maxRate
-            progress.throttle.set(bytesPerSecond: rate == 0 ? nil : rate, isPaused: set.isPaused)
+            progress.throttle.set(bytesPerSecond: rate == 0 ? nil : rate, workers: set.jobs, isPaused: set.isPaused)
             if progress.throttle.isPaused {
                 observer(.note("waiting because the run is paused; tidemark throttle --resume lets it go on"))
             }

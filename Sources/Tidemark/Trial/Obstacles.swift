@@ -94,12 +94,13 @@ struct Obstacles: Sendable {
         } else {
             ofDefinitions = rules
         }
-        return unreadableExtensionRows + broken + ofDefinitions
+        return Self.unreadableExtensionRows(of: catalog, context.options) + broken + ofDefinitions
     }
 
-    private var unreadableExtensionRows: [Finding] {
+    /// The extensions' tables whose rows would be copied, but cannot be read.
+    static func unreadableExtensionRows(of catalog: DatabaseCatalog, _ options: MigrationOptions) -> [Finding] {
         let role = catalog.identity.roleName
-        return context.options.plan.wanted(catalog.extensionTables).filter { !$0.isReadable }.map { table in
+        return options.plan.wanted(catalog.extensionTables).filter { !$0.isReadable }.map { table in
             Finding(
                 "extension rows",
                 object: table.qualifiedName.description,

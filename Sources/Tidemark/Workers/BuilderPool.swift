@@ -37,7 +37,9 @@ struct BuilderPool: Sendable {
                 (index.qualifiedName, (index.keyColumns ?? []).compactMap(\.self))
             }
         )
-        let failures = BuildFailures()
+        let (failures, atWork) = (BuildFailures(), BuildsAtWork())
+        let showing = Task { await show(atWork) }
+        defer { showing.cancel() }
         let stop = session.context.stop
         let budget = BuildBudget(memoryBytes: session.context.options.indexMemoryBytes, jobs: jobs ?? count)
         try await onConnections(jobs ?? count, "build") { [session] connection in
@@ -47,6 +49,7 @@ struct BuilderPool: Sendable {
                 budget: budget,
                 stop: stop,
                 failures: failures,
+                atWork: atWork,
                 uniqueColumns: unique
             ) { object, duration in
                 let step = object.stepsDone + 1
@@ -62,6 +65,16 @@ struct BuilderPool: Sendable {
         }
         try failures.throwIfAny()
         return completed.value
+    }
+
+    /// Says about once a second what is being built, until the task is cancelled.
+    private func show(_ atWork: BuildsAtWork) async {
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            guard let lines = try? await session.control.run({ try atWork.lines(on: $0) }), !lines.isEmpty else {
+                continue
+            }
+            session.context.observer(.working(lines))
+        }
     }
 
     private static let worthSaying = Duration.seconds(2)

@@ -24,7 +24,13 @@ struct LanePool: Sendable {
             session.context.options.jobs,
             { number, interrupter in
                 let purpose = session.purpose("copy \(number)")
-                return try Lane(source: source, target: target, purpose: purpose, interrupter: interrupter)
+                return try Lane(
+                    source: source,
+                    target: target,
+                    number: number,
+                    purpose: purpose,
+                    interrupter: interrupter
+                )
             }
         ) { lanes in
             try await body(LanePool(lanes: lanes, session: session, progress: progress, stop: stop))
@@ -58,13 +64,16 @@ struct LanePool: Sendable {
         _ context: PassContext,
         _ body: @escaping @Sendable (_ lane: Lane, _ isOver: () -> Bool) throws -> Void
     ) async throws {
-        let lost = LostSnapshot()
+        let (lost, ended) = (LostSnapshot(), Flag())
         try await withThrowingTaskGroup(of: Void.self) { group in
             for lane in lanes {
                 group.addTask {
                     try await lane.run { lane in
+                        lane.isNothingLeft = { ended.isRaised }
+                        defer { lane.isNothingLeft = { false } }
                         do {
                             try body(lane) { lost.error != nil }
+                            ended.raise()
                         } catch let error as PostgresError where error.losesSnapshot && context.snapshot != nil {
                             lost.note(error)
                             try lane.recover()

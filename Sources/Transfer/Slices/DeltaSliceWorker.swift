@@ -121,7 +121,7 @@ package struct DeltaSliceWorker {
     /// Works until nothing is left, a stop is requested, or the table cannot be copied in slices.
     private func workOff<Item>(_ next: () -> Item?, _ body: (Item) throws -> Void) throws {
         while !stop.isRequested {
-            if try lane.waitWhilePaused(progress, stop) { continue }
+            if try lane.waitForItsTurn(progress, stop) { continue }
             guard let item = next() else { return }
             let start = ContinuousClock.now
             defer { slices.note(start.duration(to: .now)) }

@@ -33,7 +33,7 @@ package struct SliceWorker {
     /// - Throws: ``PostgresError``, ``LedgerError``; transient errors are retried first.
     package func work(until isOver: () -> Bool) throws {
         while !stop.isRequested, !isOver() {
-            if try lane.waitWhilePaused(progress, stop) { continue }
+            if try lane.waitForItsTurn(progress, stop) { continue }
             do {
                 if try lane.retrying(progress, stop, copyNext) { continue }
                 // Slices of locked tables are not claimed; look again until they are free.

@@ -21,6 +21,9 @@ package struct CountQueue<Table: Hashable & Sendable>: Sendable {
     /// The tables with parts that were not counted.
     package var tables: some Collection<Table> { left.keys }
 
+    /// The number of parts that have not been taken.
+    var openParts: Int { open.count }
+
     /// Takes the next part that has not been taken.
     package mutating func next() -> Part? { open.popLast() }
 

@@ -127,6 +127,11 @@ package final class DataComparison: Sendable {
         )
     }
 
+    /// The ranges and parts of files that are left to read.
+    package var readsLeft: Int {
+        state.withLock { $0.open.count + $0.wholes.openParts + $0.counts.openParts }
+    }
+
     private static func queue(_ tables: [ComparedRange]) -> CountQueue<CountedSide> {
         CountQueue(
             tables.flatMap { range in

@@ -50,7 +50,13 @@ struct Back {
             try await ThreadConfined.several(
                 context.options.jobs,
                 { number, interrupter in
-                    try Lane(source: new, target: old, purpose: "\(Self.purpose) \(number)", interrupter: interrupter)
+                    try Lane(
+                        source: new,
+                        target: old,
+                        number: number,
+                        purpose: "\(Self.purpose) \(number)",
+                        interrupter: interrupter
+                    )
                 }
             ) { lanes in
                 let work = ReturnTransaction(
