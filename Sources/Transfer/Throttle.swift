@@ -2,7 +2,9 @@ import Glibc
 import Postgres
 import Synchronization
 
-/// How fast rows may be copied: a rate for all workers together, how many of them work, and pauses. All may change while they work.
+/// How fast rows may be copied: a rate for all workers together, how many of them work, and pauses.
+///
+/// All of it may change while they work.
 package final class Throttle: Sendable {
     private struct State {
         var bytesPerSecond: Int?

@@ -32,7 +32,9 @@ package enum TextInspection {
 
     /// The locale of the default collation; another version of the C library does not matter, because all indexes are built.
     private static func collation(_ source: DatabaseIdentity, _ target: DatabaseIdentity) -> Finding? {
-        guard let ours = source.collation, let theirs = target.collation, normal(ours) != normal(theirs) else { return nil }
+        guard let ours = source.collation, let theirs = target.collation, normal(ours) != normal(theirs) else {
+            return nil
+        }
         return Finding(
             "database",
             object: target.databaseName,
