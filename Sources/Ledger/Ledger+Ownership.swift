@@ -187,6 +187,14 @@ extension Ledger {
                 hint: "run first: tidemark precopy --source … --target …"
             )
         }
+        guard try strangers(on: connection).isEmpty else {
+            throw LedgerError(
+                .targetNotEmpty,
+                "the target has a schema tidemark without a ledger; that name is reserved for the ledger",
+                hint:
+                    "look what is in it, and rename or drop it: ALTER SCHEMA tidemark RENAME TO …; nothing was written"
+            )
+        }
         let present = try connection.query(CatalogQuery.userRelations)
         guard present.isEmpty || mayAdopt else {
             let names = try present.prefix(5).map {

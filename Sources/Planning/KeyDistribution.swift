@@ -19,7 +19,7 @@ package struct KeyDistribution {
     ///
     /// - Parameter plan: A plan in which each table is a single range.
     /// - Returns: The plan with its ranges.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PlanError`` if a bound is not a value of its key, ``PostgresError``.
     package func cut(_ plan: Plan) throws -> Plan {
         var plan = plan
         for index in plan.tables.indices {
@@ -29,7 +29,7 @@ package struct KeyDistribution {
                 var cuts =
                     table.wantedChunks > 1
                     ? try bounds(of: table.rows, key: key, count: table.wantedChunks, bytes: table.tableBytes) : []
-                if let bound = table.immutableBelow, let first = try firstKey(of: table.rows, key, notBelow: bound) {
+                if let bound = table.immutableBelow, let first = try firstKey(of: table, key, notBelow: bound) {
                     cuts = try sorted(cuts + [first], key)
                     plan.tables[index].immutableRanges = (cuts.firstIndex(of: first) ?? 0) + 1
                 }
@@ -64,6 +64,19 @@ package struct KeyDistribution {
     }
 
     /// The smallest key whose first column is not below a value.
+    private func firstKey(of table: TablePlan, _ key: Key, notBelow bound: ServerText) throws -> [ServerText]? {
+        do {
+            return try firstKey(of: table.rows, key, notBelow: bound)
+        } catch let error as PostgresError where error.sqlState?.utf8.starts(with: "22".utf8) == true {
+            // Class 22: the text is not a value of the column's type.
+            throw PlanError(
+                .usage,
+                "immutable_below of \(table.name) is not a value of its key's first column: \(error.message)",
+                hint: "give a value as the column prints it"
+            )
+        }
+    }
+
     private func firstKey(of rows: SQL, _ key: Key, notBelow bound: ServerText) throws -> [ServerText]? {
         guard let first = key.parts.first else { return nil }
         let texts = key.columns.map { SQL.printed("\($0)") }.joined(separator: ", ")

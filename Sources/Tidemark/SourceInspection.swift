@@ -30,7 +30,7 @@ public struct SourceInspection: Sendable {
     /// Checks the source for problems, and writes nothing.
     ///
     /// - Returns: What would stop a migration from it, and what may surprise on the night.
-    /// - Throws: ``PostgresError``, ``ToolError``.
+    /// - Throws: ``PostgresError``.
     public func run() async throws -> InspectionReport {
         try await Endpoint.watching([source]) { try await Inspect.alone(source, options) }
     }

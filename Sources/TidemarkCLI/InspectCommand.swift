@@ -21,6 +21,7 @@ struct InspectCommand: AsyncParsableCommand {
 
     @OptionGroup var source: SourceOption
     @OptionGroup var target: TargetOption
+    @OptionGroup var plan: PlanArguments
     @OptionGroup var omissions: OmissionArguments
     @OptionGroup var tools: ToolsArgument
     @OptionGroup var output: OutputOptions
@@ -30,15 +31,11 @@ struct InspectCommand: AsyncParsableCommand {
     )
     var report: String?
 
-    @Option(help: ArgumentHelp("Leave out a table, as precopy will (repeatable)", valueName: "schema.table"))
-    var exclude: [String] = []
-
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: report) { terminal in
-            var options = MigrationOptions.ofCommandLine
+            var options = try plan.options()
             omissions.apply(to: &options)
             tools.apply(to: &options)
-            for name in exclude { options.plan.treatments[try QualifiedName(argument: name)] = .excluded }
             guard let target = try target.endpointIfGiven() else {
                 let inspection = try SourceInspection(
                     source: source.endpoint(),

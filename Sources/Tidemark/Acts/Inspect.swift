@@ -32,7 +32,7 @@ struct Inspect {
     ///   - source: The source.
     ///   - options: The operator's choices.
     /// - Returns: The findings.
-    /// - Throws: ``PostgresError``, ``ToolError``.
+    /// - Throws: ``PostgresError``.
     static func alone(_ source: Endpoint, _ options: MigrationOptions) async throws -> InspectionReport {
         let (catalog, risks) = try await Connection.with(source, purpose: purpose) {
             try (DatabaseCatalog(of: $0), NightRisk.all(on: $0))
@@ -55,9 +55,9 @@ struct Inspect {
         let broken = try await Connection.with(source, purpose: purpose) {
             try BrokenExpressions.findings(of: catalog, excluding: excluded, on: $0)
         }
-        let (_, ofTools) = try await tools(servers: [catalog.identity.serverVersion], directory: options.toolDirectory)
+        // pg_dump has to be that of the target's version, which is not known yet.
         let findings =
-            ofTools + refused + broken + Obstacles.unreadableExtensionRows(of: catalog, options)
+            refused + broken + Obstacles.unreadableExtensionRows(of: catalog, options)
             + NightInspection.findings(risks, plan: plan)
         return report(of: source, nil, findings)
     }
@@ -85,12 +85,21 @@ struct Inspect {
             servers: [catalog.identity.serverVersion, target.identity.serverVersion],
             directory: context.options.toolDirectory
         )
-        let obstacles = Obstacles(context: context, source: source, catalog: catalog, target: target, begun: begun)
+        let obstacles = Obstacles(
+            context: context,
+            source: source,
+            catalog: catalog,
+            target: target,
+            begun: begun,
+            plan: plan
+        )
         var trial: FreshTrial.Outcome?
         var untried: [Finding] = []
         if let tools {
             do {
                 trial = try await obstacles.trial(tools, access)
+            } catch let error as PlanError {
+                untried = [Self.refusal("plan", error), Self.untried]
             } catch let error where !refused.isEmpty && (error is ToolError || error is PostgresError) {
                 // What precopy would refuse may also keep pg_dump from reading the definitions.
                 untried = [Self.untried]
@@ -168,7 +177,12 @@ struct Inspect {
         try await attempt("databases") { try Refusals.same(catalog.identity, target) }
         if refused.isEmpty {
             try await attempt("versions") { try Refusals.versions(catalog.identity, target) }
-            try await attempt("plan") { plan = try await opening.survey(for: target, begun, cutting: false).plan }
+            try await attempt("plan") {
+                // Bounds and conditions are checked against the source's rows, where there are any.
+                let asked = context.options.plan
+                let cutting = begun == nil && !(asked.filters.isEmpty && asked.immutableBelow.isEmpty)
+                plan = try await opening.survey(for: target, begun, cutting: cutting).plan
+            }
         }
         try await ThreadConfined.with(context.target, purpose: Self.purpose) { connection in
             try await attempt("target") { try await connection.run { try Refusals.unfit(target, on: $0) } }

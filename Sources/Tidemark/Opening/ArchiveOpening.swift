@@ -69,7 +69,8 @@ struct ArchiveOpening {
             tools: tools,
             source: wanted.recorded.catalog,
             target: there,
-            scope: wanted.scope(omitting: context.options.omissions)
+            scope: wanted.scope(omitting: context.options.omissions),
+            plan: nil
         ).attempt(wanted.definitions(tools, context.options))
         try Refusals.stopping(TriedRules(rules: rules, trial: trial.trial).findings + trial.findings)
     }

@@ -197,7 +197,8 @@ struct LiveOpening {
             source: source,
             catalog: survey.catalog,
             target: target,
-            begun: begun
+            begun: begun,
+            plan: survey.plan
         )
         let trial = try await obstacles.trial(tools, survey.access, having: survey.definitions?.get())
         try Refusals.stopping(try await obstacles.findings(trial))

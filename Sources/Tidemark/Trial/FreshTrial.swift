@@ -16,6 +16,8 @@ struct FreshTrial {
     let source: DatabaseCatalog
     let target: DatabaseCatalog
     let scope: Scope
+    /// How the tables are treated; nil if that could not be decided.
+    let plan: Plan?
 
     /// What the server accepted and refused.
     struct Outcome: Sendable {
@@ -67,7 +69,10 @@ struct FreshTrial {
                 room: DefinitionPieces.room(on: connection),
                 refreshing: views,
                 patience: Self.patience
-            ) { closed = try Self.closedTables(on: $0) }
+            ) { connection in
+                closed = try Self.closedTables(on: connection)
+                try refuseChangingFilters(on: connection)
+            }
             let role = try DatabaseIdentity(of: connection).roleName
             return Outcome(
                 definitions: definitions,
@@ -76,6 +81,14 @@ struct FreshTrial {
                 rightsOnSchemas: there
             )
         }
+    }
+
+    /// Refuses conditions on rows that may be true today and not tomorrow, of the tables that could be created.
+    private func refuseChangingFilters(on connection: Connection) throws {
+        guard var plan, plan.tables.contains(where: { $0.filter != nil }) else { return }
+        let created = Set(try Table.names(on: connection).values)
+        plan.tables = plan.tables.filter { created.contains($0.name) }
+        try RowFilter.refuseChanging(plan, on: connection, areEmpty: true)
     }
 
     /// Returns the owners and privileges of some schemas.

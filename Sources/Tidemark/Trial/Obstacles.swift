@@ -18,6 +18,8 @@ struct Obstacles: Sendable {
     let catalog: DatabaseCatalog
     let target: DatabaseCatalog
     let begun: BegunRun?
+    /// How the tables are treated; nil if that could not be decided.
+    let plan: Plan?
 
     private var isDefined: Bool { (begun?.run.step ?? .begun) > .begun }
 
@@ -53,7 +55,8 @@ struct Obstacles: Sendable {
             tools: tools,
             source: catalog,
             target: target,
-            scope: scope
+            scope: scope,
+            plan: plan
         )
         guard let read else { return try await trial.run(access) }
         return try await trial.attempt(read)
