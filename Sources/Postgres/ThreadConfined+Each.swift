@@ -1,5 +1,3 @@
-import Synchronization
-
 extension ThreadConfined {
     /// Creates several values, each on a thread of its own, and runs `body` on all of them at the same time.
     ///
@@ -74,35 +72,6 @@ extension ThreadConfined {
             try await group.waitForAll()
             return result
         }
-    }
-}
-
-/// Lets tasks wait until it is opened; cancelling them does not.
-private final class Latch: Sendable {
-    private struct State {
-        var isOpen = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let state = Mutex(State())
-
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let isOpen = state.withLock { state in
-                if !state.isOpen { state.waiting.append(continuation) }
-                return state.isOpen
-            }
-            if isOpen { continuation.resume() }
-        }
-    }
-
-    func open() {
-        let waiting = state.withLock { state in
-            state.isOpen = true
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
     }
 }
 

@@ -136,7 +136,7 @@ public struct RunReport: Sendable, Codable {
     public var step: String?
     /// The command that goes on with the run, without secrets; nil if the caller is not the command line.
     public var resumeCommand: String?
-    /// Whether this run has made the source read-only; only `tidemark unfence` undoes that.
+    /// Whether the source is read-only, by this run or an earlier one; only `tidemark unfence` undoes that.
     public var isSourceFenced: Bool?
     /// Whether the target has been in use since the cutover, so that what others wrote there was left out.
     public var isTargetInUse: Bool?

@@ -99,6 +99,10 @@ import Tidemark
             try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
             #expect(report.outcome == .notProven && report.text.contains("tidemark unfence"), "\(report.text)")
             #expect(try await Self.setting(on: pair.source) == "1")
+            // A cutover that raises no fence says that one is there.
+            let again = try await pair.migration().cutover()
+            #expect(again.outcome == .done && again.isSourceFenced == true, "\(again.text)")
+            #expect(try await Self.setting(on: pair.source) == "1")
             #expect(try await SourceFence(source: pair.source.endpoint).lower())
         }
     }

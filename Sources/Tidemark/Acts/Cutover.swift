@@ -49,7 +49,12 @@ struct Cutover {
 
     private func cutOver(_ session: Session) async throws -> RunReport.Outcome {
         try await judgeTime(of: session)
-        if context.options.fence == .readOnly { try await fence(session) }
+        if context.options.fence == .readOnly {
+            try await fence(session)
+        } else if session.source.settings.closing.contains(where: { $0.isFence && $0.role == nil }) {
+            context.note("the source is read-only for new sessions already, until tidemark unfence")
+            recorder.record(.fenced)
+        }
         let watch = Watch(session, readableBytes: context.options.rereadBytes)
         let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
