@@ -177,11 +177,14 @@ import Tidemark
             _ = try await pair.migration().cutover()
             // The sides are not exchanged.
             #expect(try await Self.refusal(pair, pair.migration()).contains("no ledger"))
-            try await DatabasePair.with(Self.schema) { other in
-                let to = try Endpoint(other.source.conninfo, side: .target)
-                let words = try await Self.refusal(pair, Self.back(pair, to: to))
-                #expect(words.contains("was filled from"), "\(words)")
-            }
+            // Another database of the same server.
+            let (other, server) = ("\(pair.name)_other", try TestServers.source(database: "postgres"))
+            let administration = try TestDatabase(server, side: .source)
+            try await administration.run("CREATE DATABASE \(other)")
+            let to = try Endpoint(TestServers.source(database: other), side: .target)
+            let refused = try await Self.refusal(pair, Self.back(pair, to: to))
+            try await administration.run("DROP DATABASE \(other) WITH (FORCE)")
+            #expect(refused.contains("was filled from"), "\(refused)")
             try await pair.target.run("ALTER TABLE customer ADD since int")
             let words = try await Self.refusal(pair)
             #expect(words.contains("the columns of a table differ") && words.contains("public.customer"), "\(words)")
