@@ -22,7 +22,7 @@ package struct RunEntry: Sendable, Codable {
     package let isRehearsed: Bool
     /// The last rehearsal that ended as proven.
     package let rehearsal: TimedRun?
-    /// What the last way back has brought to the source, or tried to; nil if there was none.
+    /// What the last way back has copied to the source, or tried to; nil if there was none.
     package let returned: ReturnEntry?
     /// The archive the rows come from; nil: from the source itself.
     package let archive: String?

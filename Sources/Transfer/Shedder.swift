@@ -11,6 +11,8 @@ struct Shedder {
     let chunk: ChunkSource
     let key: Key
     let mark: Mark
+    /// The rows on the target that the chunk consists of; nil: all that its range has there.
+    var heldWhere: SQL?
 
     /// - Parameters:
     ///   - held: The number of the chunk's rows on the target.
@@ -27,7 +29,7 @@ struct Shedder {
         }
         if held > probe.untouched {
             held -= try list("tidemark_untouched", [chunk.untouchedKeys(key, since: mark)])
-                .deleteOthers(where: chunk.range.condition(on: key))
+                .deleteOthers(where: heldWhere ?? chunk.range.condition(on: key))
         }
         return held == probe.untouched
     }

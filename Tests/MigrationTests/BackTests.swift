@@ -238,4 +238,48 @@ import Tidemark
             #expect(try await Self.back(pair).back().outcome == .done)
         }
     }
+
+    @Test func `leaves rows alone that were not moved`() async throws {
+        let schema = """
+            CREATE TABLE t (id int PRIMARY KEY, tenant int NOT NULL, v text); ANALYZE;
+            INSERT INTO t SELECT n, n % 2, 'old' FROM generate_series(1, 4000) n
+            """
+        try await DatabasePair.with(schema) { pair in
+            let migration = pair.migration {
+                $0.plan.filters[QualifiedName(schema: "public", name: "t")] = "tenant = 1"
+            }
+            _ = try await migration.precopy()
+            #expect(try await migration.cutover().outcome == .done)
+            let others = "SELECT count(*) || ' ' || sum(hashtext(t::text)) FROM t WHERE tenant = 0"
+            let before = try await pair.source.value(others)
+            // Keys that are gone, so that all keys that remain have to be compared.
+            try await pair.target.run(
+                "DELETE FROM t WHERE id % 100 = 1; UPDATE t SET id = id + 10000 WHERE id % 100 = 3"
+            )
+            let report = try await Self.back(pair).back()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.source.value(others) == before)
+            let moved = "SELECT count(*) || ' ' || sum(hashtext(t::text)) FROM t WHERE tenant = 1"
+            #expect(try await pair.source.value(moved) == pair.target.value(moved))
+        }
+    }
+
+    @Test(arguments: ["INSERT INTO child VALUES (2, 99)", "DELETE FROM parent"])
+    func `is refused if a foreign key of the old database would not hold`(write: String) async throws {
+        let schema = """
+            CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1);
+            CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent); INSERT INTO child VALUES (1, 1)
+            """
+        try await DatabasePair.with(schema) { pair in
+            // The new database lacks one of the two tables, and with it the foreign key.
+            let left = QualifiedName(schema: "public", name: write.hasPrefix("DELETE") ? "child" : "parent")
+            let migration = pair.migration { $0.plan.treatments[left] = .excluded }
+            _ = try await migration.precopy()
+            #expect(try await migration.cutover().outcome == .done)
+            try await pair.target.run(write)
+            let error = await #expect(throws: PostgresError.self) { _ = try await Self.back(pair).back() }
+            #expect(error?.sqlState == "23503", "\(error.map { "\($0)" } ?? "")")
+            #expect(try await pair.source.value("SELECT count(*) FROM parent, child") == "1")
+        }
+    }
 }

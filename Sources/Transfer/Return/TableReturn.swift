@@ -80,8 +80,14 @@ package struct TableReturn: Sendable {
             let source = read(lane)
             let statements: [SQL]
             if let key = byKey {
-                let isShed = try Shedder(lane: lane, chunk: source, key: key, mark: base.mark)
-                    .shed(held: held, probe: ChunkSource.Probe(written: probe.written, untouched: probe.untouched))
+                // The old source also has the rows that the run has left out.
+                let isShed = try Shedder(
+                    lane: lane,
+                    chunk: source,
+                    key: key,
+                    mark: base.mark,
+                    heldWhere: source.inRange
+                ).shed(held: held, probe: ChunkSource.Probe(written: probe.written, untouched: probe.untouched))
                 guard isShed else {
                     throw PostgresError(
                         .unexpectedAnswer,

@@ -21,9 +21,12 @@ struct DeltaSliceShedder {
     ///   - chunks: The chunks as they are now.
     ///   - found: What the source holds of each, by its number.
     ///   - ledger: The ledger, in the same transaction.
-    /// - Throws: ``VoidSlice`` if the target does not hold what the ledger says; ``PostgresError``.
-    func shed(_ chunks: [ChunkEntry], _ found: [Int: ProbedChunk], in ledger: Ledger) throws {
-        guard let key = relation.key else { return }
+    /// - Returns: How many rows were deleted, by the number of the chunk.
+    /// - Throws: ``AbandonedSlices`` if the target does not hold what the ledger says; ``PostgresError``.
+    func shed(_ chunks: [ChunkEntry], _ found: [Int: ProbedChunk], in ledger: Ledger) throws
+        -> [Int: Int]
+    {
+        guard let key = relation.key else { return [:] }
         var held = Dictionary(keepingFirst: chunks.map { ($0.chunkNumber, $0.rows) })
         func isTooFew(_ chunk: ChunkEntry) -> Bool { held[chunk.chunkNumber, default: 0] < untouched(chunk) }
         func isTooMany(_ chunk: ChunkEntry) -> Bool { held[chunk.chunkNumber, default: 0] > untouched(chunk) }
@@ -47,15 +50,17 @@ struct DeltaSliceShedder {
         } else if chunks.contains(where: isTooFew) {
             throw Self.miscount
         }
+        var removals: [Int: Int] = [:]
         for chunk in chunks.sorted(by: { $0.chunkNumber < $1.chunkNumber }) {
             let removed = chunk.rows - held[chunk.chunkNumber, default: 0]
             guard removed > 0 else { continue }
             try ledger.amend(chunk, removed: removed)
-            slices.note(DeltaSlices.ChunkChange(removed: removed), of: chunk.chunkNumber)
+            removals[chunk.chunkNumber] = removed
         }
+        return removals
     }
 
-    private static let miscount = VoidSlice(reason: "the target does not have the rows recorded in the ledger")
+    private static let miscount = AbandonedSlices(reason: "the target does not have the rows recorded in the ledger")
 
     /// The counts by the numbers of the chunks, instead of their positions.
     private func numbered(_ counts: [Int: Int]) -> [Int: Int] {

@@ -107,13 +107,17 @@ package struct DeltaSliceWorker {
             defer { isDue = false }
             return isDue ? slices.found : nil
         }) { found in
-            try lane.retrying(progress, stop) {
+            let removals = try lane.retrying(progress, stop) {
                 try lane.target.transaction(.readWrite) {
                     let ledger = Ledger(lane.target, epoch: context.epoch)
                     try ledger.fence()
                     let now = try ledger.chunks().filter { $0.relationId == relation.relationId }
-                    try DeltaSliceShedder(lane: lane, slices: slices, reading: reading).shed(now, found, in: ledger)
+                    return try DeltaSliceShedder(lane: lane, slices: slices, reading: reading)
+                        .shed(now, found, in: ledger)
                 }
+            }
+            for (chunk, removed) in removals {
+                slices.note(DeltaSlices.ChunkChange(removed: removed), of: chunk)
             }
         }
     }
@@ -130,9 +134,9 @@ package struct DeltaSliceWorker {
             } catch let locked as LockedTable {
                 try lane.recover()
                 slices.end(.locked(locked.reason))
-            } catch let void as VoidSlice {
+            } catch let abandoned as AbandonedSlices {
                 try lane.recover()
-                slices.end(.void(void.reason))
+                slices.end(.void(abandoned.reason))
             }
         }
     }
@@ -142,15 +146,12 @@ package struct DeltaSliceWorker {
         try LockedTable.thrown(by: relation.name, in: context) {
             try lane.reading(in: nil) {
                 let now = try lane.mark(of: relation, in: context)
-                if let reason = slices.mark.voidReason(at: now) { throw VoidSlice(reason: reason) }
-                guard slices.mark.fileNode == now.fileNode else { throw VoidSlice(reason: "its file was rewritten") }
+                if let reason = slices.mark.voidReason(at: now) { throw AbandonedSlices(reason: reason) }
+                guard slices.mark.fileNode == now.fileNode else {
+                    throw AbandonedSlices(reason: "its file was rewritten")
+                }
                 return try body()
             }
         }
     }
-}
-
-/// The table is no longer the one whose slices are read.
-struct VoidSlice: Error {
-    let reason: String
 }

@@ -37,8 +37,9 @@ struct ReturnTransaction {
         }
         let probes = try await recorder.phase(.deltaAndWholeTables) { try await copyBackRows() }
         try await recorder.phase(.largeObjects) { try await copyBackLargeObjects() }
-        recorder.warn(try await recorder.phase(.sequences) { try await setSequences() })
         let result = try await recorder.phase(.verifyRows) { try await compare(probes) }
+        // No transaction takes a sequence back, so this comes last.
+        recorder.warn(try await recorder.phase(.sequences) { try await setSequences() })
         let entry = try await lanes[0].run { lane in
             ReturnEntry(
                 transaction: try Self.transaction(lane.target),
@@ -102,14 +103,19 @@ struct ReturnTransaction {
         let changed = plan.tables.filter { probes[$0.relation.relationId]?.isUnchanged == false }
         try await recorder.showing(chunks: changed.count) {
             try await lanes[0].run { [snapshot, suspends, progress = recorder.progress] lane in
-                let suspended = suspends ? try SuspendedObjects(of: changed.map(\.relation.name), on: lane.target) : nil
+                let written = changed.map(\.relation.name)
+                let suspended = suspends ? try SuspendedObjects(of: written, on: lane.target) : nil
                 try lane.reading(in: snapshot) {
                     for table in changed {
                         guard let probe = probes[table.relation.relationId] else { continue }
                         try table.copyBack(probe, on: lane, progress)
                     }
                 }
-                try suspended?.restore()
+                if let suspended {
+                    try suspended.restore()
+                } else {
+                    try TouchedForeignKeys.check(of: written, on: lane.target)
+                }
             }
         }
         return probes
