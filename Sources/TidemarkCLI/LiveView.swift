@@ -154,9 +154,11 @@ final class LiveView: Sendable {
         lines.append(
             state.isStopping
                 ? "stopping after this step; Ctrl-C again cancels it; turning back is possible"
-                : state.isFenced
-                    ? "Ctrl-C stops safely; turning back is possible (then tidemark unfence)"
-                    : "Ctrl-C stops safely; turning back is possible"
+                : state.command == "back"
+                    ? "Ctrl-C stops safely; nothing is changed before the end"
+                    : state.isFenced
+                        ? "Ctrl-C stops safely; turning back is possible (then tidemark unfence)"
+                        : "Ctrl-C stops safely; turning back is possible"
         )
         return lines.map { Self.cut(Escaping.terminal($0), to: width) }
     }

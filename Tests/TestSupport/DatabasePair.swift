@@ -8,6 +8,9 @@ package struct DatabasePair: Sendable {
     private static let counter = Atomic<Int>(0)
     /// Limits the number of pairs: each one's migrations use a dozen connections, and two cores cannot serve more.
     private static let room = Turnstile(places: 3)
+    /// Whether the test has a place already: one that opens another pair within its own must not wait for a second place, which
+    /// others that do the same may hold.
+    @TaskLocal private static var hasPlace = false
 
     package let name: String
     package let source: TestDatabase
@@ -25,21 +28,25 @@ package struct DatabasePair: Sendable {
         sourceOptions: String = "",
         _ body: (DatabasePair) async throws -> Void
     ) async throws {
+        guard !hasPlace else { return try await use(schema, sourceOptions, body) }
         await room.enter()
         do {
-            let pair = try await make(schema, sourceOptions)
-            do {
-                try await body(pair)
-                pair.drop()
-            } catch {
-                pair.drop()
-                throw error
-            }
+            try await $hasPlace.withValue(true) { try await use(schema, sourceOptions, body) }
             await room.leave()
         } catch {
             await room.leave()
             throw error
         }
+    }
+
+    private static func use(
+        _ schema: String,
+        _ sourceOptions: String,
+        _ body: (DatabasePair) async throws -> Void
+    ) async throws {
+        let pair = try await make(schema, sourceOptions)
+        defer { pair.drop() }
+        try await body(pair)
     }
 
     /// Starts dropping both databases, because hundreds of them would fill the memory they are kept in.
