@@ -11,6 +11,10 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     package let object: ServerText
     /// The table it is or belongs to.
     package let table: QualifiedName?
+    /// The schema it is in, or that it is about; nil if there is none, and in older archives.
+    package let schema: ServerText?
+    /// The extension that it is or is about; nil for anything else, and in older archives.
+    package let ofExtension: ServerText?
     /// The attributes that decide how it works, without those that are not set.
     package let attributes: NamedTexts
     /// For some attributes, the SQL that changes the other side to match this one.
@@ -24,6 +28,8 @@ package struct CatalogObject: Sendable, Equatable, Codable {
         kind: ObjectKind,
         object: ServerText,
         table: QualifiedName?,
+        schema: ServerText? = nil,
+        ofExtension: ServerText? = nil,
         attributes: NamedTexts,
         statements: NamedTexts = [:],
         creation: ServerText? = nil,
@@ -32,6 +38,8 @@ package struct CatalogObject: Sendable, Equatable, Codable {
         self.kind = kind
         self.object = object
         self.table = table
+        self.schema = schema
+        self.ofExtension = ofExtension
         self.attributes = attributes
         self.statements = statements
         self.creation = creation
@@ -54,6 +62,14 @@ package struct CatalogObject: Sendable, Equatable, Codable {
     private static func own(_ query: SQL) -> SQL {
         """
         SELECT q.class AS kind, q.object, tn.nspname AS table_schema, t.relname AS table_name,
+               CASE WHEN q.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                    THEN (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = q.objid)
+                    -- pg_identify_object quotes its parts.
+                    WHEN q.class IN ('owner', 'privileges', 'comment', 'security label')
+                    THEN (pg_catalog.parse_ident(q.schema))[1]
+                    ELSE q.schema::pg_catalog.text END AS schema,
+               CASE WHEN q.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                    THEN (SELECT e.extname FROM pg_catalog.pg_extension e WHERE e.oid = q.objid) END AS of_extension,
                coalesce(pg_catalog.json_strip_nulls(q.attributes)::text, '{}') AS attributes,
                coalesce(pg_catalog.json_strip_nulls(q.statements)::text, '{}') AS statements, q.creation, q.removal
         FROM (\(query)) q
@@ -80,6 +96,8 @@ package struct CatalogObject: Sendable, Equatable, Codable {
         let object: ServerText
         let tableSchema: ServerText?
         let tableName: ServerText?
+        let schema: ServerText?
+        let ofExtension: ServerText?
         let attributes: ServerText
         let statements: ServerText
         let creation: ServerText?
@@ -90,6 +108,8 @@ package struct CatalogObject: Sendable, Equatable, Codable {
                 kind: kind,
                 object: object,
                 table: tableSchema.flatMap { schema in tableName.map { QualifiedName(schema: schema, name: $0) } },
+                schema: schema,
+                ofExtension: ofExtension,
                 attributes: NamedTexts(document: attributes),
                 statements: NamedTexts(document: statements),
                 creation: creation,

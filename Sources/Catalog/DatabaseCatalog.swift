@@ -3,15 +3,17 @@ package import Postgres
 /// The contents of a database that the engine handles itself, without `pg_dump`.
 package struct DatabaseCatalog: Sendable, Codable {
     package let identity: DatabaseIdentity
-    package let tables: [Table]
-    package let indexes: [Index]
-    package let constraints: [Constraint]
-    package let sequences: [SequenceDefinition]
-    package let materializedViews: [MaterializedView]
-    package let enumerations: [Enumeration]
+    package internal(set) var tables: [Table]
+    package internal(set) var indexes: [Index]
+    package internal(set) var constraints: [Constraint]
+    package internal(set) var sequences: [SequenceDefinition]
+    package internal(set) var materializedViews: [MaterializedView]
+    package internal(set) var enumerations: [Enumeration]
     package let settings: DatabaseSettings
     /// nil in older archives and ledgers.
-    package let extensionTables: [ExtensionTable]?
+    package internal(set) var extensionTables: [ExtensionTable]?
+    /// The object ids of foreign keys that are left out because they refer to a schema that is; nil: none.
+    package internal(set) var foreignKeysLeftOut: [UInt32]?
 
     package init(
         identity: DatabaseIdentity,
@@ -70,33 +72,6 @@ package struct DatabaseCatalog: Sendable, Codable {
         CatalogQuery.materializedViews, CatalogQuery.enumerations, CatalogQuery.databaseSettings,
         CatalogQuery.extensionTables,
     ]
-
-    /// The same database, with its indexes in the target's default tablespace.
-    package var withoutTablespaces: DatabaseCatalog { with(indexes: indexes.map(\.withoutTablespace)) }
-
-    /// The same database without indexes that are still being built or whose build has failed.
-    package var withoutUnusableIndexes: DatabaseCatalog {
-        with(indexes: indexes.filter { $0.isUsable || $0.isPartitioned })
-    }
-
-    private func with(indexes: [Index], _ constraints: [Constraint]? = nil) -> DatabaseCatalog {
-        DatabaseCatalog(
-            identity: identity,
-            tables: tables,
-            indexes: indexes,
-            constraints: constraints ?? self.constraints,
-            sequences: sequences,
-            materializedViews: materializedViews,
-            enumerations: enumerations,
-            settings: settings,
-            extensionTables: extensionTables
-        )
-    }
-
-    /// The same database with other definitions for its indexes and constraints.
-    package func worded(as indexes: [Index], _ constraints: [Constraint]) -> DatabaseCatalog {
-        with(indexes: indexes, constraints)
-    }
 
     package func table(_ name: QualifiedName) -> Table? { tables.first { $0.qualifiedName == name } }
     /// The tree of its partitions.

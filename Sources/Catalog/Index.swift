@@ -54,7 +54,7 @@ package struct Index: Sendable, Hashable, Codable {
     package let parentOid: UInt32?
     package let statisticsTargets: [StatisticsTarget]?
     /// Extensions with which it is dropped (ALTER INDEX … DEPENDS ON EXTENSION); nil: none.
-    package let dependentOnExtensions: [ServerText]?
+    package private(set) var dependentOnExtensions: [ServerText]?
     package let constraintName: ServerText?
     package let constraintType: ConstraintType?
     package private(set) var constraintDefinition: ServerText?
@@ -79,6 +79,13 @@ package struct Index: Sendable, Hashable, Codable {
     package var withoutTablespace: Index {
         var index = self
         index.tablespace = nil
+        return index
+    }
+
+    /// The same index, which stays when one of some extensions is dropped.
+    func independent(of extensions: Set<ServerText>) -> Index {
+        var index = self
+        index.dependentOnExtensions?.removeAll(where: extensions.contains)
         return index
     }
 

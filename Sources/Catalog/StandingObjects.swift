@@ -40,7 +40,11 @@ package struct StandingObjects: Sendable {
         case "SCHEMA": return objects.contains { $0.kind == "schema" && $0.name == entry.name }
         case "COMMENT", "ACL", "SECURITY LABEL":
             return objects.contains { object in
-                !object.isOurs && entry.name == ServerText(object.kind.uppercased()) + " " + object.name
+                // pg_dump quotes the name if its own version has to.
+                !object.isOurs
+                    && [object.name, object.quoted, ServerText(Identifier(object.name).quoted)].contains {
+                        entry.name == ServerText(object.kind.uppercased()) + " " + $0
+                    }
             }
         default: return false
         }

@@ -1,3 +1,4 @@
+import Catalog
 package import Postgres
 
 /// The run that has begun on a target, with its decisions about the source's tables.
@@ -5,6 +6,8 @@ package struct BegunRun: Sendable {
     package let run: RunEntry
     /// Empty until the tables are defined; nothing is decided before.
     package let relations: [RelationEntry]
+    /// The schemas in which it has created something.
+    package let schemas: Set<ServerText>
 
     /// Reads the run from the target's ledger.
     ///
@@ -14,5 +17,7 @@ package struct BegunRun: Sendable {
         guard let run = try Ledger.run(on: target) else { return nil }
         self.run = run
         relations = run.step > .begun ? try Ledger(target).relations() : []
+        schemas = Set(try Ledger(target).definitions().filter { $0.kind != "SCHEMA" }.map(\.schema))
+            .union(relations.map(\.name.schema))
     }
 }

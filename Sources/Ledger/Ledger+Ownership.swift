@@ -1,5 +1,6 @@
 package import Catalog
 import Glibc
+package import Planning
 package import Postgres
 
 extension Ledger {
@@ -18,6 +19,7 @@ extension Ledger {
     ///   - toolVersion: The version of the tool that writes the ledger.
     ///   - archive: The archive the rows come from; nil: from the source itself.
     ///   - acceptsOtherSystem: Whether the source may be a different cluster than before, with the same rows.
+    ///   - omissions: What is left out; what the target has in such schemas does not matter.
     ///   - mayCreate: Whether to accept an empty target without a ledger.
     ///   - mayAdopt: Whether to accept a target without a ledger that is not empty.
     /// - Returns: The run and the ledger, with the new epoch.
@@ -28,6 +30,7 @@ extension Ledger {
         toolVersion: String,
         archive: String? = nil,
         acceptsOtherSystem: Bool = false,
+        leavingOut omissions: Set<Omission> = [],
         mayCreate: Bool,
         mayAdopt: Bool = false
     ) throws -> (run: RunEntry, ledger: Ledger) {
@@ -38,6 +41,7 @@ extension Ledger {
                 source: source,
                 archive: archive,
                 acceptsOtherSystem: acceptsOtherSystem,
+                leavingOut: omissions,
                 mayCreate: mayCreate,
                 mayAdopt: mayAdopt
             )
@@ -70,6 +74,7 @@ extension Ledger {
     ///   - source: The identity of the database being copied.
     ///   - archive: The archive the rows come from; nil: from the source itself.
     ///   - acceptsOtherSystem: Whether the source may be a different cluster than before, with the same rows.
+    ///   - omissions: What is left out; what the target has in such schemas does not matter.
     ///   - mayCreate: Whether to accept an empty target without a ledger.
     ///   - mayAdopt: Whether to accept a target without a ledger that is not empty.
     /// - Returns: The run that has begun; nil if none has.
@@ -80,17 +85,19 @@ extension Ledger {
         source: DatabaseIdentity,
         archive: String? = nil,
         acceptsOtherSystem: Bool,
+        leavingOut omissions: Set<Omission>,
         mayCreate: Bool,
         mayAdopt: Bool
     ) throws -> RunEntry? {
         guard let found = try run(on: connection) else {
-            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt)
+            try refuseForeignTarget(connection, leavingOut: omissions, mayCreate: mayCreate, mayAdopt: mayAdopt)
             return nil
         }
         if found.step == .begun {
             // If definitions are recorded, an earlier attempt has created objects here, so what is there is ours.
             let isOurs = try !Ledger(connection).definitions().isEmpty
-            try refuseForeignTarget(connection, mayCreate: mayCreate, mayAdopt: mayAdopt || isOurs)
+            let all = omissions.union(found.omissions)
+            try refuseForeignTarget(connection, leavingOut: all, mayCreate: mayCreate, mayAdopt: mayAdopt || isOurs)
         }
         try refuseOtherRole(connection)
         if let difference = found.source.difference(from: source, acceptsOtherSystem: acceptsOtherSystem) {
@@ -179,7 +186,12 @@ extension Ledger {
         )
     }
 
-    private static func refuseForeignTarget(_ connection: Connection, mayCreate: Bool, mayAdopt: Bool) throws {
+    private static func refuseForeignTarget(
+        _ connection: Connection,
+        leavingOut omissions: Set<Omission>,
+        mayCreate: Bool,
+        mayAdopt: Bool
+    ) throws {
         guard mayCreate else {
             throw LedgerError(
                 .missing,
@@ -195,11 +207,11 @@ extension Ledger {
                     "look what is in it, and rename or drop it: ALTER SCHEMA tidemark RENAME TO …; nothing was written"
             )
         }
-        let present = try connection.query(CatalogQuery.userRelations)
+        let present = try connection.query(CatalogQuery.userRelations).map {
+            QualifiedName(schema: try $0.text("schema"), name: try $0.text("name"))
+        }.filter { !omissions.contains(.schema($0.schema)) }
         guard present.isEmpty || mayAdopt else {
-            let names = try present.prefix(5).map {
-                try QualifiedName(schema: $0.text("schema"), name: $0.text("name")).description
-            }
+            let names = present.prefix(5).map(\.description)
             throw LedgerError(
                 .targetNotEmpty,
                 "the target is not empty and has no tidemark ledger: "

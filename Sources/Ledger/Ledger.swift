@@ -101,7 +101,7 @@ package struct Ledger {
 
     /// Adds to the recorded omissions.
     package func leaveOut(_ omissions: Set<Omission>) throws {
-        let names = omissions.map(\.rawValue).sorted()
+        let names = omissions.map(\.record).sorted()
         try connection.execute(
             """
             UPDATE tidemark.run SET omissions = (

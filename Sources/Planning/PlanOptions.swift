@@ -1,4 +1,3 @@
-package import Catalog
 public import Postgres
 
 /// The operator's decisions about a plan.
@@ -18,12 +17,4 @@ public struct PlanOptions: Sendable {
 
     /// Creates the default options.
     public init() {}
-
-    /// The tables of extensions whose rows are copied: all that the options do not leave out.
-    ///
-    /// - Parameter tables: The tables of all extensions.
-    /// - Returns: The tables to copy.
-    package func wanted(_ tables: [ExtensionTable]?) -> [ExtensionTable] {
-        (tables ?? []).filter { treatments[$0.qualifiedName]?.copiesRows ?? true }
-    }
 }

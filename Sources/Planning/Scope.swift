@@ -1,11 +1,12 @@
 package import Catalog
 package import Postgres
 
-/// What belongs to a run: all of the source, except tables that are excluded and kinds of objects that are left out.
+/// What belongs to a run: all of the source, except tables and schemas that are excluded and kinds of objects that are left
+/// out.
 package struct Scope: Sendable {
     /// Tables that are left out, with their definitions.
     package let excluded: Set<QualifiedName>
-    /// Kinds of objects that are left out.
+    /// Kinds of objects, schemas and extensions that are left out.
     package let omissions: Set<Omission>
 
     /// The whole source.
@@ -17,7 +18,15 @@ package struct Scope: Sendable {
     }
 
     /// Whether a table belongs to the run.
-    package func contains(_ table: QualifiedName) -> Bool { !excluded.contains(table) }
+    package func contains(_ table: QualifiedName) -> Bool {
+        !excluded.contains(table) && !omits(.schema(table.schema))
+    }
+
+    /// Whether an object belongs to the run, wherever it is; whether its kind does is for the comparison to say.
+    package func contains(_ object: CatalogObject) -> Bool {
+        object.table.map(contains) ?? true && !(object.schema.map { omits(.schema($0)) } ?? false)
+            && !(object.ofExtension.map { omits(.extension($0)) } ?? false)
+    }
 
     /// Whether a kind of objects is left out.
     package func omits(_ omission: Omission) -> Bool { omissions.contains(omission) }
@@ -25,8 +34,9 @@ package struct Scope: Sendable {
     /// Returns what of a database is compared.
     ///
     /// - Parameter catalog: All of it.
-    /// - Returns: The same, without places where tablespaces are left out.
+    /// - Returns: The same, without schemas and extensions that are left out, and without places where tablespaces are.
     package func applied(to catalog: DatabaseCatalog) -> DatabaseCatalog {
-        omits(.tablespaces) ? catalog.withoutTablespaces : catalog
+        let wanted = catalog.without(schemas: omissions.schemas, extensions: omissions.extensions)
+        return omits(.tablespaces) ? wanted.withoutTablespaces : wanted
     }
 }

@@ -1,3 +1,4 @@
+import Catalog
 public import FoundationEssentials
 public import Planning
 
@@ -62,4 +63,23 @@ public struct MigrationOptions: Sendable {
 
     /// Creates the default options.
     public init() {}
+
+    /// The tables of extensions whose rows are copied: all that the options do not leave out.
+    ///
+    /// - Parameter tables: The tables of all extensions.
+    /// - Returns: The tables to copy.
+    func wanted(_ tables: [ExtensionTable]?) -> [ExtensionTable] {
+        (tables ?? []).filter { table in
+            (plan.treatments[table.qualifiedName]?.copiesRows ?? true)
+                && !omissions.contains(.extension(table.extension)) && !omissions.contains(.schema(table.schema))
+        }
+    }
+
+    /// Returns the risks that are not about a schema that is left out.
+    func wanted(_ risks: [NightRisk]) -> [NightRisk] {
+        risks.filter { risk in !(risk.schema.map { omissions.contains(.schema($0)) } ?? false) }
+    }
+
+    /// Returns what of a database belongs to a run with these options, besides tables that are left out one by one.
+    func wanted(_ catalog: DatabaseCatalog) -> DatabaseCatalog { Scope(omitting: omissions).applied(to: catalog) }
 }

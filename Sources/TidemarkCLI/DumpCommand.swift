@@ -68,7 +68,7 @@ struct DumpCommand: AsyncParsableCommand {
     func run() async throws {
         try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
-            omissions.apply(to: &options)
+            try omissions.apply(to: &options)
             tools.apply(to: &options)
             func dump(into folder: String) async throws -> RunReport {
                 var written = DatabaseArchive(folder, options: options, stop: terminal.stop, observer: terminal.show)

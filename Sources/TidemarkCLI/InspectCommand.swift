@@ -34,7 +34,7 @@ struct InspectCommand: AsyncParsableCommand {
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: report) { terminal in
             var options = try plan.options()
-            omissions.apply(to: &options)
+            try omissions.apply(to: &options)
             tools.apply(to: &options)
             guard let target = try target.endpointIfGiven() else {
                 let inspection = try SourceInspection(

@@ -8,6 +8,11 @@ struct PlanArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Leave out a table, definition and rows (repeatable)", valueName: "schema.table"))
     var exclude: [String] = []
 
+    @Option(
+        help: ArgumentHelp("Leave out a schema with all that is in it, on both sides (repeatable)", valueName: "schema")
+    )
+    var excludeSchema: [String] = []
+
     @Option(help: ArgumentHelp("Copy a table whole, each time (repeatable)", valueName: "schema.table"))
     var whole: [String] = []
 
@@ -44,6 +49,7 @@ struct PlanArguments: ParsableArguments {
         for (names, treatment) in [(exclude, Treatment.excluded), (whole, .whole), (delta, .delta)] {
             for name in names { options.plan.treatments[try QualifiedName(argument: name)] = treatment }
         }
+        for name in excludeSchema { options.omissions.insert(.schema(try ServerText(argument: name))) }
         if let chunkSize { options.plan.chunkBytes = chunkSize.bytes }
         if let wholeBelow { options.plan.wholeBelowBytes = wholeBelow.bytes }
         if let jobs { options.jobs = try Self.count(jobs, "--jobs") }
@@ -81,7 +87,7 @@ struct BuildArguments: ParsableArguments {
         if let indexJobs { options.indexJobs = try PlanArguments.count(indexJobs, "--index-jobs") }
         if let indexMemory { options.indexMemoryBytes = indexMemory.bytes }
         tools.apply(to: &options)
-        omissions.apply(to: &options)
+        try omissions.apply(to: &options)
     }
 }
 
@@ -130,6 +136,14 @@ struct OmissionArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Leave out an extension that the target cannot have, with the rows in its tables (repeatable)",
+            valueName: "name"
+        )
+    )
+    var noExtension: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "Validate foreign keys during cutover or restore (validate), or leave it to rebuild (later)",
             valueName: "when"
         )
@@ -140,7 +154,8 @@ struct OmissionArguments: ParsableArguments {
         case validate, later
     }
 
-    func apply(to options: inout MigrationOptions) {
+    func apply(to options: inout MigrationOptions) throws {
+        for name in noExtension { options.omissions.insert(.extension(try ServerText(argument: name))) }
         if foreignKeys == .later { options.omissions.insert(.foreignKeyValidation) }
         let asked: [(Bool, Omission)] = [
             (noOwner, .owners), (noPrivileges, .privileges), (noTablespaces, .tablespaces),

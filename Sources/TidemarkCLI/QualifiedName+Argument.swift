@@ -1,5 +1,18 @@
 import Postgres
 
+extension ServerText {
+    /// Parses the name of one object as the catalog spells it, or quoted as in SQL.
+    ///
+    /// - Parameter argument: The name as the operator wrote it.
+    /// - Throws: ``UsageError`` if it is empty.
+    init(argument: String) throws {
+        let (text, quote) = (ServerText(argument), "\"" as ServerText)
+        let isQuoted = text.utf8.count > 2 && text.begins(with: quote) && text.ends(with: quote)
+        self = isQuoted ? text.dropFirst(1).dropLast(1).replacingAll("\"\"", with: quote) : text
+        guard !isEmpty else { throw UsageError(description: "a name is empty") }
+    }
+}
+
 extension QualifiedName {
     /// Parses `schema.table`, each part as the catalog spells it.
     ///

@@ -45,7 +45,7 @@ struct VerifyCommand: AsyncParsableCommand {
         try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             proof.apply(to: &options)
-            omissions.apply(to: &options)
+            try omissions.apply(to: &options)
             options.triesInserts = tryInserts
             if let archive {
                 guard !sinceCutover else {

@@ -10,7 +10,7 @@ import Tidemark
     private static let administrator = """
         CREATE SCHEMA ext; GRANT USAGE ON SCHEMA ext TO PUBLIC; CREATE EXTENSION hstore SCHEMA ext;
         CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION tablefunc SCHEMA ext;
-        CREATE EXTENSION btree_gist SCHEMA ext
+        CREATE EXTENSION btree_gist SCHEMA ext; CREATE EXTENSION "uuid-ossp" SCHEMA ext
         """
 
     /// `plain_owner` owns the database on both sides; `plain_reader` may read everything on the source.

@@ -50,6 +50,19 @@ import Tidemark
             $0.options = { $0.omissions = [.largeObjects, .owners] }
             $0.isRefused = false
         },
+        Situation("a schema may not be read") {
+            $0.source += "; GRANT SELECT ON t TO %role; CREATE SCHEMA hidden; CREATE TABLE hidden.h (id int)"
+            $0.asRole = [.source]
+            $0.options = { $0.omissions = [.owners] }
+        },
+        Situation("a schema may not be read, but is left out") {
+            $0.source += "; GRANT SELECT ON t TO %role; CREATE SCHEMA hidden; CREATE TABLE hidden.h (id int)"
+            $0.asRole = [.source]
+            $0.options = { $0.omissions = [.schema("hidden"), .owners] }
+            $0.isRefused = false
+        },
+        Situation("a schema to leave out does not exist") { $0.options = { $0.omissions = [.schema("absent")] } },
+        Situation("an extension to leave out does not exist") { $0.options = { $0.omissions = [.extension("absent")] } },
         Situation("the target's role may not create") { $0.asRole = [.target] },
         Situation("an index needs a search path") {
             $0.source += """

@@ -25,6 +25,8 @@ import Tidemark
             evidence: counters
             fence: read-only
             wait_for_writers: 0
+            exclude_schemas: [audit, '"Two words"', "a,b"]
+            no_extensions: [pg_cron]
             tables:
               public.a: excluded
               public."B c":
@@ -37,6 +39,9 @@ import Tidemark
         #expect(options.plan.chunkBytes == 32 << 20 && options.plan.wholeBelowBytes == 1 << 20)
         #expect(options.longestTransaction == .seconds(30) && options.patienceWithWriters == .zero)
         #expect(options.evidence == .counters && options.fence == .readOnly)
+        #expect(
+            options.omissions == [.schema("audit"), .schema("Two words"), .schema("a,b"), .extension("pg_cron")]
+        )
         let quoted = QualifiedName(schema: "public", name: "B c")
         #expect(options.plan.treatments[QualifiedName(schema: "public", name: "a")] == .excluded)
         #expect(options.plan.treatments[quoted] == .appendOnly)
@@ -52,6 +57,7 @@ import Tidemark
         ("tables:\n  public.t: detla", "did you mean delta?"),
         ("tables:\n  public.t:\n    were: x", "t.yaml:3: unknown name 'were' of public.t; did you mean 'where'?"),
         ("tables:\n  t: delta", "t.yaml:2: "), ("- jobs", "t.yaml:1: the file must be a mapping"),
+        ("exclude_schemas: [a, '']", "t.yaml:1: exclude_schemas must be a list of names"),
         ("jobs: [", "t.yaml is not valid YAML"),
     ])
     func `says where it is wrong, and what was probably meant`(_ text: String, _ message: String) {
@@ -88,7 +94,7 @@ import Tidemark
         #expect(options.plan.chunkBytes == standard.plan.chunkBytes)
         #expect(options.plan.wholeBelowBytes == standard.plan.wholeBelowBytes && options.fence == standard.fence)
         #expect(options.longestTransaction == standard.longestTransaction)
-        #expect(options.patienceWithWriters == standard.patienceWithWriters)
+        #expect(options.patienceWithWriters == standard.patienceWithWriters && options.omissions.isEmpty)
         _ = try Self.read(written)
     }
 

@@ -1,7 +1,7 @@
 package import Catalog
 import Postgres
 
-/// The keys, indexes and foreign keys of the source, which the engine builds itself instead of `pg_restore`.
+/// The keys, indexes and foreign keys of the source, which the engine builds itself instead of `pg_restore`, or leaves out.
 package struct BuiltObjects: Sendable {
     private let identities: Set<ServerText>
 
@@ -10,7 +10,8 @@ package struct BuiltObjects: Sendable {
         let (relations, constraints) = (1259, 2606)
         identities = Set(
             source.indexes.map { ServerText("\(relations) \($0.oid)") }
-                + source.constraints.filter { $0.kind != .check }.map { ServerText("\(constraints) \($0.oid)") }
+                + (source.constraints.filter { $0.kind != .check }.map(\.oid) + (source.foreignKeysLeftOut ?? []))
+                .map { ServerText("\(constraints) \($0)") }
         )
     }
 

@@ -5,13 +5,17 @@ package import Postgres
 
 /// The source's definitions, dumped and printed by PostgreSQL's own tools.
 package struct Definitions: Sendable {
-    /// Which owners, rights, tablespaces and kinds of objects are left out.
+    /// What is left out: owners, rights, tablespaces, kinds of objects, extensions and schemas.
     package struct Options: Sendable {
         package var skipsOwners: Bool
         package var skipsPrivileges: Bool
         package var skipsTablespaces: Bool
         /// Kinds of objects that are left out, as `pg_restore --list` calls them: EVENT TRIGGER, PUBLICATION.
         package var skippedKinds: [String]
+        /// Extensions that are left out, with their comments.
+        package var skippedExtensions: Set<ServerText> = []
+        /// Schemas that are not dumped.
+        package var skippedSchemas: Set<ServerText> = []
 
         package init(skipsOwners: Bool, skipsPrivileges: Bool, skipsTablespaces: Bool, skippedKinds: [String]) {
             self.skipsOwners = skipsOwners
@@ -80,6 +84,7 @@ package struct Definitions: Sendable {
     ///   - tools: Tools of the source's major version or a newer one.
     ///   - scratch: The folder in which a private one is created.
     ///   - excluded: Tables whose definitions are left out.
+    ///   - schemas: Schemas that are left out.
     ///   - snapshot: An exported snapshot to read; nil: `pg_dump` takes its own.
     ///   - purpose: Becomes `application_name`.
     /// - Throws: ``ToolError``.
@@ -89,11 +94,13 @@ package struct Definitions: Sendable {
         tools: PostgresTools,
         scratch: String,
         excluding excluded: Set<QualifiedName>,
+        schemas: Set<ServerText>,
         snapshot: String?,
         purpose: String
     ) async throws {
-        // Whoever restores decides what is left out.
-        let all = Options(skipsOwners: false, skipsPrivileges: false, skipsTablespaces: false, skippedKinds: [])
+        // Whoever restores decides what else is left out.
+        var all = Options(skipsOwners: false, skipsPrivileges: false, skipsTablespaces: false, skippedKinds: [])
+        all.skippedSchemas = schemas
         try await Definitions(tools: tools, folder: PrivateFolder(in: scratch), archive: path, options: all)
             .dump(source, excluding: excluded, snapshot: snapshot, purpose: purpose)
     }
@@ -154,7 +161,10 @@ package struct Definitions: Sendable {
     /// - Returns: Statements to be run in one transaction, together with the ledger's line that records them.
     /// - Throws: ``ToolError``.
     package func preData() async throws -> SQL {
-        try await script(["--section=pre-data", "--no-privileges"])
+        guard !options.skippedExtensions.isEmpty else {
+            return try await script(["--section=pre-data", "--no-privileges"])
+        }
+        return try await script(selecting: listed("pre-data").filter { !$0.isOfRights })
     }
 
     /// Returns the same entry by entry, to find out what has changed.
@@ -261,7 +271,8 @@ package struct Definitions: Sendable {
         if options.skipsTablespaces { arguments.append("--no-tablespaces") }
         let script = try await tools.run("pg_restore", arguments + ["--file=-", archive])
         // The source's server printed parts of it, and the target's server has to parse them.
-        return SQL(trusted: ServerBookkeeping.removed(from: Self.withoutFrame(script)).quotedForAllServers)
+        let ours = ExtensionDependence.removed(options.skippedExtensions, from: Self.withoutFrame(script))
+        return SQL(trusted: ServerBookkeeping.removed(from: ours).quotedForAllServers)
     }
 
     /// Lists a section of the file, or all of it, without the entries that are left out.
@@ -270,6 +281,7 @@ package struct Definitions: Sendable {
         let listing = try await tools.run("pg_restore", ["--list"] + selection + [archive])
         return ListedEntry.all(in: listing).filter { entry in
             !entry.isOf(options.skippedKinds) && !(options.skipsPrivileges && entry.isOfRights)
+                && !options.skippedExtensions.contains(where: entry.isOfExtension)
         }
     }
 
@@ -285,6 +297,7 @@ package struct Definitions: Sendable {
         ]
         // Within double quotes a pattern's characters are literal.
         arguments += excluded.sorted().map { "--exclude-table=\($0.quoted)" }
+        arguments += options.skippedSchemas.sorted().map { "--exclude-schema=\(Identifier($0).quoted)" }
         if let snapshot { arguments.append("--snapshot=\(snapshot)") }
         var conninfo = "\(source.conninfo) application_name=\(Escaping.connectionValue(purpose))"
         var (environment, secrets): ([String: String], [String: String]) = ([:], source.secrets)

@@ -34,6 +34,15 @@ package struct ListedEntry: Sendable, Hashable {
         words.begins(with: ServerText("\(kind) \(schema.string) \(name.string) "))
     }
 
+    /// Whether it is an extension or its comment.
+    func isOfExtension(_ name: ServerText) -> Bool {
+        // The name of a comment's subject is quoted where pg_dump's version asks for it.
+        isOf("EXTENSION", schema: "-", name: name)
+            || [name, ServerText(Identifier(name).quoted)].contains {
+                isOf("COMMENT", schema: "-", name: "EXTENSION " + $0)
+            }
+    }
+
     /// Whether it is a GRANT or a default privilege.
     var isOfRights: Bool { isOf(["ACL", "DEFAULT ACL"]) }
 

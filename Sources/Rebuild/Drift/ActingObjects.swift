@@ -1,5 +1,6 @@
 import Catalog
 package import Ledger
+import Planning
 package import Postgres
 
 /// Objects of the target that would act on copied rows, or that the definitions after the rows create anew: foreign keys,
@@ -26,8 +27,9 @@ package struct ActingObjects {
         excluding excluded: Set<QualifiedName>,
         where isDropped: (_ kind: String) -> Bool = { _ in true }
     ) throws -> [String] {
+        let scope = Scope(excluding: excluded, omitting: try Ledger.run(on: connection)?.omissions ?? [])
         let objects = try connection.query(AdoptedObject.self, CatalogQuery.adoptedObjects).filter {
-            !excluded.contains($0.table) && isDropped($0.kind)
+            scope.contains($0.table) && isDropped($0.kind)
         }
         for object in objects {
             try connection.execute(SQL(trusted: object.statement))

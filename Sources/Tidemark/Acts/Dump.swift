@@ -75,7 +75,8 @@ struct Dump {
         _ previous: ArchiveDirectory.Generation?
     ) async throws -> Situation {
         try await Connection.with(source, purpose: Self.purpose) { [archive] connection in
-            let catalog = try DatabaseCatalog(of: connection)
+            try OmittedNames(archive.options.omissions).refuseUnknown(on: connection)
+            let catalog = archive.options.wanted(try DatabaseCatalog(of: connection))
             try Self.refuseOther(catalog.identity, than: previous, options: archive.options)
             let answers = try RowHash.Answers(of: connection)
             let planner = DumpPlan(
@@ -162,7 +163,7 @@ struct Dump {
             createdAt: began,
             source: situation.catalog.identity,
             isConsistent: shared != nil,
-            omissions: archive.options.omissions.sorted { $0.rawValue < $1.rawValue },
+            omissions: archive.options.omissions.sorted { $0.record < $1.record },
             hash: situation.hash,
             definitions: definitions,
             catalog: catalog,
@@ -182,7 +183,7 @@ struct Dump {
         to writer: GenerationWriter,
         in shared: SharedSnapshot?
     ) async throws -> [ArchivedExtensionTable] {
-        let tables = archive.options.plan.wanted(situation.catalog.extensionTables)
+        let tables = archive.options.wanted(situation.catalog.extensionTables)
         guard !tables.isEmpty else { return [] }
         return try await Connection.with(source, purpose: Self.purpose) {
             [compression = archive.compression] connection in
@@ -204,6 +205,7 @@ struct Dump {
             tools: try await tools(situation.catalog.identity.serverVersion.major),
             scratch: archive.options.scratchDirectory,
             excluding: situation.excluded,
+            schemas: archive.options.omissions.schemas,
             snapshot: shared?.identifier,
             purpose: Self.purpose
         )

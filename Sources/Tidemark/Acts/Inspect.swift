@@ -23,7 +23,7 @@ struct Inspect {
             try (DatabaseCatalog(of: $0), BegunRun(on: $0))
         }
         let context = context.leavingOut(begun?.run.omissions ?? [])
-        return try await Inspect(context: context, source: source).run(target, begun)
+        return try await Inspect(context: context, source: source).run(context.options.wanted(target), begun)
     }
 
     /// Checks a source while there is no target.
@@ -35,7 +35,7 @@ struct Inspect {
     /// - Throws: ``PostgresError``.
     static func alone(_ source: Endpoint, _ options: MigrationOptions) async throws -> InspectionReport {
         let (catalog, risks) = try await Connection.with(source, purpose: purpose) {
-            try (DatabaseCatalog(of: $0), NightRisk.all(on: $0))
+            try (options.wanted(DatabaseCatalog(of: $0)), options.wanted(NightRisk.all(on: $0)))
         }
         var refused: [Finding] = []
         var plan: Plan?
@@ -77,8 +77,11 @@ struct Inspect {
     }
 
     private func run(_ target: DatabaseCatalog, _ begun: BegunRun?) async throws -> InspectionReport {
+        let options = context.options
         let (catalog, access, risks) = try await Connection.with(source, purpose: Self.purpose) {
-            try (DatabaseCatalog(of: $0), Definitions.Access($0), NightRisk.all(on: $0))
+            try (
+                options.wanted(DatabaseCatalog(of: $0)), Definitions.Access($0), options.wanted(NightRisk.all(on: $0))
+            )
         }
         let (refused, plan) = try await refusals(of: catalog, for: target.identity, begun: begun)
         let (tools, ofTools) = try await Self.tools(

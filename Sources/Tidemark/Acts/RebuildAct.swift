@@ -78,8 +78,11 @@ struct RebuildAct {
     private func catalogs(
         _ control: ThreadConfined<Connection>
     ) async throws -> (source: DatabaseCatalog, target: DatabaseCatalog, excluded: Set<QualifiedName>) {
-        let source = try await modelCatalog(control)
-        let (target, begun) = try await control.run { try (DatabaseCatalog(of: $0), Ledger.begunPlan(on: $0)) }
+        let (there, begun, run) = try await control.run {
+            try (DatabaseCatalog(of: $0), Ledger.begunPlan(on: $0), Ledger.run(on: $0))
+        }
+        let options = context.leavingOut(run?.omissions ?? []).options
+        let (source, target) = (options.wanted(try await modelCatalog(control)), options.wanted(there))
         try Refusals.same(source.identity, target.identity)
         let asked = context.options.plan.treatments.filter { $0.value == .excluded }.keys
         let worded = try await control.run { try Wording($0).source(source, inWordsOf: target) }

@@ -36,7 +36,7 @@ struct ArchiveOpening {
             takingOver: context,
             on: control,
             tools: tools,
-            source: Scope(omitting: context.options.omissions).applied(to: wanted.recorded.catalog),
+            source: context.options.wanted(wanted.recorded.catalog),
             target: target,
             .init(mayCreate: true, archive: wanted.manifest.archive)
         )
@@ -52,13 +52,17 @@ struct ArchiveOpening {
     /// Refuses definitions that the target's server would refuse, unless all of them are created already.
     private func tryDefinitions(_ begun: RunEntry?, _ tools: PostgresTools) async throws {
         guard (begun?.step ?? .begun) < .keysBuilt else { return }
-        let (there, provisions) = try await control.run { try (DatabaseCatalog(of: $0), Provisions(of: $0)) }
+        let options = context.options
+        let (there, provisions) = try await control.run {
+            try (options.wanted(DatabaseCatalog(of: $0)), Provisions(of: $0))
+        }
+        let source = options.wanted(wanted.recorded.catalog)
         let rules = Inspection(
-            source: wanted.recorded.catalog,
+            source: source,
             requirements: wanted.recorded.requirements,
             target: there,
             provisions: provisions,
-            scope: Scope(omitting: context.options.omissions)
+            scope: Scope(omitting: options.omissions)
         ).findings
         guard begun == nil else {
             return try Refusals.stopping(TriedRules(rules: rules, trial: .init()).findings)
@@ -67,7 +71,7 @@ struct ArchiveOpening {
         let trial = try await FreshTrial(
             context: context,
             tools: tools,
-            source: wanted.recorded.catalog,
+            source: source,
             target: there,
             scope: wanted.scope(omitting: context.options.omissions),
             plan: nil

@@ -86,7 +86,8 @@ struct LiveOpening {
         let step = begun?.run.step ?? .begun
         // Reads both sides at the same time: with thousands of tables a catalog takes seconds.
         async let surveyed = survey(for: target, begun, cutting: step == .begun, reading: step == .begun)
-        async let contents = step < .keysBuilt ? control.run { try DatabaseCatalog(of: $0) } : nil
+        let options = context.options
+        async let contents = step < .keysBuilt ? control.run { options.wanted(try DatabaseCatalog(of: $0)) } : nil
         let survey = try await surveyed
         try Refusals.same(survey.catalog.identity, target)
         try Refusals.versions(survey.catalog.identity, target)
@@ -177,6 +178,7 @@ struct LiveOpening {
             target,
             source: source,
             acceptsOtherSystem: context.options.acceptsMovedSource,
+            leavingOut: context.options.omissions,
             mayCreate: mayCreate,
             mayAdopt: context.options.targetContents != .nothing
         )

@@ -106,7 +106,7 @@ extension OwnedRun {
             return Self.written("it cannot be shown that no one else has written to the target since the last cutover")
         }
         let writes = ForeignWrites(in: try await withoutUnwritten(relations), since: mark, held: held)
-        let extensionTables = context.options.plan.wanted(source.extensionTables).map(\.qualifiedName)
+        let extensionTables = context.options.wanted(source.extensionTables).map(\.qualifiedName)
         try await Connection.each(context.options.jobs, context.target, purpose: purpose) { connection, number in
             if number == 1 { try writes.lookBesideTables(extensionTables, on: connection) }
             try writes.look(on: connection)

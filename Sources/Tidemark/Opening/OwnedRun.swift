@@ -51,6 +51,7 @@ struct OwnedRun: Sendable {
                 toolVersion: Versions.tidemark,
                 archive: permissions.archive,
                 acceptsOtherSystem: options.acceptsMovedSource,
+                leavingOut: options.omissions,
                 mayCreate: permissions.mayCreate,
                 mayAdopt: options.targetContents != .nothing
             )

@@ -39,11 +39,14 @@ struct SourceSurvey: Sendable {
         ) { confined in
             let (mark, access) = try await confined.run { connection in
                 try Self.refuseLedgersSchema(on: connection)
+                let omitted = OmittedNames(options.omissions, besides: begun?.run.omissions ?? [])
+                try omitted.refuseUnknown(on: connection)
+                if let begun { try omitted.refuseCopied(by: begun) }
                 return try (DefinitionsMark(of: connection), Definitions.Access(connection))
             }
             async let definitions = Self.result(of: reading, access)
             let planned = try await confined.run { connection in
-                let catalog = Scope(omitting: options.omissions).applied(to: try DatabaseCatalog(of: connection))
+                let catalog = options.wanted(try DatabaseCatalog(of: connection))
                 var plan = try Planner(
                     source: catalog,
                     target: target,

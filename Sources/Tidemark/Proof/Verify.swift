@@ -133,14 +133,15 @@ struct Verify {
             let proofs = begun == nil || isInFull ? [:] : try Ledger(connection).proofs()
             return (try DatabaseIdentity(of: connection), begun, try Ledger.run(on: connection), proofs)
         }
-        let omissions = context.options.omissions.union(run?.omissions ?? [])
-        let (options, acceptsMoved) = (context.options.plan, context.options.acceptsMovedSource)
+        let options = context.leavingOut(run?.omissions ?? []).options
+        let omissions = options.omissions
         return try await Connection.with(source, purpose: "tidemark verify") { connection in
             let identity = try DatabaseIdentity(of: connection)
-            if let run, !acceptsMoved { try run.refuseOtherSystem(identity) }
+            if let run, !options.acceptsMovedSource { try run.refuseOtherSystem(identity) }
             try Refusals.same(identity, target)
             if let begun { return (begun, omissions, proofs) }
-            let plan = try Planner(source: DatabaseCatalog(of: connection), target: target, options: options).plan()
+            let source = options.wanted(try DatabaseCatalog(of: connection))
+            let plan = try Planner(source: source, target: target, options: options.plan).plan()
             return (try KeyDistribution(connection).cut(plan), omissions, [:])
         }
     }
@@ -202,7 +203,7 @@ struct Verify {
                 let unread = UnreadRanges(counted: standing ?? [:], declared: declared)
                 return try await compareRows(ranges, except: unread, since: since, with: pairs)
             }
-            let extensionTables = context.options.plan.wanted(here.catalog.extensionTables).map(\.qualifiedName)
+            let extensionTables = context.options.wanted(here.catalog.extensionTables).map(\.qualifiedName)
             let extensionRows = try await recorder.phase(.verifyExtensionRows) {
                 async let ours = holder.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }
                 async let theirs = target.run { try ExtensionRowsComparison.contents(of: extensionTables, on: $0) }

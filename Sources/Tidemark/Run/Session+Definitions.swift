@@ -71,7 +71,8 @@ extension Session {
             "pg_dump \(tools.version)", "server \(identity.serverVersion)", identity.roleName.string,
             markIdentity.description,
         ]
-        return (whose + excludedFromDefinitions.sorted().map(\.quoted)).joined(separator: "\n")
+        let schemas = scope.omissions.schemas.sorted().map { "schema \(Identifier($0).quoted.string)" }
+        return (whose + excludedFromDefinitions.sorted().map(\.quoted) + schemas).joined(separator: "\n")
     }
 
     /// Returns the source's definitions in a snapshot; reuses the ones just followed if no catalog changed since.

@@ -45,5 +45,7 @@ extension Definitions.Options {
             skipsTablespaces: options.omissions.contains(.tablespaces),
             skippedKinds: options.omissions.flatMap { kinds[$0] ?? [] }
         )
+        skippedExtensions = options.omissions.extensions
+        skippedSchemas = options.omissions.schemas
     }
 }

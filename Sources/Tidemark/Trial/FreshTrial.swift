@@ -102,7 +102,10 @@ struct FreshTrial {
 
     /// Whether an entry is a foreign key that refers to an excluded table; it is left out with that table.
     private func isOfExcluded(_ entry: DefinitionEntry) -> Bool {
-        guard entry.kind == "FK CONSTRAINT", !scope.excluded.isEmpty else { return false }
+        guard entry.kind == "FK CONSTRAINT" else { return false }
+        if source.foreignKeysLeftOut?.contains(where: { entry.identity == ServerText("2606 \($0)") }) == true {
+            return true
+        }
         return source.constraints.contains { constraint in
             constraint.kind == .foreignKey && constraint.referenced.map(scope.contains) == false
                 && entry.schema == constraint.tableQualifiedName.schema

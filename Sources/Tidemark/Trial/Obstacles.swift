@@ -103,7 +103,7 @@ struct Obstacles: Sendable {
     /// The extensions' tables whose rows would be copied, but cannot be read.
     static func unreadableExtensionRows(of catalog: DatabaseCatalog, _ options: MigrationOptions) -> [Finding] {
         let role = catalog.identity.roleName
-        return options.plan.wanted(catalog.extensionTables).filter { !$0.isReadable }.map { table in
+        return options.wanted(catalog.extensionTables).filter { !$0.isReadable }.map { table in
             Finding(
                 "extension rows",
                 object: table.qualifiedName.description,

@@ -7,7 +7,7 @@ import Verification
 extension Session {
     /// Copies the rows of extensions' tables as they are in a snapshot of the source.
     func copyExtensionRows(_ lanes: LanePool, in shared: SharedSnapshot) async throws {
-        let tables = context.options.plan.wanted(source.extensionTables)
+        let tables = context.options.wanted(source.extensionTables)
         guard !tables.isEmpty else { return }
         _ = try await lanes.withOne { [epoch] lane in
             try lane.reading(in: shared) {
@@ -22,7 +22,7 @@ extension Session {
     /// Restores the rows of extensions' tables from a generation of an archive.
     func copyExtensionRows(of generation: ArchiveDirectory.Generation) async throws {
         let archived = generation.manifest.extensionTables ?? []
-        let wanted = Set(context.options.plan.wanted(archived.map(\.table)).map(\.qualifiedName))
+        let wanted = Set(context.options.wanted(archived.map(\.table)).map(\.qualifiedName))
         let tables = archived.filter { wanted.contains($0.table.qualifiedName) }
         guard !tables.isEmpty else { return }
         let byName = Dictionary(keepingFirst: tables.map { ($0.table.qualifiedName, $0) })

@@ -68,5 +68,15 @@ struct ConfigurationSetting: Sendable {
             comment: "How long a cutover waits for open transactions that have written, in seconds.",
             standard: "20"
         ) { $1.patienceWithWriters = .seconds(try $0.integer(in: 0...seconds.upperBound)) },
+        ConfigurationSetting(
+            name: "exclude_schemas",
+            comment: "Schemas that are left out with all that is in them, on both sides.",
+            standard: "[]"
+        ) { $1.omissions.formUnion(try $0.names().map(Omission.schema)) },
+        ConfigurationSetting(
+            name: "no_extensions",
+            comment: "Extensions that are left out because the target cannot have them.",
+            standard: "[]"
+        ) { $1.omissions.formUnion(try $0.names().map(Omission.extension)) },
     ]
 }

@@ -1,8 +1,11 @@
+import Postgres
 import Yams
 
 /// A value of the configuration file or of the environment, with its place for errors.
 struct ConfigurationValue {
     private let text: String?
+    /// The elements of a list.
+    private var elements: [String?]?
     private let name: String
     private let place: String
 
@@ -18,6 +21,7 @@ struct ConfigurationValue {
 
     init(_ node: Node, name: String, place: String) {
         self.init(text: node.scalar?.string, name: name, place: place)
+        elements = node.sequence?.map { $0.scalar?.string }
     }
 
     /// - Throws: ``UsageError`` if the value is none or empty.
@@ -47,6 +51,20 @@ struct ConfigurationValue {
             throw error("must be none, or a size of at least 64kB, such as 20MB")
         }
         return rate
+    }
+
+    /// The names of a list, or of a text with commas between them; each as the catalog spells it, or quoted as in SQL.
+    ///
+    /// - Throws: ``UsageError`` if one is empty.
+    func names() throws -> [ServerText] {
+        let listed = elements ?? ServerText(text ?? "").pieces(between: ",").map { $0.string }
+        return try listed.map { name in
+            do {
+                return try ServerText(argument: name ?? "")
+            } catch {
+                throw self.error("must be a list of names")
+            }
+        }
     }
 
     /// - Throws: ``UsageError`` if the value is none of the cases.

@@ -31,8 +31,7 @@ package struct ObjectComparison {
         let rules = ObjectRules(scope: scope, versions: versions)
         func named(_ objects: [CatalogObject]) -> [Name: CatalogObject] {
             let wanted = objects.filter { object in
-                (rules.compares(object.kind) || object.kind == .owner)
-                    && (object.table.map(scope.contains) ?? true)
+                (rules.compares(object.kind) || object.kind == .owner) && scope.contains(object)
             }
             return Dictionary(
                 keepingFirst: wanted.map { object in

@@ -60,7 +60,7 @@ private struct Inspector {
 
     mutating func inspectServer() {
         let available = Dictionary(grouping: provisions.extensions, by: \.name)
-        for wanted in requirements.extensions {
+        for wanted in requirements.extensions where !scope.omits(.extension(wanted.name)) {
             let offers = available[wanted.name] ?? []
             guard let offer = offers.first(where: \.isDefault) ?? offers.first else {
                 add(
@@ -68,7 +68,7 @@ private struct Inspector {
                     object: wanted.name,
                     problem: "unavailable",
                     severity: .stops,
-                    "it is not available on the target's server"
+                    "it is not available on the target's server (\(Omission.extension(wanted.name).flag) leaves it out)"
                 )
                 continue
             }
@@ -88,7 +88,7 @@ private struct Inspector {
                     object: wanted.name,
                     problem: "needs-superuser",
                     severity: .stops,
-                    "creating it on the target requires a superuser",
+                    "creating it on the target requires a superuser (\(Omission.extension(wanted.name).flag) leaves it out)",
                     repair:
                         "CREATE EXTENSION \(Identifier(wanted.name).quoted) SCHEMA \(Identifier(wanted.schema).quoted)"
                 )
@@ -193,7 +193,7 @@ private struct Inspector {
     mutating func inspectSuperuserObjects() {
         if !provisions.isSuperuser {
             for object in requirements.superuserObjects {
-                let omission = object.omission.flatMap(Omission.init(rawValue:))
+                let omission = object.omission.flatMap(Omission.init(record:))
                 if let omission, scope.omits(omission) { continue }
                 add(
                     object.kind,

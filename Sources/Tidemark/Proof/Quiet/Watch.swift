@@ -274,7 +274,7 @@ extension Watch {
         self.init(
             session: session.run.sessionPrefix,
             tables: copied.map(WatchedTable.init)
-                + session.context.options.plan.wanted(session.source.extensionTables)
+                + session.context.options.wanted(session.source.extensionTables)
                 .filter { !$0.isSequence }.map(WatchedTable.init),
             uncopied: Set(session.source.tables.filter { !names.contains($0.qualifiedName) }.map(\.oid)),
             withLargeObjects: !session.scope.omits(.largeObjects),
