@@ -37,6 +37,8 @@ package enum Quantity {
     }
 
     /// Returns a duration such as `2 h 05 min`, `3 min 20 s` or `4.2 s`.
+    package static func duration(_ duration: Duration) -> String { seconds(duration / .seconds(1)) }
+
     package static func seconds(_ seconds: Double) -> String {
         let whole = Int(seconds)
         if whole >= 3600 { return "\(whole / 3600) h \(padded(whole % 3600 / 60)) min" }

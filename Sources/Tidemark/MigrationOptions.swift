@@ -21,6 +21,8 @@ public struct MigrationOptions: Sendable {
     ///
     /// It limits copying, not the reading for probes and proofs.
     public var maxRate: Int?
+    /// When a precopy pauses because the servers are busy.
+    public var backOff = BackOff()
     /// Compare the copied rows at the end of precopy, so that the cutover compares only what changed since.
     public var provesAhead = true
     /// What a cutover takes for proof that rows did not change.

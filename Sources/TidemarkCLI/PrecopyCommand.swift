@@ -12,7 +12,7 @@ struct PrecopyCommand: AsyncParsableCommand {
             killed or stopped, run the same command again to resume.
             """,
             examples: "precopy --source URL --target URL --no-owner --no-privileges",
-            "precopy --max-rate 20MB --jobs 2",
+            "precopy --max-rate 20MB --jobs 2 --max-lag 10s",
             "precopy --report days-ahead --on-event ./tell-the-chat"
         )
     )
@@ -62,11 +62,14 @@ struct PrecopyCommand: AsyncParsableCommand {
     )
     var maxRate: Int?
 
+    @OptionGroup var backOff: BackOffArguments
+
     func run() async throws {
         try await Terminal.run(output, reporting) { terminal in
             var options = try plan.options()
             try build.apply(to: &options)
             if let maxRate { options.maxRate = maxRate }
+            try backOff.apply(to: &options)
             options.targetContents = adopt ? .rows : schema == .existing ? .schema : .nothing
             options.keepsIndexes = keepIndexes
             options.provesAhead = !noProof

@@ -9,6 +9,8 @@ package final class Throttle: Sendable {
     private struct State {
         var bytesPerSecond: Int?
         var isPaused = false
+        /// Whether the servers are too busy.
+        var isBackedOff = false
         /// How many workers may work.
         var workers = Int.max
         /// When the bytes that were copied so far will have been paid for.
@@ -53,15 +55,20 @@ package final class Throttle: Sendable {
         }
     }
 
+    /// Pauses all workers while the servers are too busy, besides what an operator sets.
+    package func backOff(_ isBackedOff: Bool) { state.withLock { $0.isBackedOff = isBackedOff } }
+
     /// Whether a worker, by its number from 1, may work now.
-    func lets(_ worker: Int) -> Bool { state.withLock { !$0.isPaused && worker <= $0.workers } }
+    func lets(_ worker: Int) -> Bool {
+        state.withLock { !$0.isPaused && !$0.isBackedOff && worker <= $0.workers }
+    }
 
     /// Waits until a worker may work.
     ///
     /// - Parameters:
     ///   - worker: Its number, from 1.
     ///   - isOver: Ends the waiting.
-    func wait(for worker: Int, unless isOver: () -> Bool) {
+    package func wait(for worker: Int, unless isOver: () -> Bool) {
         while !lets(worker), !isOver() { Self.sleep(Self.longestSleep) }
     }
 

@@ -11,4 +11,13 @@ import Testing
         #expect(outcome.output.contains("t is equal"))
         #expect(outcome.output.contains("the next INSERT works"))
     }
+
+    @Test func `that does not keep up makes a precopy wait if that was asked for`() async throws {
+        let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/replica.sh")
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        for expected in [
+            /servers are busy: replica walreceiver is [1-9].* behind \(limit: 1.0 s\)/, /primary ended with 0/,
+            /servers are busy: the source itself is [1-9].* behind/, /standby ended with 0/,
+        ] { #expect(outcome.output.contains(expected), "\(outcome.output)\(outcome.errors)") }
+    }
 }

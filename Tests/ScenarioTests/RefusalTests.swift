@@ -62,7 +62,9 @@ import Tidemark
             $0.isRefused = false
         },
         Situation("a schema to leave out does not exist") { $0.options = { $0.omissions = [.schema("absent")] } },
-        Situation("an extension to leave out does not exist") { $0.options = { $0.omissions = [.extension("absent")] } },
+        Situation("an extension to leave out does not exist") {
+            $0.options = { $0.omissions = [.extension("absent")] }
+        },
         Situation("the target's role may not create") { $0.asRole = [.target] },
         Situation("an index needs a search path") {
             $0.source += """

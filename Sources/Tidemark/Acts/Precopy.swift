@@ -32,6 +32,9 @@ struct Precopy {
                 session in
                 try await tryLateDefinitions(session)
                 return try await recorder.recording(session) {
+                    let watch = LoadWatch(session, from: source, recorder.progress.throttle)
+                    let watching = context.options.backOff.isWanted ? Task { await watch.run() } : nil
+                    defer { watching?.cancel() }
                     let changes = try await definitionChanges(session)
                     let warnings = try await work(session)
                     try await forecast(session)
@@ -114,7 +117,9 @@ struct Precopy {
         }
         guard context.options.provesAhead, !session.deltaRelations.isEmpty else { return [] }
         let doubts = try await recorder.phase(.proveAhead) {
-            try await ProvingAhead(session: session, source: source).run(pass: pass)
+            try await ProvingAhead(session: session, source: source, throttle: recorder.progress.throttle).run(
+                pass: pass
+            )
         }
         try context.stop.check()
         return doubts

@@ -3,12 +3,15 @@ import Ledger
 import Planning
 import Postgres
 import Synchronization
+import Transfer
 import Verification
 
 /// Compares what was copied ahead with the source, so that the cutover compares only what has changed since.
 struct ProvingAhead {
     let session: Session
     let source: Endpoint
+    /// What its workers obey between two chunks.
+    let throttle: Throttle
 
     /// Proves the chunks that can be proven.
     ///
@@ -98,6 +101,7 @@ struct ProvingAhead {
             target: MarkIdentity(there.identity),
             hash: hash,
             stop: session.context.stop,
+            waitForTurn: { [stop = session.context.stop, throttle] in throttle.wait(for: 1) { stop.isRequested } },
             note: note
         )
     }

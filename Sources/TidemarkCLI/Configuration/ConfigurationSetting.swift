@@ -54,6 +54,28 @@ struct ConfigurationSetting: Sendable {
             standard: "none"
         ) { $1.maxRate = try $0.rate() },
         ConfigurationSetting(
+            name: "max_lag",
+            comment: "A precopy pauses while a replica is further behind than this, such as 10s; none: no limit.",
+            standard: "none"
+        ) { $1.backOff.longestLag = try $0.optional { try $0.time() } },
+        ConfigurationSetting(
+            name: "max_active",
+            comment:
+                "A precopy pauses while more sessions than this are active on the source's server; none: no limit.",
+            standard: "none"
+        ) { $1.backOff.mostActiveSessions = try $0.optional { try $0.integer(in: 0...1_000_000) } },
+        ConfigurationSetting(
+            name: "probe",
+            comment:
+                "A precopy pauses while this query on the source takes longer than max_probe_time; none: no query.",
+            standard: "none"
+        ) { $1.backOff.probe = try $0.optional { try $0.string() } },
+        ConfigurationSetting(
+            name: "max_probe_time",
+            comment: "How long the probe may take.",
+            standard: "500ms"
+        ) { $1.backOff.longestProbe = try $0.time() },
+        ConfigurationSetting(
             name: "evidence",
             comment: "What a cutover takes for proof that rows did not change: rows, counters or declared.",
             standard: "rows"

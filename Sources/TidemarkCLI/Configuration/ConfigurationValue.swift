@@ -46,11 +46,23 @@ struct ConfigurationValue {
 
     /// - Throws: ``UsageError`` if the value is no rate.
     func rate() throws -> Int? {
-        if text == "none" { return nil }
-        guard let rate = try? MaxRate.bytes(text ?? "") else {
-            throw error("must be none, or a size of at least 64kB, such as 20MB")
+        try optional {
+            guard let rate = try? MaxRate.bytes($0.text ?? "") else {
+                throw error("must be none, or a size of at least 64kB, such as 20MB")
+            }
+            return rate
         }
-        return rate
+    }
+
+    /// - Throws: ``UsageError`` if the value is no time.
+    func time() throws -> Duration {
+        guard let time = text.flatMap(TimeLimit.init) else { throw error("must be a time such as 200ms, 10s or 2m") }
+        return time.duration
+    }
+
+    /// Reads a value that may also be `none`.
+    func optional<Value>(_ read: (ConfigurationValue) throws -> Value) rethrows -> Value? {
+        text == "none" ? nil : try read(self)
     }
 
     /// The names of a list, or of a text with commas between them; each as the catalog spells it, or quoted as in SQL.

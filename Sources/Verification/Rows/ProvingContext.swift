@@ -22,6 +22,8 @@ package struct ProvingContext: Sendable {
     package let target: MarkIdentity
     let hash: RowHash
     let stop: StopRequest
+    /// Blocks the calling worker as long as no worker may work.
+    let waitForTurn: @Sendable () -> Void
     let note: @Sendable (String) -> Void
 
     /// - Parameters:
@@ -33,6 +35,7 @@ package struct ProvingContext: Sendable {
     ///   - target: The identity of the target.
     ///   - hash: How rows are hashed.
     ///   - stop: Asked between two chunks; a request ends the work.
+    ///   - waitForTurn: Blocks the calling worker as long as no worker may work; called between two chunks.
     ///   - note: Called with messages about chunks that differ although the source did not change, and about tables
     ///     that cannot be compared.
     package init(
@@ -44,6 +47,7 @@ package struct ProvingContext: Sendable {
         target: MarkIdentity,
         hash: RowHash,
         stop: StopRequest,
+        waitForTurn: @escaping @Sendable () -> Void = {},
         note: @escaping @Sendable (String) -> Void
     ) {
         self.pass = pass
@@ -54,6 +58,7 @@ package struct ProvingContext: Sendable {
         self.target = target
         self.hash = hash
         self.stop = stop
+        self.waitForTurn = waitForTurn
         self.note = note
     }
 

@@ -42,7 +42,7 @@ package final class RangeProver {
     ///
     /// - Throws: ``PostgresError``, ``LedgerError``. Chunks proven before the error stay proven.
     package func work() throws {
-        while !context.stop.isRequested, try proveNext() {}
+        repeat { context.waitForTurn() } while try !context.stop.isRequested && proveNext()
     }
 
     /// Proves tables with scattered keys, part by part.

@@ -53,6 +53,7 @@ package final class ScatteredProofs: Sendable {
     package func work(_ source: Connection, _ target: Connection) throws {
         while !context.stop.isRequested, let part = state.withLock({ $0.open.popLast() }) {
             let table = tables[part.table]
+            context.waitForTurn()
             do {
                 try during("proving \(table.relation.name)") {
                     guard let found = try read(part, of: table, part.side == .source ? source : target) else {
