@@ -62,10 +62,13 @@ public struct Migration: Sendable {
 
     /// Checks both servers for problems, and writes nothing.
     ///
+    /// - Parameter depth: What is done besides reading the catalogs.
     /// - Returns: What the target server lacks or would refuse, and what will not be copied from the source.
     /// - Throws: ``LedgerError``, ``PostgresError``.
-    public func inspect() async throws -> InspectionReport {
-        try await Endpoint.watching([source, target]) { try await Inspect(context: context, source: source).run() }
+    public func inspect(_ depth: InspectionDepth = InspectionDepth()) async throws -> InspectionReport {
+        try await Endpoint.watching([source, target]) {
+            try await Inspect(context: context, source: source, depth: depth).run()
+        }
     }
 
     /// Decides how each table is treated, and writes nothing.

@@ -29,9 +29,15 @@ public struct SourceInspection: Sendable {
 
     /// Checks the source for problems, and writes nothing.
     ///
+    /// - Parameter depth: What is done besides reading the catalogs.
     /// - Returns: What would stop a migration from it, and what may surprise on the night.
     /// - Throws: ``PostgresError``.
-    public func run() async throws -> InspectionReport {
-        try await Endpoint.watching([source]) { try await Inspect.alone(source, options) }
+    public func run(_ depth: InspectionDepth = InspectionDepth()) async throws -> InspectionReport {
+        try await Endpoint.watching([source]) {
+            let rows = RowInspection(depth: depth, source: source, jobs: options.jobs, stop: stop) {
+                observer(.note($0))
+            }
+            return try await Inspect.alone(source, options, looking: rows)
+        }
     }
 }

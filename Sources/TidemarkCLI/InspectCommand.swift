@@ -15,6 +15,7 @@ struct InspectCommand: AsyncParsableCommand {
             """,
             examples: "inspect --source URL",
             "inspect --source URL --target URL --report before",
+            "inspect --source URL --deep --observe 10m",
             "inspect --no-owner --no-privileges --json"
         )
     )
@@ -31,11 +32,33 @@ struct InspectCommand: AsyncParsableCommand {
     )
     var report: String?
 
+    @Flag(
+        help:
+            "Read the source's rows as well: duplicates in unique keys, rows that refer to missing ones, rows near 1 GB"
+    )
+    var deep = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Count for this long what is written to each large table, such as 10m, and suggest its treatment",
+            valueName: "time"
+        ),
+        transform: { text in
+            guard let time = TimeLimit(text) else {
+                throw UsageError(description: "--observe must be a time such as 30s or 10m")
+            }
+            return time.duration
+        }
+    )
+    var observe: Duration?
+
     func run() async throws {
         try await Terminal.run(quiet: output.quiet, report: report) { terminal in
             var options = try plan.options()
             try omissions.apply(to: &options)
             tools.apply(to: &options)
+            var depth = InspectionDepth()
+            (depth.readsRows, depth.observes) = (deep, observe)
             guard let target = try target.endpointIfGiven() else {
                 let inspection = try SourceInspection(
                     source: source.endpoint(),
@@ -43,7 +66,7 @@ struct InspectCommand: AsyncParsableCommand {
                     stop: terminal.stop,
                     observer: terminal.show
                 )
-                return try terminal.print(try await inspection.run(), json: output.json)
+                return try terminal.print(try await inspection.run(depth), json: output.json)
             }
             let migration = try Migration(
                 source: source.endpoint(),
@@ -52,7 +75,7 @@ struct InspectCommand: AsyncParsableCommand {
                 stop: terminal.stop,
                 observer: terminal.show
             )
-            return try terminal.print(try await migration.inspect(), json: output.json)
+            return try terminal.print(try await migration.inspect(depth), json: output.json)
         }
     }
 }

@@ -1,7 +1,7 @@
-import Postgres
+package import Postgres
 
 /// Rows that refer to missing rows.
-struct ForeignKeyOrphans {
+package struct ForeignKeyOrphans {
     private static let listed = 10
     /// What the operator can do about them.
     static let hint =
@@ -35,7 +35,7 @@ struct ForeignKeyOrphans {
     ///   - connection: A connection.
     /// - Returns: A text for the operator; nil if there are none.
     /// - Throws: ``PostgresError``.
-    static func find(
+    package static func find(
         _ constraint: ServerText,
         of table: QualifiedName,
         among condition: SQL = "true",

@@ -13,6 +13,7 @@ struct Inspect {
 
     let context: RunContext
     let source: Endpoint
+    let depth: InspectionDepth
 
     /// Checks both sides.
     ///
@@ -23,7 +24,10 @@ struct Inspect {
             try (DatabaseCatalog(of: $0), BegunRun(on: $0))
         }
         let context = context.leavingOut(begun?.run.omissions ?? [])
-        return try await Inspect(context: context, source: source).run(context.options.wanted(target), begun)
+        return try await Inspect(context: context, source: source, depth: depth).run(
+            context.options.wanted(target),
+            begun
+        )
     }
 
     /// Checks a source while there is no target.
@@ -31,9 +35,14 @@ struct Inspect {
     /// - Parameters:
     ///   - source: The source.
     ///   - options: The operator's choices.
+    ///   - rows: Looks at the rows.
     /// - Returns: The findings.
     /// - Throws: ``PostgresError``.
-    static func alone(_ source: Endpoint, _ options: MigrationOptions) async throws -> InspectionReport {
+    static func alone(
+        _ source: Endpoint,
+        _ options: MigrationOptions,
+        looking rows: RowInspection
+    ) async throws -> InspectionReport {
         let (catalog, risks) = try await Connection.with(source, purpose: purpose) {
             try (options.wanted(DatabaseCatalog(of: $0)), options.wanted(NightRisk.all(on: $0)))
         }
@@ -59,7 +68,7 @@ struct Inspect {
         let findings =
             refused + broken + Obstacles.unreadableExtensionRows(of: catalog, options)
             + NightInspection.findings(risks, plan: plan)
-        return report(of: source, nil, findings)
+        return report(of: source, nil, findings + (try await rows.findings(catalog, plan)))
     }
 
     private static func report(of source: Endpoint, _ target: Endpoint?, _ findings: [Finding]) -> InspectionReport {
@@ -111,7 +120,14 @@ struct Inspect {
         let findings =
             try await ofTools + untried + refused + exchanged(source: catalog, target: target, begun)
             + connections(context) + TextInspection.findings(source: catalog.identity, target: target.identity)
-            + NightInspection.findings(risks, plan: plan) + obstacles.findings(trial, couldBeTried: untried.isEmpty)
+            + NightInspection.findings(risks, plan: plan) + room(for: catalog, beside: target)
+            + RowInspection(
+                depth: depth,
+                source: source,
+                jobs: context.options.jobs,
+                stop: context.stop,
+                note: context.note
+            ).findings(catalog, plan) + obstacles.findings(trial, couldBeTried: untried.isEmpty)
         return Self.report(of: source, context.target, findings)
     }
 
@@ -122,6 +138,12 @@ struct Inspect {
         severity: .note,
         "they could not be tried on the target; inspect again after fixing what precopy would refuse"
     )
+
+    private func room(for catalog: DatabaseCatalog, beside target: DatabaseCatalog) async throws -> [Finding] {
+        try await Connection.with(context.target, purpose: Self.purpose) {
+            try TargetRoom.findings(for: catalog, beside: target, on: $0)
+        }
+    }
 
     /// Too few free connections on either side.
     private func connections(_ context: RunContext) async throws -> [Finding] {
