@@ -100,6 +100,9 @@ public struct RunStatus: Sendable, Codable {
     /// The status as a JSON document.
     public func json() throws -> String { try document() }
 
+    /// The forecast of the night, line by line; empty if there is none.
+    public var forecastLines: [String] { forecast?.lines ?? [] }
+
     /// The status as a few lines of text.
     public var text: String {
         let rehearsal = rehearsedAt.map { "\nRehearsed \($0), in \(Quantity.seconds(rehearsedSeconds ?? 0))" } ?? ""
