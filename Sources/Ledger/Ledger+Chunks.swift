@@ -147,7 +147,7 @@ extension Ledger {
     ) throws -> [Int] {
         let parts = try chunk.range.cut(at: cuts).map { range in
             let rows = try connection.queryOne(
-                "SELECT count(*) AS rows FROM \(relation.rows) WHERE \(range.condition(on: key))"
+                "SELECT count(*) AS rows FROM \(relation.rows) WHERE \(range.condition(on: key)) AND \(relation.held)"
             ).integer("rows")
             return (range: range, rows: rows)
         }

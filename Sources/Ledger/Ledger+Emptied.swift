@@ -36,9 +36,12 @@ extension Ledger {
 
     private func isEmptied(_ relation: RelationEntry, held: Int) throws -> Bool {
         if relation.definition.isPartitioned {
-            return try connection.queryOne("SELECT count(*) AS n FROM \(relation.rows)").integer("n") < held
+            return try connection.queryOne("SELECT count(*) AS n FROM \(relation.rows) WHERE \(relation.held)").integer(
+                "n"
+            ) < held
         }
-        return try !connection.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows)) AS f").boolean("f")
+        return try !connection.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows) WHERE \(relation.held)) AS f")
+            .boolean("f")
     }
 
     private func hasUnloggedPartitions(_ relation: RelationEntry) throws -> Bool {

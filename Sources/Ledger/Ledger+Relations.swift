@@ -43,10 +43,10 @@ extension Ledger {
                          WITH ORDINALITY AS g(j, number)),
                 entered AS (
                     INSERT INTO tidemark.relation (relation_id, schema_name, table_name, definition, treatment, key,
-                                                   format, has_other_unique_keys, table_bytes, estimated_rows, row_filter)
+                                                   format, has_other_unique_keys, table_bytes, estimated_rows, row_filter, is_shared)
                     SELECT relation_id, j ->> 'schema', j ->> 'name', j -> 'definition', j ->> 'treatment', j -> 'key',
                            j ->> 'format', j ->> 'hasOtherUniqueKeys' = 'true', (j ->> 'tableBytes')::bigint,
-                           (j ->> 'estimatedRows')::bigint, j ->> 'filter'
+                           (j ->> 'estimatedRows')::bigint, j ->> 'filter', j ->> 'isShared' = 'true'
                     FROM given)
                 INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, is_adopted)
                 SELECT given.relation_id, r.number, r.range, r.number <= (j ->> 'immutableRanges')::bigint,
@@ -106,7 +106,7 @@ extension Ledger {
             RelationEntry.self,
             """
             SELECT relation_id, schema_name, table_name, definition, treatment, key, format, has_other_unique_keys,
-                   table_bytes, row_filter
+                   table_bytes, row_filter, is_shared
             FROM tidemark.relation ORDER BY relation_id
             """
         )
@@ -141,7 +141,8 @@ extension Ledger {
                 ranges: ranges,
                 filter: relation.rowFilter,
                 immutableRanges: chunks.count(where: \.isImmutable),
-                wantedChunks: ranges.count
+                wantedChunks: ranges.count,
+                isShared: relation.isShared
             )
         }
         return Plan(tables: tables, warnings: [])
@@ -178,6 +179,7 @@ private struct NewRelation: Encodable {
     let ranges: [KeyRange]
     let immutableRanges: Int
     let isAdopted: Bool
+    let isShared: Bool
 
     init(_ plan: TablePlan, _ definition: Table, isAdopted: Bool = false) {
         schema = plan.name.schema
@@ -192,6 +194,7 @@ private struct NewRelation: Encodable {
         filter = plan.filter
         ranges = plan.ranges
         immutableRanges = plan.immutableRanges
+        isShared = plan.isShared
         self.isAdopted = isAdopted
     }
 }

@@ -105,7 +105,7 @@ extension Ledger {
         guard let chunks = KeyRange.inOrder(found, \.range) else { return nil }
         let number = KeyRange.choice(among: chunks.map { ($0.range, "\($0.chunkNumber)") }, by: key)
         let held = try connection.query(
-            "SELECT \(number) AS chunk_number, count(*) AS rows FROM \(relation.rows) GROUP BY 1"
+            "SELECT \(number) AS chunk_number, count(*) AS rows FROM \(relation.rows) WHERE \(relation.held) GROUP BY 1"
         ).map { (try $0.integer("chunk_number"), try $0.integer("rows")) }
         let rows = Dictionary(keepingFirst: held)
         let (copied, bytes) = slices.reduce(into: (0, 0)) { $0 = ($0.0 + ($1.rows ?? 0), $0.1 + ($1.bytes ?? 0)) }
@@ -162,7 +162,10 @@ extension Ledger {
     ///   - reason: Why, for the audit trail.
     /// - Throws: ``PostgresError``.
     package func startOver(_ relation: RelationEntry, because reason: String) throws {
-        try connection.execute("TRUNCATE TABLE \(relation.rows)")
+        try connection.execute(
+            relation.isShared
+                ? "DELETE FROM \(relation.rows) WHERE \(relation.held)" : "TRUNCATE TABLE \(relation.rows)"
+        )
         try forgetSlices(of: relation.relationId)
         try record("started over", subject: "\(relation.name): \(reason)", relation: relation.relationId)
     }

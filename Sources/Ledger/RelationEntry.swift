@@ -14,6 +14,8 @@ package struct RelationEntry: Sendable, Codable {
     package let hasOtherUniqueKeys: Bool
     package let tableBytes: Int
     package let rowFilter: String?
+    /// Whether the target's table also has rows of others: only those that pass the filter are the run's.
+    package let isShared: Bool
 
     /// Creates an entry for a table of an archive, which is not in a ledger.
     package init(_ plan: TablePlan, _ definition: Table) {
@@ -27,6 +29,13 @@ package struct RelationEntry: Sendable, Codable {
         hasOtherUniqueKeys = plan.hasOtherUniqueKeys
         tableBytes = plan.tableBytes
         rowFilter = plan.filter
+        isShared = plan.isShared
+    }
+
+    /// The condition that selects the run's rows among those of the target's table.
+    package var held: SQL {
+        guard isShared, let rowFilter else { return "true" }
+        return "(\(SQL(trusted: rowFilter)))"
     }
 
     /// Whether it is copied with other small tables.

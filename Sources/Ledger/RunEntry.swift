@@ -27,6 +27,9 @@ package struct RunEntry: Sendable, Codable {
     /// The archive the rows come from; nil: from the source itself.
     package let archive: String?
 
+    /// Whether only some rows are moved, into a target that is in use.
+    package var isStage: Bool { omissions.contains(.allButFilteredRows) }
+
     /// The beginning of the run's `application_name`s, by which sessions of a killed client are found.
     package var sessionPrefix: String { "tidemark \(runId.prefix(8))" }
 

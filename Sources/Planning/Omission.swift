@@ -27,6 +27,9 @@ public enum Omission: Sendable, Hashable {
     /// Foreign keys of partitioned tables are validated anyway: they cannot exist unvalidated.
     case foreignKeyValidation
 
+    /// Everything but the rows that pass a condition: the target has its definitions, and serves others meanwhile.
+    case allButFilteredRows
+
     /// A schema with all that is in it, on both sides.
     case schema(ServerText)
     /// An extension, its comment, and the database's own rows in its tables.
@@ -39,6 +42,7 @@ public enum Omission: Sendable, Hashable {
         switch self {
         case .owners: "--no-owner"
         case .foreignKeyValidation: "--foreign-keys later"
+        case .allButFilteredRows: "--stage"
         case .schema(let name): "--exclude-schema \(Escaping.shellWord(name.string).visible)"
         case .extension(let name): "--no-extension \(Escaping.shellWord(name.string).visible)"
         default: "--no-\(record)"
@@ -51,7 +55,7 @@ extension Omission {
         ("owners", .owners), ("privileges", .privileges), ("tablespaces", .tablespaces),
         ("event-triggers", .eventTriggers), ("publications", .publications), ("subscriptions", .subscriptions),
         ("large-objects", .largeObjects), ("database-settings", .databaseSettings),
-        ("foreign-key-validation", .foreignKeyValidation),
+        ("foreign-key-validation", .foreignKeyValidation), ("all-but-filtered-rows", .allButFilteredRows),
     ]
     private static let (ofSchema, ofExtension): (ServerText, ServerText) = ("schema:", "extension:")
 

@@ -58,6 +58,8 @@ package struct TablePlan: Sendable, Hashable, Codable {
     package var immutableRanges: Int
     /// The number of chunks the table should be cut into; its ranges are found by sampling the source.
     package let wantedChunks: Int
+    /// Whether the target's table also holds rows of others; only those that pass the filter are the run's.
+    package let isShared: Bool
 
     /// The table as a FROM item.
     package var rows: SQL { isPartitioned ? "\(name)" : "ONLY \(name)" }
@@ -76,7 +78,8 @@ package struct TablePlan: Sendable, Hashable, Codable {
         filter: String?,
         immutableBelow: ServerText? = nil,
         immutableRanges: Int = 0,
-        wantedChunks: Int
+        wantedChunks: Int,
+        isShared: Bool = false
     ) {
         self.name = name
         self.isPartitioned = isPartitioned
@@ -92,5 +95,6 @@ package struct TablePlan: Sendable, Hashable, Codable {
         self.immutableBelow = immutableBelow
         self.immutableRanges = immutableRanges
         self.wantedChunks = wantedChunks
+        self.isShared = isShared
     }
 }

@@ -8,6 +8,8 @@ public struct PlanOptions: Sendable {
     ///
     /// Only rows that satisfy them are copied. SQL of the source, trusted.
     public var filters: [QualifiedName: String] = [:]
+    /// Whether tables without a condition on their rows are left out, because the target is in use and has them.
+    package var isStage = false
     /// By table, a value of its key's first column below which rows no longer change.
     public var immutableBelow: [QualifiedName: String] = [:]
     /// The size of a chunk, in bytes of the table on disk.

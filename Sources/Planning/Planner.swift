@@ -75,10 +75,16 @@ package struct Planner {
             tableBytes: bytes,
             hasOtherUniqueKeys: hasOtherUniqueKeys(table, than: key, among: ofTable),
             ranges: treatment.copiesRows ? [.everything] : [],
-            filter: filters[table.qualifiedName],
+            filter: filter(of: table),
             immutableBelow: immutableBelow,
-            wantedChunks: wanted
+            wantedChunks: wanted,
+            isShared: options.isStage && treatment.copiesRows
         )
+    }
+
+    /// The condition on a table's rows: its own, or that of the partitioned table it belongs to.
+    private func filter(of table: Table) -> String? {
+        ([table] + partitions.ancestors(of: table)).lazy.compactMap { filters[$0.qualifiedName] }.first
     }
 
     /// Plans a partitioned table whose rows are copied with its partitions.
@@ -159,6 +165,7 @@ package struct Planner {
         for candidate in [table] + partitions.ancestors(of: table) {
             if let asked = options.treatments[candidate.qualifiedName] { return asked }
         }
+        if options.isStage, filter(of: table) == nil { return .excluded }
         return nil
     }
 

@@ -24,12 +24,22 @@ package struct Scope: Sendable {
 
     /// Whether an object belongs to the run, wherever it is; whether its kind does is for the comparison to say.
     package func contains(_ object: CatalogObject) -> Bool {
-        object.table.map(contains) ?? true && !(object.schema.map { omits(.schema($0)) } ?? false)
+        // What else the target has has been its own since it went into service.
+        if isStage, object.kind != .column || object.table == nil { return false }
+        return object.table.map(contains) ?? true && !(object.schema.map { omits(.schema($0)) } ?? false)
             && !(object.ofExtension.map { omits(.extension($0)) } ?? false)
     }
 
+    /// Whether only rows are copied, into tables that also hold rows of others.
+    package var isStage: Bool { omissions.contains(.allButFilteredRows) }
+
     /// Whether a kind of objects is left out.
-    package func omits(_ omission: Omission) -> Bool { omissions.contains(omission) }
+    package func omits(_ omission: Omission) -> Bool {
+        switch omission {
+        case .foreignKeyValidation, .schema, .extension: omissions.contains(omission)
+        default: isStage || omissions.contains(omission)
+        }
+    }
 
     /// Returns what of a database is compared.
     ///
@@ -38,5 +48,13 @@ package struct Scope: Sendable {
     package func applied(to catalog: DatabaseCatalog) -> DatabaseCatalog {
         let wanted = catalog.without(schemas: omissions.schemas, extensions: omissions.extensions)
         return omits(.tablespaces) ? wanted.withoutTablespaces : wanted
+    }
+}
+
+extension DatabaseCatalog {
+    /// The sequences that belong to a run; of a stage only those that serve one of its tables.
+    package func sequences(in scope: Scope) -> [SequenceDefinition] {
+        let wanted = sequences(excluding: scope.excluded)
+        return scope.isStage ? wanted.filter { !$0.columns.isEmpty } : wanted
     }
 }

@@ -16,6 +16,10 @@ struct ReportAdvice {
             (verdict, tone, steps) = Self.ofTargetInUse(report)
             return
         }
+        if report.isStage == true, let ofStage = Self.ofStage(report) {
+            (verdict, tone, steps) = ofStage
+            return
+        }
         if report.command == "inspect" {
             let isClear = report.outcome == .done
             (verdict, tone) = isClear ? ("Clear", "good") : ("Stops", "bad")

@@ -33,6 +33,7 @@ extension RunReport {
             "PROVEN: the old database has everything that was written to the new one"
         case .notProven where command == "back":
             "NOT PROVEN: everything but what is named below was copied back to the old database"
+        case _ where isStage == true && isTargetInUse != true && headlineOfStage != nil: headlineOfStage ?? ""
         case .failed where command == "back": "FAILED\(place): nothing was changed on the old database"
         case .stopped where command == "back": "STOPPED\(place): nothing was changed on the old database"
         case .done where verification == nil: "DONE"

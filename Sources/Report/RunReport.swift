@@ -140,6 +140,8 @@ public struct RunReport: Sendable, Codable {
     public var isSourceFenced: Bool?
     /// Whether the target has been in use since the cutover, so that what others wrote there was left out.
     public var isTargetInUse: Bool?
+    /// Whether a stage is moved: some rows, into a target that serves others.
+    public var isStage: Bool?
     /// What was written on the source after the snapshot, or might still be, if that stopped a cutover before it built anything.
     public var lateWrites: LateWrites?
     /// Whether the source was quiet while it was read for the last time; nil if it did not have to be.

@@ -66,12 +66,23 @@ public struct MigrationOptions: Sendable {
     /// Creates the default options.
     public init() {}
 
+    /// Whether only some rows are moved, into a target that is in use.
+    var isStage: Bool { omissions.contains(.allButFilteredRows) }
+
+    /// The decisions about the plan, with what follows from what is left out.
+    var decisions: PlanOptions {
+        var decisions = plan
+        decisions.isStage = isStage
+        return decisions
+    }
+
     /// The tables of extensions whose rows are copied: all that the options do not leave out.
     ///
     /// - Parameter tables: The tables of all extensions.
     /// - Returns: The tables to copy.
     func wanted(_ tables: [ExtensionTable]?) -> [ExtensionTable] {
-        (tables ?? []).filter { table in
+        guard !isStage else { return [] }
+        return (tables ?? []).filter { table in
             (plan.treatments[table.qualifiedName]?.copiesRows ?? true)
                 && !omissions.contains(.extension(table.extension)) && !omissions.contains(.schema(table.schema))
         }

@@ -38,6 +38,12 @@ struct PlanArguments: ParsableArguments {
 
     @Flag(
         help:
+            "Move rows into a target that is in use: only those of tables with a condition (where in tidemark.yaml)"
+    )
+    var stage = false
+
+    @Flag(
+        help:
             "Accept a source moved to another cluster since the run began (pg_upgrade), and compare all its rows (dump: write them all again)"
     )
     var sourceMoved = false
@@ -49,6 +55,7 @@ struct PlanArguments: ParsableArguments {
         for (names, treatment) in [(exclude, Treatment.excluded), (whole, .whole), (delta, .delta)] {
             for name in names { options.plan.treatments[try QualifiedName(argument: name)] = treatment }
         }
+        if stage { options.omissions.insert(.allButFilteredRows) }
         for name in excludeSchema { options.omissions.insert(.schema(try ServerText(argument: name))) }
         if let chunkSize { options.plan.chunkBytes = chunkSize.bytes }
         if let wholeBelow { options.plan.wholeBelowBytes = wholeBelow.bytes }

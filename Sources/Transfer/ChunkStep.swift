@@ -85,6 +85,9 @@ struct ChunkStep {
     ///
     /// - Returns: The rows that the server counts as deleted.
     private func empty() throws -> Int {
+        if relation.isShared {
+            return try lane.target.execute("DELETE FROM \(relation.rows) WHERE \(relation.held)")
+        }
         let isReferenced =
             try context.keepsForeignKeys
             && lane.target.queryOne(
@@ -100,7 +103,9 @@ struct ChunkStep {
     }
 
     private func holdsRows() throws -> Bool {
-        try !isEmpty && lane.target.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows)) AS f").boolean("f")
+        try !isEmpty
+            && lane.target.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows) WHERE \(relation.held)) AS f")
+                .boolean("f")
     }
 
     /// Compares the range on both sides and copies what differs; correct whatever the target contains.

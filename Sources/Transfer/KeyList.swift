@@ -46,8 +46,15 @@ struct KeyList {
     /// - Returns: The number of rows deleted.
     /// - Throws: ``PostgresError``.
     func deleteListed() throws -> Int {
-        try target.execute("DELETE FROM \(relation.rows) AS t USING pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))")
+        try target.execute(
+            relation.isShared
+                ? "DELETE FROM \(relation.rows) AS t WHERE \(relation.held) AND EXISTS (\(listed))"
+                : "DELETE FROM \(relation.rows) AS t USING pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))"
+        )
     }
+
+    /// The line of the list with the key of a row `t`.
+    private var listed: SQL { "SELECT FROM pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))" }
 
     /// Counts the rows whose keys are in the list.
     ///
@@ -59,7 +66,7 @@ struct KeyList {
         let rows = try target.query(
             """
             SELECT \(group) AS number, count(*) AS rows
-            FROM (SELECT \(columns) FROM \(relation.rows) AS t JOIN pg_temp.\(name) AS k ON \(key.isSame("t", "k"))) AS listed
+            FROM (SELECT \(columns) FROM \(relation.rows) AS t WHERE \(relation.held) AND EXISTS (\(listed))) AS listed
             GROUP BY 1
             """
         )
@@ -75,7 +82,7 @@ struct KeyList {
         try target.execute(
             """
             DELETE FROM \(relation.rows) AS t
-            WHERE \(inRange) AND NOT EXISTS (SELECT FROM pg_temp.\(name) AS k WHERE \(key.isSame("t", "k")))
+            WHERE \(inRange) AND \(relation.held) AND NOT EXISTS (\(listed))
             """
         )
     }

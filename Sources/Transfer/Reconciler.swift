@@ -30,7 +30,7 @@ struct Reconciler {
 
     func reconcile(_ chunk: ChunkSource, _ key: Key) throws -> Outcome {
         let source = try fingerprint(chunk, chunk.inRange, on: lane.source)
-        let target = try fingerprint(chunk, chunk.range.condition(on: key), on: lane.target)
+        let target = try fingerprint(chunk, held(chunk, key), on: lane.target)
         if source == target { return Outcome(rows: source.rows) }
         guard max(source.rows, target.rows) > Self.smallRange, source.rows > 0, target.rows > 0 else {
             return try replace(chunk, key)
@@ -53,9 +53,14 @@ struct Reconciler {
         return outcome
     }
 
+    /// The condition that selects the chunk's rows on the target.
+    private func held(_ chunk: ChunkSource, _ key: Key) -> SQL {
+        "\(chunk.range.condition(on: key)) AND \(chunk.relation.held)"
+    }
+
     private func replace(_ chunk: ChunkSource, _ key: Key) throws -> Outcome {
         let removed = try lane.target.execute(
-            "DELETE FROM \(chunk.relation.rows) WHERE \(chunk.range.condition(on: key))"
+            "DELETE FROM \(chunk.relation.rows) WHERE \(held(chunk, key))"
         )
         let copied = try copy?(chunk) ?? .zero
         return Outcome(rows: copied.rows, copied: copied, removed: removed, isEqual: false)

@@ -66,7 +66,7 @@ struct SmallTables {
         let looks = try lane.target.together(
             filled.map { relation in
                 """
-                SELECT EXISTS (SELECT FROM \(relation.rows)) AS is_filled,
+                SELECT EXISTS (SELECT FROM \(relation.rows) WHERE \(relation.held)) AS is_filled,
                        \(context.keepsForeignKeys ? isReferenced(relation) : "false") AS is_referenced
                 """
             }
@@ -74,8 +74,9 @@ struct SmallTables {
         var statements: [(relation: Int, sql: SQL)] = []
         for (relation, look) in zip(filled, looks) {
             guard let row = look.rows.first, try row.boolean("is_filled") else { continue }
+            let isKept = try relation.isShared || row.boolean("is_referenced")
             let sql: SQL =
-                try row.boolean("is_referenced") ? "DELETE FROM \(relation.rows)" : "TRUNCATE TABLE \(relation.rows)"
+                isKept ? "DELETE FROM \(relation.rows) WHERE \(relation.held)" : "TRUNCATE TABLE \(relation.rows)"
             statements.append((relation.relationId, sql))
         }
         let answers = try lane.target.together(statements.map(\.sql))

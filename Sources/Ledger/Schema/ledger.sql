@@ -71,6 +71,8 @@ CREATE TABLE tidemark.relation (
     format text NOT NULL,
     has_other_unique_keys boolean NOT NULL,
     row_filter text,
+    -- Whether the target's table also has rows of others: only those that pass the filter are the run's.
+    is_shared boolean NOT NULL DEFAULT false,
     table_bytes bigint NOT NULL,
     estimated_rows bigint NOT NULL,
     -- The rows that were inserted and rolled back to see whether INSERTs work; the server has counted them.

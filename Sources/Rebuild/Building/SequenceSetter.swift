@@ -15,6 +15,45 @@ package struct SequenceSetter {
         self.target = target
     }
 
+    /// Moves sequences forward to the source's positions, while the target is in use; those that are beyond stay.
+    ///
+    /// A sequence is locked meanwhile (ALTER SEQUENCE waits for others' `nextval`, and they for it), so that it never goes back.
+    ///
+    /// - Parameters:
+    ///   - sequences: The source's sequences.
+    ///   - positions: Their positions on the source.
+    /// - Throws: ``PostgresError``.
+    package func advance(
+        _ sequences: [SequenceDefinition],
+        to positions: [QualifiedName: SequencePosition]
+    ) throws {
+        for sequence in try onTarget(sequences.filter { positions[$0.qualifiedName] != nil }) {
+            guard let position = positions[sequence.qualifiedName] else { continue }
+            let name = sequence.qualifiedName
+            func isBehind() throws -> Bool {
+                guard let there = try Self.positions(of: [name], on: target)[name] else { return false }
+                let (wanted, next) = (
+                    position.next(increment: sequence.increment), there.next(increment: sequence.increment)
+                )
+                return sequence.increment > 0 ? next < wanted : next > wanted
+            }
+            try during("moving sequence \(name) forward") {
+                guard try isBehind() else { return }
+                try target.transaction(.readWrite) {
+                    try target.execute("ALTER SEQUENCE \(name) INCREMENT \(SQL(trusted: String(sequence.increment)))")
+                    guard try isBehind() else { return }
+                    _ = try target.query(
+                        """
+                        SELECT pg_catalog.setval(\(value: name.quoted)::pg_catalog.regclass,
+                                                 \(value: String(position.lastValue))::bigint,
+                                                 \(value: String(position.isCalled))::boolean)
+                        """
+                    )
+                }
+            }
+        }
+    }
+
     /// Sets every sequence, a few hundred in each round trip.
     ///
     /// - Parameters:

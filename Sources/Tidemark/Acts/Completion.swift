@@ -138,7 +138,8 @@ struct Completion {
     /// gathers statistics.
     func refreshAndAnalyze() async throws {
         let builders = BuilderPool(session)
-        let views = try await dueViews()
+        // Those of a stage's target are its own.
+        let views = session.scope.isStage ? [] : try await dueViews()
         if !views.isEmpty {
             try await recorder.phase(.materializedViews) {
                 // One after another, because a view may depend on others.

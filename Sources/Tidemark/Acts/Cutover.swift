@@ -12,10 +12,10 @@ import Verification
 /// The ledger records every step. A cutover that was stopped or killed resumes when run again. Until the target has taken
 /// writes of its own, each call brings a new delta: what acts on rows is taken off for that, and created again.
 struct Cutover {
-    private let context: RunContext
-    private let source: Endpoint
-    private let recorder: RunRecorder
-    private let isRehearsal: Bool
+    let context: RunContext
+    let source: Endpoint
+    let recorder: RunRecorder
+    let isRehearsal: Bool
 
     /// - Parameters:
     ///   - context: The run's context.
@@ -55,6 +55,7 @@ struct Cutover {
             context.note("the source is read-only for new sessions already, until tidemark unfence")
             recorder.record(.fenced)
         }
+        guard !session.scope.isStage else { return try await moveStage(session) }
         let watch = Watch(session, readableBytes: context.options.rereadBytes)
         let before = try await QuietBaseline(of: source, session: watch.session, waiting: !watch.readsRows, note)
         let mark = try await session.earlyMark(of: source)
@@ -149,6 +150,9 @@ struct Cutover {
         heldBy holder: ThreadConfined<Connection>,
         _ beforeBuilding: () async throws -> Void
     ) async throws -> VerificationResult {
+        guard !session.scope.isStage else {
+            return try await completeStage(session, since: counters, in: shared, heldBy: holder, beforeBuilding)
+        }
         let completion = completion(session)
         let now = try await session.definitions(of: source, in: holder)
         let postData = try await completion.postData(of: now.definitions)
@@ -206,16 +210,16 @@ struct Cutover {
         return counted
     }
 
-    private func completion(_ session: Session) -> Completion { Completion(session: session, recorder: recorder) }
+    func completion(_ session: Session) -> Completion { Completion(session: session, recorder: recorder) }
 
-    private var note: @Sendable (String) -> Void {
+    var note: @Sendable (String) -> Void {
         { [context] in context.note($0) }
     }
 
     // MARK: Rows
 
     /// - Returns: The source's positions of sequences, to which the target's were set.
-    private func copyData(
+    func copyData(
         _ session: Session,
         since counters: CounterReading?,
         untouched: [Int: Set<Int>],
@@ -279,7 +283,7 @@ struct Cutover {
         return positions
     }
 
-    private func setSequences(
+    func setSequences(
         _ session: Session,
         _ lanes: LanePool
     ) async throws -> [QualifiedName: SequencePosition] {
@@ -287,6 +291,10 @@ struct Cutover {
             let sequences = session.sequences
             return try await lanes.withOne { lane in
                 let positions = try SequenceSetter.positions(of: sequences.map(\.qualifiedName), on: lane.source)
+                if session.scope.isStage {
+                    try SequenceSetter(lane.target).advance(sequences, to: positions)
+                    return (positions, [String]())
+                }
                 return (positions, try SequenceSetter(lane.target).set(sequences, to: positions))
             }
         }
@@ -327,7 +335,7 @@ struct Cutover {
         }
     }
 
-    private func judge(
+    func judge(
         _ verification: VerificationResult,
         of session: Session,
         quiet: Quiet,

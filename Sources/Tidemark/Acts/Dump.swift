@@ -75,6 +75,12 @@ struct Dump {
         _ previous: ArchiveDirectory.Generation?
     ) async throws -> Situation {
         try await Connection.with(source, purpose: Self.purpose) { [archive] connection in
+            guard !archive.options.isStage else {
+                throw PlanError(
+                    .usage,
+                    "a stage goes straight from the source into a target that is in use; --stage is not for archives"
+                )
+            }
             try OmittedNames(archive.options.omissions).refuseUnknown(on: connection)
             let catalog = archive.options.wanted(try DatabaseCatalog(of: connection))
             try Self.refuseOther(catalog.identity, than: previous, options: archive.options)

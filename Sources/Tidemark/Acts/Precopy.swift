@@ -131,8 +131,13 @@ struct Precopy {
     {
         do {
             return try await body()
-        } catch let error as PostgresError where error.sqlState == "23505" {
+        } catch var error as PostgresError where error.sqlState == "23505" {
             try await session.ledger { try $0.closePass() }
+            if session.scope.isStage {
+                error.hint =
+                    "the target has given this key to another row since it went into service: the parts of a database need keys of "
+                    + "their own (a uuid, or a key that includes the tenant)"
+            }
             throw error
         }
     }

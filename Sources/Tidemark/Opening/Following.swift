@@ -108,7 +108,7 @@ struct Following {
         try Planner(
             source: source,
             target: target,
-            options: context.options.plan,
+            options: context.options.decisions,
             settled: SettledTables(relations, in: source)
         ).plan()
     }

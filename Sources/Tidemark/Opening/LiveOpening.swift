@@ -27,11 +27,15 @@ struct LiveOpening {
         }
         let survey = try await survey(for: target.identity, target.begun, cutting: target.plan == nil)
         let plan = target.plan ?? survey.plan
-        let foreignKeys = try await PlanForecast(context: context).foreignKeys(
-            of: survey.catalog,
-            without: plan.excluded,
-            in: target.plan == nil ? nil : target.begun?.run
-        )
+        // A stage leaves the target's foreign keys as they are.
+        let foreignKeys =
+            plan.tables.contains(where: \.isShared)
+            ? nil
+            : try await PlanForecast(context: context).foreignKeys(
+                of: survey.catalog,
+                without: plan.excluded,
+                in: target.plan == nil ? nil : target.begun?.run
+            )
         return PlanReport(
             plan,
             price: target.plan == nil ? nil : try await price(),
@@ -87,6 +91,7 @@ struct LiveOpening {
         // Reads both sides at the same time: with thousands of tables a catalog takes seconds.
         async let surveyed = survey(for: target, begun, cutting: step == .begun, reading: step == .begun)
         let options = context.options
+        try refuseStage(in: begun)
         async let contents = step < .keysBuilt ? control.run { options.wanted(try DatabaseCatalog(of: $0)) } : nil
         let survey = try await surveyed
         try Refusals.same(survey.catalog.identity, target)
@@ -96,7 +101,11 @@ struct LiveOpening {
             major: target.serverVersion.major,
             in: context.options.toolDirectory
         )
-        let tried = try await tryDefinitions(survey, on: try await contents, begun: begun, with: tools)
+        let there = try await contents
+        if options.isStage, step == .begun, let there {
+            try await refuseUnfitStage(survey.plan, survey.catalog, into: there, on: control)
+        }
+        let tried = try await tryDefinitions(survey, on: there, begun: begun, with: tools)
         if context.options.acceptsMovedSource {
             try await control.run { try Self.refuseOtherTables(survey.catalog, $0) }
         }
@@ -144,7 +153,7 @@ struct LiveOpening {
         reading: Bool = false
     ) async throws -> SourceSurvey {
         let options = context.options
-        let mayRead = reading && options.plan.treatments.values.allSatisfy(\.isOnTarget)
+        let mayRead = reading && !options.isStage && options.plan.treatments.values.allSatisfy(\.isOnTarget)
         let read: @Sendable (Definitions.Access) async throws -> Definitions = { access in
             let tools = try await PostgresTools.find(major: target.serverVersion.major, in: options.toolDirectory)
             return try await Definitions(
@@ -180,7 +189,7 @@ struct LiveOpening {
             acceptsOtherSystem: context.options.acceptsMovedSource,
             leavingOut: context.options.omissions,
             mayCreate: mayCreate,
-            mayAdopt: context.options.targetContents != .nothing
+            mayAdopt: context.options.targetContents != .nothing || context.options.isStage
         )
     }
 
@@ -193,7 +202,7 @@ struct LiveOpening {
         begun: BegunRun?,
         with tools: PostgresTools
     ) async throws -> Definitions? {
-        guard let target else { return nil }
+        guard let target, !context.options.isStage else { return nil }
         let obstacles = Obstacles(
             context: context,
             source: source,
@@ -232,6 +241,10 @@ struct LiveOpening {
         tried: Definitions?,
         for act: LiveAct
     ) async throws -> Session {
+        if context.options.isStage {
+            try await owned.beginStage(survey.plan)
+            return try await owned.session(for: act.rawValue, warnings: survey.plan.warnings)
+        }
         context.observer(.phaseBegan(.definitions))
         let definitions: Definitions
         if let read = try tried ?? survey.definitions?.get() {
@@ -261,6 +274,10 @@ struct LiveOpening {
     private func follow(_ owned: OwnedRun, for act: LiveAct, warnings: [String]) async throws -> Session {
         let before = try await owned.session(for: act.rawValue, warnings: warnings)
         try refuseOtherTreatments(than: before.relations, owned.source)
+        if before.run.isStage {
+            try await refuseChangedStage(before)
+            return before
+        }
         async let kept: Void = before.ledger { try $0.keep(owned.source, withLabels: false) }
         let now = try await before.readDefinitions(of: source)
         try await kept

@@ -18,7 +18,7 @@ extension OwnedRun {
     /// - Throws: ``LedgerError`` if others have written to the target; ``PostgresError``.
     func readyForAnotherPass(from endpoint: Endpoint, for act: LiveAct) async throws -> OwnedRun {
         guard entry.step >= .keysBuilt else {
-            if entry.keepsForeignKeys, try await !context.mayWriteAsReplica(purpose: purpose) {
+            if entry.keepsForeignKeys, !entry.isStage, try await !context.mayWriteAsReplica(purpose: purpose) {
                 try await dropForeignKeys()
             }
             return self
@@ -27,6 +27,7 @@ extension OwnedRun {
             context.note("the source has committed nothing since the last cutover's snapshot: resuming after the rows")
             return self
         }
+        if entry.isStage { return try await readyForAnotherPassOfStage() }
         context.note("another pass: what acts on rows is dropped on the target and created again afterwards")
         try await control.run { [epoch] connection in
             try connection.transaction(.readWrite) {
@@ -50,6 +51,24 @@ extension OwnedRun {
         }
         if keeps { context.note("foreign keys stay validated: rows are copied as a replica writes them") }
         for note in notes { context.note(note) }
+        return try await withCurrentEntry()
+    }
+
+    /// Takes a stage back to where rows can be copied; nothing is dropped on a target that is in use.
+    private func readyForAnotherPassOfStage() async throws -> OwnedRun {
+        if let written = try await foreignWrites() { throw written }
+        try await control.run { [epoch] connection in
+            try connection.transaction(.readWrite) {
+                let ledger = Ledger(connection, epoch: epoch)
+                try ledger.fence()
+                try ledger.reopen(without: [], keepingForeignKeys: true)
+            }
+        }
+        return try await withCurrentEntry()
+    }
+
+    /// The same run as the ledger has it now.
+    private func withCurrentEntry() async throws -> OwnedRun {
         var run = self
         run.entry = try await control.run { connection in
             guard let entry = try Ledger.run(on: connection) else {
@@ -108,7 +127,7 @@ extension OwnedRun {
         let writes = ForeignWrites(in: try await withoutUnwritten(relations), since: mark, held: held)
         let extensionTables = context.options.wanted(source.extensionTables).map(\.qualifiedName)
         try await Connection.each(context.options.jobs, context.target, purpose: purpose) { connection, number in
-            if number == 1 { try writes.lookBesideTables(extensionTables, on: connection) }
+            if number == 1, !entry.isStage { try writes.lookBesideTables(extensionTables, on: connection) }
             try writes.look(on: connection)
         }
         guard writes.found.isEmpty else {

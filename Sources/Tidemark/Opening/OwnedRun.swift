@@ -53,7 +53,7 @@ struct OwnedRun: Sendable {
                 acceptsOtherSystem: options.acceptsMovedSource,
                 leavingOut: options.omissions,
                 mayCreate: permissions.mayCreate,
-                mayAdopt: options.targetContents != .nothing
+                mayAdopt: options.targetContents != .nothing || options.isStage
             )
             try taken.ledger.leaveOut(options.omissions)
             // Of a run that has begun the catalog is recorded later, while pg_dump works.

@@ -50,7 +50,7 @@ struct SourceSurvey: Sendable {
                 var plan = try Planner(
                     source: catalog,
                     target: target,
-                    options: options.plan,
+                    options: options.decisions,
                     settled: SettledTables(begun?.relations ?? [], in: catalog)
                 ).plan()
                 if cutting {

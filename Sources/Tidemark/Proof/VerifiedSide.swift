@@ -51,6 +51,6 @@ struct VerifiedSide: Sendable {
     }
 
     func sequences(in scope: Scope) -> SequenceComparison.Side {
-        SequenceComparison.Side(definitions: catalog.sequences(excluding: scope.excluded), positions: positions)
+        SequenceComparison.Side(definitions: catalog.sequences(in: scope), positions: positions)
     }
 }

@@ -59,6 +59,7 @@ struct Verify {
         let since = sinceCutover ? try await SinceCutover(context, source: source).check() : nil
         recorder.warn(since?.warnings ?? [])
         if sinceCutover { recorder.update { $0.isTargetInUse = true } }
+        if plan.tables.contains(where: \.isShared) { recorder.update { $0.isStage = true } }
         recorder.warn(plan.warnings)
         let copied = try await present(plan.tables.filter(\.treatment.copiesRows))
         let result = try await SnapshotHolder.with(
@@ -141,7 +142,7 @@ struct Verify {
             try Refusals.same(identity, target)
             if let begun { return (begun, omissions, proofs) }
             let source = options.wanted(try DatabaseCatalog(of: connection))
-            let plan = try Planner(source: source, target: target, options: options.plan).plan()
+            let plan = try Planner(source: source, target: target, options: options.decisions).plan()
             return (try KeyDistribution(connection).cut(plan), omissions, [:])
         }
     }
@@ -244,7 +245,9 @@ struct Verify {
         options: PlanOptions
     ) -> (plan: Plan, unplanned: [String]) {
         let known = Dictionary(keepingFirst: plan.tables.map { ($0.name, $0) })
-        guard source.tables.contains(where: { known[$0.qualifiedName] == nil }) else { return (plan, []) }
+        guard source.tables.contains(where: { known[$0.qualifiedName] == nil }),
+            !plan.tables.contains(where: \.isShared)
+        else { return (plan, []) }
         // Partitions of a table that is left out are left out as well.
         var options = options
         let there = Set(source.tables.map(\.qualifiedName))

@@ -208,6 +208,7 @@ final class RunRecorder: Sendable {
         _ body: () async throws -> (outcome: RunReport.Outcome, warnings: [String])
     ) async throws -> RunReport {
         warn(session.warnings)
+        if session.scope.isStage { update { $0.isStage = true } }
         await note(Ledger.beganKind, in: session)
         let companions = [Task { await announcePhases(in: session) }, Task { await obeyThrottle(in: session) }]
         defer { for companion in companions { companion.cancel() } }

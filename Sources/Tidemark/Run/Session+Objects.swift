@@ -14,7 +14,9 @@ extension Session {
     }
 
     /// All keys, indexes and constraints to build for the copied tables.
-    var objects: [NewObject] { RebuildPlan(source: source, excluding: scope.excluded).objects(keys: keys) }
+    var objects: [NewObject] {
+        scope.isStage ? [] : RebuildPlan(source: source, excluding: scope.excluded).objects(keys: keys)
+    }
 
     /// The tables whose rows are copied, and the partitioned tables they belong to.
     ///

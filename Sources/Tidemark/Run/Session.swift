@@ -31,12 +31,15 @@ struct Session: Sendable {
     }
 
     /// The target as the sessions that copy rows use it.
-    var copyTarget: Endpoint { run.keepsForeignKeys ? context.target.asReplica : context.target }
+    var copyTarget: Endpoint { writesAsReplica ? context.target.asReplica : context.target }
+
+    /// Whether rows are written as a replica writes them, because the target's foreign keys stay.
+    private var writesAsReplica: Bool { run.keepsForeignKeys || scope.isStage }
 
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
     var copiedRelations: [RelationEntry] { relations.filter(\.treatment.copiesRows) }
     /// The sequences to copy, without those that serve only excluded tables.
-    var sequences: [SequenceDefinition] { source.sequences(excluding: scope.excluded) }
+    var sequences: [SequenceDefinition] { source.sequences(in: scope) }
 
     /// Uses the ledger on the control connection, in its own fenced transaction.
     func ledger<Result: Sendable>(_ body: @escaping @Sendable (Ledger) throws -> Result) async throws -> Result {
@@ -97,7 +100,7 @@ struct Session: Sendable {
             identity: markIdentity,
             snapshot: snapshot,
             keepsTriggersOff: keepsTriggersOff,
-            keepsForeignKeys: run.keepsForeignKeys,
+            keepsForeignKeys: writesAsReplica,
             longestTransaction: context.options.longestTransaction,
             workers: context.options.jobs
         )

@@ -19,6 +19,8 @@ package struct ComparedRange: Sendable {
     package let range: KeyRange
     /// The condition that selects the source's rows for the target; nil: all rows.
     let filter: String?
+    /// Whether the target's table also has rows that do not pass the filter.
+    let isShared: Bool
     /// Roughly how much there is to read.
     let bytes: Int
     /// Whether the whole table is small on both sides; a partitioned table never counts as small.
@@ -80,6 +82,7 @@ package struct ComparedRange: Sendable {
                     identity: table.key ?? identities[table.name] ?? nil,
                     range: range,
                     filter: table.filter,
+                    isShared: table.isShared,
                     bytes: table.tableBytes / max(1, table.ranges.count),
                     isSmall: isSmall,
                     proof: mayStand ? proofs[table.name]?[range] : nil,
@@ -102,9 +105,9 @@ package struct ComparedRange: Sendable {
         return "\(inRange) AND \(filterCondition(side))"
     }
 
-    /// The target holds only rows that passed the filter, so every row counts there.
+    /// The target holds only rows that passed the filter, so every row counts there, unless others have rows in the table.
     private func filterCondition(_ side: Endpoint.Side) -> SQL {
-        guard side == .source, let filter else { return "true" }
+        guard side == .source || isShared, let filter else { return "true" }
         return "(\(SQL(trusted: filter)))"
     }
 

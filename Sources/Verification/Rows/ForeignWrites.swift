@@ -40,7 +40,7 @@ package final class ForeignWrites: Sendable {
                 try target.queryOne(
                     """
                     SELECT count(*) AS rows, count(*) FILTER (WHERE \(ProofRule.isWritten(since: mark))) AS written
-                    FROM \(relation.rows)
+                    FROM \(relation.rows) WHERE \(relation.held)
                     """
                 )
             }

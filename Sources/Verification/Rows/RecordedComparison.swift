@@ -80,6 +80,7 @@ package final class RecordedComparison: Sendable {
                     identity: key,
                     range: chunk.range,
                     filter: nil,
+                    isShared: false,
                     bytes: table.tableBytes / max(1, table.chunks.count),
                     isSmall: false,
                     proof: nil,

@@ -85,6 +85,13 @@ struct ReturnPlan: Sendable {
 
     private static func refuse(_ run: RunEntry, from here: DatabaseIdentity, to there: DatabaseIdentity) throws {
         try Refusals.same(here, there)
+        guard !run.isStage else {
+            throw PlanError(
+                .refused,
+                "the run moved a stage into a database that serves others, so there is no way back by it",
+                hint: "move its rows back as a stage of their own: precopy --stage with the databases exchanged"
+            )
+        }
         guard run.archive == nil else {
             throw LedgerError(.otherSource, "the new database was filled from an archive, so there is no way back")
         }

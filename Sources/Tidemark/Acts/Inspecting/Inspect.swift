@@ -92,7 +92,19 @@ struct Inspect {
                 options.wanted(DatabaseCatalog(of: $0)), Definitions.Access($0), options.wanted(NightRisk.all(on: $0))
             )
         }
-        let (refused, plan) = try await refusals(of: catalog, for: target.identity, begun: begun)
+        let (refused, plan) = try await refusals(of: catalog, for: target, begun: begun)
+        let rows = RowInspection(
+            depth: depth,
+            source: source,
+            jobs: context.options.jobs,
+            stop: context.stop,
+            note: context.note
+        )
+        guard !options.isStage else {
+            // Everything else the target has is its own.
+            let findings = try await refused + connections(context) + rows.findings(catalog, plan)
+            return Self.report(of: source, context.target, findings)
+        }
         let (tools, ofTools) = try await Self.tools(
             servers: [catalog.identity.serverVersion, target.identity.serverVersion],
             directory: context.options.toolDirectory
@@ -121,13 +133,7 @@ struct Inspect {
             try await ofTools + untried + refused + exchanged(source: catalog, target: target, begun)
             + connections(context) + TextInspection.findings(source: catalog.identity, target: target.identity)
             + NightInspection.findings(risks, plan: plan) + room(for: catalog, beside: target)
-            + RowInspection(
-                depth: depth,
-                source: source,
-                jobs: context.options.jobs,
-                stop: context.stop,
-                note: context.note
-            ).findings(catalog, plan) + obstacles.findings(trial, couldBeTried: untried.isEmpty)
+            + rows.findings(catalog, plan) + obstacles.findings(trial, couldBeTried: untried.isEmpty)
         return Self.report(of: source, context.target, findings)
     }
 
@@ -186,10 +192,11 @@ struct Inspect {
     /// Returns what precopy would refuse before it does anything, and the plan if there is one.
     private func refusals(
         of catalog: DatabaseCatalog,
-        for target: DatabaseIdentity,
+        for there: DatabaseCatalog,
         begun: BegunRun?
     ) async throws -> (refused: [Finding], plan: Plan?) {
         let opening = LiveOpening(context: context, source: source)
+        let target = there.identity
         var refused: [Finding] = []
         var plan: Plan?
         func attempt(_ what: String, _ body: () async throws -> Void) async throws {
@@ -213,6 +220,11 @@ struct Inspect {
             try await attempt("target") { try await connection.run { try Refusals.unfit(target, on: $0) } }
             try await attempt("ledger") {
                 try await connection.run { try opening.refuseTakingOver($0, catalog.identity, mayCreate: true) }
+            }
+            try await attempt("stage") {
+                try opening.refuseStage(in: begun)
+                guard let plan, context.options.isStage, begun == nil else { return }
+                try await opening.refuseUnfitStage(plan, catalog, into: there, on: connection)
             }
         }
         return (refused, plan)

@@ -235,7 +235,7 @@ struct Watch: Sendable {
     }
 
     /// Returns the first table whose row versions differ from the snapshot; the smallest are read first.
-    private func firstRewritten(
+    func firstRewritten(
         among tables: [WatchedTable],
         heldBy holder: ThreadConfined<Connection>,
         on connection: ThreadConfined<Connection>
