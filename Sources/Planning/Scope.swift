@@ -8,18 +8,36 @@ package struct Scope: Sendable {
     package let excluded: Set<QualifiedName>
     /// Kinds of objects, schemas and extensions that are left out.
     package let omissions: Set<Omission>
+    /// The tables of a stage; nil: all that are not excluded.
+    private let staged: Set<QualifiedName>?
 
     /// The whole source.
     package static let everything = Scope()
 
     package init(excluding excluded: Set<QualifiedName> = [], omitting omissions: Set<Omission> = []) {
+        self.init(excluding: excluded, omitting: omissions, staged: nil)
+    }
+
+    /// What belongs to a run with a plan; of a stage only its tables: the target has others of its own.
+    package init(of plan: Plan, omitting omissions: Set<Omission>) {
+        let staged = Set(plan.tables.filter(\.isShared).map(\.name))
+        self.init(excluding: plan.excluded, omitting: omissions, staged: staged.isEmpty ? nil : staged)
+    }
+
+    /// - Parameters:
+    ///   - excluded: Tables that are left out.
+    ///   - omissions: Kinds of objects that are left out.
+    ///   - staged: The tables of a stage; nil: all that are not excluded.
+    package init(excluding excluded: Set<QualifiedName>, omitting omissions: Set<Omission>, staged: Set<QualifiedName>?)
+    {
         self.excluded = excluded
         self.omissions = omissions
+        self.staged = staged
     }
 
     /// Whether a table belongs to the run.
     package func contains(_ table: QualifiedName) -> Bool {
-        !excluded.contains(table) && !omits(.schema(table.schema))
+        (staged?.contains(table) ?? true) && !excluded.contains(table) && !omits(.schema(table.schema))
     }
 
     /// Whether an object belongs to the run, wherever it is; whether its kind does is for the comparison to say.

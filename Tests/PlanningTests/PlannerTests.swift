@@ -75,6 +75,22 @@ import Tidemark
         }
     }
 
+    @Test func `applies the condition of a partitioned table to its partitions`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let catalog = try await Connection.with(pair.source.endpoint, purpose: "test") { try DatabaseCatalog(of: $0) }
+            func filters(_ given: [String: String]) throws -> [String?] {
+                var options = PlanOptions()
+                for (table, filter) in given {
+                    options.filters[QualifiedName(schema: "public", name: ServerText(table))] = filter
+                }
+                let plan = try Planner(source: catalog, target: nil, options: options).plan()
+                return ["leaf", "big"].map { name in plan.tables.first { $0.name.name == ServerText(name) }?.filter }
+            }
+            #expect(try filters(["parent": "id > 7"]) == ["id > 7", nil])
+            #expect(try filters(["parent": "id > 7", "leaf": "id > 8", "big": "id > 9"]) == ["id > 8", "id > 9"])
+        }
+    }
+
     @Test func `refuses tables and keys that do not exist`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let unknown = await #expect(throws: PlanError.self) { try await plan(pair, ["Big": .whole]) }

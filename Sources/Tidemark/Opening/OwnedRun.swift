@@ -108,7 +108,8 @@ struct OwnedRun: Sendable {
             relations: relations,
             scope: Scope(
                 excluding: SettledTables(relations, in: source).excluded,
-                omitting: context.options.omissions
+                omitting: context.options.omissions,
+                staged: run.isStage ? Set(relations.filter(\.isShared).map(\.name)) : nil
             ),
             warnings: warnings,
             followed: followed

@@ -158,7 +158,7 @@ struct Verify {
         heldBy holder: ThreadConfined<Connection>,
         purpose: String
     ) async throws -> VerificationResult {
-        let scope = Scope(excluding: plan.excluded, omitting: omissions)
+        let scope = Scope(of: plan, omitting: omissions)
         return try await SnapshotHolder.with(context.target, tables: [], lock: .definitions, purpose: purpose) {
             theirs,
             target in
@@ -223,7 +223,7 @@ struct Verify {
                 try await catalogProof.judgeReadiness(
                     of: there,
                     comparedWith: here,
-                    in: Scope(excluding: plan.excluded, omitting: omissions),
+                    in: scope,
                     purpose: purpose
                 )
             }
