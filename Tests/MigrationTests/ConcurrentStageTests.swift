@@ -39,6 +39,14 @@ import Tidemark
             "UPDATE t SET v = v || '.' WHERE tenant = \(tenant) AND id % 90 = \(n % 90)",
             "DELETE FROM t WHERE tenant = \(tenant) AND id % 300 = \(n % 300)",
             "UPDATE t SET id = nextval('ids'), u = NULL WHERE tenant = \(tenant) AND id % 500 = \(n % 500)",
+            """
+            DO $$ BEGIN
+                UPDATE t SET u = NULL WHERE tenant = \(tenant) AND u = \(n);
+                IF FOUND THEN
+                    UPDATE t SET u = \(n) WHERE id = (SELECT min(id) FROM t WHERE tenant = \(tenant) AND u IS NULL AND id > \(n));
+                END IF;
+            END $$
+            """,
             "INSERT INTO r (tenant, n) SELECT \(tenant), n FROM generate_series(1, 9) n",
             "UPDATE r SET v = v || '.' WHERE tenant = \(tenant) AND n % 40 = \(n % 40)",
             "DELETE FROM r WHERE tenant = \(tenant) AND n % 200 = \(n % 200)",

@@ -79,6 +79,11 @@ import Tidemark
             let warnings = report.warnings.filter { $0.contains("division by zero") }
             #expect(warnings.count == 1 && warnings.first?.contains("public.t") == true, "\(report.text)")
             let proven = "SELECT count(*) > 1 FROM tidemark.chunk WHERE proof IS NOT NULL"
+            // Beside a transaction of another test, rows may look as if they were still being written; the next precopy proves them.
+            for _ in 0..<10 where try await pair.target.value(proven) != "t" {
+                try await pair.target.untilMarksTell()
+                _ = try await pair.migration(Self.filtered).precopy()
+            }
             #expect(try await pair.target.value(proven) == "t")
         }
     }

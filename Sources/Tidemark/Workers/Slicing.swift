@@ -7,7 +7,8 @@ import Transfer
 
 /// Copies the base of tables with scattered keys by position: each part of the file is read once, at the disk's speed.
 ///
-/// By their keys, each chunk would read the whole table, in one transaction.
+/// By their keys, each chunk would read the whole table, in one transaction. So are tables copied whose unique indexes stand on
+/// the target already: the rows that one mark sees fit into them, whatever moves from row to row meanwhile.
 struct Slicing {
     let session: Session
     let lanes: LanePool
@@ -49,7 +50,8 @@ struct Slicing {
         let size = max(1, session.context.options.plan.chunkBytes / BlockRange.blockBytes)
         for relation in session.deltaRelations where !slices.contains(relation.relationId) {
             guard let key = relation.key, let table = session.source.table(relation.name),
-                BlockRange.canCut(table, on: session.source.identity), key.isScattered(in: table),
+                BlockRange.canCut(table, on: session.source.identity),
+                key.isScattered(in: table) || relation.needsOneMark,
                 let chunks = chunks[relation.relationId], chunks.count > 1,
                 chunks.allSatisfy({ $0.mark == nil && !$0.isAdopted && !$0.isImmutable }),
                 KeyRange.inOrder(chunks, \.range) != nil
@@ -121,4 +123,9 @@ struct Slicing {
         try ledger.startOver(relation, because: reason)
         return []
     }
+}
+
+extension RelationEntry {
+    /// Whether its base has to be of one mark, because all its unique indexes stand while it is copied.
+    fileprivate var needsOneMark: Bool { isShared && hasOtherUniqueKeys }
 }

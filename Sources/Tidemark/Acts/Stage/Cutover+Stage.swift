@@ -31,6 +31,28 @@ extension Cutover {
         }
     }
 
+    /// Waits until the target's transactions that are older than the last rows of this pass have ended.
+    ///
+    /// Beside an older transaction these rows would look as if they had been written after the mark: by others, to the next
+    /// cutover.
+    private func letOlderTransactionsEnd(on session: Session) async throws {
+        var waiting = Waiting(patience: context.options.patienceWithWriters, note)
+        var border: UInt64?
+        while true {
+            let seen = try await session.control.run { connection in
+                try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot("snapshot")
+            }
+            border = border ?? seen.xmax
+            guard let border, seen.xmin < border else { return }
+            guard try await waiting.goesOn("waiting until older transactions on the target end") else {
+                return note(
+                    "transactions on the target have been open since before the last rows were copied: another cutover may take "
+                        + "these rows for others'"
+                )
+            }
+        }
+    }
+
     /// Copies the stage's delta, moves its sequences forward, and compares its rows.
     ///
     /// - Parameters:
@@ -53,6 +75,7 @@ extension Cutover {
         if session.run.step < .keysBuilt {
             positions = try await copyData(session, since: counters, untouched: [:], shared)
             try await beforeProof()
+            try await letOlderTransactionsEnd(on: session)
             try await completion.markLeft(reaching: .keysBuilt)
         }
         try await completion.refreshAndAnalyze()

@@ -83,6 +83,12 @@ struct StagedTables {
         if theirs.persistence == .unlogged {
             obstacles.append("\(table.name) is unlogged on the target: a crash would empty it without a sign")
         }
+        if table.hasOtherUniqueKeys, table.wantedChunks > 1, !BlockRange.canCut(ours, on: source.identity) {
+            obstacles.append(
+                "\(table.name) has several unique keys: a stage of it needs PostgreSQL 14 or newer on the source, and a table that is "
+                    + "not copied through a partitioned one"
+            )
+        }
         if let key = table.key, !isUnique(key, in: theirs) {
             let columns = key.parts.map { Identifier($0.name).description }.joined(separator: ", ")
             obstacles.append("\(table.name) has no unique index over (\(columns)) on the target")
