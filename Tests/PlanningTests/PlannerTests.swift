@@ -77,7 +77,9 @@ import Tidemark
 
     @Test func `applies the condition of a partitioned table to its partitions`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
-            let catalog = try await Connection.with(pair.source.endpoint, purpose: "test") { try DatabaseCatalog(of: $0) }
+            let catalog = try await Connection.with(pair.source.endpoint, purpose: "test") {
+                try DatabaseCatalog(of: $0)
+            }
             func filters(_ given: [String: String]) throws -> [String?] {
                 var options = PlanOptions()
                 for (table, filter) in given {

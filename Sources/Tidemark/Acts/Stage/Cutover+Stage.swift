@@ -40,7 +40,9 @@ extension Cutover {
         var border: UInt64?
         while true {
             let seen = try await session.control.run { connection in
-                try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot("snapshot")
+                try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot(
+                    "snapshot"
+                )
             }
             border = border ?? seen.xmax
             guard let border, seen.xmin < border else { return }

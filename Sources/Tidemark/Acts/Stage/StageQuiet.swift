@@ -11,8 +11,15 @@ import Synchronization
 final class StageQuiet: Sendable {
     private let watch: Watch
     private let patience: Duration
-    /// The first transaction id that was not handed out yet when the cutover began.
-    private let border = Mutex<UInt64?>(nil)
+    /// What is known of the transactions that had written when the cutover began.
+    private struct Earlier {
+        /// Those that have not ended yet; nil: they were not looked for yet.
+        var open: Set<ServerText>?
+        /// Whether the next snapshot is one in which all of them have ended.
+        var areOver = false
+    }
+
+    private let earlier = Mutex(Earlier())
     /// The transactions of before that did not end in time.
     private let older = Mutex<[OpenTransaction]>([])
 
@@ -31,22 +38,40 @@ final class StageQuiet: Sendable {
     func settled(_ note: @escaping @Sendable (String) -> Void) -> (ThreadConfined<Connection>) async throws -> Bool {
         var waiting = Waiting(patience: patience, note)
         return { [self] holder in
-            let seen = try await holder.run { connection in
-                try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot(
-                    "snapshot"
-                )
+            if earlier.withLock(\.areOver) { return true }
+            // This snapshot may be older than what is seen here, so only the next one can be good.
+            let now = try await holder.run { try Self.open(on: $0) }
+            let isOver = earlier.withLock { earlier in
+                earlier.open = earlier.open?.intersection(now) ?? now
+                earlier.areOver = earlier.open?.isEmpty == true
+                return earlier.areOver
             }
-            let first = border.withLock { border in
-                border = border ?? seen.xmax
-                return border ?? seen.xmax
-            }
-            guard seen.xmin < first else { return true }
+            guard !isOver else { return false }
             let writers = try await holder.run { try self.watch.writers($0) }
             let names = writers.isEmpty ? "" : ": " + writers.prefix(5).map(\.description).joined(separator: ", ")
             if try await waiting.goesOn("waiting until transactions of before the cutover end\(names)") { return false }
             older.withLock { $0 = writers }
             return true
         }
+    }
+
+    /// The transactions of this database that have an id, by their virtual ids.
+    ///
+    /// A snapshot does not list the newest of them: their ids may be beyond its last one.
+    private static func open(on source: Connection) throws -> Set<ServerText> {
+        let open = try source.query(
+            """
+            SELECT DISTINCT x.virtualtransaction AS id FROM pg_catalog.pg_locks x
+            WHERE x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted
+              AND x.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+              AND EXISTS (SELECT FROM pg_catalog.pg_locks r
+                          WHERE r.virtualtransaction = x.virtualtransaction AND r.pid IS NOT DISTINCT FROM x.pid
+                            AND r.locktype = 'relation'
+                            AND r.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                                              WHERE d.datname = pg_catalog.current_database()))
+            """
+        )
+        return Set(try open.map { try $0.text("id") })
     }
 
     /// Fails if rows of the stage were written since the snapshot.
