@@ -272,7 +272,9 @@ package final class Connection {
         if interrupter.isInterrupted { return PostgresError(.cancelled, "stopped", sqlState: sqlState) }
         if sqlState == "57014" || isBroken, let ending = watched?.takeEnding() { return ending }
         if isBroken {
-            let reason = (field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines).visible
+            // libpq's own message goes on with guesses about the cause.
+            let ofLibpq = ServerText(String(cString: PQerrorMessage(pointer))).pieces(between: "\n").first
+            let reason = (field("M") ?? ofLibpq?.string ?? "?").visible
             return PostgresError(
                 .connectionLost,
                 "lost the connection to the \(side): \(reason)",

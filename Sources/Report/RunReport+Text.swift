@@ -5,6 +5,7 @@ import Verification
 extension RunReport {
     /// How many findings the text shows; all of them are in the JSON.
     private static let shownFindings = 40
+    private static let linesOfSmallScreen = 20
 
     /// The report as a screen of text, the verdict first.
     public var text: String {
@@ -18,7 +19,10 @@ extension RunReport {
         if !warnings.isEmpty { lines += warnings.map { "WARNING: \($0)" } + [""] }
         lines += phaseLines
         if let forecast { lines += [""] + forecast.lines }
-        return lines.joined(separator: "\n")
+        let all = lines.joined(separator: "\n")
+        // On a small terminal the beginning has scrolled away.
+        let isLong = all.utf8.count { $0 == UInt8(ascii: "\n") } >= Self.linesOfSmallScreen
+        return isLong ? "\(all)\n\n\(command): \(headline)" : all
     }
 
     /// The outcome in one line: the verdict, a colon and an explanation.

@@ -81,6 +81,9 @@ package final class TransferProgress: Sendable {
 
     func countRetry(_ error: PostgresError) {
         state.withLock { $0.retries += 1 }
+        // The hint is for an error that ends the command.
+        var error = error
+        error.hint = nil
         say("trying again: \(error)")
     }
 
