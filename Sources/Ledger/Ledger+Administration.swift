@@ -15,13 +15,26 @@ package struct LedgerTotals: Sendable, Codable {
 }
 
 extension Ledger {
+    /// Counts what is there.
+    ///
+    /// Chunks of tables that are copied whole count from the cutover's pass on, which copies them.
+    ///
+    /// - Returns: The counts.
+    /// - Throws: ``PostgresError``, ``LedgerError``.
     package func totals() throws -> LedgerTotals {
+        let steps = RunStep.allCases.filter { $0 >= .dataComplete }.map { "\(literal: ServerText($0.rawValue))" as SQL }
         let totals = try connection.query(
             LedgerTotals.self,
             """
-            SELECT (SELECT count(*) FROM tidemark.chunk) AS chunks,
-                   (SELECT count(*) FROM tidemark.chunk WHERE mark IS NOT NULL) AS chunks_with_base,
-                   (SELECT count(*) FROM tidemark.chunk c, tidemark.run r WHERE c.pass >= r.pass AND r.pass > 0) AS chunks_of_pass,
+            WITH due AS (
+                SELECT c.mark, c.pass >= run.pass AND run.pass > 0 AS is_of_pass
+                FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id) CROSS JOIN tidemark.run
+                WHERE r.treatment \(Treatment.among(\.isCopiedAhead)) OR run.archive IS NOT NULL
+                   OR run.step IN (\(steps.joined(separator: ", ")))
+                   OR EXISTS (SELECT FROM tidemark.work w WHERE w.epoch = run.epoch AND w.stage ? 'cutover'))
+            SELECT (SELECT count(*) FROM due) AS chunks,
+                   (SELECT count(*) FROM due WHERE mark IS NOT NULL) AS chunks_with_base,
+                   (SELECT count(*) FROM due WHERE is_of_pass) AS chunks_of_pass,
                    (SELECT coalesce(sum(rows), 0) FROM tidemark.chunk)
                    + (SELECT coalesce(sum(rows), 0) FROM tidemark.slice) AS rows,
                    (SELECT coalesce(sum(bytes), 0) FROM tidemark.chunk)

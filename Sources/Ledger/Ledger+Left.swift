@@ -9,9 +9,11 @@ extension Ledger {
     /// other session holds a writer's lock in this database, everything in flight is elsewhere, and everything assigned so far counts
     /// as seen.
     ///
-    /// - Parameter identity: The identity of the target.
+    /// - Parameters:
+    ///   - identity: The identity of the target.
+    ///   - border: The id below which everything counts as seen, if that is known otherwise.
     /// - Throws: ``PostgresError``.
-    package func markLeft(_ identity: MarkIdentity) throws {
+    package func markLeft(_ identity: MarkIdentity, seeing border: UInt64? = nil) throws {
         let row = try connection.queryOne(
             """
             SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
@@ -25,7 +27,8 @@ extension Ledger {
             """
         )
         let seen = try row.snapshot("snapshot")
-        let snapshot = try row.boolean("is_alone") ? Snapshot(allBelow: seen.xmax) : seen
+        let whole = try border ?? (row.boolean("is_alone") ? seen.xmax : nil)
+        let snapshot = whole.map { Snapshot(allBelow: $0) } ?? seen
         let mark = Mark(snapshot, of: identity)
         try connection.execute(
             "UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb, keeps_foreign_keys = false"

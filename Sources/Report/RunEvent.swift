@@ -46,6 +46,8 @@ public struct RunProgress: Sendable {
     public let allChunks: Int
     /// Bytes copied.
     public let bytes: Int
+    /// Roughly how many bytes there are to copy; nil: that cannot be told.
+    public let allBytes: Int?
     /// Seconds since the copying began.
     public let seconds: Double
     /// Bytes copied a second during the last seconds.
@@ -57,6 +59,7 @@ public struct RunProgress: Sendable {
         chunks: Int,
         allChunks: Int,
         bytes: Int,
+        allBytes: Int? = nil,
         seconds: Double,
         bytesPerSecond: Double,
         tables: [String]
@@ -64,13 +67,21 @@ public struct RunProgress: Sendable {
         self.chunks = chunks
         self.allChunks = allChunks
         self.bytes = bytes
+        self.allBytes = allBytes
         self.seconds = seconds
         self.bytesPerSecond = bytesPerSecond
         self.tables = tables
     }
 
-    /// The share of chunks that are done, from 0 to 1.
-    public var share: Double { allChunks == 0 ? 1 : min(1, Double(chunks) / Double(allChunks)) }
+    /// The share that is done, from 0 to 1: of the chunks, or of the bytes if that is more.
+    public var share: Double {
+        let ofChunks = allChunks == 0 ? 1 : min(1, Double(chunks) / Double(allChunks))
+        // The number of bytes is an estimate, so only the chunks can tell that all is done.
+        let ofBytes = allBytes.map { min(Self.mostByBytes, Double(bytes) / Double(max(1, $0))) } ?? 0
+        return max(ofChunks, ofBytes)
+    }
+
+    private static let mostByBytes = 0.98
 
     /// How long the rest of the chunks takes if it goes on like this, in seconds; nil if too little is done to tell.
     public var secondsLeft: Double? {

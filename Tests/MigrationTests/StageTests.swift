@@ -115,9 +115,13 @@ import Tidemark
                 #expect(inspected.isClear, "\(inspected.text)")
                 let precopy = try await stage.precopy()
                 #expect(precopy.outcome == .done, "\(precopy.text)")
-                // Without a key, marks are copied during the cutover.
+                // Without a key, marks are copied during the cutover. Items are read by position: beside an older transaction, their
+                // rows are left to the next delta.
                 let ahead = try await (Self.rows("= 3", on: pair.target), Self.rows("= 3", on: pair.source))
-                #expect(ahead.0.filter { $0.key != "marks" } == ahead.1.filter { $0.key != "marks" })
+                #expect(
+                    ahead.0.filter { !["marks", "items"].contains($0.key) }
+                        == ahead.1.filter { !["marks", "items"].contains($0.key) }
+                )
                 for change in [
                     "UPDATE orders SET v = 'changed' WHERE tenant = 3 AND id % 13 = 0; DELETE FROM items WHERE tenant = 3 AND order_id % 7 = 0",
                     """

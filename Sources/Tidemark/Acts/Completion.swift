@@ -44,16 +44,18 @@ struct Completion {
 
     /// Marks the target after this run's last write to its tables.
     ///
-    /// - Parameter step: The step that is reached in the same transaction; nil to keep the current one.
+    /// - Parameters:
+    ///   - step: The step that is reached in the same transaction; nil to keep the current one.
+    ///   - border: The id below which everything counts as seen; nil: as the server's snapshot shows it.
     /// - Throws: ``PostgresError``, ``LedgerError``.
-    func markLeft(reaching step: RunStep? = nil) async throws {
+    func markLeft(reaching step: RunStep? = nil, seeing border: UInt64? = nil) async throws {
         // With them, a later call need not read the target to see who has written to it.
         let counters = try await CountedTarget.readingAfterWorkers(of: session)
         try await session.ledger { ledger in
             if let counters, let run = try Ledger.run(on: ledger.connection) {
                 try ledger.keep(counters, pass: run.pass, of: .target)
             }
-            try ledger.markLeft(MarkIdentity(DatabaseIdentity(of: ledger.connection)))
+            try ledger.markLeft(MarkIdentity(DatabaseIdentity(of: ledger.connection)), seeing: border)
             if let step { try ledger.setStep(step) }
         }
     }

@@ -96,16 +96,19 @@ struct Precopy {
             return pass
         }
         let chunks = try await session.control.run { try Ledger($0).chunks() }
-        let due = chunks.count { $0.pass < pass }
-        if session.run.isPassOpen, due < chunks.count {
+        // The others are copied whole during the cutover.
+        let numbers = Set(session.deltaRelations.map(\.relationId))
+        let ahead = chunks.filter { numbers.contains($0.relationId) }
+        let due = ahead.count { $0.pass < pass }
+        if session.run.isPassOpen, due < ahead.count {
             context.observer(
                 .note(
-                    "resuming pass \(pass): \(chunks.count - due) of \(chunks.count) chunks are done; run again afterwards to move all marks"
+                    "resuming pass \(pass): \(ahead.count - due) of \(ahead.count) chunks are done; run again afterwards to move all marks"
                 )
             )
         }
         let objects = try await closingAfterDuplicates(session) {
-            try await copyAndBuild(session, pass: pass, due: due, since: counters)
+            try await copyAndBuild(session, pass: pass, due: ahead.filter { $0.pass < pass }, since: counters)
         }
         try context.stop.check()
         recorder.record(.built(objects))
@@ -145,12 +148,12 @@ struct Precopy {
     private func copyAndBuild(
         _ session: Session,
         pass: Int,
-        due: Int,
+        due: [ChunkEntry],
         since counters: CounterReading?
     ) async throws -> Int {
         let copying = Flag()
         return try await recorder.phase(.copyAndBuild) {
-            try await recorder.showing(chunks: due) {
+            try await recorder.showing(chunks: due.count, bytes: Self.bytes(ofBases: due, session)) {
                 try await withThrowingTaskGroup(of: Int.self) { group in
                     group.addTask {
                         try await BuilderPool(session).build([.key, .index], settledIn: pass) { !copying.isRaised }
@@ -170,6 +173,13 @@ struct Precopy {
                 }
             }
         }
+    }
+
+    /// Roughly the bytes of chunks that have no base yet; nil if there are others, whose deltas are not known.
+    private static func bytes(ofBases due: [ChunkEntry], _ session: Session) -> Int? {
+        guard due.allSatisfy({ $0.mark == nil }) else { return nil }
+        let numbers = Set(due.map(\.relationId))
+        return session.deltaRelations.filter { numbers.contains($0.relationId) }.reduce(0) { $0 + $1.tableBytes }
     }
 
     private func copy(_ session: Session, _ lanes: LanePool, pass: Int, since counters: CounterReading?) async throws {

@@ -246,7 +246,11 @@ final class RunRecorder: Sendable {
     }
 
     /// Reports the progress of copying about once a second while `body` runs.
-    func showing<Result: Sendable>(chunks: Int, _ body: () async throws -> Result) async throws -> Result {
+    func showing<Result: Sendable>(
+        chunks: Int,
+        bytes allBytes: Int? = nil,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
         let start = ContinuousClock.now
         let ticker = Task { [observer, progress] in
             let before = progress.counts
@@ -263,6 +267,7 @@ final class RunRecorder: Sendable {
                             // Chunks may have been cut meanwhile.
                             allChunks: max(chunks, done),
                             bytes: counts.bytes - before.bytes,
+                            allBytes: allBytes,
                             seconds: Double(start.duration(to: now).wholeMicroseconds) / 1e6,
                             bytesPerSecond: rate.bytesPerSecond,
                             tables: progress.tablesAtWork.map(\.description)

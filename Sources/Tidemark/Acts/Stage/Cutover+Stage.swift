@@ -31,28 +31,32 @@ extension Cutover {
         }
     }
 
-    /// Waits until the target's transactions that are older than the last rows of this pass have ended.
+    /// Waits until the target's transactions that were open when the last rows of this pass were there have ended.
     ///
     /// Beside an older transaction these rows would look as if they had been written after the mark: by others, to the next
-    /// cutover.
-    private func letOlderTransactionsEnd(on session: Session) async throws {
+    /// cutover. What others wrote to the stage's rows until then, the proof finds, which comes later.
+    ///
+    /// - Parameter session: The session.
+    /// - Returns: The id below which everything counts as seen; nil if a transaction did not end in time.
+    /// - Throws: ``PostgresError``.
+    private func letOlderTransactionsEnd(on session: Session) async throws -> UInt64? {
         var waiting = Waiting(patience: context.options.patienceWithWriters, note)
-        var border: UInt64?
-        while true {
-            let seen = try await session.control.run { connection in
-                try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot").snapshot(
-                    "snapshot"
-                )
-            }
-            border = border ?? seen.xmax
-            guard let border, seen.xmin < border else { return }
+        let (border, first) = try await session.control.run { connection in
+            let row = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot")
+            return (try row.snapshot("snapshot").xmax, try WritingTransactions.open(on: connection))
+        }
+        var open = first
+        while !open.isEmpty {
             guard try await waiting.goesOn("waiting until older transactions on the target end") else {
-                return note(
+                note(
                     "transactions on the target have been open since before the last rows were copied: another cutover may take "
                         + "these rows for others'"
                 )
+                return nil
             }
+            open.formIntersection(try await session.control.run { try WritingTransactions.open(on: $0) })
         }
+        return border
     }
 
     /// Copies the stage's delta, moves its sequences forward, and compares its rows.
@@ -77,8 +81,8 @@ extension Cutover {
         if session.run.step < .keysBuilt {
             positions = try await copyData(session, since: counters, untouched: [:], shared)
             try await beforeProof()
-            try await letOlderTransactionsEnd(on: session)
-            try await completion.markLeft(reaching: .keysBuilt)
+            let seen = try await letOlderTransactionsEnd(on: session)
+            try await completion.markLeft(reaching: .keysBuilt, seeing: seen)
         }
         try await completion.refreshAndAnalyze()
         let orphans = try await recorder.phase(.constraints) { try await StageOrphans(session: session).findings() }

@@ -40,7 +40,7 @@ final class StageQuiet: Sendable {
         return { [self] holder in
             if earlier.withLock(\.areOver) { return true }
             // This snapshot may be older than what is seen here, so only the next one can be good.
-            let now = try await holder.run { try Self.open(on: $0) }
+            let now = try await holder.run { try WritingTransactions.open(on: $0) }
             let isOver = earlier.withLock { earlier in
                 earlier.open = earlier.open?.intersection(now) ?? now
                 earlier.areOver = earlier.open?.isEmpty == true
@@ -53,25 +53,6 @@ final class StageQuiet: Sendable {
             older.withLock { $0 = writers }
             return true
         }
-    }
-
-    /// The transactions of this database that have an id, by their virtual ids.
-    ///
-    /// A snapshot does not list the newest of them: their ids may be beyond its last one.
-    private static func open(on source: Connection) throws -> Set<ServerText> {
-        let open = try source.query(
-            """
-            SELECT DISTINCT x.virtualtransaction AS id FROM pg_catalog.pg_locks x
-            WHERE x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted
-              AND x.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
-              AND EXISTS (SELECT FROM pg_catalog.pg_locks r
-                          WHERE r.virtualtransaction = x.virtualtransaction AND r.pid IS NOT DISTINCT FROM x.pid
-                            AND r.locktype = 'relation'
-                            AND r.database = (SELECT d.oid FROM pg_catalog.pg_database d
-                                              WHERE d.datname = pg_catalog.current_database()))
-            """
-        )
-        return Set(try open.map { try $0.text("id") })
     }
 
     /// Fails if rows of the stage were written since the snapshot.
