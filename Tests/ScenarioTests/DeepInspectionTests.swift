@@ -69,6 +69,15 @@ import Verification
         }
     }
 
+    @Test func `names what could not be read`() async throws {
+        try await DatabasePair.with("CREATE TABLE t (i int); CREATE UNIQUE INDEX e ON t ((10 / i))") { pair in
+            try await pair.source.run(Self.planting("e", "INSERT INTO t VALUES (1), (0)"))
+            let found = try await Self.found(pair, Self.deep)
+            #expect(found.map(\.code) == ["table.unexamined"] && found.first?.severity == .note, "\(found)")
+            #expect(found.first?.message.contains("index public.e could not be read") == true, "\(found)")
+        }
+    }
+
     @Test func `reads only rows that are copied`() async throws {
         try await DatabasePair.with("CREATE TABLE t (i int PRIMARY KEY); CREATE TABLE u (i int PRIMARY KEY)") { pair in
             for table in ["t", "u"] {
