@@ -159,6 +159,8 @@ import Tidemark
                 try await pair.target.value(noted)
                     == pair.target.value("SELECT count(*) FROM orders WHERE tenant <= 2 AND v ~ '^new'")
             )
+            // It can be proven again later.
+            #expect(try await Self.migration(pair, tenants: "= 3").verify().outcome == .done)
             // Keys go on beyond both sides.
             try await pair.target.run("INSERT INTO orders (tenant, v) VALUES (3, 'first of its own')")
             // From here on the stage is the target's.
@@ -250,6 +252,8 @@ import Tidemark
             let bare = pair.migration { $0.omissions = [.allButFilteredRows] }
             let error = await #expect(throws: PlanError.self) { try await bare.precopy() }
             #expect(error?.code == .usage && "\(error.map { "\($0)" } ?? "")".contains("no table has a condition"))
+            // Nothing else may pass for a stage, of which less is compared.
+            await #expect(throws: PlanError.self) { try await bare.verify() }
             try await pair.createRole("stage_owner", "LOGIN")
             let tables = Self.tables.keys.joined(separator: ", ")
             try await pair.target.run(

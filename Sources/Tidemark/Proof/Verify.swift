@@ -56,6 +56,14 @@ struct Verify {
 
     private func work(sinceCutover: Bool) async throws -> RunReport {
         let (plan, omissions, proofs) = try await plan()
+        // Of a stage only its rows are compared: nothing may be taken for one that is none.
+        guard !omissions.contains(.allButFilteredRows) || plan.tables.contains(where: \.isShared) else {
+            throw PlanError(
+                .usage,
+                "--stage compares only the rows that satisfy a condition, and no table of this run has one that it shares with others",
+                hint: "verify without --stage, or give the stage's conditions in tidemark.yaml"
+            )
+        }
         let since = sinceCutover ? try await SinceCutover(context, source: source).check() : nil
         recorder.warn(since?.warnings ?? [])
         if sinceCutover { recorder.update { $0.isTargetInUse = true } }
