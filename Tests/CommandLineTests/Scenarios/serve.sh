@@ -52,7 +52,7 @@ for refused in "GET / evil.example" "GET /status.json evil.example:$port" "POST 
 done
 echo "second: $("$tidemark" status --serve "127.0.0.1:$port" 2>&1 || echo "exit $?")"
 
-"$tidemark" precopy --quiet --max-rate 1MB --chunk-size 512kB >/dev/null &
+"$tidemark" precopy --quiet --max-rate 256kB --chunk-size 512kB >/dev/null &
 run=$!
 for ((i = 0; i < 100; i++)); do request GET /status.txt | grep -q 'copy and build' && break || sleep 0.2; done
 echo "working: $(page | grep -o '<h1.*</h1>')"
