@@ -1,4 +1,3 @@
-import Catalog
 package import Postgres
 
 /// The run that has begun on a target, with its decisions about the source's tables.
@@ -17,7 +16,6 @@ package struct BegunRun: Sendable {
         guard let run = try Ledger.run(on: target) else { return nil }
         self.run = run
         relations = run.step > .begun ? try Ledger(target).relations() : []
-        schemas = Set(try Ledger(target).definitions().filter { $0.kind != "SCHEMA" }.map(\.schema))
-            .union(relations.map(\.name.schema))
+        schemas = try Ledger(target).definedSchemas().union(relations.map(\.name.schema))
     }
 }

@@ -1,5 +1,5 @@
 package import Catalog
-import Postgres
+package import Postgres
 
 extension Ledger {
     /// Stores the entries that created the target's definitions, replacing earlier ones of the same objects.
@@ -98,6 +98,18 @@ extension Ledger {
         for entry in definitions {
             try connection.execute("DELETE FROM tidemark.definition WHERE identity = \(value: entry.identity)")
         }
+    }
+
+    /// The schemas in which definitions were created.
+    ///
+    /// - Returns: Their names.
+    /// - Throws: ``PostgresError``.
+    package func definedSchemas() throws -> Set<ServerText> {
+        Set(
+            try connection.query("SELECT DISTINCT schema_name FROM tidemark.definition WHERE kind <> 'SCHEMA'").map {
+                try $0.text("schema_name")
+            }
+        )
     }
 
     /// The entries that created the target's definitions.

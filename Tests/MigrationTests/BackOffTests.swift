@@ -20,10 +20,11 @@ import Tidemark
     private static func run(
         _ pair: DatabasePair,
         _ reason: String,
+        endsByItself: Bool = true,
         _ limit: @escaping (inout BackOff) -> Void,
         _ relief: () async throws -> Void
     ) async throws {
-        let notes = Notes()
+        let (notes, stop) = (Notes(), StopRequest())
         let options = pair.migration {
             limit(&$0.backOff)
             $0.maxRate = 512 << 10
@@ -32,6 +33,7 @@ import Tidemark
             source: pair.source.endpoint,
             target: pair.target.endpoint,
             options: options,
+            stop: stop,
             observer: notes.take
         )
         let precopy = Task { try await migration.precopy() }
@@ -46,8 +48,16 @@ import Tidemark
         try await Task.sleep(for: .milliseconds(1500))
         #expect(try await pair.target.value(done) == before)
         try await relief()
+        // One that stays paused is stopped, which is not done.
+        let patience = Task {
+            try await Task.sleep(for: .seconds(40))
+            stop.request()
+        }
         let report = try await precopy.value
+        patience.cancel()
         #expect(report.outcome == .done, "\(report.text)")
+        #expect(try await pair.target.value("SELECT count(*) FROM t") == "5000")
+        guard endsByItself else { return }
         #expect(notes.all.contains { $0.contains("going on after") }, "\(notes.all)")
         let trail = try await pair.target.column(
             "SELECT kind || ' ' || (milliseconds IS NOT NULL) FROM tidemark.event WHERE kind IN ('backed off', 'went on') ORDER BY 1"
@@ -82,6 +92,20 @@ import Tidemark
                     isOver.raise()
                 }
                 try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func `does not stay one because the watch was cut off meanwhile`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await Self.run(pair, "the probe query took 4", endsByItself: false) { limits in
+                limits.probe = "SELECT probe()"
+                limits.longestProbe = .milliseconds(200)
+            } _: {
+                try await pair.source.run("UPDATE knob SET slow = false")
+                try await pair.source.run(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '% load'"
+                )
             }
         }
     }

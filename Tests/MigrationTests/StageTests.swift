@@ -87,6 +87,9 @@ import Tidemark
 
     @Test func `moves its rows while both sides serve others`() async throws {
         try await Self.withFirstTenants { pair in
+            // The two sides give out different numbers.
+            try await pair.source.run("ALTER SEQUENCE orders_id_seq INCREMENT 2 RESTART 30001")
+            try await pair.target.run("ALTER SEQUENCE orders_id_seq INCREMENT 2 RESTART 20000")
             let before = try await pair.target.value(Self.standing)
             let isOver = Flag()
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -161,8 +164,10 @@ import Tidemark
             )
             // It can be proven again later.
             #expect(try await Self.migration(pair, tenants: "= 3").verify().outcome == .done)
-            // Keys go on beyond both sides.
+            // Keys go on beyond both sides, in the target's own steps.
             try await pair.target.run("INSERT INTO orders (tenant, v) VALUES (3, 'first of its own')")
+            let next = "SELECT id % 2 = 0 AND id > 30000 FROM orders WHERE v = 'first of its own'"
+            #expect(try await pair.target.value(next) == "t")
             // From here on the stage is the target's.
             let error = await #expect(throws: LedgerError.self) {
                 try await Self.migration(pair, tenants: "= 3").cutover()

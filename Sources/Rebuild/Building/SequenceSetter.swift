@@ -17,7 +17,9 @@ package struct SequenceSetter {
 
     /// Moves sequences forward to the source's positions, while the target is in use; those that are beyond stay.
     ///
-    /// A sequence is locked meanwhile (ALTER SEQUENCE waits for others' `nextval`, and they for it), so that it never goes back.
+    /// A sequence keeps its own step, and goes on with a value it would have come to: the two sides may have been given steps
+    /// that keep their values apart. It is locked meanwhile (ALTER SEQUENCE waits for others' `nextval`, and they for it), so that
+    /// it never goes back.
     ///
     /// - Parameters:
     ///   - sequences: The source's sequences.
@@ -28,30 +30,42 @@ package struct SequenceSetter {
         to positions: [QualifiedName: SequencePosition]
     ) throws {
         for sequence in try onTarget(sequences.filter { positions[$0.qualifiedName] != nil }) {
-            guard let position = positions[sequence.qualifiedName] else { continue }
             let name = sequence.qualifiedName
-            func isBehind() throws -> Bool {
-                guard let there = try Self.positions(of: [name], on: target)[name] else { return false }
-                let (wanted, next) = (
-                    position.next(increment: sequence.increment), there.next(increment: sequence.increment)
-                )
-                return sequence.increment > 0 ? next < wanted : next > wanted
-            }
+            guard let wanted = positions[name]?.next(increment: sequence.increment) else { continue }
             try during("moving sequence \(name) forward") {
-                guard try isBehind() else { return }
+                guard try value(of: name, from: wanted) != nil else { return }
                 try target.transaction(.readWrite) {
-                    try target.execute("ALTER SEQUENCE \(name) INCREMENT \(SQL(trusted: String(sequence.increment)))")
-                    guard try isBehind() else { return }
+                    // The same as before: only for the lock.
+                    try target.execute("ALTER SEQUENCE \(name) CACHE \(SQL(trusted: try ownStep(of: name).cache))")
+                    guard let value = try value(of: name, from: wanted) else { return }
                     _ = try target.query(
                         """
                         SELECT pg_catalog.setval(\(value: name.quoted)::pg_catalog.regclass,
-                                                 \(value: String(position.lastValue))::bigint,
-                                                 \(value: String(position.isCalled))::boolean)
+                                                 \(value: String(value))::bigint, false)
                         """
                     )
                 }
             }
         }
+    }
+
+    /// The first value at or beyond one, of those that the target's sequence comes to; nil: its next is beyond already.
+    private func value(of name: QualifiedName, from wanted: Int) throws -> Int? {
+        let step = try ownStep(of: name).increment
+        guard let next = try Self.positions(of: [name], on: target)[name]?.next(increment: step) else { return nil }
+        let missing = step > 0 ? wanted - next : next - wanted
+        guard missing > 0 else { return nil }
+        return next + (missing + abs(step) - 1) / abs(step) * step
+    }
+
+    private func ownStep(of name: QualifiedName) throws -> (increment: Int, cache: String) {
+        let row = try target.queryOne(
+            """
+            SELECT s.seqincrement AS increment, s.seqcache::text AS cache FROM pg_catalog.pg_sequence s
+            WHERE s.seqrelid = \(literal: name.quoted)::pg_catalog.regclass
+            """
+        )
+        return (try row.integer("increment"), try row.word("cache"))
     }
 
     /// Sets every sequence, a few hundred in each round trip.

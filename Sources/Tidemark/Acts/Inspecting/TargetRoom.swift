@@ -77,11 +77,16 @@ enum TargetRoom {
         return Int(disk.f_bavail) * Int(disk.f_frsize)
     }
 
-    /// Whether a server process runs on this machine, beyond any tunnel: its title names the database and our address.
+    /// Whether a server process runs on this machine, beyond any tunnel: its title names the database and our port.
     private static func isHere(process: Int, _ connection: Connection) throws -> Bool {
         guard let title = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") else { return false }
-        let database = try connection.queryOne("SELECT pg_catalog.current_database() AS name").text("name")
+        let row = try connection.queryOne(
+            """
+            SELECT pg_catalog.current_database() AS name,
+                   coalesce('(' || pg_catalog.inet_client_port() || ')', '[local]') AS place
+            """
+        )
         let text = ServerText(bytes: title)
-        return text.contains("postgres") && text.contains(database)
+        return try text.contains("postgres") && text.contains(row.text("name")) && text.contains(row.text("place"))
     }
 }

@@ -37,6 +37,8 @@ struct LoadWatch: Sendable {
                     }
                 }
             } catch {
+                // The next look begins without knowing of a pause.
+                throttle.backOff(false)
                 if "\(error)" != told, !Task.isCancelled {
                     session.context.note("the servers' load cannot be read: \(error)")
                     told = "\(error)"
