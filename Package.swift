@@ -188,6 +188,7 @@ let package = Package(
             exclude: ["Scenarios"],
             swiftSettings: strict
         ),
+        .testTarget(name: "CrashTests", dependencies: ["TestSupport", "Postgres"], swiftSettings: strict),
         .testTarget(
             name: "ScenarioTests",
             dependencies: ["TestSupport", "Tidemark", "Report", "Planning", "Postgres"],

@@ -1,6 +1,7 @@
 import Crypto
 import FoundationEssentials
 import Glibc
+import Postgres
 import SystemPackage
 
 /// Documents and folders on disk: input is checked before use, output is complete or absent.
@@ -71,9 +72,11 @@ extension ArchiveDirectory {
         try (try encoded(value)).withUnsafeBytes { try file.write($0) }
         _ = try file.close()
         try before(temporary)
+        StatusPoint.documentSynced.reached()
         guard rename(temporary, "\(folder)/\(name)") == 0 else {
             throw ArchiveError(.failed, at: temporary, "cannot be renamed: \(Errno(rawValue: errno))")
         }
+        StatusPoint.documentNamed.reached()
         try sync(folder)
     }
 

@@ -132,6 +132,7 @@ package final class GenerationWriter: Sendable {
                 throw ArchiveError(.failed, at: "\(folder)/\(Self.journalName)", "cannot be synced")
             }
         }
+        StatusPoint.chunkEntered.reached()
     }
 
     /// Writes the manifest, which makes the folder a generation.

@@ -1,5 +1,6 @@
 import Crypto
 import Glibc
+import Postgres
 import SystemPackage
 
 /// A file being written.
@@ -72,6 +73,7 @@ package final class NewFile {
         guard fsync(descriptor.rawValue) == 0 else {
             throw ArchiveError(.failed, at: path, "cannot be synced: \(Errno(rawValue: errno))")
         }
+        StatusPoint.fileSynced.reached()
         return (bytes, hash.finalize().hexadecimal)
     }
 }

@@ -138,6 +138,20 @@ extension Ledger {
         try connection.execute("UPDATE tidemark.run SET source = \(value: try Self.json(source))::jsonb")
     }
 
+    /// Locks the target, and ends the sessions that a killed client of its run has left behind, if there is a run.
+    ///
+    /// Comes before the target's catalog is read, because that waits for the locks of an unfinished transaction.
+    ///
+    /// - Parameters:
+    ///   - connection: The control connection to the target.
+    ///   - run: The run that has begun on it; nil: there is none.
+    /// - Throws: ``LedgerError``, ``PostgresError``.
+    package static func endLeftovers(of run: RunEntry?, on connection: Connection) throws {
+        guard let run else { return }
+        try lock(connection)
+        try connection.endSessions(named: run.sessionPrefix)
+    }
+
     /// Makes this session the only client of ours working on the target, with or without a ledger.
     package static func lockTarget(_ connection: Connection) throws { try lock(connection) }
 

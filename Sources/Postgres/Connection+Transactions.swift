@@ -44,7 +44,9 @@ extension Connection {
             pending = []
             return result
         }
+        if case .readWrite = mode { StatusPoint.beforeCommit.reached() }
         try commit()
+        if case .readWrite = mode { StatusPoint.afterCommit.reached() }
         return result
     }
 

@@ -85,6 +85,7 @@ package struct ChunkWorker {
                 context.postponed.resume(relation.name)
                 return result.outcome
             }
+            StatusPoint.chunkCopied.reached()
             try ledger.complete(completions)
             try ledger.record(events)
             return outcomes

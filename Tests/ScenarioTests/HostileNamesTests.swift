@@ -33,7 +33,7 @@ import Tidemark
             let cutover = try await pair.migration().cutover()
             #expect(cutover.outcome == .done, "\(cutover.text)")
             #expect(try await pair.differingTables() == [])
-            #expect(try await SchemaDump.differences(pair) == [])
+            #expect(try await pair.differingDefinitions() == [])
             try await Self.expectUntouched(pair.source, pair.target)
 
             let folder = FileManager.default.temporaryDirectory.path + "/archive-" + UUID().uuidString

@@ -37,7 +37,7 @@ struct `An inspection` {
             try await Scenario.ordinary.make(
                 in: seller,
                 version: pair.source.majorVersion(),
-                hasExtensions: SchemaDump.hasExtensions(pair)
+                hasExtensions: Scenario.hasExtensions(pair)
             )
             try await pair.source.run("ALTER DATABASE \(pair.name) SET work_mem = '8MB'")
             let report = try await migration.inspect()
@@ -46,7 +46,7 @@ struct `An inspection` {
             let cutover = try await migration.cutover()
             #expect(cutover.outcome == .done, "\(cutover.text)")
             #expect(try await pair.differingTables() == [])
-            let differences = try await SchemaDump.differences(pair)
+            let differences = try await pair.differingDefinitions()
             #expect(differences == [])
         }
     }
@@ -68,7 +68,7 @@ struct `An inspection` {
     }
 
     @Test func `names everything that requires a superuser, before anything is written`() async throws {
-        try await SchemaDump.with(.everything) { pair in
+        try await Scenario.with(.everything) { pair in
             let migration = try await Self.ordinary(pair)
             let asSuperuser = Migration(
                 source: pair.source.endpoint,

@@ -7,12 +7,12 @@ import Tidemark
 struct `A scenario` {
     @Test(arguments: Scenario.allCases)
     func `arrives unchanged, every definition`(scenario: Scenario) async throws {
-        try await SchemaDump.with(scenario) { pair in
+        try await Scenario.with(scenario) { pair in
             #expect(try await pair.migration().precopy().outcome == .done)
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .done, "\(report.text)")
             #expect(try await pair.differingTables() == [])
-            let differences = try await SchemaDump.differences(pair)
+            let differences = try await pair.differingDefinitions()
             #expect(differences == [])
         }
     }
@@ -32,7 +32,7 @@ struct `A scenario` {
     /// The tables already exist, as if an application's own migrations had created them.
     @Test(arguments: Scenario.allCases, [false, true])
     func `arrives unchanged if its schema already exists`(scenario: Scenario, keepsIndexes: Bool) async throws {
-        try await SchemaDump.with(scenario) { pair in
+        try await Scenario.with(scenario) { pair in
             try await Self.makeSchema(pair)
             await #expect(throws: (any Error).self) { try await pair.migration().precopy() }
             let migration = pair.migration {
@@ -46,7 +46,7 @@ struct `A scenario` {
             let report = try await pair.migration().cutover()
             #expect(report.outcome == .done, "\(report.text)")
             #expect(try await pair.differingTables() == [])
-            let differences = try await SchemaDump.differences(pair)
+            let differences = try await pair.differingDefinitions()
             #expect(differences == [])
             let kept =
                 "SELECT count(*) FROM tidemark.event WHERE kind = 'dropped' AND subject LIKE '%built after the rows'"
@@ -81,7 +81,7 @@ struct `A scenario` {
 
     @Test(arguments: Scenario.allCases.map { ($0, false) } + [(.ordinary, true)])
     func `arrives unchanged when every phase is killed`(scenario: Scenario, exists: Bool) async throws {
-        try await SchemaDump.with(scenario) { pair in
+        try await Scenario.with(scenario) { pair in
             if exists { try await Self.makeSchema(pair) }
             let command = Command(
                 environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]
@@ -110,7 +110,7 @@ struct `A scenario` {
             let last = try await command.run("cutover")
             #expect(last.code == 0, "\(last.output)\(last.errors)")
             #expect(try await pair.differingTables() == [])
-            let differences = try await SchemaDump.differences(pair)
+            let differences = try await pair.differingDefinitions()
             #expect(differences == [])
         }
     }

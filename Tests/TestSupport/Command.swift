@@ -13,7 +13,7 @@ package struct Command: Sendable {
         package let errors: String
     }
 
-    private let environment: [String: String]
+    let environment: [String: String]
 
     package init(environment: [String: String] = [:]) {
         self.environment = environment
@@ -153,7 +153,7 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    private var variables: [Environment.Key: String?] {
+    var variables: [Environment.Key: String?] {
         Dictionary(
             uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
         )
@@ -251,7 +251,7 @@ package struct Command: Sendable {
 
 extension TerminationStatus {
     /// The exit code; nil if a signal ended the process.
-    fileprivate var code: Int32? {
+    var code: Int32? {
         guard case .exited(let status) = self else { return nil }
         return status
     }

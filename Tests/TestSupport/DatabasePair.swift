@@ -80,6 +80,17 @@ package struct DatabasePair: Sendable {
         return pair
     }
 
+    /// The same source with another, empty database as the target, which `body` uses.
+    package func withAnotherTarget<Result>(_ body: (DatabasePair) async throws -> Result) async throws -> Result {
+        let other = "\(name)_other"
+        let server = try TestDatabase(TestServers.target(database: "postgres"), side: .target)
+        try await server.run("DROP DATABASE IF EXISTS \(other) WITH (FORCE)", "CREATE DATABASE \(other)")
+        let target = try TestDatabase(TestServers.target(database: other), side: .target)
+        let result = try await body(DatabasePair(name: name, source: source, target: target))
+        try await server.run("DROP DATABASE \(other) WITH (FORCE)")
+        return result
+    }
+
     /// Creates a role on both servers, unless another test has created it.
     package func createRole(_ name: String, _ options: String = "") async throws {
         for database in [source, target] {

@@ -111,6 +111,7 @@ package struct ObjectBuilder {
                         finished.append((object, .microseconds(times[step + 1] - times[step])))
                     }
                 }
+                StatusPoint.objectBuilt.reached()
                 try ledger.complete(objects)
                 try ledger.record(
                     finished.map {
@@ -150,6 +151,7 @@ package struct ObjectBuilder {
                         ["SET LOCAL lock_timeout = \(Self.lockTimeout)", settings] + object.nextCommands
                     )
                 }
+                StatusPoint.objectBuilt.reached()
                 try ledger.completeStatement(of: object)
                 try ledger.record("build", subject: statement.text.string, duration: start.duration(to: clock.now))
                 return object

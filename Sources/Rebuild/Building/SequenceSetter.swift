@@ -105,6 +105,7 @@ package struct SequenceSetter {
         for (sequence, outcome) in zip(wanted, try target.pipeline(statements)) {
             _ = try during("setting sequence \(sequence.qualifiedName)") { try outcome.answers() }
         }
+        StatusPoint.sequencesSet.reached()
         return advanced
     }
 

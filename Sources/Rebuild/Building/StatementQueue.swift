@@ -43,11 +43,13 @@ package final class StatementQueue: Sendable {
             guard let first = some.first else { return }
             guard some.count > 1 else {
                 try during(first.activity) { try connection.execute(first.sql) }
+                StatusPoint.statementDone.reached()
                 continue
             }
             for (item, outcome) in zip(some, try connection.pipeline(some.map { [$0.sql] })) {
                 _ = try during(item.activity) { try outcome.answers() }
             }
+            StatusPoint.statementDone.reached()
         }
     }
 

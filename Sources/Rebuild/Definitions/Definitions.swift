@@ -314,5 +314,6 @@ package struct Definitions: Sendable {
             conninfo += " service=tidemark"
         }
         _ = try await tools.run("pg_dump", arguments + ["--dbname=\(conninfo)"], environment: environment)
+        StatusPoint.definitionsDumped.reached()
     }
 }

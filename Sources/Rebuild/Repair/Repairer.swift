@@ -63,6 +63,7 @@ package struct Repairer {
         case .concurrent, .scan, .blocking:
             try connection.execute(share.settings(for: step.statement, bytes: bytes))
             try connection.execute(step.statement)
+            StatusPoint.statementDone.reached()
         case .brief: try briefly(step.statement)
         }
         if step.tablespace != nil { try connection.execute("SET default_tablespace = ''") }

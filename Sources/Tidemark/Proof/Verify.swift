@@ -298,6 +298,7 @@ struct Verify {
             if comparison.hasOpen { try await pairs.all { try comparison.compare(with: $0) } }
             if comparison.hasUncounted { try await pairs.all { try comparison.count(with: $0) } }
         }
+        StatusPoint.rowsCompared.reached()
         guard let since else { return comparison.result() }
         let note: @Sendable (String) -> Void = { [context] in context.note($0) }
         let target = context.target

@@ -236,6 +236,7 @@ final class RunRecorder: Sendable {
         }
         record(.phaseBegan(phase))
         currentPhase.withLock { $0 = (phase, start) }
+        StatusPoint.phaseBegun.reached()
         defer {
             let seconds = Double(start.duration(to: clock.now).wholeMicroseconds) / 1e6
             record(.phaseEnded(.init(name: phase.rawValue, start: waited, seconds: seconds)))

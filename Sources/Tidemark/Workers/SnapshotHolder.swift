@@ -51,6 +51,7 @@ enum SnapshotHolder {
                 try await holder.run { try $0.execute("ROLLBACK") }
                 shared = try await take(holder, locking: tables, with: lock, waits: waitsForLocks)
             }
+            StatusPoint.snapshotExported.reached()
             let result = try await body(shared, holder)
             try await holder.run { try $0.execute("COMMIT") }
             return result

@@ -31,7 +31,10 @@ struct Back {
     func run() async throws -> RunReport {
         try await recorder.recording {
             try await ThreadConfined.with(new, purpose: Self.purpose) { ledger in
-                try await ledger.run { try Ledger.lockTarget($0) }
+                try await ledger.run { connection in
+                    try Ledger.lockTarget(connection)
+                    try Ledger.endLeftovers(of: Ledger.run(on: connection), on: connection)
+                }
                 return try await copyBack(with: ledger)
             }
         }

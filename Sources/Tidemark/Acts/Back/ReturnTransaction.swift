@@ -49,7 +49,9 @@ struct ReturnTransaction {
             )
         }
         try await keep(entry)
+        StatusPoint.beforeCommit.reached()
         try await lanes[0].run { try $0.target.commit() }
+        StatusPoint.afterCommit.reached()
         return result
     }
 
