@@ -59,17 +59,19 @@ extension Command {
         ) { execution in
             let process = execution.processIdentifier.value
             while true {
-                switch Self.state(of: process) {
-                case "T"?:
+                guard Self.isRunning(process) else { return }
+                if Self.state(of: process) == "T" {
                     defer { kill(process, SIGCONT) }
                     return try await body()
-                case nil, "Z"?: return
-                default: try await Task.sleep(for: .milliseconds(2))
                 }
+                try await Task.sleep(for: .milliseconds(2))
             }
         }
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
+
+    /// Whether a child process has not ended; the parent may not have asked yet how it did.
+    static func isRunning(_ process: pid_t) -> Bool { state(of: process).map { $0 != "Z" } ?? false }
 
     /// The state of a process (proc(5)): `T` for stopped, `Z` for ended; nil if there is none.
     private static func state(of process: pid_t) -> Character? {

@@ -169,8 +169,13 @@ package struct Command: Sendable {
             error: .string(limit: 64 << 20)
         ) { execution in
             guard let delay else { return }
-            try await Task.sleep(for: delay)
-            // If it has ended by itself, there is no process to kill.
+            let moment = ContinuousClock.now + delay
+            let process = execution.processIdentifier.value
+            while ContinuousClock.now < moment {
+                // If it has ended by itself, there is no process to kill.
+                guard Self.isRunning(process) else { return }
+                try await Task.sleep(for: min(.milliseconds(5), ContinuousClock.now.duration(to: moment)))
+            }
             try? execution.send(signal: signal)
         }
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
