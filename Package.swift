@@ -188,7 +188,11 @@ let package = Package(
             exclude: ["Scenarios"],
             swiftSettings: strict
         ),
-        .testTarget(name: "CrashTests", dependencies: ["TestSupport", "Postgres"], swiftSettings: strict),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: ["TestSupport", "Tidemark", "Report", "Planning", "Postgres"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "ScenarioTests",
             dependencies: ["TestSupport", "Tidemark", "Report", "Planning", "Postgres"],

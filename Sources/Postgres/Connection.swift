@@ -11,6 +11,8 @@ package final class Connection {
     private var handle: CancelHandle
     private let purpose: String
     private(set) var watched: WatchedSession?
+    /// The server process of this session.
+    private(set) var process = 0
     /// Statements that are sent with the next one, in the same round trip.
     var pending: [SQL] = []
     /// Queries whose answers are read before they are asked for.
@@ -61,11 +63,34 @@ package final class Connection {
     private func enter() {
         PQsetNoticeProcessor(pointer, { _, _ in }, nil)
         interrupter.attach(handle)
-        if let watch = endpoint.watch {
-            let session = WatchedSession(pid: announcedProcessID, givesWay: endpoint.givesWay, handle: handle)
-            watched = session
-            watch.enter(session)
+        process = announcedProcess
+        watchProcess()
+    }
+
+    private func watchProcess() {
+        guard let watch = endpoint.watch else { return }
+        if let watched { watch.leave(watched) }
+        let session = WatchedSession(pid: process, givesWay: endpoint.givesWay, handle: handle)
+        watched = session
+        watch.enter(session)
+    }
+
+    /// Accepts the server process that has answered, which must then stay the same.
+    ///
+    /// - Parameter answering: The process.
+    /// - Returns: Whether it is another one than was known.
+    /// - Throws: ``PostgresError`` if a pooler lends sessions to transactions.
+    func accept(process answering: Int) throws -> Bool {
+        guard answering != process else { return false }
+        let pooler = Pooler(of: endpoint)
+        // What a pooler announces is its own.
+        guard process == announcedProcess, PQtransactionStatus(pointer) == PQTRANS_IDLE else {
+            throw pooler.refusal("gave this session another server process")
         }
+        try pooler.refuseSharedSessions(of: pointer, in: answering)
+        process = answering
+        watchProcess()
+        return true
     }
 
     private func setUp() throws {
@@ -79,7 +104,7 @@ package final class Connection {
     private func setUpAgain() throws {
         while let answer = PQgetResult(pointer) { PQclear(answer) }
         var groups: [[SQL]] = [
-            ["DISCARD ALL"], [SessionSettings.pins(of: endpoint)],
+            ["DISCARD ALL"], [SessionSettings.pins(of: endpoint, in: process)],
             ["SELECT pg_catalog.set_config('application_name', \(literal: purpose), false)"],
         ]
         if let role = endpoint.role { groups.append(["SET ROLE \(Identifier(ServerText(role)))"]) }
@@ -127,7 +152,7 @@ package final class Connection {
     deinit { end() }
 
     /// The server process as announced when the connection began; a pooler announces a different one.
-    var announcedProcessID: Int { Int(PQbackendPID(pointer)) }
+    private var announcedProcess: Int { Int(PQbackendPID(pointer)) }
 
     /// Marks this session as one that keeps its locks until other sessions have done their work.
     package func holdForOthers() { watched?.isHolder = true }
@@ -153,8 +178,11 @@ package final class Connection {
             values[own] = nil
         }
         // A proxy may find the server by the operator's own options; where a setting appears twice, the later one wins.
-        values["options"] = [values["options"], try SessionSettings.options(on: self)].compactMap(\.self)
-            .joined(separator: " ")
+        // Poolers refuse options; what they decide here is only the wording of definitions.
+        if process == announcedProcess {
+            values["options"] = [values["options"], try SessionSettings.options(on: self)].compactMap(\.self)
+                .joined(separator: " ")
+        }
         let conninfo = values.sorted { $0.key < $1.key }.map { keyword, value in
             "\(keyword)=\(Escaping.connectionValue(value))"
         }

@@ -77,21 +77,24 @@ enum SessionSettings {
     ///   - onlyDecisive: Whether to keep settings that a transaction may have changed for itself, such as timeouts.
     /// - Throws: ``PostgresError``.
     static func pin(on connection: Connection, to endpoint: Endpoint, onlyDecisive: Bool = false) throws {
-        try verify(connection.query(pins(of: endpoint, onlyDecisive: onlyDecisive)), on: connection)
+        let rows = try connection.query(pins(of: endpoint, in: connection.process, onlyDecisive: onlyDecisive))
+        try verify(rows, on: connection, onlyDecisive: onlyDecisive)
     }
 
     /// The query that sets the settings the server knows, and returns what they are then.
     ///
     /// - Parameters:
     ///   - endpoint: The database the session is with.
+    ///   - process: The only server process that sets anything: behind a pooler it may be a session that serves others as well.
     ///   - onlyDecisive: Whether to keep settings that a transaction may have changed for itself, such as timeouts.
-    /// - Returns: The query; ``verify(_:on:)`` checks its answer.
-    static func pins(of endpoint: Endpoint, onlyDecisive: Bool = false) -> SQL {
+    /// - Returns: The query; ``verify(_:on:onlyDecisive:)`` checks its answer.
+    static func pins(of endpoint: Endpoint, in process: Int, onlyDecisive: Bool = false) -> SQL {
         let values = rows(of: wanted(endpoint).filter { !onlyDecisive || decisive.contains($0.name) })
         // Only some roles may set session_replication_role, so it is not set where it already has the value.
         return """
-            SELECT v.name, v.value, s.setting, pg_catalog.set_config(v.name, v.value, false) AS effective,
-                   pg_catalog.pg_backend_pid() AS pid
+            SELECT v.name, v.value, s.setting, pg_catalog.pg_backend_pid() AS pid,
+                   CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) \(process)
+                        THEN pg_catalog.set_config(v.name, v.value, false) END AS effective
             FROM (VALUES \(values)) AS v(name, value)
             JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) v.name
             WHERE NOT (v.name OPERATOR(pg_catalog.=) 'session_replication_role'
@@ -99,19 +102,16 @@ enum SessionSettings {
             """
     }
 
-    /// Checks what the server set.
+    /// Checks what the server set; sets it once more if another server process has answered, and that is as good.
     ///
     /// - Parameters:
-    ///   - rows: The answer to ``pins(of:onlyDecisive:)``.
+    ///   - rows: The answer to ``pins(of:in:onlyDecisive:)``.
     ///   - connection: The session.
+    ///   - onlyDecisive: See there.
     /// - Throws: ``PostgresError``.
-    static func verify(_ rows: [Row], on connection: Connection) throws {
-        if let pid = try rows.first?.integer("pid"), pid != connection.announcedProcessID {
-            throw PostgresError(
-                .connectionFailed,
-                "there is a connection pooler between tidemark and the \(connection.endpoint.side.rawValue)",
-                hint: "connect to PostgreSQL itself: snapshots, locks and settings must stay with one server process"
-            )
+    static func verify(_ rows: [Row], on connection: Connection, onlyDecisive: Bool = false) throws {
+        if let process = try rows.first?.integer("pid"), try connection.accept(process: process) {
+            return try pin(on: connection, to: connection.endpoint, onlyDecisive: onlyDecisive)
         }
         for row in rows {
             guard let name = row["name"], let effective = row["effective"] else { continue }
@@ -155,7 +155,7 @@ enum SessionSettings {
         throw PostgresError(
             .connectionFailed,
             "the server keeps \(name) at '\(effective)' although it was set to '\(wanted)'",
-            hint: "connect to PostgreSQL directly, not through a connection pooler"
+            hint: "connect to PostgreSQL itself, not through a connection pooler"
         )
     }
 }

@@ -21,7 +21,7 @@ package final class CountingProxy: Sendable {
         self.server = server
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
-        var address = Self.address(of: 0)
+        var address = sockaddr_in.loopback(port: 0)
         let isBound = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 && listen(listener, 200) == 0
@@ -47,14 +47,6 @@ package final class CountingProxy: Sendable {
     /// Ends the proxy; open connections stay.
     package func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
-    private static func address(of port: UInt16) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return address
-    }
-
     private func accept() {
         while true {
             let client = Glibc.accept(listener, nil, nil)
@@ -67,7 +59,7 @@ package final class CountingProxy: Sendable {
     private func relay(_ client: Int32) {
         let upstream = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { for end in [client, upstream] { close(end) } }
-        var address = Self.address(of: server)
+        var address = sockaddr_in.loopback(port: server)
         let isConnected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(upstream, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0

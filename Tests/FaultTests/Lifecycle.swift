@@ -247,7 +247,7 @@ struct Lifecycle {
             if sides[0] != sides[1] { found.append("\(what): \(sides)") }
         }
         let unknown =
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'm') AND reltuples < 0"
+            "SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'm') AND reltuples < 0 AND NOT EXISTS (SELECT FROM pg_statistic WHERE starelid = c.oid)"
         found += try await pair.target.column(unknown).map { "no statistics of \($0)" }
         let position = "SELECT last_value + is_called::int FROM events_id_seq"
         let positions = [try await pair.source.value(position), try await pair.target.value(position)].compactMap(
