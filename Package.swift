@@ -191,6 +191,7 @@ let package = Package(
         .testTarget(
             name: "FaultTests",
             dependencies: ["TestSupport", "Tidemark", "Report", "Planning", "Postgres"],
+            exclude: ["Scenarios"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -313,9 +313,13 @@ package final class Connection {
         // A server repeats names and values in its messages.
         let message = (field("M") ?? String(cString: PQerrorMessage(pointer)).trimmingNewlines).visible
         let hint =
-            sqlState == "22021"
-            ? "the \(side) contains text that is not valid UTF-8 (a SQL_ASCII database allows any bytes); repair it there"
-            : field("H")?.visible
+            switch sqlState {
+            case "22021":
+                "the \(side) contains text that is not valid UTF-8 (a SQL_ASCII database allows any bytes); repair it there"
+            case "53100":
+                "free disk space on the \(side)'s server, then run the same command again: it resumes from what is committed"
+            default: field("H")?.visible
+            }
         return PostgresError(
             code,
             "\(side): \(message)",

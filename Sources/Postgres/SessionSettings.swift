@@ -36,6 +36,7 @@ enum SessionSettings {
         ("tcp_keepalives_idle", "30"),
         ("tcp_keepalives_interval", "10"),
         ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "60000"),
         ("client_connection_check_interval", "10s"),
         // Only errors are sent while a COPY runs; an answer during it means that the COPY has failed.
         ("client_min_messages", "error"),

@@ -315,5 +315,6 @@ package struct Definitions: Sendable {
         }
         _ = try await tools.run("pg_dump", arguments + ["--dbname=\(conninfo)"], environment: environment)
         StatusPoint.definitionsDumped.reached()
+        try folder.refuseIfFull()
     }
 }
