@@ -26,6 +26,8 @@ enum SessionSettings {
         ("synchronize_seqscans", "off"),
         // Compiling a catalog query takes longer than running it, and some servers lack the compiler's library.
         ("jit", "off"),
+        // Memory for temporary tables is taken at once, and with too much of it the session ends. In pages of 8 kB.
+        ("temp_buffers", "1024"),
         // Statements of a cutover may run longer than any default allows.
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
