@@ -219,3 +219,15 @@ if Context.environment["TIDEMARK_BENCHMARKS"] != nil {
         )
     )
 }
+
+// Only on request: all of it is built with libFuzzer's instrumentation (scripts/fuzz-parsers).
+if Context.environment["TIDEMARK_FUZZERS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzers",
+            dependencies: ["Archive", "Postgres"],
+            path: "Tests/Fuzzers",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]
+        )
+    )
+}
