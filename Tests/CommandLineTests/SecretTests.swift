@@ -105,6 +105,55 @@ import Testing
 }
 
 @Suite struct `A secret of the connection` {
+    /// In the server's log, with every statement logged, in reports, archives, the ledger and what hooks get.
+    @Test func `is nowhere else, and no other user can read the files`() async throws {
+        try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)") { pair in
+            let secret = "QXZJVKWQ"
+            for database in [pair.source, pair.target] {
+                try await database.run("ALTER DATABASE \(pair.name) SET log_statement = 'all'")
+            }
+            let folder = FileManager.default.temporaryDirectory.appending(path: "tidemark-\(UUID())").path
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let (source, target) = (
+                "\(pair.source.conninfo) password=\(secret)", "\(pair.target.conninfo) password=\(secret)"
+            )
+            let command = Command(
+                environment: [
+                    "TIDEMARK_SOURCE": source, "TIDEMARK_TARGET": target, "PGPASSWORD": secret, "TMPDIR": folder,
+                ]
+            )
+            var texts = ""
+            let hook = ["--on-event", "{ env; cat; } >>\(folder)/hooks", "--report", "\(folder)/report"]
+            for arguments in [
+                ["inspect", "--report", "\(folder)/inspection"], ["plan"], ["precopy"] + hook,
+                ["cutover", "--log-format", "json"] + hook,
+                ["verify"], ["rebuild"], ["status"], ["log"], ["dump", "--archive", "\(folder)/archive"],
+                ["back", "--source", target, "--target", source],
+            ] {
+                let outcome = try await command.run(arguments, killAfter: nil)
+                #expect(outcome.code == 0, "\(arguments): \(outcome.errors)\(outcome.output)")
+                texts += outcome.output + outcome.errors
+            }
+            texts += try await Command.tool("pg_dump", ["--schema=tidemark", pair.target.conninfo]).output
+            #expect(texts.contains("tidemark.event"))
+            #expect(!texts.contains(secret))
+            var logs: [String] = []
+            for database in [pair.source, pair.target] {
+                logs.append(try await database.value("SELECT current_setting('data_directory') || '/../server.log'"))
+            }
+            // The hook's environment is the operator's own.
+            let found = try await Command.program("grep", ["-rl", secret, folder] + logs).output
+            #expect(found.split(separator: "\n").filter { !$0.hasSuffix("/hooks") } == [], "\(found)")
+            #expect(
+                try await Command.program("grep", ["-c", "statement: SELECT", logs[0]]).code == 0,
+                "nothing was logged"
+            )
+            let open = try await Command.program("find", ["\(folder)/archive", "-perm", "/077"]).output
+            #expect(open == "", "\(open)")
+        }
+    }
+
     /// Other processes of the same user can read a process's arguments and environment.
     @Test func `is passed to pg_dump only in a file`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY)") { pair in

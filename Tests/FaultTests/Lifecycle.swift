@@ -107,6 +107,7 @@ struct Lifecycle {
     /// Plays all acts.
     ///
     /// - Parameter references: Says where to kill; nil: nothing is killed, and ``references`` is filled.
+    /// - Throws: What the databases throw.
     mutating func play(_ references: [Act: Reference]?) async throws {
         for act in Act.allCases where act != .restore { try await play(act, references, on: pair) }
         let played = self
@@ -176,7 +177,7 @@ struct Lifecycle {
     private mutating func choose(_ act: Act, _ reference: Reference) -> Kill {
         let points = StatusPoint.allCases.filter { reference.points[$0] != nil }
         // Two of the choices are random moments.
-        let choice = (seed + Act.allCases.firstIndex(of: act)!) % (points.count + 2)
+        let choice = (seed + (Act.allCases.firstIndex(of: act) ?? 0)) % (points.count + 2)
         guard choice < points.count else { return anywhere(reference) }
         return .at(points[choice], time: 1 + random.next(upTo: reference.points[points[choice]] ?? 1))
     }

@@ -16,10 +16,19 @@ private enum Parser: String {
         switch self {
         case .manifest:
             try write(bytes, "generation-000000/manifest.json")
-            for generation in try ArchiveDirectory.open(scratch).generations() { try ArchiveDirectory.check(generation) }
+            for generation in try ArchiveDirectory.open(scratch).generations() {
+                try ArchiveDirectory.check(generation)
+            }
         case .frame:
             try write(bytes, "generation-000000/00000001.zst")
-            let entry = FileEntry(name: "00000001.zst", bytes: bytes.count, sha256: "", contentBytes: 100, rows: 1, frames: 1)
+            let entry = FileEntry(
+                name: "00000001.zst",
+                bytes: bytes.count,
+                sha256: "",
+                contentBytes: 100,
+                rows: 1,
+                frames: 1
+            )
             try FrameReader(entry, in: "\(scratch)/generation-000000").readRows(longest: 1 << 20) { _ in }
         case .tar:
             try write(bytes, "stream")
@@ -30,7 +39,13 @@ private enum Parser: String {
             mkdir(folder, 0o700)
             try TarReader(stream).unpack(into: folder)
         case .snapshot: _ = Snapshot(String(decoding: bytes, as: UTF8.self))
-        case .statements: _ = SQLStatements(bytes)
+        case .statements:
+            var statements = SQLStatements(bytes)
+            var joined = 0
+            while let statement = statements.next() { joined += statement.count }
+            // The parts are the whole.
+            precondition(joined == bytes.count)
+            _ = SQLStatements.isWithinOne(ServerText(String(decoding: bytes, as: UTF8.self)))
         case .connection: _ = try Endpoint(String(decoding: bytes.filter { $0 != 0 }, as: UTF8.self), side: .source)
         }
     }
@@ -47,6 +62,7 @@ private let scratch: String = {
     return base
 }()
 
+/// Parses one input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let parser else { fatalError("TIDEMARK_FUZZ names no parser") }

@@ -257,6 +257,7 @@ import Tidemark
     /// - Parameters:
     ///   - place: What a failure is reported with.
     ///   - choose: Chooses the settings of a side, from all there are.
+    /// - Throws: What the migration throws.
     private func migrate(
         _ place: String,
         _ choose: (_ side: String, _ all: [Setting]) -> [(name: String, value: String)]

@@ -17,6 +17,7 @@ extension Command {
     ///   - point: The place.
     ///   - time: At which time that the command is there, from 1.
     /// - Returns: The result, with an exit code if the command was there less often.
+    /// - Throws: What starting the command throws.
     package func run(_ arguments: [String], killAt point: StatusPoint, time: Int) async throws -> Outcome {
         try await with(["TIDEMARK_STATUS_POINT": "\(point.rawValue):\(time):kill"]).run(arguments, killAfter: nil)
     }
