@@ -143,8 +143,8 @@ extension Ledger {
     /// Comes before the target's catalog is read, because that waits for the locks of an unfinished transaction.
     ///
     /// - Parameters:
+    ///   - run: The run that has begun on the target; nil: there is none.
     ///   - connection: The control connection to the target.
-    ///   - run: The run that has begun on it; nil: there is none.
     /// - Throws: ``LedgerError``, ``PostgresError``.
     package static func endLeftovers(of run: RunEntry?, on connection: Connection) throws {
         guard let run else { return }
