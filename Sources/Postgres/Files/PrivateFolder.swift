@@ -65,11 +65,11 @@ package final class PrivateFolder: Sendable {
         throw FileError("no space is left in \(path)", hint: Self.hint)
     }
 
-    /// Creates one that exists while `body` runs.
+    /// Creates an empty folder in a private one that exists while `body` runs.
     ///
     /// - Parameters:
-    ///   - scratch: The folder in which it is created.
-    ///   - body: Takes the private folder's path.
+    ///   - scratch: The folder in which the private one is created.
+    ///   - body: Takes the empty folder's path.
     /// - Returns: What `body` returns.
     /// - Throws: ``FileError``, and what `body` throws.
     package static func with<Result>(
@@ -78,7 +78,11 @@ package final class PrivateFolder: Sendable {
     ) async throws -> Result {
         let folder = try PrivateFolder(in: scratch)
         defer { withExtendedLifetime(folder) {} }
-        return try await body(folder.path)
+        let content = folder.file("content")
+        guard mkdir(content, 0o700) == 0 else {
+            throw FileError("cannot create a folder in \(folder.path): \(String(cString: strerror(errno)))", hint: hint)
+        }
+        return try await body(content)
     }
 
     deinit {
