@@ -17,11 +17,16 @@ import Tidemark
         }.joined(separator: "\n") + "\nANALYZE"
     }
 
+    /// How long a client has to be silent for an answer to be passed on, in milliseconds: on a busy machine the relay sees pauses where
+    /// there are none, which add to the count, so it is then tried again with more patience.
+    private static let silences: [Int32] = [25, 25, 150, 300]
+
     /// Runs a precopy, writes, and counts the round trips of the cutover, on both sides together.
     private func trips(
         tables: Int,
         rows: Int = 20,
         writes: String = "SELECT 1",
+        silence: Int32,
         _ change: (inout MigrationOptions) -> Void
     ) async throws -> Int {
         var trips = 0
@@ -31,7 +36,7 @@ import Tidemark
             try await pair.source.run(writes)
             let proxies = try await [pair.source, pair.target].asyncMap { side in
                 let port = try await side.value("SELECT inet_server_port()")
-                return try CountingProxy(to: try #require(UInt16(port)))
+                return try CountingProxy(to: try #require(UInt16(port)), silence: silence)
             }
             defer { for proxy in proxies { proxy.stop() } }
             let migration = Migration(
@@ -50,10 +55,10 @@ import Tidemark
 
     @Test func `of a night hardly grow with the number of small tables`() async throws {
         let change: @Sendable (inout MigrationOptions) -> Void = { $0.plan.wholeBelowBytes = 8 << 20 }
-        // On a busy machine the relay sees pauses where there are none. They only add to the count, so it is tried again.
         var growth = Int.max
-        for _ in 1...3 where growth >= 80 * 2 {
-            let (few, many) = (try await trips(tables: 20, change), try await trips(tables: 100, change))
+        for silence in Self.silences where growth >= 80 * 2 {
+            let few = try await trips(tables: 20, silence: silence, change)
+            let many = try await trips(tables: 100, silence: silence, change)
             growth = min(growth, many - few)
         }
         // The end of a table's COPY has to be awaited; everything else is done for many tables at once.
@@ -64,9 +69,9 @@ import Tidemark
         let writes = "UPDATE t1 SET b = 'new' WHERE id % 9 = 0; UPDATE t2 SET b = 'new' WHERE id % 9 = 0"
         // One chunk each; its updated rows are deleted on the target and loaded again.
         var cost = Int.max
-        for _ in 1...3 where cost >= 2 * 25 {
-            let none = try await trips(tables: 20, rows: 500) { _ in }
-            cost = min(cost, try await trips(tables: 20, rows: 500, writes: writes) { _ in } - none)
+        for silence in Self.silences where cost >= 2 * 25 {
+            let none = try await trips(tables: 20, rows: 500, silence: silence) { _ in }
+            cost = min(cost, try await trips(tables: 20, rows: 500, writes: writes, silence: silence) { _ in } - none)
         }
         #expect(cost < 2 * 25)
     }

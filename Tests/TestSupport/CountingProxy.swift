@@ -4,9 +4,6 @@ import Synchronization
 
 /// A relay in front of a server that counts round trips: how often a client has sent something after an answer.
 package final class CountingProxy: Sendable {
-    /// An answer is passed on once the client has been silent for so long.
-    private static let silenceMilliseconds: Int32 = 25
-
     /// Round trips by the name that the client gave itself.
     private final class Trips: Sendable {
         let count = Mutex<[String: Int]>([:])
@@ -17,11 +14,13 @@ package final class CountingProxy: Sendable {
     /// The port to connect to.
     package var port: UInt16 { relay.port }
 
-    /// - Parameter server: The port of the server, on this machine.
+    /// - Parameters:
+    ///   - server: The port of the server, on this machine.
+    ///   - milliseconds: An answer is passed on once the client has been silent for so long.
     /// - Throws: ``PostgresError`` if no port can be opened.
-    package init(to server: UInt16) throws {
+    package init(to server: UInt16, silence milliseconds: Int32 = 25) throws {
         let counted = counted
-        relay = try Relay(to: server) { Self.forward($0, $1, counted) }
+        relay = try Relay(to: server) { Self.forward($0, $1, counted, milliseconds) }
     }
 
     /// Round trips so far, without those of some clients.
@@ -38,7 +37,7 @@ package final class CountingProxy: Sendable {
     /// Ends the proxy; open connections stay.
     package func stop() { relay.stop() }
 
-    private static func forward(_ client: Int32, _ upstream: Int32, _ trips: Trips) {
+    private static func forward(_ client: Int32, _ upstream: Int32, _ trips: Trips, _ silence: Int32) {
         let ends = [client, upstream]
         var buffer = [UInt8](repeating: 0, count: Relay.bufferBytes)
         var wasAnswered = true
@@ -46,7 +45,7 @@ package final class CountingProxy: Sendable {
         while true {
             guard var isReadable = Relay.readable(ends) else { return }
             // What the client sends without waiting for an answer belongs to the same round trip.
-            if !isReadable[0], Relay.readable([client], milliseconds: silenceMilliseconds) == [true] {
+            if !isReadable[0], Relay.readable([client], milliseconds: silence) == [true] {
                 isReadable = [true, false]
             }
             for (from, to) in [(0, 1), (1, 0)] where isReadable[from] {
