@@ -140,14 +140,13 @@ extension Ledger {
 
     /// Locks the target, and ends the sessions that a killed client of its run has left behind, if there is a run.
     ///
-    /// Comes before the target's catalog is read, because that waits for the locks of an unfinished transaction.
+    /// Comes before the target's catalog is read, because that waits for the locks of an unfinished transaction, and before the
+    /// ledger is: until then another client may still change it.
     ///
-    /// - Parameters:
-    ///   - run: The run that has begun on the target; nil: there is none.
-    ///   - connection: The control connection to the target.
+    /// - Parameter connection: The control connection to the target.
     /// - Throws: ``LedgerError``, ``PostgresError``.
-    package static func endLeftovers(of run: RunEntry?, on connection: Connection) throws {
-        guard let run else { return }
+    package static func endLeftovers(on connection: Connection) throws {
+        guard let run = try run(on: connection) else { return }
         try lock(connection)
         try connection.endSessions(named: run.sessionPrefix)
     }

@@ -33,15 +33,17 @@ struct Pooler {
         defer { PQfinish(other) }
         for _ in 0..<Self.looks {
             switch Self.process(of: other, after: "BEGIN; ") {
-            // No session was free: ours is kept for us.
-            case .none: return
+            // A busy pool of any kind: settings must not be changed in a session that may serve others.
+            case .none: throw refusal("has no second session free, so it cannot be seen how it lends them")
             case .refused: throw refusal("refuses transactions (statement pooling)")
             case .answer: break
             }
             guard case .answer(process) = Self.process(of: connection, after: "") else {
                 throw refusal("gives each transaction another session of the server (transaction pooling)")
             }
-            guard case .answer = Self.process(of: other, after: "ROLLBACK; ") else { return }
+            guard case .answer = Self.process(of: other, after: "ROLLBACK; ") else {
+                throw refusal("took a session away in the middle of a transaction")
+            }
         }
     }
 

@@ -11,7 +11,7 @@
 ///   `chunkCopied:3:pause` stops it with SIGSTOP, until SIGCONT lets it go on.
 /// - `TIDEMARK_STATUS_LOG=FILE` appends a line to the file each time the process is at one of these places.
 ///
-/// PostgreSQL calls such places injection points (manual 38.10.14).
+/// PostgreSQL calls such places injection points.
 package enum StatusPoint: String, CaseIterable, Sendable {
     /// A phase of a run begins.
     case phaseBegun

@@ -18,7 +18,7 @@ package final class PrivateFolder: Sendable {
     /// - Throws: ``FileError``.
     package init(in scratch: String) throws {
         Self.sweep(scratch)
-        var template = Array((scratch + "/tidemark-XXXXXX").utf8CString)
+        var template = Array("\(scratch)/\(Self.prefix)XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw FileError(
                 "cannot create a folder in \(scratch): \(String(cString: strerror(errno)))",
@@ -61,7 +61,10 @@ package final class PrivateFolder: Sendable {
     /// - Throws: ``FileError``.
     package func refuseIfFull() throws {
         var status = statvfs()
-        guard statvfs(path, &status) == 0, status.f_bavail == 0 else { return }
+        // Some file systems report no sizes at all; root may use what is reserved.
+        guard statvfs(path, &status) == 0, status.f_blocks > 0,
+            (geteuid() == 0 ? status.f_bfree : status.f_bavail) == 0
+        else { return }
         throw FileError("no space is left in \(path)", hint: Self.hint)
     }
 

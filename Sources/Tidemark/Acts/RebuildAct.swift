@@ -42,7 +42,7 @@ struct RebuildAct {
                 try Ledger.lockTarget(connection)
                 // A killed client may have left a session that is still building the same index.
                 try connection.endSessions(named: Self.purpose)
-                try Ledger.endLeftovers(of: Ledger.run(on: connection), on: connection)
+                try Ledger.endLeftovers(on: connection)
             }
             let plan = try await plan(control)
             for reason in plan.refused { context.note("cannot be rebuilt: \(reason)") }

@@ -18,9 +18,8 @@ struct ArchiveOpening {
     /// - Throws: ``PlanError``, ``LedgerError``, ``ToolError``, ``PostgresError``, ``ArchiveError``.
     func session() async throws -> Session {
         let (target, begun) = try await control.run { connection in
-            let begun = try Ledger.run(on: connection)
-            try Ledger.endLeftovers(of: begun, on: connection)
-            return try (DatabaseIdentity(of: connection), begun)
+            try Ledger.endLeftovers(on: connection)
+            return try (DatabaseIdentity(of: connection), Ledger.run(on: connection))
         }
         let context = context.leavingOut(Set(wanted.manifest.omissions).union(begun?.omissions ?? []))
         return try await ArchiveOpening(context: context, wanted: wanted, control: control).session(target, begun)

@@ -71,9 +71,8 @@ struct LiveOpening {
     ) async throws -> Result {
         try await ThreadConfined.with(context.target, purpose: "tidemark control") { control in
             let (target, begun) = try await control.run { connection in
-                let begun = try BegunRun(on: connection)
-                try Ledger.endLeftovers(of: begun?.run, on: connection)
-                return try (DatabaseIdentity(of: connection), begun)
+                try Ledger.endLeftovers(on: connection)
+                return try (DatabaseIdentity(of: connection), BegunRun(on: connection))
             }
             let opening = LiveOpening(context: context.leavingOut(begun?.run.omissions ?? []), source: source)
             let session = try await opening.session(on: control, target, begun, for: act)

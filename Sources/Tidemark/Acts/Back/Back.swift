@@ -33,7 +33,7 @@ struct Back {
             try await ThreadConfined.with(new, purpose: Self.purpose) { ledger in
                 try await ledger.run { connection in
                     try Ledger.lockTarget(connection)
-                    try Ledger.endLeftovers(of: Ledger.run(on: connection), on: connection)
+                    try Ledger.endLeftovers(on: connection)
                 }
                 return try await copyBack(with: ledger)
             }
