@@ -14,6 +14,14 @@ extension Ledger {
     ///   - border: The id below which everything counts as seen, if that is known otherwise.
     /// - Throws: ``PostgresError``.
     package func markLeft(_ identity: MarkIdentity, seeing border: UInt64? = nil) throws {
+        let mark = Mark(try border.map { Snapshot(allBelow: $0) } ?? seenNow(), of: identity)
+        try connection.execute(
+            "UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb, keeps_foreign_keys = false"
+        )
+    }
+
+    /// What is committed in this database now.
+    func seenNow() throws -> Snapshot {
         let row = try connection.queryOne(
             """
             SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
@@ -27,12 +35,7 @@ extension Ledger {
             """
         )
         let seen = try row.snapshot("snapshot")
-        let whole = try border ?? (row.boolean("is_alone") ? seen.xmax : nil)
-        let snapshot = whole.map { Snapshot(allBelow: $0) } ?? seen
-        let mark = Mark(snapshot, of: identity)
-        try connection.execute(
-            "UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb, keeps_foreign_keys = false"
-        )
+        return try row.boolean("is_alone") ? Snapshot(allBelow: seen.xmax) : seen
     }
 
     /// The number of rows that each table has on the target, by the ledger.

@@ -8,13 +8,12 @@ package import Postgres
 /// Everything here is plain SQL in the transaction that is open on the connection. So the ledger's row of a chunk is
 /// committed with the chunk's rows, and the row of an object with the object.
 package struct Ledger {
-    package static let version = 11
+    package static let version = 12
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = [
         "event", "refreshed_view", "object", "definition", "definition_file", "catalog", "slice", "chunk", "relation",
-        "work", "throttle", "counters",
-        "run",
+        "work", "throttle", "counters", "own_transaction", "run",
     ]
 
     package let connection: Connection
@@ -88,8 +87,16 @@ package struct Ledger {
     }
 
     /// Fails if another client has taken over the run; delays a take-over until this transaction ends.
+    ///
+    /// Every transaction that writes rows begins with it, so it also records the transaction as this run's own.
     package func fence() throws {
-        let rows = try connection.query("SELECT FROM tidemark.run WHERE epoch = \(value: epoch) FOR SHARE")
+        let rows = try connection.query(
+            """
+            WITH own AS (
+                INSERT INTO tidemark.own_transaction VALUES (\(Self.currentTransaction)) ON CONFLICT DO NOTHING)
+            SELECT FROM tidemark.run WHERE epoch = \(value: epoch) FOR SHARE
+            """
+        )
         guard rows.count == 1 else {
             throw LedgerError(
                 .fenced,

@@ -20,7 +20,7 @@ public struct LedgerError: OperatorError {
         public static let unknownVersion = Code(word: "unknownVersion")
         /// The run was begun as another role.
         public static let otherRole = Code(word: "otherRole")
-        /// Others have written to the target since the last cutover.
+        /// Others have written to the target.
         public static let targetWritten = Code(word: "targetWritten")
         /// The run is past the point at which this can be done.
         public static let tooLate = Code(word: "tooLate")

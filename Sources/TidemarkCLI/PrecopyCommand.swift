@@ -26,7 +26,7 @@ struct PrecopyCommand: AsyncParsableCommand {
 
     @Flag(
         help:
-            "Adopt a target that was filled from the source by other means: compare it, replace what differs, delete rows that only the target has"
+            "Adopt a target that was filled from the source by other means: compare it, replace what differs, delete rows that only the target has. In a run that has begun: take rows that others have written on the target for the run's own"
     )
     var adopt = false
 

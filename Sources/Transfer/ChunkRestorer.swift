@@ -8,17 +8,19 @@ package import Postgres
 /// Rows are sent as they are read; the transaction commits only after their file has been verified.
 package struct ChunkRestorer {
     private let target: Connection
+    private let own: OwnRows
     private let relation: RelationEntry
     private let columns: SQL
     private let folder: String
 
     /// - Parameters:
-    ///   - target: A connection to the target, with an open transaction.
+    ///   - ledger: The ledger, on a connection to the target with an open transaction.
     ///   - relation: The table.
     ///   - columns: The columns in the files of rows, in order.
     ///   - folder: The generation's folder.
-    package init(_ target: Connection, _ relation: RelationEntry, columns: [ServerText], folder: String) {
-        self.target = target
+    package init(_ ledger: Ledger, _ relation: RelationEntry, columns: [ServerText], folder: String) {
+        own = OwnRows(ledger)
+        target = ledger.connection
         self.relation = relation
         self.columns = columns.map { Identifier($0) }.commaSeparated
         self.folder = folder
@@ -30,15 +32,18 @@ package struct ChunkRestorer {
     ///   - chunk: The chunk's entry in the generation.
     ///   - held: The number of its rows on the target.
     /// - Returns: The number of its rows on the target afterwards.
-    /// - Throws: ``PostgresError``, ``ArchiveError``.
+    /// - Throws: ``PostgresError``, ``ArchiveError``; ``LedgerError`` if others have written one of them.
     package func shed(_ chunk: ArchivedChunk, held: Int) throws -> Int {
         if chunk.isReplaced {
             guard held > 0 else { return 0 }
-            try target.execute("DELETE FROM \(relation.rows) WHERE \(inRange(chunk))")
+            _ = try own.delete(
+                "DELETE FROM \(relation.rows) AS t WHERE \(inRange(chunk))",
+                of: relation.name
+            )
             return 0
         }
         guard let keep = chunk.keep, let key = relation.key else { return held }
-        let gone = try KeyList("tidemark_keep", of: relation, key, on: target) { try load(keep, $0) }
+        let gone = try KeyList("tidemark_keep", of: relation, key, on: target, deleting: own) { try load(keep, $0) }
             .deleteOthers(where: inRange(chunk))
         guard held - gone == keep.rows else {
             throw PostgresError(

@@ -1,3 +1,4 @@
+import Catalog
 import Ledger
 import Planning
 import Postgres
@@ -21,6 +22,7 @@ struct ChunkStep {
         let completion: Ledger.Completion?
     }
 
+    private var own: OwnRows { OwnRows(ledger, provenBy: chunk.proof) }
     private var source: ChunkSource { ChunkSource(lane.source, relation: relation, range: chunk.range) }
 
     func run(_ stage: ChunkStage) throws -> Result {
@@ -85,9 +87,8 @@ struct ChunkStep {
     ///
     /// - Returns: The rows that the server counts as deleted.
     private func empty() throws -> Int {
-        if relation.isShared {
-            return try lane.target.execute("DELETE FROM \(relation.rows) WHERE \(relation.held)")
-        }
+        let deletion: SQL = "DELETE FROM \(relation.rows) AS t WHERE \(relation.held)"
+        if relation.isShared { return try own.delete(deletion, of: relation.name) }
         let isReferenced =
             try context.keepsForeignKeys
             && lane.target.queryOne(
@@ -97,7 +98,11 @@ struct ChunkStep {
                                  AND confrelid = \(literal: relation.name.quoted)::pg_catalog.regclass) AS f
                 """
             ).boolean("f")
-        if isReferenced { return try lane.target.execute("DELETE FROM \(relation.rows)") }
+        if isReferenced { return try own.delete(deletion, of: relation.name) }
+        // Before the rows are counted: nobody can add one afterwards.
+        try lane.target.execute("LOCK TABLE \(relation.rows) IN ACCESS EXCLUSIVE MODE")
+        let counted = try lane.target.queryOne(own.countOthers(in: "\(relation.rows) AS t"))
+        try own.refuseOthers(counted, of: relation.name)
         try lane.target.execute("TRUNCATE TABLE \(relation.rows)")
         return 0
     }
@@ -113,7 +118,10 @@ struct ChunkStep {
         let hash = try lane.commonHash()
         guard case .shed(_, let snapshot, _) = stage else {
             if !chunk.isAdopted { note(reason) }
-            let outcome = try Reconciler(lane: lane, hash: hash) { try copy($0.allRows) }.reconcile(source, key)
+            let outcome = try Reconciler(lane: lane, own: own, hash: hash) { try copy($0.allRows) }.reconcile(
+                source,
+                key
+            )
             return Result(
                 outcome: ChunkOutcome(kind: .reconciled, copied: outcome.copied, removed: outcome.removed),
                 completion: completion(
@@ -126,7 +134,7 @@ struct ChunkStep {
         }
         // With other unique keys, all chunks must shed before any of them loads.
         if !chunk.isAdopted { note(reason) }
-        let outcome = try Reconciler(lane: lane, hash: hash, copy: nil).reconcile(source, key)
+        let outcome = try Reconciler(lane: lane, own: own, hash: hash, copy: nil).reconcile(source, key)
         if outcome.isEqual {
             return Result(
                 outcome: ChunkOutcome(kind: .reconciled, copied: .zero, removed: 0),
@@ -148,7 +156,7 @@ struct ChunkStep {
 
     private func shedOnly(_ key: Key, since mark: Mark, _ snapshot: Snapshot) throws -> Result {
         let probe = try countedProbe() ?? found ?? source.probe(since: mark)
-        guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
+        guard try isShed(key, since: mark, probe) else {
             return try reconcile(key, because: miscount, .shed(pass: context.pass, snapshot: snapshot, relation: nil))
         }
         try ledger.shed(chunk, rows: probe.untouched, written: probe.written, snapshot: snapshot)
@@ -161,7 +169,7 @@ struct ChunkStep {
     private func shedAndLoad(_ key: Key, since mark: Mark, _ stage: ChunkStage) throws -> Result {
         let counted = try countedProbe()
         let probe = try counted ?? knownProbe() ?? found ?? source.probe(since: mark)
-        guard try shedder(key, mark).shed(held: chunk.rows, probe: probe) else {
+        guard try isShed(key, since: mark, probe) else {
             return try reconcile(key, because: miscount, stage)
         }
         var copied = CopyCount.zero
@@ -217,8 +225,20 @@ struct ChunkStep {
 
     private var miscount: String { "the target does not have the \(chunk.rows) rows recorded in the ledger" }
 
-    private func shedder(_ key: Key, _ mark: Mark) -> Shedder {
-        Shedder(lane: lane, chunk: source, key: key, mark: mark)
+    /// Sheds the rows that are no longer on the source.
+    ///
+    /// - Returns: Whether exactly the untouched rows are left; false if the source has given different answers before, or the
+    ///   target has crashed and lost an unlogged table.
+    private func isShed(_ key: Key, since mark: Mark, _ probe: ChunkSource.Probe) throws -> Bool {
+        let left = try Shedder(lane: lane, own: own, chunk: source, key: key, mark: mark)
+            .shed(held: chunk.rows, probe: probe)
+        let missing = probe.untouched - left
+        guard missing != 0 else { return true }
+        let mayBeEmptied = relation.definition.persistence == .unlogged || relation.definition.isPartitioned
+        if missing > 0, chunk.rows >= probe.untouched, !mayBeEmptied {
+            throw OwnRows.refusal("others have deleted \(missing) rows of \(relation.name) on the target")
+        }
+        return false
     }
 
     // MARK: Rows

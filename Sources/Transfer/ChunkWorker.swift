@@ -68,7 +68,7 @@ package struct ChunkWorker {
             var completions: [Ledger.Completion] = []
             var events: [Ledger.Event] = []
             let start = ContinuousClock.now
-            let together = try copyTogether(chunks, ahead)
+            let together = try copyTogether(chunks, ahead, in: ledger)
             let outcomes = try chunks.enumerated().map { index, claimed in
                 let (chunk, relation) = claimed
                 let start = together == nil ? .now : start
@@ -118,11 +118,13 @@ package struct ChunkWorker {
     /// - Returns: What was done with each; nil if they have to be copied one by one.
     private func copyTogether(
         _ chunks: [(ChunkEntry, RelationEntry)],
-        _ ahead: Ahead
+        _ ahead: Ahead,
+        in ledger: Ledger
     ) throws -> [ChunkStep.Result]? {
         guard chunks.count > 1, !context.keepsTriggersOff else { return nil }
         let tables = SmallTables(
             lane: lane,
+            own: OwnRows(ledger),
             context: context,
             progress: progress,
             tables: chunks.map { (chunk: $0, relation: $1) },

@@ -5,6 +5,7 @@ import Postgres
 /// Keys of a chunk's rows in a temporary table of the target, used to delete rows; dropped with the open transaction.
 struct KeyList {
     private let target: Connection
+    private let own: OwnRows?
     private let relation: RelationEntry
     private let key: Key
     private let name: Identifier
@@ -16,6 +17,7 @@ struct KeyList {
     ///   - relation: The table whose keys it contains.
     ///   - key: The key that identifies the table's rows.
     ///   - target: A connection to the target, with an open transaction.
+    ///   - own: The rows that may be deleted; nil: any.
     ///   - fill: Loads the keys with the given COPY.
     /// - Throws: ``PostgresError``, and what `fill` throws.
     init(
@@ -23,9 +25,11 @@ struct KeyList {
         of relation: RelationEntry,
         _ key: Key,
         on target: Connection,
+        deleting own: OwnRows?,
         fill: (_ copyIn: SQL) throws -> Void
     ) throws {
         self.target = target
+        self.own = own
         self.relation = relation
         self.key = key
         self.name = name
@@ -44,9 +48,9 @@ struct KeyList {
     /// Deletes the rows whose keys are in the list.
     ///
     /// - Returns: The number of rows deleted.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PostgresError``; ``LedgerError`` if others have written one of them.
     func deleteListed() throws -> Int {
-        try target.execute(
+        try delete(
             relation.isShared
                 ? "DELETE FROM \(relation.rows) AS t WHERE \(relation.held) AND EXISTS (\(listed))"
                 : "DELETE FROM \(relation.rows) AS t USING pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))"
@@ -77,13 +81,18 @@ struct KeyList {
     ///
     /// - Parameter inRange: The condition that selects the range.
     /// - Returns: The number of rows deleted.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PostgresError``; ``LedgerError`` if others have written one of them.
     func deleteOthers(where inRange: SQL) throws -> Int {
-        try target.execute(
+        try delete(
             """
             DELETE FROM \(relation.rows) AS t
             WHERE \(inRange) AND \(relation.held) AND NOT EXISTS (\(listed))
             """
         )
+    }
+
+    private func delete(_ statement: SQL) throws -> Int {
+        guard let own else { return try target.execute(statement) }
+        return try own.delete(statement, of: relation.name)
     }
 }

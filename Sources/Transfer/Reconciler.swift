@@ -14,6 +14,7 @@ struct Reconciler {
     private static let parts = 10
 
     let lane: Lane
+    let own: OwnRows
     let hash: RowHash
     /// Copies a range of the source into the target, which has no rows of it; nil: differing rows are only deleted.
     let copy: ((ChunkSource) throws -> CopyCount)?
@@ -59,8 +60,9 @@ struct Reconciler {
     }
 
     private func replace(_ chunk: ChunkSource, _ key: Key) throws -> Outcome {
-        let removed = try lane.target.execute(
-            "DELETE FROM \(chunk.relation.rows) WHERE \(held(chunk, key))"
+        let removed = try own.delete(
+            "DELETE FROM \(chunk.relation.rows) AS t WHERE \(held(chunk, key))",
+            of: chunk.relation.name
         )
         let copied = try copy?(chunk) ?? .zero
         return Outcome(rows: copied.rows, copied: copied, removed: removed, isEqual: false)

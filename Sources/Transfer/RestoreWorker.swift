@@ -74,9 +74,9 @@ package struct RestoreContext: Sendable {
         return base
     }
 
-    func restorer(_ generation: Int, _ relation: RelationEntry, on target: Connection) -> ChunkRestorer {
+    func restorer(_ generation: Int, _ relation: RelationEntry, in ledger: Ledger) -> ChunkRestorer {
         ChunkRestorer(
-            target,
+            ledger,
             relation,
             columns: columns[generation][relation.name] ?? [],
             folder: folders[generation]
@@ -132,7 +132,7 @@ package struct RestoreWorker {
                 for chunk in chunks {
                     let archived = try context.chunk(of: relation, chunk.range, in: generation)
                     held.append(
-                        try context.restorer(generation, relation, on: target).shed(archived, held: chunk.rows)
+                        try context.restorer(generation, relation, in: ledger).shed(archived, held: chunk.rows)
                     )
                 }
                 for (chunk, held) in zip(chunks, held) {
@@ -151,7 +151,7 @@ package struct RestoreWorker {
                 guard let (chunk, relation, generation) = try claim(ledger) else { return nil }
                 return try during("\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range)") {
                     let archived = try context.chunk(of: relation, chunk.range, in: generation)
-                    let held = try context.restorer(generation, relation, on: target).shed(archived, held: chunk.rows)
+                    let held = try context.restorer(generation, relation, in: ledger).shed(archived, held: chunk.rows)
                     return try load(chunk, of: relation, from: generation, held: held, ledger: ledger)
                 }
             }
@@ -168,7 +168,7 @@ package struct RestoreWorker {
         ledger: Ledger
     ) throws -> ChunkOutcome {
         let archived = try context.chunk(of: relation, chunk.range, in: generation)
-        let copied = try context.restorer(generation, relation, on: target).load(
+        let copied = try context.restorer(generation, relation, in: ledger).load(
             archived,
             held: held,
             progress: progress.addBytes

@@ -8,6 +8,8 @@ import Postgres
 /// mean equal sets: counting is enough as a proof.
 struct Shedder {
     let lane: Lane
+    /// The rows that may be deleted; nil: any.
+    let own: OwnRows?
     let chunk: ChunkSource
     let key: Key
     let mark: Mark
@@ -17,25 +19,29 @@ struct Shedder {
     /// - Parameters:
     ///   - held: The number of the chunk's rows on the target.
     ///   - probe: The counts on the source.
-    /// - Returns: False if the target's rows do not match the ledger, so that the chunk has to be compared.
-    /// - Throws: ``PostgresError``.
-    func shed(held: Int, probe: ChunkSource.Probe) throws -> Bool {
-        guard held > probe.untouched else { return held == probe.untouched }
+    /// - Returns: The number of rows that are left: that of the untouched ones, unless the target lacks some of them, or the
+    ///   source has more of them than the ledger says.
+    /// - Throws: ``PostgresError``; ``LedgerError`` if others have written a row that has to go.
+    func shed(held: Int, probe: ChunkSource.Probe) throws -> Int {
+        guard held > probe.untouched else { return held }
         var held = held
         if probe.written > 0 {
             // Updated rows usually keep their keys, so the list of written keys is the cheaper one.
             let keys = chunk.writtenKeys(key, since: mark, at: probe.places)
             held -= try list("tidemark_written", keys).deleteListed()
         }
-        if held > probe.untouched {
-            held -= try list("tidemark_untouched", [chunk.untouchedKeys(key, since: mark)])
-                .deleteOthers(where: heldWhere ?? chunk.range.condition(on: key))
-        }
-        return held == probe.untouched
+        guard held != probe.untouched else { return held }
+        let inRange = heldWhere ?? chunk.range.condition(on: key)
+        held -= try list("tidemark_untouched", [chunk.untouchedKeys(key, since: mark)]).deleteOthers(where: inRange)
+        guard held != probe.untouched else { return held }
+        // Only untouched rows are left, but others may have deleted some of the rest before.
+        return try lane.target.queryOne(
+            "SELECT count(*) AS n FROM \(chunk.relation.rows) WHERE \(inRange) AND \(chunk.relation.held)"
+        ).integer("n")
     }
 
     private func list(_ name: Identifier, _ copiesOut: [SQL]) throws -> KeyList {
-        try KeyList(name, of: chunk.relation, key, on: lane.target) { copyIn in
+        try KeyList(name, of: chunk.relation, key, on: lane.target, deleting: own) { copyIn in
             for copyOut in copiesOut { _ = try chunk.connection.relay(copyOut, to: lane.target, copyIn) { _ in } }
         }
     }

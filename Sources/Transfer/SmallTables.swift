@@ -6,6 +6,7 @@ import Postgres
 /// Copies several small tables whole, in a few round trips.
 struct SmallTables {
     let lane: Lane
+    let own: OwnRows
     let context: PassContext
     let progress: TransferProgress
     let tables: [(chunk: ChunkEntry, relation: RelationEntry)]
@@ -71,15 +72,33 @@ struct SmallTables {
                 """
             }
         )
-        var statements: [(relation: Int, sql: SQL)] = []
+        var truncated: [RelationEntry] = []
+        var deleted: [Int: Int] = [:]
         for (relation, look) in zip(filled, looks) {
             guard let row = look.rows.first, try row.boolean("is_filled") else { continue }
-            let isKept = try relation.isShared || row.boolean("is_referenced")
-            let sql: SQL =
-                isKept ? "DELETE FROM \(relation.rows) WHERE \(relation.held)" : "TRUNCATE TABLE \(relation.rows)"
-            statements.append((relation.relationId, sql))
+            if try relation.isShared || row.boolean("is_referenced") {
+                let deletion: SQL = "DELETE FROM \(relation.rows) AS t WHERE \(relation.held)"
+                deleted[relation.relationId] = try own.delete(deletion, of: relation.name)
+            } else {
+                truncated.append(relation)
+            }
         }
-        let answers = try lane.target.together(statements.map(\.sql))
-        return Dictionary(keepingFirst: zip(statements, answers).map { ($0.relation, $1.count) })
+        try truncate(truncated)
+        return deleted
+    }
+
+    /// Truncates tables that nobody else has written to.
+    private func truncate(_ relations: [RelationEntry]) throws {
+        // Locked before their rows are counted: nobody can add one afterwards.
+        let counts = try lane.target.together(
+            relations.flatMap { relation in
+                [
+                    "LOCK TABLE \(relation.rows) IN ACCESS EXCLUSIVE MODE",
+                    own.countOthers(in: "\(relation.rows) AS t"),
+                ]
+            }
+        ).compactMap(\.rows.first)
+        for (relation, counted) in zip(relations, counts) { try own.refuseOthers(counted, of: relation.name) }
+        try lane.target.together(relations.map { "TRUNCATE TABLE \($0.rows)" })
     }
 }

@@ -97,15 +97,18 @@ import Verification
         }
     }
 
-    @Test func `empties a small table that was written to on the target`() async throws {
+    @Test func `does not empty a small table that was written to on the target`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE small (v text); INSERT INTO small VALUES ('a'), ('b')"
         ) { pair in
             _ = try await pair.migration().precopy()
             try await pair.target.run("INSERT INTO small VALUES ('foreign')")
-            let report = try await pair.migration().cutover()
-            #expect(report.outcome == .done, "\(report.text)")
-            #expect(try await pair.target.column("SELECT v FROM small ORDER BY v") == ["a", "b"])
+            let error = await #expect(throws: LedgerError.self) { try await pair.migration().cutover() }
+            #expect(error?.code == .targetWritten, "\(error.map { "\($0)" } ?? "")")
+            #expect(try await pair.target.column("SELECT v FROM small ORDER BY v") == ["foreign"])
+            try await pair.target.run("DELETE FROM small")
+            #expect(try await pair.migration().cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
         }
     }
 

@@ -1,3 +1,4 @@
+import Ledger
 import Postgres
 import Report
 import Synchronization
@@ -188,7 +189,7 @@ import Verification
         }
     }
 
-    @Test func `reports writes on the target days ahead, and the next pass repairs them`() async throws {
+    @Test func `reports writes on the target days ahead, and repairs them once they are adopted`() async throws {
         try await DatabasePair.with(Self.table) { pair in
             // Otherwise the next pass would copy the chunk again and repair it anyway.
             try await pair.source.untilMarksTell()
@@ -196,8 +197,27 @@ import Verification
             try await pair.target.run("UPDATE t SET v = 'foreign' WHERE id = 2500")
             let told = try await pair.migration().precopy().warnings
             #expect(told.count == 1 && told.first?.contains("session writes on the target") == true, "\(told)")
-            let mended = try await pair.migration().precopy()
+            let refused = await #expect(throws: LedgerError.self) { try await pair.migration().precopy() }
+            #expect(refused?.code == .targetWritten && refused?.hint?.contains("--adopt") == true)
+            let mended = try await pair.migration { $0.targetContents = .rows }.precopy()
             #expect(mended.warnings == [] && mended.transfer.reconciledChunks == 1)
+            #expect(try await pair.migration().cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    /// Somebody writes on the target and undoes it: once that is proven, it does not matter who wrote the row.
+    @Test func `makes rows that others have written the run's own`() async throws {
+        try await DatabasePair.with(Self.table) { pair in
+            try await pair.source.untilMarksTell()
+            #expect(try await pair.migration { $0.provesAhead = false }.precopy().outcome == .done)
+            try await pair.target.run(
+                "UPDATE t SET v = 'foreign' WHERE id = 2500",
+                "UPDATE t SET v = repeat('x', 100) WHERE id = 2500"
+            )
+            try await pair.target.untilMarksTell()
+            #expect(try await pair.migration().precopy().warnings == [])
+            try await pair.source.run("UPDATE t SET a = 0 WHERE id = 2500; DELETE FROM t WHERE id = 2501")
             #expect(try await pair.migration().cutover().outcome == .done)
             #expect(try await pair.differingTables() == [])
         }

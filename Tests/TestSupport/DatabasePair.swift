@@ -1,3 +1,5 @@
+import FoundationEssentials
+import Glibc
 import Planning
 import Postgres
 import Synchronization
@@ -22,14 +24,19 @@ package struct DatabasePair: Sendable {
     ///   - schema: SQL run on the source.
     ///   - sourceOptions: Options of CREATE DATABASE for the source.
     ///   - body: The test.
+    ///   - file: The file of the test, for `TIDEMARK_TEST_TIMES`: a file that gets a line for each use of a pair, with its seconds.
+    ///   - line: The line in it.
     /// - Throws: The errors of `body`.
     package static func with(
         _ schema: String = "",
         sourceOptions: String = "",
-        _ body: (DatabasePair) async throws -> Void
+        _ body: (DatabasePair) async throws -> Void,
+        file: String = #fileID,
+        line: Int = #line
     ) async throws {
         guard !hasPlace else { return try await use(schema, sourceOptions, body) }
         await room.enter()
+        let start = ContinuousClock.now
         do {
             try await $hasPlace.withValue(true) { try await use(schema, sourceOptions, body) }
             await room.leave()
@@ -37,6 +44,15 @@ package struct DatabasePair: Sendable {
             await room.leave()
             throw error
         }
+        note(start.duration(to: .now), of: "\(file):\(line)")
+    }
+
+    private static func note(_ duration: Duration, of test: String) {
+        guard let path = ProcessInfo.processInfo.environment["TIDEMARK_TEST_TIMES"],
+            let file = fopen(path, "a")
+        else { return }
+        defer { fclose(file) }
+        fputs("\(duration / .seconds(1))\t\(test)\n", file)
     }
 
     private static func use(

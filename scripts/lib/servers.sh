@@ -143,3 +143,12 @@ standby_start() {
         --options="-p $2 -k $dir -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=100 \
             -c max_prepared_transactions=10" start)
 }
+
+# until_told FILE PATTERN: waits until a command has printed the pattern into the file, up to 130 seconds.
+until_told() {
+    for _ in $(seq 2600); do
+        if grep --quiet --extended-regexp "$2" "$1"; then return; fi
+        sleep 0.05
+    done
+    echo "never told: $2"
+}

@@ -32,6 +32,8 @@ CREATE TABLE tidemark.run (
     returned jsonb,
     -- The archive the rows come from (then `pass` counts its generations); NULL: from the source itself.
     archive text,
+    -- Rows of transactions before this one were on the target when it was adopted; NULL: it was not.
+    adopted_below xid,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -181,6 +183,12 @@ CREATE TABLE tidemark.refreshed_view (
     view_name text NOT NULL,
     made_from text NOT NULL,
     PRIMARY KEY (schema_name, view_name)
+);
+
+-- One row per transaction in which this run may have written rows: its id as rows show it in xmin, without the epoch. Rows of
+-- all other transactions are others', and are not deleted.
+CREATE TABLE tidemark.own_transaction (
+    id bigint PRIMARY KEY
 );
 
 -- One row per key, index and constraint to rebuild, with the statements that create it and how many of them are committed.

@@ -88,6 +88,7 @@ struct ArchiveOpening {
         let entries = try await definitions.preDataEntries()
         let followed = try await Following(owned: owned, run: before.run, relations: before.relations)
             .follow(definitions, entries)
+        if let tooLate = followed.tooLate { throw tooLate }
         let kept = try await control.run { try Ledger($0).definitions() }
         let changes = DefinitionChanges(earlier: kept, later: entries).result().findings
         let warnings =

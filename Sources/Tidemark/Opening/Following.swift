@@ -34,6 +34,8 @@ struct Following {
     struct Outcome {
         /// Notes for the operator on what was done.
         var notes: [String] = []
+        /// The refusal if tables have changed, and the target's keys are built: it takes another pass to follow that.
+        var tooLate: PlanError?
         /// Whether tables and definitions matched the ledger.
         let wasUnchanged: Bool
     }
@@ -58,8 +60,7 @@ struct Following {
         let altered = Set(changes.changed.compactMap(\.tableOid))
         let (begun, drift) = try await compare(situation, altered)
         if run.step >= .keysBuilt {
-            try refuseTooLate(drift)
-            return Outcome(wasUnchanged: changes.isEmpty)
+            return Outcome(tooLate: drift.isEmpty ? nil : Self.tooLate(drift), wasUnchanged: changes.isEmpty)
         }
         try await followEnumerations(situation.enumerations, since: situation.earlierEnumerations)
         let plan = try await cut(begun, drift)
@@ -113,12 +114,11 @@ struct Following {
         ).plan()
     }
 
-    private func refuseTooLate(_ drift: TableDrift) throws {
-        guard !drift.isEmpty else { return }
+    private static func tooLate(_ drift: TableDrift) -> PlanError {
         let examples =
             drift.gone.map { "\($0.name) no longer exists" } + drift.added.map { "\($0.qualifiedName) is new" }
             + drift.changes.map { "\($0.later.qualifiedName): \($0.differences.joined(separator: "; "))" }
-        throw PlanError(
+        return PlanError(
             .refused,
             "the source's tables have changed since the cutover built the target's keys:\n    "
                 + examples.prefix(20).joined(separator: "\n    "),

@@ -120,6 +120,7 @@ struct LiveOpening {
         )
         let owned = try await taken.readyForAnotherPass(from: source, for: act)
         guard owned.entry.step == .begun else {
+            if context.options.targetContents == .rows { try await owned.adoptRows() }
             return try await follow(owned, for: act, warnings: survey.plan.warnings)
         }
         return try await begin(owned, with: survey, tried: tried, for: act)
@@ -260,6 +261,7 @@ struct LiveOpening {
                 options: Definitions.Options(context.options)
             )
         }
+        try await Refusals.tablesCreatedMeanwhile(in: definitions.preDataEntries(), since: owned.source)
         guard context.options.targetContents != .nothing else {
             try await owned.define(definitions, survey.plan)
             let session = try await owned.session(for: act.rawValue, warnings: survey.plan.warnings)
@@ -282,8 +284,15 @@ struct LiveOpening {
         async let kept: Void = before.ledger { try $0.keep(owned.source, withLabels: false) }
         let now = try await before.readDefinitions(of: source)
         try await kept
+        try Refusals.tablesCreatedMeanwhile(in: now.entries, since: owned.source)
         let followed = try await Following(owned: owned, run: before.run, relations: before.relations)
             .follow(now.definitions, now.entries)
+        if let tooLate = followed.tooLate {
+            // They changed while the last cutover began: after it had read them, and before its snapshot.
+            let reopened = try await owned.readyForAnotherPass(from: source, for: act, hasDrifted: true)
+            guard reopened.entry.step < .keysBuilt else { throw tooLate }
+            return try await follow(reopened, for: act, warnings: warnings)
+        }
         if followed.wasUnchanged, followed.notes.isEmpty { return before.following(now) }
         let notes = followed.notes.map { "followed a change on the source: \($0)" }
         return try await owned.session(for: act.rawValue, warnings: warnings + notes, followed: now)

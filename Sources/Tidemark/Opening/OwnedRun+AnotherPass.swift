@@ -14,16 +14,21 @@ extension OwnedRun {
     /// - Parameters:
     ///   - endpoint: The source.
     ///   - act: What is to be done; only a cutover can go on without another pass.
+    ///   - hasDrifted: Whether the source's tables are known to be others than the ledger's.
     /// - Returns: The run as it is then.
     /// - Throws: ``LedgerError`` if others have written to the target; ``PostgresError``.
-    func readyForAnotherPass(from endpoint: Endpoint, for act: LiveAct) async throws -> OwnedRun {
+    func readyForAnotherPass(
+        from endpoint: Endpoint,
+        for act: LiveAct,
+        hasDrifted: Bool = false
+    ) async throws -> OwnedRun {
         guard entry.step >= .keysBuilt else {
             if entry.keepsForeignKeys, !entry.isStage, try await !context.mayWriteAsReplica(purpose: purpose) {
                 try await dropForeignKeys()
             }
             return self
         }
-        if act.isCutover, try await isUnchanged(endpoint) {
+        if act.isCutover, !hasDrifted, try await isUnchanged(endpoint) {
             context.note("the source has committed nothing since the last cutover's snapshot: resuming after the rows")
             return self
         }
@@ -122,7 +127,9 @@ extension OwnedRun {
             return Mark(try row.snapshot("snapshot"), of: identity)
         }
         guard let mark = entry.leftAt, mark.voidReason(at: now) == nil else {
-            return Self.written("it cannot be shown that no one else has written to the target since the last cutover")
+            return Self.written(
+                "it cannot be shown that no one else has written to the target since the last cutover"
+            )
         }
         let writes = ForeignWrites(in: try await withoutUnwritten(relations), since: mark, held: held)
         let extensionTables = context.options.wanted(source.extensionTables).map(\.qualifiedName)

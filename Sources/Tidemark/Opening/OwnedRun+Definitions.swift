@@ -59,6 +59,7 @@ extension OwnedRun {
             let ledger = Ledger(connection, epoch: epoch)
             return try connection.transaction(.readWrite) {
                 try ledger.fence()
+                try ledger.adoptRows()
                 let notes = try Adoption(
                     connection,
                     ledger: ledger,
@@ -74,6 +75,19 @@ extension OwnedRun {
                 return notes
             }
         }
+    }
+
+    /// Takes the rows on the target now for this run's own, whoever wrote them.
+    func adoptRows() async throws {
+        try await control.run { [epoch] connection in
+            let ledger = Ledger(connection, epoch: epoch)
+            try connection.transaction(.readWrite) {
+                try ledger.fence()
+                try ledger.adoptRows()
+                try ledger.record("adopted")
+            }
+        }
+        context.note("rows that others have written on the target are taken for this run's own")
     }
 
     /// Creates definitions piece by piece, each in one transaction with its ledger entries.

@@ -50,6 +50,24 @@ enum Refusals {
         }
     }
 
+    /// Refuses definitions with tables that the source did not have when its catalog was read: their rows would not be copied.
+    ///
+    /// - Parameters:
+    ///   - entries: The definitions.
+    ///   - source: What the source contained before.
+    /// - Throws: ``PlanError``.
+    static func tablesCreatedMeanwhile(in entries: [DefinitionEntry], since source: DatabaseCatalog) throws {
+        let known = Set(source.tables.map(\.oid))
+        let created = entries.filter { $0.tableOid.map { !known.contains($0) } ?? false }
+        guard !created.isEmpty else { return }
+        let names = created.prefix(5).map(\.qualifiedName.description).joined(separator: ", ")
+        throw PlanError(
+            .refused,
+            "the source's schema was changed a moment ago: \(names) was created",
+            hint: "run the same command again; nothing was written"
+        )
+    }
+
     /// Refuses objects that the target's server would refuse.
     ///
     /// - Parameters:

@@ -46,7 +46,7 @@ struct LargeObjectCopier {
         }
         let surplus = theirs.keys.filter { ours[$0] == nil }
         let outdated = differing.map(\.object.oid).filter { theirs[$0] != nil }
-        let replacement = LargeObjectReplacement(on: lane.target, attributes)
+        let replacement = LargeObjectReplacement(on: lane.target, ledger, attributes)
         try replacement.replace(removing: surplus + outdated, creating: differing.map(\.object)) {
             try copyContent(of: differing.map(\.content), to: replacement)
         }

@@ -1,4 +1,6 @@
 import Catalog
+import Ledger
+import Planning
 import Postgres
 
 /// Replaces large objects on the target, within its open transaction.
@@ -9,13 +11,16 @@ struct LargeObjectReplacement {
     static let staging: SQL = "pg_temp.large_object_page (oid, number, data)"
 
     private let target: Connection
+    private let ledger: Ledger?
     private let attributes: LargeObjectAttributes
 
     /// - Parameters:
     ///   - target: A connection to the target.
+    ///   - ledger: The ledger on the same connection, which knows whose objects are removed; nil: the target has none.
     ///   - attributes: What is set besides content and comment.
-    init(on target: Connection, _ attributes: LargeObjectAttributes) {
+    init(on target: Connection, _ ledger: Ledger?, _ attributes: LargeObjectAttributes) {
         self.target = target
+        self.ledger = ledger
         self.attributes = attributes
     }
 
@@ -25,8 +30,17 @@ struct LargeObjectReplacement {
     ///   - removed: The oids of those to remove.
     ///   - created: Those to create; if they exist, they must be among the removed ones.
     ///   - content: Stages their pages by COPY, and writes each batch with ``writeStagedPages()``.
-    /// - Throws: ``PostgresError``, and what `content` throws.
+    /// - Throws: ``LedgerError`` if others have created or altered one of those to remove; ``PostgresError``, and what `content`
+    ///   throws.
     func replace(removing removed: [UInt32], creating created: [LargeObject], content: () throws -> Void) throws {
+        if let own = ledger.map({ OwnRows($0) }), !removed.isEmpty {
+            let oids = removed.map { "\($0)::oid" as SQL }.joined(separator: ", ")
+            let table: SQL = "pg_catalog.pg_largeobject_metadata AS t WHERE t.oid IN (\(oids))"
+            try own.refuseOthers(
+                try target.queryOne(own.countOthers(in: table)),
+                of: QualifiedName(schema: "pg_catalog", name: "pg_largeobject_metadata")
+            )
+        }
         for oid in removed.sorted() { try target.execute("SELECT pg_catalog.lo_unlink(\(oid)::oid)") }
         guard !created.isEmpty else { return }
         for object in created { try target.execute("SELECT pg_catalog.lo_create(\(object.oid)::oid)") }

@@ -50,7 +50,7 @@ package struct LargeObjectRestorer {
             let oids = Set(wanted.map(\.object.oid))
             let surplus = there.keys.filter { !oids.contains($0) }
             let outdated = differing.map(\.object.oid).filter { there[$0] != nil }
-            let replacement = LargeObjectReplacement(on: target, attributes)
+            let replacement = LargeObjectReplacement(on: target, ledger, attributes)
             try replacement.replace(removing: surplus + outdated, creating: differing.map(\.object)) {
                 try load(Set(differing.map(\.object.oid)), into: replacement)
             }

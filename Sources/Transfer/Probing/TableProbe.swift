@@ -217,7 +217,7 @@ struct TableProbe: Sendable {
         guard let key = relation.key else { return [:] }
         let chunk = ChunkSource(lane.source, relation: relation, range: .everything)
         return try lane.target.transaction(.readWrite) {
-            let list = try KeyList("tidemark_written", of: relation, key, on: lane.target) { copyIn in
+            let list = try KeyList("tidemark_written", of: relation, key, on: lane.target, deleting: nil) { copyIn in
                 for copyOut in chunk.writtenKeys(key, since: oldest, at: whole.places) {
                     _ = try lane.source.relay(copyOut, to: lane.target, copyIn) { _ in }
                 }

@@ -81,14 +81,15 @@ package struct TableReturn: Sendable {
             let statements: [SQL]
             if let key = byKey {
                 // The old source also has the rows that the run has left out.
-                let isShed = try Shedder(
+                let left = try Shedder(
                     lane: lane,
+                    own: nil,
                     chunk: source,
                     key: key,
                     mark: base.mark,
                     heldWhere: source.inRange
                 ).shed(held: held, probe: ChunkSource.Probe(written: probe.written, untouched: probe.untouched))
-                guard isShed else {
+                guard left == probe.untouched else {
                     throw PostgresError(
                         .unexpectedAnswer,
                         "the old source does not have the rows of \(relation.name) that it was left with",

@@ -34,13 +34,13 @@ struct DeltaSliceShedder {
 
         if chunks.contains(where: isTooMany), found.values.contains(where: { $0.written > 0 }) {
             // Updated rows usually keep their keys, so the list of written keys is the cheaper one.
-            let (list, _) = try listWritten(key)
+            let (list, _) = try listWritten(key, ledger)
             let listed = try numbered(list.count(by: probe.number))
             guard try list.deleteListed() == listed.values.reduce(0, +) else { throw Self.miscount }
             for (number, rows) in listed { held[number, default: 0] -= rows }
         }
         if chunks.contains(where: isTooMany) {
-            let (list, keys) = try listUntouched(key)
+            let (list, keys) = try listUntouched(key, ledger)
             let kept = try numbered(list.count(by: probe.number))
             // Rows may be gone since they were counted, but whatever is left must be on the target.
             guard kept.values.reduce(0, +) == keys else { throw Self.miscount }
@@ -67,8 +67,8 @@ struct DeltaSliceShedder {
         Dictionary(keepingFirst: counts.map { (probe.chunks[$0.key].chunkNumber, $0.value) })
     }
 
-    private func listWritten(_ key: Key) throws -> (list: KeyList, keys: Int) {
-        try list("tidemark_written", key) { slice in
+    private func listWritten(_ key: Key, _ ledger: Ledger) throws -> (list: KeyList, keys: Int) {
+        try list("tidemark_written", key, in: ledger) { slice in
             slices.written(in: slice).flatMap { position, mark, found in
                 ChunkSource(lane.source, relation: relation, range: probe.chunks[position].range)
                     .writtenKeys(key, since: mark, upTo: slices.mark, at: found.places)
@@ -76,10 +76,10 @@ struct DeltaSliceShedder {
         }
     }
 
-    private func listUntouched(_ key: Key) throws -> (list: KeyList, keys: Int) {
+    private func listUntouched(_ key: Key, _ ledger: Ledger) throws -> (list: KeyList, keys: Int) {
         let ofRange = probe.chunks.map { (range: $0.range, value: DeltaRule.isWritten(since: $0.mark ?? probe.oldest)) }
         let isWritten = KeyRange.choice(among: ofRange, by: key)
-        return try list("tidemark_untouched", key) { slice in
+        return try list("tidemark_untouched", key, in: ledger) { slice in
             [everything.untouchedKeys(key, in: slice.blocks, unless: isWritten)]
         }
     }
@@ -87,10 +87,11 @@ struct DeltaSliceShedder {
     private func list(
         _ name: Identifier,
         _ key: Key,
-        _ copiesOut: (DeltaSlices.Slice) -> [SQL]
+        in ledger: Ledger,
+        copiesOut: (DeltaSlices.Slice) -> [SQL]
     ) throws -> (list: KeyList, keys: Int) {
         var keys = 0
-        let list = try KeyList(name, of: relation, key, on: lane.target) { copyIn in
+        let list = try KeyList(name, of: relation, key, on: lane.target, deleting: OwnRows(ledger)) { copyIn in
             for slice in slices.slices {
                 try reading {
                     for copyOut in copiesOut(slice) {

@@ -76,7 +76,8 @@ package struct ProvingContext: Sendable {
     func distrust(_ chunk: ChunkEntry, of relation: RelationEntry, in ledger: Ledger) throws {
         note(
             "\(relation.name) chunk \(chunk.chunkNumber) \(chunk.range) differs from what was copied: another "
-                + "session writes on the target. The next pass compares and copies the chunk again"
+                + "session writes on the target. The next pass copies again what it has deleted; precopy --adopt also "
+                + "replaces what it has written"
         )
         try ledger.distrust(chunk, pass: pass)
         try ledger.record(

@@ -25,15 +25,6 @@ restart() {
         --log="$SERVERS_DIR/$1/server.log" --options="-p $(port "$1") -k $SERVERS_DIR/$1 -c listen_addresses=127.0.0.1 -c fsync=off" start)
 }
 
-# until_told FILE PATTERN: waits until the command has printed the pattern.
-until_told() {
-    for _ in $(seq 1200); do
-        if grep --quiet --extended-regexp "$2" "$1"; then return; fi
-        sleep 0.05
-    done
-    echo "never told: $2"
-}
-
 # make NAME: creates a database with a table that takes seconds to copy, and its empty target.
 make() {
     psql --port="$source_port" --dbname=postgres --command="CREATE DATABASE $1"

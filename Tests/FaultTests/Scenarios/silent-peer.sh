@@ -34,15 +34,6 @@ done
 # Also reaches the servers while the network loses packets.
 psql() { ip netns exec "$place" "$bin/psql" --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --host=127.0.0.1 --username=postgres "$@"; }
 
-# until_told FILE PATTERN: waits until the command has printed the pattern.
-until_told() {
-    for _ in $(seq 2600); do
-        if grep --quiet --extended-regexp "$2" "$1"; then return; fi
-        sleep 0.05
-    done
-    echo "never told: $2"
-}
-
 # begin NAME PHASE LOCKED LOCK COMMAND...: runs a command on a new pair of databases up to a phase, in which it waits for a lock on
 # a server, or goes on slowly.
 begin() {
