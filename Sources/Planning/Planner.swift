@@ -213,7 +213,8 @@ package struct Planner {
                 .refused,
                 "role \(role.visible) may not read \(unreadable.count) \(unreadable.count == 1 ? "table" : "tables") of the source: "
                     + Self.shortList(unreadable),
-                hint: "GRANT SELECT ON TABLE … TO \(Identifier(role).quoted.visible), or leave them out with --exclude"
+                hint:
+                    "GRANT USAGE ON SCHEMA … and GRANT SELECT ON TABLE … TO \(Identifier(role).quoted.visible), or leave them out with --exclude"
             )
         }
         let hidden = source.tables.filter { copied.contains($0.qualifiedName) && $0.isRowSecurityActive }.map(

@@ -59,37 +59,40 @@ import Tidemark
     }
 
     @Test(
-        arguments: [
-            "CREATE TYPE span AS RANGE (subtype = float8); CREATE TABLE t (id int PRIMARY KEY, s span); INSERT INTO t VALUES (1, '[1,2]')",
-            "CREATE TABLE t (id int PRIMARY KEY, h ext.hstore, c ext.citext UNIQUE); INSERT INTO t VALUES (1, 'a=>1', 'A')",
-            """
-            CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO plain_other WITH GRANT OPTION;
-            SET ROLE plain_other; GRANT SELECT ON public.t TO plain_stranger; RESET ROLE
-            """,
-            """
-            ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO plain_stranger; CREATE TABLE t (id int PRIMARY KEY);
-            REVOKE SELECT ON t FROM plain_stranger; GRANT INSERT ON t TO plain_other
-            """,
-            """
-            CREATE TABLE audit (id int PRIMARY KEY, v text); INSERT INTO audit SELECT n, n FROM generate_series(1, 500) n;
-            REVOKE INSERT, UPDATE, DELETE ON audit FROM plain_owner;
-            CREATE TABLE sealed (id int PRIMARY KEY); INSERT INTO sealed VALUES (1); REVOKE ALL ON sealed FROM plain_owner;
-            CREATE TABLE "Sealed ""log" (id int PRIMARY KEY); INSERT INTO "Sealed ""log" VALUES (1);
-            REVOKE ALL ON "Sealed ""log" FROM plain_owner;
-            GRANT INSERT ON sealed TO plain_other
-            """,
-            """
-            CREATE FUNCTION hidden(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1'; REVOKE ALL ON FUNCTION hidden FROM PUBLIC;
-            CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE INDEX by_hidden ON t (hidden(id))
-            """,
-            """
-            CREATE TABLE rates (id int PRIMARY KEY, top int); INSERT INTO rates VALUES (1, 100);
-            CREATE FUNCTION allowed(int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT $1 <= (SELECT top FROM public.rates WHERE id = 1)';
-            CREATE TABLE asks (id int PRIMARY KEY, v int CONSTRAINT c CHECK (allowed(v))); INSERT INTO asks VALUES (1, 7);
-            COMMENT ON CONSTRAINT c ON asks IS 'asked'
-            """,
-            "CREATE TABLE t (id int PRIMARY KEY); COMMENT ON TABLE t IS 'c'; CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM t",
-        ] as [String]
+        arguments: Cases.some(
+            3,
+            of: [
+                "CREATE TYPE span AS RANGE (subtype = float8); CREATE TABLE t (id int PRIMARY KEY, s span); INSERT INTO t VALUES (1, '[1,2]')",
+                "CREATE TABLE t (id int PRIMARY KEY, h ext.hstore, c ext.citext UNIQUE); INSERT INTO t VALUES (1, 'a=>1', 'A')",
+                """
+                CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO plain_other WITH GRANT OPTION;
+                SET ROLE plain_other; GRANT SELECT ON public.t TO plain_stranger; RESET ROLE
+                """,
+                """
+                ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO plain_stranger; CREATE TABLE t (id int PRIMARY KEY);
+                REVOKE SELECT ON t FROM plain_stranger; GRANT INSERT ON t TO plain_other
+                """,
+                """
+                CREATE TABLE audit (id int PRIMARY KEY, v text); INSERT INTO audit SELECT n, n FROM generate_series(1, 500) n;
+                REVOKE INSERT, UPDATE, DELETE ON audit FROM plain_owner;
+                CREATE TABLE sealed (id int PRIMARY KEY); INSERT INTO sealed VALUES (1); REVOKE ALL ON sealed FROM plain_owner;
+                CREATE TABLE "Sealed ""log" (id int PRIMARY KEY); INSERT INTO "Sealed ""log" VALUES (1);
+                REVOKE ALL ON "Sealed ""log" FROM plain_owner;
+                GRANT INSERT ON sealed TO plain_other
+                """,
+                """
+                CREATE FUNCTION hidden(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1'; REVOKE ALL ON FUNCTION hidden FROM PUBLIC;
+                CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE INDEX by_hidden ON t (hidden(id))
+                """,
+                """
+                CREATE TABLE rates (id int PRIMARY KEY, top int); INSERT INTO rates VALUES (1, 100);
+                CREATE FUNCTION allowed(int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT $1 <= (SELECT top FROM public.rates WHERE id = 1)';
+                CREATE TABLE asks (id int PRIMARY KEY, v int CONSTRAINT c CHECK (allowed(v))); INSERT INTO asks VALUES (1, 7);
+                COMMENT ON CONSTRAINT c ON asks IS 'asked'
+                """,
+                "CREATE TABLE t (id int PRIMARY KEY); COMMENT ON TABLE t IS 'c'; CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM t",
+            ] as [String]
+        )
     )
     func `are never refused and get no false alarm`(_ schema: String) async throws {
         try await Self.with(schema) { pair, migration in
@@ -106,37 +109,40 @@ import Tidemark
     }
 
     @Test(
-        arguments: [
-            (
-                "CREATE TABLE t (id int PRIMARY KEY, c ext.hstore); CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW WHEN (OLD.c IS DISTINCT FROM NEW.c) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-                "tr"
-            ),
-            (
-                "RESET ROLE; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET app.x = %L', current_database(), 'y'); END $$",
-                "app"
-            ),
-            (
-                "CREATE FUNCTION inner_one() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION outer_one() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN inner_one(); END'; CREATE MATERIALIZED VIEW m AS SELECT public.outer_one()",
-                "public.m"
-            ),
-            (
-                "CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY",
-                "public.t"
-            ),
-            ("RESET ROLE; CREATE SCHEMA theirs AUTHORIZATION plain_stranger", "plain_stranger"),
-            (
-                "RESET ROLE; CREATE FUNCTION public.theirs() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION public.theirs OWNER TO plain_stranger",
-                "plain_stranger"
-            ),
-            (
-                "CREATE FUNCTION plus(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2'; CREATE OPERATOR public.@@@ (FUNCTION = plus, LEFTARG = int, RIGHTARG = int); CREATE FUNCTION p(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 @@@ 1; END'; CREATE TABLE t (id int PRIMARY KEY, g int GENERATED ALWAYS AS (p(id)) STORED); INSERT INTO t VALUES (1)",
-                "public.t.g"
-            ),
-            (
-                "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO plain_stranger WITH GRANT OPTION; RESET ROLE; SET ROLE plain_stranger; GRANT SELECT ON public.t TO plain_other",
-                "plain_stranger"
-            ),
-        ] as [(String, String)]
+        arguments: Cases.some(
+            3,
+            of: [
+                (
+                    "CREATE TABLE t (id int PRIMARY KEY, c ext.hstore); CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW WHEN (OLD.c IS DISTINCT FROM NEW.c) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+                    "tr"
+                ),
+                (
+                    "RESET ROLE; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET app.x = %L', current_database(), 'y'); END $$",
+                    "app"
+                ),
+                (
+                    "CREATE FUNCTION inner_one() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION outer_one() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN inner_one(); END'; CREATE MATERIALIZED VIEW m AS SELECT public.outer_one()",
+                    "public.m"
+                ),
+                (
+                    "CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY",
+                    "public.t"
+                ),
+                ("RESET ROLE; CREATE SCHEMA theirs AUTHORIZATION plain_stranger", "plain_stranger"),
+                (
+                    "RESET ROLE; CREATE FUNCTION public.theirs() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION public.theirs OWNER TO plain_stranger",
+                    "plain_stranger"
+                ),
+                (
+                    "CREATE FUNCTION plus(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2'; CREATE OPERATOR public.@@@ (FUNCTION = plus, LEFTARG = int, RIGHTARG = int); CREATE FUNCTION p(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 @@@ 1; END'; CREATE TABLE t (id int PRIMARY KEY, g int GENERATED ALWAYS AS (p(id)) STORED); INSERT INTO t VALUES (1)",
+                    "public.t.g"
+                ),
+                (
+                    "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO plain_stranger WITH GRANT OPTION; RESET ROLE; SET ROLE plain_stranger; GRANT SELECT ON public.t TO plain_other",
+                    "plain_stranger"
+                ),
+            ] as [(String, String)]
+        )
     )
     func `learn days ahead what would be refused`(_ schema: String, _ named: String) async throws {
         let reader = schema.contains("ROW LEVEL") ? "plain_bypasser" : "plain_reader"
@@ -151,19 +157,23 @@ import Tidemark
     }
 
     @Test(
-        arguments: [
-            ("SELECT 1", "CREATE TABLE public.there (a int)", "not empty"),
-            ("SELECT 1", "ALTER DATABASE CURRENT OWNER TO postgres", "may not create"),
-            (
-                "CREATE TABLE t (id int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (true)",
-                "SELECT 1", "BYPASSRLS"
-            ),
-            (
-                "RESET ROLE; CREATE TABLE public.t (id int); REVOKE pg_read_all_data FROM plain_stranger", "SELECT 1",
-                "SELECT"
-            ),
-            ("CREATE SCHEMA tidemark; CREATE TABLE tidemark.own (a int)", "SELECT 1", "tidemark"),
-        ] as [(String, String, String)]
+        arguments: Cases.some(
+            2,
+            of: [
+                ("SELECT 1", "CREATE TABLE public.there (a int)", "not empty"),
+                ("SELECT 1", "ALTER DATABASE CURRENT OWNER TO postgres", "may not create"),
+                (
+                    "CREATE TABLE t (id int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (true)",
+                    "SELECT 1", "BYPASSRLS"
+                ),
+                (
+                    "RESET ROLE; CREATE TABLE public.t (id int); REVOKE pg_read_all_data FROM plain_stranger",
+                    "SELECT 1",
+                    "SELECT"
+                ),
+                ("CREATE SCHEMA tidemark; CREATE TABLE tidemark.own (a int)", "SELECT 1", "tidemark"),
+            ] as [(String, String, String)]
+        )
     )
     func `learn from inspect everything that precopy refuses`(_ schema: String, _ onTarget: String, _ named: String)
         async throws

@@ -48,7 +48,7 @@ import Tidemark
         ("SELECT lo_create(4711)", "SELECT 1", "pg_largeobject_metadata"),
     ]
 
-    @Test(arguments: writes.indices)
+    @Test(arguments: Cases.some(5, of: writes.indices))
     func `are never deleted`(_ number: Int) async throws {
         let write = Self.writes[number]
         try await DatabasePair.with(Self.schema) { pair in

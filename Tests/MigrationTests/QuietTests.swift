@@ -192,21 +192,25 @@ import Tidemark
 
     /// Statements of other sessions, before the cutover or in the middle of its proof, left open until it ends.
     @Test(
-        arguments: [
-            ("BEGIN; LOCK TABLE public.t IN EXCLUSIVE MODE", [], 0),
-            ("BEGIN; UPDATE public.t SET v = '' WHERE false", [], 1),
-            ("BEGIN; SELECT pg_catalog.nextval('public.s')", [], 0), ("BEGIN; SELECT FROM public.t FOR UPDATE", [], 1),
-            ("BEGIN; CREATE TEMPORARY TABLE first (a int); INSERT INTO first VALUES (1)", [], 0),
-            ("CREATE TEMPORARY TABLE kept (a int)", ["BEGIN", "INSERT INTO kept VALUES (1)"], 1),
-            ("CREATE TEMPORARY TABLE kept (a int)", ["BEGIN", "CREATE TEMPORARY TABLE other AS SELECT 1 AS a"], 1),
-            ("BEGIN; REFRESH MATERIALIZED VIEW CONCURRENTLY public.m", [], 0),
-            (nil, ["REFRESH MATERIALIZED VIEW public.m"], 1),
-            (nil, ["BEGIN", "UPDATE public.t SET v = 'undone'", "ROLLBACK"], 0),
-            (nil, ["BEGIN", "SAVEPOINT a", "DELETE FROM public.t", "ROLLBACK TO SAVEPOINT a"], 1),
-            (nil, ["BEGIN", "DELETE FROM public.t", "ROLLBACK", "INSERT INTO public.sessions VALUES (1)"], 0),
-            (nil, ["VACUUM (FREEZE) public.t", "ANALYZE public.t"], 1),
-            (nil, ["BEGIN", "INSERT INTO public.sessions VALUES (1)"], 1),
-        ] as [(SQL?, [SQL], Int)]
+        arguments: Cases.some(
+            4,
+            of: [
+                ("BEGIN; LOCK TABLE public.t IN EXCLUSIVE MODE", [], 0),
+                ("BEGIN; UPDATE public.t SET v = '' WHERE false", [], 1),
+                ("BEGIN; SELECT pg_catalog.nextval('public.s')", [], 0),
+                ("BEGIN; SELECT FROM public.t FOR UPDATE", [], 1),
+                ("BEGIN; CREATE TEMPORARY TABLE first (a int); INSERT INTO first VALUES (1)", [], 0),
+                ("CREATE TEMPORARY TABLE kept (a int)", ["BEGIN", "INSERT INTO kept VALUES (1)"], 1),
+                ("CREATE TEMPORARY TABLE kept (a int)", ["BEGIN", "CREATE TEMPORARY TABLE other AS SELECT 1 AS a"], 1),
+                ("BEGIN; REFRESH MATERIALIZED VIEW CONCURRENTLY public.m", [], 0),
+                (nil, ["REFRESH MATERIALIZED VIEW public.m"], 1),
+                (nil, ["BEGIN", "UPDATE public.t SET v = 'undone'", "ROLLBACK"], 0),
+                (nil, ["BEGIN", "SAVEPOINT a", "DELETE FROM public.t", "ROLLBACK TO SAVEPOINT a"], 1),
+                (nil, ["BEGIN", "DELETE FROM public.t", "ROLLBACK", "INSERT INTO public.sessions VALUES (1)"], 0),
+                (nil, ["VACUUM (FREEZE) public.t", "ANALYZE public.t"], 1),
+                (nil, ["BEGIN", "INSERT INTO public.sessions VALUES (1)"], 1),
+            ] as [(SQL?, [SQL], Int)]
+        )
     )
     func `is not denied for other sessions that change nothing`(
         _ company: (before: SQL?, steps: [SQL], rereadMegabytes: Int)
@@ -338,19 +342,22 @@ import Tidemark
     }
 
     @Test(
-        arguments: [
-            "CREATE INDEX late ON public.k (a)",
-            "ALTER TABLE public.k ADD CONSTRAINT late FOREIGN KEY (a) REFERENCES public.k",
-            "CREATE FUNCTION public.late() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-            "CREATE OR REPLACE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
-            "CREATE VIEW public.late AS SELECT 1 AS a",
-            "CREATE TRIGGER late BEFORE INSERT ON public.k FOR EACH ROW EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()",
-            "GRANT SELECT ON public.k TO PUBLIC", "COMMENT ON TABLE public.k IS 'late'",
-            "ALTER TYPE public.e ADD VALUE 'late'",
-            "CREATE SEQUENCE public.late", "CREATE TABLE public.late (id int)",
-            "SELECT pg_catalog.setval('public.s', 4711)",
-            "ALTER TABLE public.k ALTER a SET DEFAULT 5",
-        ] as [SQL]
+        arguments: Cases.some(
+            4,
+            of: [
+                "CREATE INDEX late ON public.k (a)",
+                "ALTER TABLE public.k ADD CONSTRAINT late FOREIGN KEY (a) REFERENCES public.k",
+                "CREATE FUNCTION public.late() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                "CREATE OR REPLACE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+                "CREATE VIEW public.late AS SELECT 1 AS a",
+                "CREATE TRIGGER late BEFORE INSERT ON public.k FOR EACH ROW EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()",
+                "GRANT SELECT ON public.k TO PUBLIC", "COMMENT ON TABLE public.k IS 'late'",
+                "ALTER TYPE public.e ADD VALUE 'late'",
+                "CREATE SEQUENCE public.late", "CREATE TABLE public.late (id int)",
+                "SELECT pg_catalog.setval('public.s', 4711)",
+                "ALTER TABLE public.k ALTER a SET DEFAULT 5",
+            ] as [SQL]
+        )
     )
     func `is denied when a definition changed during the run`(_ change: SQL) async throws {
         let schema = """

@@ -226,7 +226,9 @@ import Tidemark
         },
     ]
 
-    @Test(arguments: obstacles) func `is refused before anything is written if`(_ obstacle: Obstacle) async throws {
+    @Test(arguments: Cases.some(4, of: obstacles)) func `is refused before anything is written if`(_ obstacle: Obstacle)
+        async throws
+    {
         try await Self.withFirstTenants { pair in
             try await pair.source.run("\(obstacle.source)")
             if obstacle.target == "run" {

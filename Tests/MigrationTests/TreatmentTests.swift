@@ -140,13 +140,19 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [
-        ("tenant IN (SELECT o.id FROM public.t o)", "reads rows other than"),
-        ("tenant = (SELECT max(id) FROM public.t)", "reads rows other than"),
-        ("EXISTS (SELECT FROM public.t AS o WHERE o.id = t.tenant)", "reads rows other than"),
-        ("v <> current_date::text", "not tomorrow"), ("random() < 0.5", "not tomorrow"),
-        ("tenant = 1; DROP TABLE t", "is not a condition"), ("tenant", "is not a condition"), ("nobody = 1", "nobody"),
-    ])
+    @Test(
+        arguments: Cases.some(
+            3,
+            of: [
+                ("tenant IN (SELECT o.id FROM public.t o)", "reads rows other than"),
+                ("tenant = (SELECT max(id) FROM public.t)", "reads rows other than"),
+                ("EXISTS (SELECT FROM public.t AS o WHERE o.id = t.tenant)", "reads rows other than"),
+                ("v <> current_date::text", "not tomorrow"), ("random() < 0.5", "not tomorrow"),
+                ("tenant = 1; DROP TABLE t", "is not a condition"), ("tenant", "is not a condition"),
+                ("nobody = 1", "nobody"),
+            ]
+        )
+    )
     func `a filter that a row may start to pass without being written is refused`(_ filter: String, _ reason: String)
         async throws
     {

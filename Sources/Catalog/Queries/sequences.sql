@@ -9,7 +9,8 @@ SELECT c.oid::bigint AS oid,
        s.seqmax AS max_value,
        s.seqcache AS cache_size,
        s.seqcycle AS is_cycling,
-       pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AS is_readable,
+       pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+       AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AS is_readable,
        coalesce(
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', un.nspname, 'table', ut.relname, 'column', ua.attname))
             FROM (SELECT d.refobjid AS table_oid, d.refobjsubid AS number

@@ -31,7 +31,8 @@ SELECT c.oid::bigint AS oid,
        greatest(c.reltuples, 0)::bigint AS estimated_rows,
        pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS rows_inserted,
        pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS rows_changed,
-       pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT')
+       AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AS is_readable,
        -- Filled in from columns.sql.
        '[]'::json AS columns
 FROM pg_catalog.pg_class c

@@ -105,11 +105,18 @@ enum Refusals {
                    pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') AS may_use_temporary
             """
         )
-        guard try rights.boolean("may_create"), try rights.boolean("may_use_temporary") else {
+        let missing = try [
+            rights.boolean("may_create") ? nil : ("CREATE", "schemas"),
+            rights.boolean("may_use_temporary") ? nil : ("TEMPORARY", "temporary tables"),
+        ].compactMap(\.self)
+        guard missing.isEmpty else {
+            let (role, database) = (Identifier(target.roleName), Identifier(target.databaseName))
+            let privileges = missing.map(\.0).joined(separator: ", ")
             throw PlanError(
                 .refused,
-                "role \(target.roleName.visible) may not create schemas and temporary tables in the target \(target.databaseName.visible)",
-                hint: "ALTER DATABASE … OWNER TO \(Identifier(target.roleName).quoted)"
+                "role \(target.roleName.visible) may not create \(missing.map(\.1).joined(separator: " and ")) in the target "
+                    + "\(target.databaseName.visible): it has no \(privileges) on the database",
+                hint: "GRANT \(privileges) ON DATABASE \(database.quoted.visible) TO \(role.quoted.visible)"
             )
         }
     }

@@ -119,7 +119,10 @@ struct Inspect {
         )
         var trial: FreshTrial.Outcome?
         var untried: [Finding] = []
-        if let tools {
+        if refused.contains(where: { $0.object == "target" }) {
+            // The target would refuse everything for one reason.
+            untried = [Self.untried]
+        } else if let tools {
             do {
                 trial = try await obstacles.trial(tools, access)
             } catch let error as PlanError {
