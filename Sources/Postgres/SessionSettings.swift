@@ -93,15 +93,16 @@ enum SessionSettings {
     /// - Returns: The query; ``verify(_:on:onlyDecisive:)`` checks its answer.
     static func pins(of endpoint: Endpoint, in process: Int, onlyDecisive: Bool = false) -> SQL {
         let values = rows(of: wanted(endpoint).filter { !onlyDecisive || decisive.contains($0.name) })
-        // Only some roles may set session_replication_role, so it is not set where it already has the value.
+        // Only some roles may set session_replication_role, so it is not set where it already has the value. pg_settings has
+        // more columns and takes milliseconds for them, in each session.
         return """
-            SELECT v.name, v.value, s.setting, pg_catalog.pg_backend_pid() AS pid,
+            SELECT v.name, v.value, pg_catalog.pg_backend_pid() AS pid,
                    CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) \(process)
                         THEN pg_catalog.set_config(v.name, v.value, false) END AS effective
             FROM (VALUES \(values)) AS v(name, value)
-            JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) v.name
-            WHERE NOT (v.name OPERATOR(pg_catalog.=) 'session_replication_role'
-                       AND s.setting OPERATOR(pg_catalog.=) v.value)
+            WHERE pg_catalog.current_setting(v.name, true) IS NOT NULL
+              AND NOT (v.name OPERATOR(pg_catalog.=) 'session_replication_role'
+                       AND pg_catalog.current_setting(v.name, true) OPERATOR(pg_catalog.=) v.value)
             """
     }
 

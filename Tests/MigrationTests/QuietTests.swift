@@ -254,9 +254,11 @@ import Tidemark
             let old = try Connection(to: pair.source.endpoint, purpose: "old snapshot", interrupter: Interrupter())
             try old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM public.t")
             let endpoint = pair.source.endpoint
-            let build = Task.detached {
-                let session = try Connection(to: endpoint, purpose: "index build", interrupter: Interrupter())
-                _ = try? session.execute("CREATE INDEX CONCURRENTLY late ON public.t (v)")
+            // On a thread of its own: of those for tasks there are only as many as cores.
+            let build = Task {
+                try await ThreadConfined.with(endpoint, purpose: "index build") { session in
+                    _ = try? await session.run { try $0.execute("CREATE INDEX CONCURRENTLY late ON public.t (v)") }
+                }
             }
             let isThere: SQL =
                 "DO $$ BEGIN ASSERT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('public.late') AND indisready); END $$"
@@ -296,17 +298,20 @@ import Tidemark
         try await DatabasePair.with(schema) { pair in
             _ = try await pair.migration().precopy()
             let endpoint = pair.source.endpoint
-            let vacuum = Task.detached {
-                let session = try Connection(to: endpoint, purpose: "vacuum", interrupter: Interrupter())
-                // About 0.4 s for each of 500 pages: longer than the slowest cutover.
-                try session.execute(
-                    """
-                    SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1; SET vacuum_cost_page_hit = 10000;
-                    SET vacuum_cost_page_miss = 10000
-                    """
-                )
-                // It is ended below.
-                _ = try? session.execute("VACUUM (DISABLE_PAGE_SKIPPING) public.t")
+            let vacuum = Task {
+                try await ThreadConfined.with(endpoint, purpose: "vacuum") { session in
+                    try await session.run { session in
+                        // About 0.4 s for each of 500 pages: longer than the slowest cutover.
+                        try session.execute(
+                            """
+                            SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1; SET vacuum_cost_page_hit = 10000;
+                            SET vacuum_cost_page_miss = 10000
+                            """
+                        )
+                        // It is ended below.
+                        _ = try? session.execute("VACUUM (DISABLE_PAGE_SKIPPING) public.t")
+                    }
+                }
             }
             let isLocked: SQL = """
                 DO $$ BEGIN ASSERT EXISTS (SELECT FROM pg_locks WHERE relation = 'public.t_pkey'::regclass

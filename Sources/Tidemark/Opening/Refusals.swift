@@ -116,7 +116,9 @@ enum Refusals {
                 .refused,
                 "role \(target.roleName.visible) may not create \(missing.map(\.1).joined(separator: " and ")) in the target "
                     + "\(target.databaseName.visible): it has no \(privileges) on the database",
-                hint: "GRANT \(privileges) ON DATABASE \(database.quoted.visible) TO \(role.quoted.visible)"
+                hint:
+                    "GRANT \(privileges) ON DATABASE \(database.quoted.visible) TO \(role.quoted.visible), or make it the owner: "
+                    + "ALTER DATABASE \(database.quoted.visible) OWNER TO \(role.quoted.visible)"
             )
         }
     }
