@@ -8,15 +8,16 @@ package import Postgres
 /// target was adopted, or when its chunk was proven: then it is the source's row, whoever wrote it.
 package struct OwnRows {
     private let connection: Connection
-    /// The target when the chunk's rows were last found equal to the source's.
+    /// The target when the rows were last found equal to the source's.
     private let provenAt: Mark?
 
     /// - Parameters:
     ///   - ledger: The ledger, in the transaction that is to delete rows.
-    ///   - proof: The proof of the chunk, or the chunks, that the rows belong to.
-    package init(_ ledger: Ledger, provenBy proof: ChunkProof? = nil) {
+    ///   - proofs: The proof of each chunk that the rows belong to; nil for one that is not proven.
+    package init(_ ledger: Ledger, provenBy proofs: [ChunkProof?] = []) {
         connection = ledger.connection
-        provenAt = proof?.target.mark
+        let marks = proofs.compactMap { $0?.target.mark }
+        provenAt = marks.count == proofs.count ? marks.min { $0.snapshot.xmin < $1.snapshot.xmin } : nil
     }
 
     /// Deletes rows of a table, unless others have written one of them.

@@ -50,6 +50,8 @@ public struct MigrationOptions: Sendable {
     /// The folder in which a private folder for temporary files is created.
     public var scratchDirectory = "/tmp"
     /// What the target holds when the run begins.
+    ///
+    /// With `rows`, a precopy of a run that has begun takes what others have written on the target since for the run's own.
     public var targetContents = TargetContents.nothing
     /// Load into the existing indexes instead of building them after the rows.
     ///

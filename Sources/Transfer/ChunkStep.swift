@@ -22,7 +22,7 @@ struct ChunkStep {
         let completion: Ledger.Completion?
     }
 
-    private var own: OwnRows { OwnRows(ledger, provenBy: chunk.proof) }
+    private var own: OwnRows { OwnRows(ledger, provenBy: [chunk.proof]) }
     private var source: ChunkSource { ChunkSource(lane.source, relation: relation, range: chunk.range) }
 
     func run(_ stage: ChunkStage) throws -> Result {

@@ -26,7 +26,7 @@ import Testing
         case functionChanged =
             "CREATE OR REPLACE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
 
-        var changesSource: Bool { !rawValue.utf8.elementsEqual("\(self)".utf8) }
+        var changesSource: Bool { ![.workersEnded, .sourceSessionsEnded, .targetSessionsEnded].contains(self) }
     }
 
     private static let points: [StatusPoint] = [

@@ -110,6 +110,24 @@ import Tidemark
         }
     }
 
+    /// Adopting is for the days before: on the night nobody has asked for it.
+    @Test func `are not adopted by a cutover`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            try await pair.target.run(Self.schema)
+            let migration = pair.migration(chunkBytes: 256 << 10, wholeBelowBytes: 24 << 10) {
+                $0.targetContents = .rows
+            }
+            #expect(try await migration.precopy().outcome == .done)
+            try await pair.target.run("UPDATE big SET v = 'theirs' WHERE id = 7")
+            try await pair.source.run("UPDATE big SET code = 0 WHERE id = 7")
+            let error = await #expect(throws: LedgerError.self) { try await migration.cutover() }
+            #expect(error?.code == .targetWritten)
+            #expect(try await migration.precopy().outcome == .done)
+            #expect(try await migration.cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
     /// The server rewrites a table when a column's type changes: every row is then of that transaction.
     @Test func `are not those that a change of the table has rewritten`() async throws {
         try await DatabasePair.with(Self.schema) { pair in

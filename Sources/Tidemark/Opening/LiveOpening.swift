@@ -120,7 +120,8 @@ struct LiveOpening {
         )
         let owned = try await taken.readyForAnotherPass(from: source, for: act)
         guard owned.entry.step == .begun else {
-            if context.options.targetContents == .rows { try await owned.adoptRows() }
+            // On the night, what others have written is not taken for the run's own without being asked for.
+            if act == .precopy, context.options.targetContents == .rows { try await owned.adoptRows() }
             return try await follow(owned, for: act, warnings: survey.plan.warnings)
         }
         return try await begin(owned, with: survey, tried: tried, for: act)
@@ -261,7 +262,6 @@ struct LiveOpening {
                 options: Definitions.Options(context.options)
             )
         }
-        try await Refusals.tablesCreatedMeanwhile(in: definitions.preDataEntries(), since: owned.source)
         guard context.options.targetContents != .nothing else {
             try await owned.define(definitions, survey.plan)
             let session = try await owned.session(for: act.rawValue, warnings: survey.plan.warnings)

@@ -22,7 +22,13 @@ extension OwnedRun {
             )
         }
         let pieces = try await DefinitionPieces(of: definitions, room: room, made: made, beside: standing)
-        let whose: String = if case .archive = context.origin { "archive" } else { "source" }
+        let whose: String
+        if case .archive = context.origin {
+            whose = "archive"
+        } else {
+            whose = "source"
+            try Refusals.tablesCreatedMeanwhile(in: pieces.entries, since: source)
+        }
         try await onTarget { [epoch, source] connection in
             let ledger = Ledger(connection, epoch: epoch)
             try Self.make(pieces.first, ledger)
@@ -52,6 +58,7 @@ extension OwnedRun {
     func adopt(_ definitions: Definitions, _ plan: Plan) async throws -> [String] {
         let standing = try await control.run { try StandingObjects(of: $0) }
         let pieces = try await DefinitionPieces(of: definitions, room: .max, made: [], beside: standing)
+        try Refusals.tablesCreatedMeanwhile(in: pieces.entries, since: source)
         let ofDatabase = try await definitions.objectsOfDatabase()
         let options = context.options
         let present = try await Definitions.entries(on: context.target, tools: tools, options, purpose: purpose)

@@ -91,7 +91,8 @@ struct DeltaSliceShedder {
         copiesOut: (DeltaSlices.Slice) -> [SQL]
     ) throws -> (list: KeyList, keys: Int) {
         var keys = 0
-        let list = try KeyList(name, of: relation, key, on: lane.target, deleting: OwnRows(ledger)) { copyIn in
+        let own = OwnRows(ledger, provenBy: probe.chunks.map(\.proof))
+        let list = try KeyList(name, of: relation, key, on: lane.target, deleting: own) { copyIn in
             for slice in slices.slices {
                 try reading {
                     for copyOut in copiesOut(slice) {
