@@ -126,4 +126,10 @@ import Tidemark
     func `into small pieces is put together again`(of side: Endpoint.Side) async throws {
         _ = try await Self.migrate(side, .pieces(bytes: 997, microseconds: 200))
     }
+
+    /// As far away as another country: what is sent without waiting must not come in another order.
+    @Test(arguments: [Endpoint.Side.target, .source])
+    func `is far away only takes longer`(of side: Endpoint.Side) async throws {
+        _ = try await Self.migrate(side, .pieces(bytes: 1 << 20, microseconds: 10_000))
+    }
 }

@@ -110,14 +110,14 @@ import Tidemark
 
     /// Some of the seeds 1 to 20, or all those given by scripts/fuzz-delta.
     static let seeds: [UInt64] = {
-        guard let asked else { return Cases.some(8, of: UInt64(1)...20) }
+        guard let asked else { return Cases.some(4, of: UInt64(1)...20) }
         let bounds = asked.split(separator: "-").compactMap { UInt64($0) }
         guard let first = bounds.first, let last = bounds.last, first <= last else { return [] }
         return Array(first...last)
     }()
 
     /// Some of them wait for other sessions.
-    static let countedSeeds: [UInt64] = asked == nil ? Cases.some(4, of: seeds) : seeds
+    static let countedSeeds: [UInt64] = asked == nil ? Cases.some(2, of: seeds) : seeds
 
     /// Every second seed reads the delta of all tables in slices.
     private static func shorten(_ options: inout MigrationOptions, pass: Int, seed: UInt64) {

@@ -275,12 +275,16 @@ import Tidemark
 
     /// An uncommitted change is reported with the name of the session that may still commit it.
     @Test(
-        arguments: [
-            "BEGIN; INSERT INTO public.t VALUES (990, '')", "BEGIN; CREATE TABLE public.late AS SELECT 1 AS a",
-            "BEGIN; DELETE FROM public.t WHERE id = 1", "BEGIN; UPDATE public.t SET v = 'a' WHERE id = 1; SAVEPOINT a",
-            "BEGIN; CREATE INDEX late ON public.t (v)",
-            "BEGIN; INSERT INTO public.t VALUES (990, ''); PREPARE TRANSACTION 'app still'",
-        ] as [SQL]
+        arguments: Cases.some(
+            3,
+            of: [
+                "BEGIN; INSERT INTO public.t VALUES (990, '')", "BEGIN; CREATE TABLE public.late AS SELECT 1 AS a",
+                "BEGIN; DELETE FROM public.t WHERE id = 1",
+                "BEGIN; UPDATE public.t SET v = 'a' WHERE id = 1; SAVEPOINT a",
+                "BEGIN; CREATE INDEX late ON public.t (v)",
+                "BEGIN; INSERT INTO public.t VALUES (990, ''); PREPARE TRANSACTION 'app still'",
+            ] as [SQL]
+        )
     )
     func `is denied for a transaction that may still commit`(_ open: SQL) async throws {
         try await DatabasePair.with(Self.company) { pair in

@@ -125,7 +125,7 @@ import Verification
         LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid ORDER BY 1
         """
 
-    @Test(arguments: Cases.some(4, of: traps), [false, true])
+    @Test(arguments: Cases.some(2, of: traps), [false, true])
     func `is named, and rebuilt as on the source`(trap: Trap, concurrently: Bool) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()

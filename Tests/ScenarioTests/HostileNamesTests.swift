@@ -22,8 +22,9 @@ import Tidemark
     }
 
     /// Thousands of names and key values, for every kind of object.
-    @Test func `is moved, proven, dumped and restored, and no part of a name is executed`() async throws {
-        var names = HostileNames(seed: 1)
+    @Test(arguments: Cases.some(1, of: UInt64(1)...8))
+    func `is moved, proven, dumped and restored, and no part of a name is executed`(seed: UInt64) async throws {
+        var names = HostileNames(seed: seed)
         let script = names.script(tables: 34)
         #expect(names.made >= 5000)
         try await DatabasePair.with(script) { pair in
