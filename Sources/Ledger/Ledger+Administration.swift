@@ -31,7 +31,8 @@ extension Ledger {
                 FROM tidemark.chunk c JOIN tidemark.relation r USING (relation_id) CROSS JOIN tidemark.run
                 WHERE r.treatment \(Treatment.among(\.isCopiedAhead)) OR run.archive IS NOT NULL
                    OR run.step IN (\(steps.joined(separator: ", ")))
-                   OR EXISTS (SELECT FROM tidemark.work w WHERE w.epoch = run.epoch AND w.stage ? 'cutover'))
+                   OR EXISTS (SELECT FROM tidemark.work w WHERE w.epoch = run.epoch
+                              AND w.content -> 'task' -> 'chunks' -> '_0' ? 'cutover'))
             SELECT (SELECT count(*) FROM due) AS chunks,
                    (SELECT count(*) FROM due WHERE mark IS NOT NULL) AS chunks_with_base,
                    (SELECT count(*) FROM due WHERE is_of_pass) AS chunks_of_pass,

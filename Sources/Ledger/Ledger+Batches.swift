@@ -11,6 +11,7 @@ extension Ledger {
         let relation: Int?
         let chunk: Int?
         let rows: Int?
+        let removed: Int?
         let bytes: Int?
         let milliseconds: Int?
 
@@ -20,6 +21,7 @@ extension Ledger {
         ///   - relation: The number of the table, if the ledger has it.
         ///   - chunk: The number of the chunk.
         ///   - count: The rows and bytes copied.
+        ///   - removed: The rows deleted.
         ///   - duration: How long it took.
         package init(
             _ kind: String,
@@ -27,6 +29,7 @@ extension Ledger {
             relation: Int? = nil,
             chunk: Int? = nil,
             count: CopyCount? = nil,
+            removed: Int? = nil,
             duration: Duration? = nil
         ) {
             self.kind = kind
@@ -34,6 +37,7 @@ extension Ledger {
             self.relation = relation
             self.chunk = chunk
             rows = count?.rows
+            self.removed = removed
             bytes = count?.bytes
             milliseconds = (duration?.wholeMilliseconds).map { Int($0) }
         }
@@ -50,10 +54,11 @@ extension Ledger {
         guard !events.isEmpty else { return }
         connection.later(
             """
-            INSERT INTO tidemark.event (epoch, pass, kind, subject, relation_id, chunk_number, rows, bytes, milliseconds)
+            INSERT INTO tidemark.event (epoch, pass, kind, subject, relation_id, chunk_number, rows, removed_rows, bytes,
+                                        milliseconds, worker_id)
             SELECT \(value: epoch), r.pass, e ->> 'kind', e ->> 'subject', (e ->> 'relation')::integer,
-                   (e ->> 'chunk')::integer, (e ->> 'rows')::bigint, (e ->> 'bytes')::bigint,
-                   (e ->> 'milliseconds')::bigint
+                   (e ->> 'chunk')::integer, (e ->> 'rows')::bigint, (e ->> 'removed')::bigint, (e ->> 'bytes')::bigint,
+                   (e ->> 'milliseconds')::bigint, \(participation.map { "\($0.worker)" } ?? "NULL" as SQL)
             FROM tidemark.run r, pg_catalog.jsonb_array_elements(\(value: try Self.json(events))::jsonb) WITH ORDINALITY AS j(e, n)
             ORDER BY j.n
             """

@@ -19,7 +19,6 @@ extension Ledger {
         _ tables: [QualifiedName] = []
     ) throws -> ObjectEntry? {
         try fence()
-        let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
         let others: SQL =
             passedOver.isEmpty
             ? "" : "AND o.object_id NOT IN (\(passedOver.map { "\($0)" as SQL }.joined(separator: ", ")))"
@@ -27,13 +26,26 @@ extension Ledger {
             ObjectEntry.self,
             """
             SELECT \(Self.objectColumns) FROM tidemark.object o
-            WHERE o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
-              AND \(pass.map(isReady(in:)) ?? "true") \(others) \(Self.isNone(of: tables, "o"))
+            WHERE \(isToBuild(in: stages, settledIn: pass)) \(others) \(Self.isNone(of: tables, "o"))
             -- Index builds first: adding a constraint to a built index waits for the other builds of its table.
             ORDER BY o.steps_done > 0, o.stage, o.bytes DESC, o.object_id
             FOR UPDATE OF o SKIP LOCKED LIMIT 1
             """
         ).first
+    }
+
+    /// A condition on `tidemark.object o`: it is not complete, and may be built now.
+    ///
+    /// - Parameters:
+    ///   - stages: The stages that may be built.
+    ///   - pass: See ``claimObject(_:settledIn:passingOver:_:)``.
+    /// - Returns: The condition.
+    func isToBuild(in stages: [RebuildStage], settledIn pass: Int?) -> SQL {
+        let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
+        return """
+            o.stage IN (\(list)) AND o.steps_done < pg_catalog.jsonb_array_length(o.statements)
+            AND \(pass.map(isReady(in:)) ?? "true")
+            """
     }
 
     private static let objectColumns: SQL =
@@ -71,15 +83,11 @@ extension Ledger {
         )
     }
 
-    /// Whether an object of some stages is not complete yet.
-    package func hasObjects(toBuildIn stages: [RebuildStage]) throws -> Bool {
-        let list = stages.map { "\($0.rawValue)" as SQL }.joined(separator: ", ")
-        return try connection.queryOne(
-            """
-            SELECT EXISTS (SELECT FROM tidemark.object
-                           WHERE stage IN (\(list)) AND steps_done < pg_catalog.jsonb_array_length(statements)) AS f
-            """
-        ).boolean("f")
+    /// The number of objects of some stages that are not complete yet.
+    package func objectsLeft(in stages: [RebuildStage]) throws -> Int {
+        try connection.queryOne(
+            "SELECT count(*) AS n FROM tidemark.object o WHERE \(isToBuild(in: stages, settledIn: nil))"
+        ).integer("n")
     }
 
     private func isReady(in pass: Int) -> SQL {

@@ -183,7 +183,7 @@ extension Ledger {
     ///
     /// Objects belong to the role that creates them. A run resumed as another role would leave objects with two owners and
     /// fail during cutover at the first object that is not its own.
-    private static func refuseOtherRole(_ connection: Connection) throws {
+    static func refuseOtherRole(_ connection: Connection) throws {
         let roles = try connection.queryOne(
             """
             SELECT pg_catalog.pg_get_userbyid(nspowner) AS owner, current_user AS us FROM pg_catalog.pg_namespace

@@ -8,21 +8,28 @@ package import Postgres
 /// Everything here is plain SQL in the transaction that is open on the connection. So the ledger's row of a chunk is
 /// committed with the chunk's rows, and the row of an object with the object.
 package struct Ledger {
-    package static let version = 12
+    package static let version = 13
     package static let schema: Identifier = "tidemark"
     /// The ledger's tables, each before the tables it references.
     static let tables: [Identifier] = [
         "event", "refreshed_view", "object", "definition", "definition_file", "catalog", "slice", "chunk", "relation",
-        "work", "throttle", "counters", "own_transaction", "run",
+        "work", "worker", "throttle", "counters", "own_transaction", "run",
     ]
 
     package let connection: Connection
-    /// The epoch of this client; -1 if it only reads.
+    /// The epoch of the client that owns the run; -1 if this one only reads.
     package let epoch: Int
+    /// The part of a worker process; nil: this is the client that owns the run, or one that only reads.
+    let participation: Claimant.Participation?
 
     package init(_ connection: Connection, epoch: Int = -1) {
+        self.init(connection, by: Claimant(epoch: epoch))
+    }
+
+    init(_ connection: Connection, by claimant: Claimant) {
         self.connection = connection
-        self.epoch = epoch
+        epoch = claimant.epoch
+        participation = claimant.participation
     }
 
     /// Relations in the schema `tidemark` that are not the ledger's; they would not be copied.
@@ -86,18 +93,22 @@ package struct Ledger {
         }
     }
 
-    /// Fails if another client has taken over the run; delays a take-over until this transaction ends.
+    /// Fails if another client has taken over the run, or the work that a worker process takes part in is over; delays both
+    /// until this transaction ends.
     ///
     /// Every transaction that writes rows begins with it, so it also records the transaction as this run's own.
     package func fence() throws {
+        let standing: SQL =
+            participation.map { "JOIN tidemark.work w ON w.work_id = \(value: $0.announcement)" } ?? ""
         let rows = try connection.query(
             """
             WITH own AS (
                 INSERT INTO tidemark.own_transaction VALUES (\(Self.currentTransaction)) ON CONFLICT DO NOTHING)
-            SELECT FROM tidemark.run WHERE epoch = \(value: epoch) FOR SHARE
+            SELECT FROM tidemark.run r \(standing) WHERE r.epoch = \(value: epoch) FOR SHARE
             """
         )
         guard rows.count == 1 else {
+            if participation != nil { throw LedgerError(.withdrawn, "the work that this worker took part in is over") }
             throw LedgerError(
                 .fenced,
                 "another tidemark has taken over this run",

@@ -16,6 +16,10 @@ public struct LedgerError: OperatorError {
         public static let busy = Code(word: "busy")
         /// Another client has taken over the run.
         public static let fenced = Code(word: "fenced")
+        /// The work that a worker process took part in is over.
+        public static let withdrawn = Code(word: "withdrawn")
+        /// A worker process has found no call to take part in.
+        public static let noCall = Code(word: "noCall")
         /// The ledger has a version that this version of the tool does not support.
         public static let unknownVersion = Code(word: "unknownVersion")
         /// The run was begun as another role.

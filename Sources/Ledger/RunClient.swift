@@ -22,6 +22,8 @@ extension Ledger {
     package static let phaseKind = "phase"
     /// The kind of the entry about a call that has begun.
     package static let beganKind = "began"
+    /// The kind of the entry about a call that has ended.
+    package static let endedKind = "ended"
 
     /// Returns the client that works on the run.
     ///

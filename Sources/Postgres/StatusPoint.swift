@@ -81,6 +81,8 @@ package enum StatusPoint: String, CaseIterable, Sendable {
             }
             guard reached == point, left.subtract(1, ordering: .relaxed).newValue == 0 else { return }
             kill(getpid(), signal)
+            // Another thread may receive the signal, a moment later.
+            usleep(100_000)
         }
     }
 #endif

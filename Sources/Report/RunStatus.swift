@@ -36,12 +36,20 @@ public struct RunStatus: Sendable, Codable {
     public let rehearsedSeconds: Double?
     /// Who works on the run now; nil: no client is connected.
     public let client: Client?
+    /// The worker processes that take part in its call now.
+    public let workers: [Worker]
     /// How long the night will take; nil if nothing was measured yet.
     public let forecast: NightForecast?
     /// When the ledger last changed; nil if it never did.
     public let lastChange: String?
 
-    package init(_ entry: RunEntry, totals: LedgerTotals, measures: NightMeasures, client: RunClient?) {
+    package init(
+        _ entry: RunEntry,
+        totals: LedgerTotals,
+        measures: NightMeasures,
+        client: RunClient?,
+        workers: [WorkerEntry]
+    ) {
         run = entry.runId
         source = entry.source.databaseName.string
         step = entry.step.rawValue
@@ -58,6 +66,7 @@ public struct RunStatus: Sendable, Codable {
         rehearsedAt = entry.rehearsal?.endedAt
         rehearsedSeconds = entry.rehearsal?.seconds
         self.client = client.map(Client.init)
+        self.workers = workers.map(Worker.init)
         forecast = entry.step == .done || entry.archive != nil ? nil : NightForecast(measures)
         lastChange = totals.lastChange
     }
@@ -97,6 +106,43 @@ public struct RunStatus: Sendable, Codable {
         }
     }
 
+    /// A worker process that takes part in a call.
+    public struct Worker: Sendable, Codable {
+        /// The name it was given.
+        public let name: String
+        /// Where it is connected from; nil: from the target's own machine.
+        public let address: String?
+        /// How many chunks it copies at the same time.
+        public let jobs: Int
+        /// For how long it has taken part, in seconds.
+        public let seconds: Int
+        /// The chunks that it has copied in this call.
+        public let chunks: Int
+        /// Rows it has written in this call.
+        public let rows: Int
+        /// Bytes it has copied in this call.
+        public let bytes: Int
+        /// The statements of builds that it has executed in this call.
+        public let statements: Int
+
+        init(_ worker: WorkerEntry) {
+            name = worker.name.visible
+            address = worker.address
+            jobs = worker.jobs
+            seconds = worker.seconds
+            chunks = worker.chunks
+            rows = worker.rows
+            bytes = worker.bytes
+            statements = worker.statements
+        }
+
+        /// What it has done, in one line.
+        var text: String {
+            "\(name)\(address.map { " from \($0)" } ?? ""): \(Quantity.count(chunks, "chunk")), \(Quantity.bytes(bytes)), "
+                + "\(Quantity.count(statements, "statement")) of builds, \(Quantity.clock(Double(seconds)))"
+        }
+    }
+
     /// The status as a JSON document.
     public func json() throws -> String { try document() }
 
@@ -113,7 +159,7 @@ public struct RunStatus: Sendable, Codable {
             Pass     \(pass), \(isPassComplete ? "complete" : "\(chunksOfPass) of \(Quantity.count(chunks, "chunk"))")
             Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
             Objects  \(objectsBuilt) of \(objects) built
-            At work  \(client?.text ?? "no client")
+            At work  \(client?.text ?? "no client")\(workers.map { "\nWorker   \($0.text)" }.joined())
             Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)\(forecast)
             """
     }

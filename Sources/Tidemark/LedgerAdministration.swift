@@ -25,7 +25,8 @@ public struct LedgerAdministration: Sendable {
                 run,
                 totals: try ledger.totals(),
                 measures: try ledger.nightMeasures(),
-                client: try ledger.client()
+                client: try ledger.client(),
+                workers: try ledger.workers()
             )
         }
     }

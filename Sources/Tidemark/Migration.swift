@@ -122,6 +122,25 @@ public struct Migration: Sendable {
         try await Back(context, from: source).run()
     }
 
+    /// Takes part in a precopy or a cutover of another process, from anywhere: claims chunks, keys and indexes in its ledger.
+    ///
+    /// Both databases are those of that call. Nothing has to be agreed on before: if this process is lost, its open transactions
+    /// are rolled back, and what it had claimed is free again. `options` counts: ``MigrationOptions/jobs``,
+    /// ``MigrationOptions/indexJobs`` and ``MigrationOptions/indexMemoryBytes``.
+    ///
+    /// - Parameters:
+    ///   - name: Its name in reports.
+    ///   - patience: How long to wait for a call, also for the next one if the client of this one was lost.
+    ///   - stays: Whether to wait for further calls, as long as it takes.
+    /// - Returns: What was done.
+    /// - Throws: ``LedgerError``: `.noCall` if no call began in time, `.otherSource` if it copies from another source;
+    ///   ``PostgresError``.
+    public func work(as name: String, waiting patience: Duration = .seconds(600), stays: Bool = false) async throws
+        -> WorkerReport
+    {
+        try await WorkerAct(context, from: source, as: name, patience: patience, stays: stays).run()
+    }
+
     /// Compares the two databases and writes nothing.
     ///
     /// - Parameter sinceCutover: Whether the target is in use since the cutover, and the source is closed: what others wrote

@@ -33,7 +33,7 @@ struct TidemarkCommand: AsyncParsableCommand {
             InspectCommand.self, InitCommand.self, PlanCommand.self, PrecopyCommand.self, CutoverCommand.self,
             VerifyCommand.self, BackCommand.self,
             RebuildCommand.self, DumpCommand.self, RestoreCommand.self, ArchiveCommand.self,
-            StatusCommand.self, LogCommand.self, ThrottleCommand.self,
+            StatusCommand.self, LogCommand.self, WorkerCommand.self, ThrottleCommand.self,
             UnfenceCommand.self, FinishCommand.self,
         ]
     )

@@ -55,7 +55,7 @@ package struct ChunkWorker {
     /// - Returns: False if none is left to take.
     private func workOnNext(_ stage: ChunkStage, _ isSingly: Bool) throws -> Bool {
         let outcomes = try lane.target.transaction(.readWrite) { () -> [ChunkOutcome]? in
-            let ledger = Ledger(lane.target, epoch: context.epoch)
+            let ledger = context.claimant.ledger(on: lane.target)
             let claimed = try ledger.claim(stage, passingOver: context.postponed.now) { first in
                 guard !isSingly, context.relations[first.relationId]?.isSmallAndWhole == true else { return 0 }
                 return context.smallTogether - 1
@@ -148,10 +148,9 @@ package struct ChunkWorker {
     private func lookAhead(at relations: [RelationEntry]) throws -> Ahead {
         guard let snapshot = context.snapshot, relations.count > 1 else { return Ahead() }
         return try lane.reading(in: snapshot) {
-            Ahead(
-                marks: try RelationEntry.takeMarks(of: relations, on: lane.source, context.identity),
-                empty: try emptyTables(of: relations)
-            )
+            let marks = try RelationEntry.takeMarks(of: relations, on: lane.source, context.identity)
+            try context.files.checkLocks(of: relations, heldBy: snapshot, on: lane.source)
+            return Ahead(marks: marks, empty: try emptyTables(of: relations))
         }
     }
 
@@ -179,6 +178,7 @@ package struct ChunkWorker {
             relation: chunk.relationId,
             chunk: chunk.chunkNumber,
             count: outcome.copied,
+            removed: outcome.removed,
             duration: duration
         )
     }

@@ -109,12 +109,14 @@ package final class Lane {
     ///   - relation: The table.
     ///   - context: The pass.
     /// - Returns: The mark.
-    /// - Throws: ``PostgresError``; `.snapshotLost` if the table was rewritten since other workers read it in the same snapshot.
+    /// - Throws: ``PostgresError``; `.snapshotLost` if the table may have been rewritten since other workers read it in the same
+    ///   snapshot.
     package func mark(of relation: RelationEntry, in context: PassContext) throws -> Mark {
         if let known = marks[relation.relationId] { return known }
         let mark = try relation.takeMark(on: source, context.identity)
         if openSnapshot != nil {
             try context.files.check(mark, of: relation)
+            if let openSnapshot { try context.files.checkLocks(of: [relation], heldBy: openSnapshot, on: source) }
             marks[relation.relationId] = mark
         }
         return mark

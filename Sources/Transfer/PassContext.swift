@@ -6,7 +6,8 @@ package import Postgres
 /// What a worker needs to know about its pass.
 package struct PassContext: Sendable {
     package let pass: Int
-    package let epoch: Int
+    /// Who copies.
+    package let claimant: Claimant
     package let relations: [Int: RelationEntry]
     package let identity: MarkIdentity
     /// The snapshot that everything is read in; nil: each chunk is read in its own.
@@ -22,13 +23,13 @@ package struct PassContext: Sendable {
     /// What keeps transactions on the source short; nil if there is one snapshot for everything.
     package let pace: Pace?
     /// Where the tables of a shared snapshot lie.
-    let files = SnapshotFiles()
+    let files: SnapshotFiles
     /// Locked tables that all workers leave for later.
     let postponed = Postponed()
 
     package init(
         pass: Int,
-        epoch: Int,
+        claimant: Claimant,
         relations: [RelationEntry],
         identity: MarkIdentity,
         snapshot: SharedSnapshot?,
@@ -43,11 +44,15 @@ package struct PassContext: Sendable {
         self.keepsForeignKeys = keepsForeignKeys
         self.keepsTriggersOff = keepsTriggersOff
         self.pass = pass
-        self.epoch = epoch
+        self.claimant = claimant
+        files = SnapshotFiles(knowsAll: claimant.participation == nil)
         self.relations = Dictionary(uniqueKeysWithValues: relations.map { ($0.relationId, $0) })
         self.identity = identity
         self.snapshot = snapshot
     }
+
+    /// The epoch of the client that owns the run.
+    package var epoch: Int { claimant.epoch }
 
     /// The same pass, with what a look at whole tables has shown.
     package func with(_ probe: PassProbe) -> PassContext {

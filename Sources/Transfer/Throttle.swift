@@ -40,6 +40,9 @@ package final class Throttle: Sendable {
 
     package var isPaused: Bool { state.withLock(\.isPaused) }
 
+    /// Whether nothing may be copied now, because an operator paused the work or the servers are too busy.
+    package var isHeld: Bool { state.withLock { $0.isPaused || $0.isBackedOff } }
+
     /// Waits until bytes may be copied at this rate; blocks the calling thread, which copies nothing else.
     func pay(for bytes: Int) {
         let owed = state.withLock { state -> ContinuousClock.Instant? in

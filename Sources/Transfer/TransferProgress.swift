@@ -14,9 +14,27 @@ package final class TransferProgress: Sendable {
         package var unchangedChunks = 0
         package var largeObjects = 0
         package var removedLargeObjects = 0
+
+        package init() {}
+
+        static func + (left: Self, right: Self) -> Self {
+            var sum = left
+            sum.chunks += right.chunks
+            sum.rows += right.rows
+            sum.removedRows += right.removedRows
+            sum.bytes += right.bytes
+            sum.retries += right.retries
+            sum.reconciledChunks += right.reconciledChunks
+            sum.unchangedChunks += right.unchangedChunks
+            sum.largeObjects += right.largeObjects
+            sum.removedLargeObjects += right.removedLargeObjects
+            return sum
+        }
     }
 
     private let state = Mutex(Counts())
+    /// What worker processes have moved.
+    private let others = Mutex(Counts())
     /// How many workers are at each table now.
     private let tables = Mutex<[QualifiedName: Int]>([:])
     private let say: @Sendable (String) -> Void
@@ -31,7 +49,11 @@ package final class TransferProgress: Sendable {
         self.say = say
     }
 
-    package var counts: Counts { state.withLock { $0 } }
+    /// What was moved by all, also by worker processes.
+    package var counts: Counts { state.withLock { $0 } + others.withLock { $0 } }
+
+    /// Sets what worker processes have moved so far.
+    package func setOthers(_ counts: Counts) { others.withLock { $0 = counts } }
 
     /// The tables that workers are at now.
     package var tablesAtWork: [QualifiedName] { tables.withLock { $0.keys.sorted() } }

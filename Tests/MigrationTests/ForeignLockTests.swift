@@ -131,7 +131,7 @@ import Tidemark
             locker.release()
             #expect(try await report.outcome == .done)
             let left = try await Connection.with(pair.target.endpoint, purpose: "second") {
-                try Ledger($0).announcedWork()
+                try Ledger($0).announcement(.copy)?.work
             }
             #expect(left == nil)
         }
@@ -142,11 +142,13 @@ import Tidemark
         let (work, chunks) = try await Connection.with(pair.target.endpoint, purpose: "second") { connection in
             let epoch = try Ledger.run(on: connection)?.epoch ?? -1
             let ledger = Ledger(connection, epoch: epoch)
-            guard let work = try ledger.announcedWork() else { return (nil as AnnouncedWork?, 0) }
+            guard let work = try ledger.announcement(.copy)?.work, case .chunks(let stage) = work.task else {
+                return (nil as AnnouncedWork?, 0)
+            }
             // The claim is given back with the transaction.
             try connection.begin(.readWrite)
             defer { connection.rollBack() }
-            return (work, try ledger.claim(work.stage).count)
+            return (work, try ledger.claim(stage).count)
         }
         guard let snapshot = work?.snapshot, chunks > 0 else { return false }
         return try await Connection.with(pair.source.endpoint, purpose: "second") { connection in

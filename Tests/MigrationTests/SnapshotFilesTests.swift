@@ -28,7 +28,13 @@ import Transfer
                 "SELECT pg_catalog.pg_export_snapshot() AS id, pg_catalog.txid_current_snapshot()::text AS snapshot"
             )
             let shared = SharedSnapshot(identifier: try row.word("id"), snapshot: try row.snapshot("snapshot"))
-            let context = PassContext(pass: 2, epoch: 1, relations: [relation], identity: identity, snapshot: shared)
+            let context = PassContext(
+                pass: 2,
+                claimant: Claimant(epoch: 1),
+                relations: [relation],
+                identity: identity,
+                snapshot: shared
+            )
             func lane() throws -> Lane {
                 try Lane(
                     source: pair.source.endpoint,

@@ -37,19 +37,30 @@ CREATE TABLE tidemark.run (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- At most one row: what workers do now, so that another process can know which chunks are due (ChunkStage) and in which
--- snapshot of the source to read them. It is void unless `epoch` is the run's. A table of its own, because workers lock
--- the run's row.
+-- At most one row of each kind: what workers do now, so that other processes can take part in it (AnnouncedWork). It is void
+-- unless `epoch` is the run's. A table of its own, because workers lock the run's row.
 CREATE TABLE tidemark.work (
-    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    kind text PRIMARY KEY,
+    -- A worker process locks this row in each transaction: what is withdrawn cannot be claimed or committed any more.
+    work_id bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     epoch bigint NOT NULL,
-    stage jsonb NOT NULL,
-    -- The identifier to import and what it sees; NULL: each chunk is read in a snapshot of its own.
-    exported_snapshot text,
-    snapshot text,
-    -- Whether the tables have their triggers already, which must not fire.
-    keeps_triggers_off boolean NOT NULL,
+    content jsonb NOT NULL,
     announced_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- One row for each worker process that has joined the run, also for those that have left: events name them.
+CREATE TABLE tidemark.worker (
+    worker_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL,
+    -- The session that it keeps open: with it, the worker is gone.
+    process integer NOT NULL,
+    session_began timestamptz NOT NULL,
+    -- How many chunks it copies and how many objects it builds at the same time.
+    jobs integer NOT NULL,
+    index_jobs integer NOT NULL,
+    -- How fast it may copy (WorkerShare), as the client that owns the run decides; NULL: nothing yet.
+    share jsonb,
+    joined_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- At most one row: how fast the client that is at work may copy, as an operator has set it since that call began.
@@ -223,8 +234,12 @@ CREATE TABLE tidemark.event (
     chunk_number integer,
     subject text,
     rows bigint,
+    removed_rows bigint,
     bytes bigint,
-    milliseconds bigint
+    milliseconds bigint,
+    -- The worker process that did it; NULL: the client that owns the run.
+    worker_id integer
 );
+CREATE INDEX event_of_workers ON tidemark.event (epoch) WHERE worker_id IS NOT NULL;
 
 REVOKE ALL ON SCHEMA tidemark FROM PUBLIC

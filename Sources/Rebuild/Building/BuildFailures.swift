@@ -11,7 +11,8 @@ package final class BuildFailures: Sendable {
 
     package init() {}
 
-    var objects: [Int] { errors.withLock { $0.keys.sorted() } }
+    /// The numbers of what could not be built.
+    package var objects: [Int] { errors.withLock { $0.keys.sorted() } }
 
     func add(_ error: PostgresError, object: Int) {
         errors.withLock { $0[object] = error }

@@ -16,7 +16,7 @@ package struct ObjectBuilder {
         "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS microseconds"
 
     private let connection: Connection
-    private let epoch: Int
+    private let claimant: Claimant
     private let share: BuildShare
     private let stop: StopRequest
     private let failures: BuildFailures
@@ -26,7 +26,7 @@ package struct ObjectBuilder {
 
     /// - Parameters:
     ///   - connection: A connection to the target.
-    ///   - epoch: The epoch of this client.
+    ///   - claimant: Who builds.
     ///   - budget: The memory and workers that the connection gets its share of.
     ///   - stop: Ends the work between two statements.
     ///   - failures: Collects foreign keys that the rows violate, while others are validated.
@@ -36,7 +36,7 @@ package struct ObjectBuilder {
     /// - Throws: ``PostgresError``.
     package init(
         _ connection: Connection,
-        epoch: Int,
+        claimant: Claimant,
         budget: BuildBudget,
         stop: StopRequest,
         failures: BuildFailures,
@@ -45,7 +45,7 @@ package struct ObjectBuilder {
         built: @escaping @Sendable (ObjectEntry, Duration) -> Void
     ) throws {
         self.connection = connection
-        self.epoch = epoch
+        self.claimant = claimant
         self.stop = stop
         self.failures = failures
         self.atWork = atWork
@@ -88,7 +88,7 @@ package struct ObjectBuilder {
         var finished: [(object: ObjectEntry, duration: Duration)] = []
         do {
             try connection.transaction(.readWrite) {
-                let ledger = Ledger(connection, epoch: epoch)
+                let ledger = claimant.ledger(on: connection)
                 let objects = try ledger.claimObjectsOfSmallTables(stages, passingOver: failures.postponed.now)
                 guard !objects.isEmpty else { return }
                 // A build allocates memory as it needs it; none of these comes near its share.
@@ -139,7 +139,7 @@ package struct ObjectBuilder {
         let object: ObjectEntry?
         do {
             object = try connection.transaction(.readWrite) {
-                let ledger = Ledger(connection, epoch: epoch)
+                let ledger = claimant.ledger(on: connection)
                 let locked = failures.postponed.now
                 claimed = try ledger.claimObject(stages, settledIn: pass, passingOver: failures.objects, locked)
                 guard let object = claimed else { return nil }

@@ -210,17 +210,17 @@ final class RunRecorder: Sendable {
         warn(session.warnings)
         if session.scope.isStage { update { $0.isStage = true } }
         await note(Ledger.beganKind, in: session)
-        let companions = [Task { await announcePhases(in: session) }, Task { await obeyThrottle(in: session) }]
+        let companions = [Task { await announcePhases(in: session) }, Task { await shareThrottle(in: session) }]
         defer { for companion in companions { companion.cancel() } }
         do {
             let (outcome, warnings) = try await body()
             await collect(from: session)
             warn(warnings)
-            await note("ended", as: outcome.rawValue, in: session)
+            await note(Ledger.endedKind, as: outcome.rawValue, in: session)
             return finish(outcome)
         } catch {
             await collect(from: session)
-            await note("ended", as: error.isStop ? "stopped" : "\(error)", in: session)
+            await note(Ledger.endedKind, as: error.isStop ? "stopped" : "\(error)", in: session)
             throw error
         }
     }
@@ -283,6 +283,7 @@ final class RunRecorder: Sendable {
 
     /// Adds what the ledger recorded about this run, if it can be read.
     private func collect(from session: Session) async {
+        await countWorkers(of: session)
         let work = try? await session.control.run { [epoch = session.epoch] connection in
             let ledger = Ledger(connection, epoch: epoch)
             let step = try Ledger.run(on: connection)?.step

@@ -34,7 +34,7 @@ struct Session: Sendable {
     var copyTarget: Endpoint { writesAsReplica ? context.target.asReplica : context.target }
 
     /// Whether rows are written as a replica writes them, because the target's foreign keys stay.
-    private var writesAsReplica: Bool { run.keepsForeignKeys || scope.isStage }
+    var writesAsReplica: Bool { run.keepsForeignKeys || scope.isStage }
 
     var deltaRelations: [RelationEntry] { relations.filter(\.treatment.isCopiedAhead) }
     var copiedRelations: [RelationEntry] { relations.filter(\.treatment.copiesRows) }
@@ -95,7 +95,7 @@ struct Session: Sendable {
     func passContext(pass: Int, snapshot: SharedSnapshot?, keepsTriggersOff: Bool = false) -> PassContext {
         PassContext(
             pass: pass,
-            epoch: epoch,
+            claimant: Claimant(epoch: epoch),
             relations: relations,
             identity: markIdentity,
             snapshot: snapshot,

@@ -21,7 +21,7 @@ struct BuilderPool: Sendable {
     ///   - jobs: The most objects to build at the same time; some stages take locks that could deadlock.
     ///   - pass: See `Ledger.claimObject`.
     ///   - mayMoreCome: Returns whether more tables may still become ready.
-    /// - Returns: The number of completed objects.
+    /// - Returns: The number of completed objects, also by worker processes.
     /// - Throws: ``PostgresError``.
     func build(
         _ stages: [RebuildStage],
@@ -30,41 +30,67 @@ struct BuilderPool: Sendable {
         while mayMoreCome: @escaping @Sendable () -> Bool = { false }
     ) async throws -> Int {
         // Connections are opened only if there is something to do; a table that becomes ready later still has its objects.
-        guard try await session.control.run({ try Ledger($0).hasObjects(toBuildIn: stages) }) else { return 0 }
-        let completed = Counter()
+        let due = try await left(in: stages)
+        guard due > 0 else { return 0 }
+        let (failures, atWork) = (BuildFailures(), BuildsAtWork())
+        let showing = Task { await show(atWork) }
+        defer { showing.cancel() }
+        let make = builder(jobs: jobs ?? count, failures, atWork)
+        if let jobs {
+            // These take locks that could deadlock.
+            try await onConnections(jobs, "build") { connection in
+                try make(connection).build(stages, settledIn: pass, while: mayMoreCome)
+            }
+        } else {
+            let work = AnnouncedWork(.objects(stages, settledIn: pass), pass: session.run.pass)
+            let isAgain = Flag()
+            try await session.announcing(work, without: { failures.objects }) {
+                // If a worker process has left something, one connection looks for it again and again.
+                try await onConnections(isAgain.isRaised ? 1 : count, "build") { connection in
+                    try make(connection).build(stages, settledIn: pass, while: mayMoreCome)
+                }
+                isAgain.raise()
+            }
+        }
+        try failures.throwIfAny()
+        return try await due - left(in: stages)
+    }
+
+    private func left(in stages: [RebuildStage]) async throws -> Int {
+        try await session.control.run { try Ledger($0).objectsLeft(in: stages) }
+    }
+
+    /// What makes the builder of each connection.
+    private func builder(
+        jobs: Int,
+        _ failures: BuildFailures,
+        _ atWork: BuildsAtWork
+    ) -> @Sendable (Connection) throws -> ObjectBuilder {
+        let budget = BuildBudget(memoryBytes: session.context.options.indexMemoryBytes, jobs: jobs)
         let unique = Dictionary(
             keepingFirst: session.source.indexes.filter(\.isUnique).map { index in
                 (index.qualifiedName, (index.keyColumns ?? []).compactMap(\.self))
             }
         )
-        let (failures, atWork) = (BuildFailures(), BuildsAtWork())
-        let showing = Task { await show(atWork) }
-        defer { showing.cancel() }
-        let stop = session.context.stop
-        let budget = BuildBudget(memoryBytes: session.context.options.indexMemoryBytes, jobs: jobs ?? count)
-        try await onConnections(jobs ?? count, "build") { [session] connection in
-            let builder = try ObjectBuilder(
+        return { [session] connection in
+            try ObjectBuilder(
                 connection,
-                epoch: session.epoch,
+                claimant: Claimant(epoch: session.epoch),
                 budget: budget,
-                stop: stop,
+                stop: session.context.stop,
                 failures: failures,
                 atWork: atWork,
                 uniqueColumns: unique
             ) { object, duration in
-                let step = object.stepsDone + 1
-                if step == object.statements.count { completed.add(1) }
                 // The report lists all of them; a line is worth reading only for those one had to wait for.
                 guard duration >= Self.worthSaying else { return }
+                let step = object.stepsDone + 1
                 let steps = object.statements.count == 1 ? "" : " (step \(step) of \(object.statements.count))"
                 session.context.observer(
                     .note("built \(object.description)\(steps) in \(duration.wholeMilliseconds) ms")
                 )
             }
-            try builder.build(stages, settledIn: pass, while: mayMoreCome)
         }
-        try failures.throwIfAny()
-        return completed.value
     }
 
     /// Says about once a second what is being built, until the task is cancelled.

@@ -11,6 +11,8 @@ struct LanePool: Sendable {
     let session: Session
     let progress: TransferProgress
     let stop: StopRequest
+    /// Whether its sessions on the source end if another session waits for them.
+    private let givesWay: Bool
 
     /// Opens the lanes for as long as `body` runs.
     static func with<Result: Sendable>(
@@ -33,7 +35,9 @@ struct LanePool: Sendable {
                 )
             }
         ) { lanes in
-            try await body(LanePool(lanes: lanes, session: session, progress: progress, stop: stop))
+            try await body(
+                LanePool(lanes: lanes, session: session, progress: progress, stop: stop, givesWay: source.givesWay)
+            )
         }
     }
 
@@ -41,22 +45,37 @@ struct LanePool: Sendable {
     ///
     /// The ledger says what they do meanwhile. After the loss of a snapshot the lanes can be used with another one.
     func work(_ stage: ChunkStage, _ context: PassContext) async throws {
-        let work = AnnouncedWork(stage, in: context.snapshot, keepsTriggersOff: context.keepsTriggersOff)
-        try await session.ledger { try $0.announce(work) }
-        do {
-            try await workOnChunks(stage, context)
-        } catch {
-            // The first error is the one to report; an announcement that stays is void once the run is taken over.
-            try? await session.ledger { try $0.withdrawWork() }
-            throw error
+        try await announcing(.chunks(stage), context) {
+            try await onAll(context) { [progress, stop] lane, isOver in
+                try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop).work(stage, until: isOver)
+            }
         }
-        try await session.ledger { try $0.withdrawWork() }
     }
 
-    private func workOnChunks(_ stage: ChunkStage, _ context: PassContext) async throws {
-        try await onAll(context) { [progress, stop] lane, isOver in
-            try ChunkWorker(lane: lane, context: context, progress: progress, stop: stop).work(stage, until: isOver)
-        }
+    /// Lets other processes take part in the work, and repeats it until nothing is left, neither here nor there.
+    ///
+    /// - Parameters:
+    ///   - task: What is worked on.
+    ///   - context: The pass.
+    ///   - failed: What cannot be done: see `Ledger.withdrawIfOver`.
+    ///   - body: Works until nothing is left to claim.
+    /// - Throws: What `body` throws, ``PostgresError``, ``LedgerError``.
+    func announcing(
+        _ task: AnnouncedWork.Task,
+        _ context: PassContext,
+        without failed: @escaping @Sendable () -> [Int] = { [] },
+        _ body: () async throws -> Void
+    ) async throws {
+        let work = AnnouncedWork(
+            task,
+            pass: context.pass,
+            in: context.snapshot,
+            keepsTriggersOff: context.keepsTriggersOff,
+            writesAsReplica: session.writesAsReplica,
+            longestTransaction: session.context.options.longestTransaction,
+            givesWay: givesWay
+        )
+        try await session.announcing(work, without: failed, body)
     }
 
     /// Lets all lanes work; the loss of a shared snapshot ends the others between two pieces of work.

@@ -73,10 +73,12 @@ struct Slicing {
         guard try await session.control.run({ try !Ledger($0).slices().isEmpty }) else { return }
         let void = VoidSlices()
         let (progress, stop) = (lanes.progress, lanes.stop)
-        try await lanes.onAll(context) { lane, isOver in
-            try SliceWorker(lane: lane, context: context, progress: progress, stop: stop, void: void).work(
-                until: isOver
-            )
+        try await lanes.announcing(.slices, context, without: { Array(void.reasons.keys) }) {
+            try await lanes.onAll(context) { lane, isOver in
+                try SliceWorker(lane: lane, context: context, progress: progress, stop: stop, void: void).work(
+                    until: isOver
+                )
+            }
         }
         try stop.check()
         let slices = Dictionary(grouping: try await session.control.run { try Ledger($0).slices() }, by: \.relationId)

@@ -52,7 +52,7 @@ package struct SliceWorker {
         let postponed = Set(context.postponed.now)
         let skipped = context.relations.values.filter { postponed.contains($0.name) }.map(\.relationId)
         return try lane.target.transaction(.readWrite) {
-            let ledger = Ledger(lane.target, epoch: context.epoch)
+            let ledger = context.claimant.ledger(on: lane.target)
             guard let slice = try ledger.claimSlice(passingOver: Set(skipped).union(void.reasons.keys)),
                 let relation = context.relations[slice.relationId]
             else { return false }

@@ -1,0 +1,35 @@
+import Ledger
+import Postgres
+
+extension Session {
+    /// How long to wait before looking again for what worker processes have left.
+    private static let pause = Duration.milliseconds(100)
+
+    /// Announces work, and repeats it until nothing is left, neither here nor with worker processes.
+    ///
+    /// - Parameters:
+    ///   - work: The work.
+    ///   - failed: What cannot be done: see `Ledger.withdrawIfOver`.
+    ///   - body: Works until nothing is left to claim.
+    /// - Throws: What `body` throws, ``PostgresError``, ``LedgerError``.
+    func announcing(
+        _ work: AnnouncedWork,
+        without failed: @escaping @Sendable () -> [Int] = { [] },
+        _ body: () async throws -> Void
+    ) async throws {
+        try await ledger { try $0.announce(work) }
+        do {
+            try await body()
+            while try await !ledger({ try $0.withdrawIfOver(work.task, without: failed()) }) {
+                try context.stop.check()
+                try await Task.sleep(for: Self.pause)
+                // What a lost worker process had claimed can be claimed again.
+                try await body()
+            }
+        } catch {
+            // The first error is the one to report; an announcement that stays is void once the run is taken over.
+            try? await ledger { try $0.withdraw(work.task.kind) }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import FoundationEssentials
+import Glibc
+import Ledger
+import Postgres
+import Report
+import TestSupport
+import Testing
+import Tidemark
+
+@Suite struct `A worker process` {
+    /// Tables with ordinary keys, with keys scattered over the file, and with keys that rows swap; and enough indexes.
+    private static let schema = """
+        CREATE TABLE t (id int PRIMARY KEY, v text); CREATE INDEX ON t (v); CREATE INDEX ON t (v, id);
+        INSERT INTO t SELECT n, repeat(md5(n::text), 8) FROM generate_series(1, 6000) n;
+        CREATE TABLE u (id uuid PRIMARY KEY, v text);
+        INSERT INTO u SELECT md5(n::text)::uuid, repeat(md5(n::text), 8) FROM generate_series(1, 6000) n;
+        CREATE TABLE w (id int PRIMARY KEY, place int UNIQUE, v text);
+        INSERT INTO w SELECT n, n, repeat(md5(n::text), 8) FROM generate_series(1, 3000) n;
+        CREATE TABLE k (id int PRIMARY KEY, t int REFERENCES t); INSERT INTO k SELECT n, n FROM generate_series(1, 2000) n;
+        ANALYZE
+        """
+
+    private static let writes = """
+        UPDATE public.t SET v = v || 'x' WHERE id % 3 = 0; DELETE FROM public.k WHERE id % 3 = 0;
+        DELETE FROM public.u WHERE v LIKE 'c4%'; UPDATE public.w SET place = -place WHERE id % 50 < 2
+        """
+
+    private static func migration(_ pair: DatabasePair, maxRate: Int?) -> Migration {
+        pair.migration { options in
+            (options.plan.chunkBytes, options.plan.wholeBelowBytes) = (32 << 10, 16 << 10)
+            (options.jobs, options.indexJobs, options.maxRate) = (1, 1, maxRate)
+        }
+    }
+
+    private static func worker(_ pair: DatabasePair, _ name: String) -> Task<WorkerReport, any Error> {
+        let migration = pair.migration { ($0.jobs, $0.indexJobs) = (2, 1) }
+        return Task { try await migration.work(as: name, waiting: .seconds(60)) }
+    }
+
+    /// Sums of what the ledger says was done in the last call, by worker processes and by all.
+    private static func done(_ pair: DatabasePair) async throws -> [Int] {
+        let values = try await pair.target.value(
+            """
+            SELECT concat_ws(' ', count(*) FILTER (WHERE worker_id IS NOT NULL AND chunk_number IS NOT NULL),
+                             count(*) FILTER (WHERE chunk_number IS NOT NULL),
+                             coalesce(sum(rows) FILTER (WHERE worker_id IS NOT NULL), 0),
+                             coalesce(sum(rows), 0),
+                             count(*) FILTER (WHERE worker_id IS NOT NULL AND kind = 'build'))
+            FROM tidemark.event e JOIN tidemark.run r USING (epoch)
+            """
+        )
+        return values.split(separator: " ").compactMap { Int($0) }
+    }
+
+    @Test func `takes its part of a precopy and of a cutover, and the reports count it`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let workers = ["first", "second"].map { Self.worker(pair, $0) }
+            let precopy = try await Self.migration(pair, maxRate: 3 << 20).precopy()
+            #expect(precopy.outcome == .done, "\(precopy.text)")
+            var done = try await Self.done(pair)
+            #expect(done[0] > 0 && done[4] > 0, "\(done)")
+            var reports: [WorkerReport] = []
+            for worker in workers { reports.append(try await worker.value) }
+            #expect(reports.allSatisfy { $0.calls == 1 && !$0.isStopped })
+            #expect(reports.reduce(0) { $0 + $1.rows } == done[2])
+            // What was copied in slices has its chunks' marks at the end, by the client.
+            #expect(precopy.tables.reduce(0) { $0 + $1.rows } == done[3])
+            #expect(precopy.transfer.bytes > 6000 * 256)
+
+            try await pair.source.run(Self.writes)
+            let next = ["first", "second"].map { Self.worker(pair, $0) }
+            let cutover = try await Self.migration(pair, maxRate: 130 << 10).cutover()
+            #expect(cutover.outcome == .done, "\(cutover.text)")
+            done = try await Self.done(pair)
+            #expect(done[0] > 0, "\(done)")
+            #expect(cutover.transfer.chunks == done[1], "\(cutover.transfer)")
+            for worker in next { #expect(try await worker.value.calls == 1) }
+            #expect(try await pair.differingTables() == [])
+            #expect(try await pair.differingDefinitions() == [])
+        }
+    }
+
+    /// At every place at which a worker holds something.
+    @Test(arguments: ["chunkCopied:2", "objectBuilt:1", "beforeCommit:4", "afterCommit:3"])
+    func `that is killed gives back what it had claimed`(at place: String) async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let command = Command(environment: ["TIDEMARK_STATUS_POINT": "\(place):kill"])
+            let arguments = [
+                "worker", "--source", pair.source.conninfo, "--target", pair.target.conninfo, "--jobs", "2", "--wait",
+                "60",
+            ]
+            async let killed = command.run(arguments, killAfter: .seconds(60))
+            let precopy = try await Self.migration(pair, maxRate: 3 << 20).precopy()
+            #expect(precopy.outcome == .done, "\(precopy.text)")
+            let end = try await killed
+            #expect(end.code == nil, "\(end.errors)")
+            try await pair.source.run(Self.writes)
+            let cutover = try await Self.migration(pair, maxRate: nil).cutover()
+            #expect(cutover.outcome == .done, "\(cutover.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    /// Its kernel goes on answering for its connections.
+    @Test func `that stands still is put out, and joins again when it goes on`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let notes = Notes()
+            let folder = try Self.folder()
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let line = """
+                "$TIDEMARK" worker --source '\(pair.source.conninfo)' --target '\(pair.target.conninfo)' --jobs 1 --wait 60 \
+                    2>\(folder)/errors & echo $! >\(folder)/pid; wait
+                """
+            let worker = Command(environment: ["TIDEMARK_STATUS_POINT": "chunkCopied:2:pause"])
+            async let ended = worker.shell(line)
+            let migration = Self.migration(pair, maxRate: 400 << 10)
+            let watched = Migration(source: migration.source, target: migration.target, options: migration.options) {
+                notes.take($0)
+                if case .note(let text) = $0, text.contains("its sessions on the target were ended") {
+                    let pid = (try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)) ?? ""
+                    if let pid = Int32(pid.filter(\.isNumber)) { kill(pid, SIGCONT) }
+                }
+            }
+            let precopy = try await watched.precopy()
+            let pid = (try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)) ?? ""
+            if let pid = Int32(pid.filter(\.isNumber)) { kill(pid, SIGCONT) }
+            #expect(precopy.outcome == .done, "\(precopy.text)")
+            #expect(notes.contain("its sessions on the target were ended"), "\(notes.all)")
+            _ = try await ended
+            #expect(try await Self.migration(pair, maxRate: nil).cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    private static func folder() throws -> String {
+        let folder = FileManager.default.temporaryDirectory.path + "/worker-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    @Test func `waits for the client that takes the run over`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let worker = Self.worker(pair, "faithful")
+            let arguments = [
+                "precopy", "--source", pair.source.conninfo, "--target", pair.target.conninfo, "--jobs", "1",
+                "--chunk-size", "32kB", "--whole-below", "16kB", "--max-rate", "500kB",
+            ]
+            _ = try await Command().run(arguments, killInPhase: "copy and build", after: .seconds(3))
+            let precopy = try await Self.migration(pair, maxRate: 2 << 20).precopy()
+            #expect(precopy.outcome == .done, "\(precopy.text)")
+            #expect(try await worker.value.calls == 1)
+            #expect(try await Self.done(pair)[0] > 0)
+            #expect(try await Self.migration(pair, maxRate: nil).cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `obeys a pause, and the limit of chunks at the same time`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let worker = Self.worker(pair, "obedient")
+            async let report = Self.migration(pair, maxRate: 400 << 10).precopy()
+            for _ in 0..<300 {
+                if let done = try? await Self.done(pair), done.first ?? 0 > 0 { break }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            let ledger = LedgerAdministration(target: pair.target.endpoint)
+            _ = try await ledger.throttle(maxRate: 0, isPaused: true)
+            try await Task.sleep(for: .seconds(4))
+            let before = try await Self.done(pair)
+            try await Task.sleep(for: .seconds(2))
+            #expect(try await Self.done(pair)[1] == before[1])
+            #expect(try await ledger.status()?.workers.map(\.name) == ["obedient"])
+            _ = try await ledger.throttle(jobs: 1, isPaused: false)
+            try await Task.sleep(for: .seconds(3))
+            let alone = try await Self.done(pair)
+            #expect(alone[1] > before[1])
+            #expect(try await report.outcome == .done)
+            // The only chunk at a time was the client's.
+            #expect(try await Self.done(pair)[0] - before[0] <= 2)
+            _ = try await worker.value
+            #expect(try await Self.migration(pair, maxRate: nil).cutover().outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `is refused with another source, and ends if no call begins`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let none = try await Command().run(
+                ["worker", "--source", pair.source.conninfo, "--target", pair.target.conninfo, "--wait", "1"],
+                killAfter: .seconds(30)
+            )
+            #expect(none.code == 1 && none.errors.contains("no precopy or cutover was at work"), "\(none.errors)")
+            try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY, v text)") { other in
+                async let report = Self.migration(pair, maxRate: 500 << 10).precopy()
+                let refused = try await Command().run(
+                    ["worker", "--source", other.source.conninfo, "--target", pair.target.conninfo, "--wait", "60"],
+                    killAfter: .seconds(60)
+                )
+                #expect(refused.code == 1 && refused.errors.contains("this source is"), "\(refused.errors)")
+                #expect(try await report.outcome == .done)
+            }
+        }
+    }
+
+    /// Shares of what is allowed to all together.
+    @Test(
+        arguments: [
+            (nil, nil, [4, 2, 2], [4, 2, 2]), (nil, 5, [4, 2, 2], [4, 1, 0]), (nil, 0, [4, 2], [1, 0]),
+        ] as [(Int?, Int?, [Int], [Int])]
+    )
+    func `gets what the others leave`(rate: Int?, jobs: Int?, wanted: [Int], allowed: [Int]) {
+        #expect(WorkerShare.all(of: rate, jobs: jobs, among: wanted, epoch: 1).map(\.jobs) == allowed)
+        let rates = WorkerShare.all(of: 900, jobs: nil, among: [1, 2, 6], epoch: 1).map(\.bytesPerSecond)
+        #expect(rates == [100, 200, 600])
+    }
+}
