@@ -124,6 +124,14 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // A program that uses the library like any other: its own package is in that folder.
+        .executableTarget(
+            name: "Embedding",
+            dependencies: ["Tidemark"],
+            path: "docs/examples/embedding/Sources/Embedding",
+            swiftSettings: strict
+        ),
+
         // What tests share: two real servers, a pair of databases per test, the built command. In no product.
         .target(
             name: "TestSupport",
@@ -139,6 +147,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "TidemarkCLI", "Tidemark", "Report", "Verification", "Rebuild", "Ledger", "Planning",
                 "Catalog", "Postgres", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
             ],
             exclude: ["Golden"],
             swiftSettings: strict
@@ -184,7 +193,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["TestSupport", "TidemarkCLI", "Ledger", "Postgres"],
+            dependencies: ["TestSupport", "TidemarkCLI", "Embedding", "Ledger", "Postgres"],
             exclude: ["Scenarios"],
             swiftSettings: strict
         ),

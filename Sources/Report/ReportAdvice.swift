@@ -183,7 +183,7 @@ struct ReportAdvice {
         ]
         if !ofRows.isEmpty {
             steps.append(
-                "Rows differ: find out what wrote them; then follow \"Rows differ after the cutover\" in OPERATIONS.md."
+                "Rows differ: find out what wrote them; then follow \"Rows differ after the cutover\" in WHAT-IF.md."
             )
         }
         if kinds != ofRows, report.command != "rebuild" {

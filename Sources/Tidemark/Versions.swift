@@ -6,9 +6,12 @@ public enum Versions {
     /// The version of Tidemark.
     public static let tidemark = "0.1.0"
 
-    /// The version of Tidemark with those of its C libraries.
+    /// What was built: a commit, or `development` where `swift build` was called directly.
+    public static let build = String(cString: tidemark_build())
+
+    /// The version of Tidemark with its build, and the versions of its C libraries.
     public static var description: String {
-        "\(tidemark) (libpq \(libpq), libzstd \(String(cString: ZSTD_versionString())))"
+        "\(tidemark), build \(build) (libpq \(libpq), libzstd \(String(cString: ZSTD_versionString())))"
     }
 
     private static var libpq: String { LibpqVersion.current.description }

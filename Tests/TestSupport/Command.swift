@@ -181,11 +181,11 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
-    /// Runs a test script that starts its own servers; the script gets the command's path.
-    package static func script(_ path: String) async throws -> Outcome {
+    /// Runs a test script that starts its own servers; the script gets the command's path before its other arguments.
+    package static func script(_ path: String, _ others: String...) async throws -> Outcome {
         let result = try await Subprocess.run(
             .name("bash"),
-            arguments: [path, Self.path],
+            arguments: Arguments([path, Self.path] + others),
             input: .none,
             output: .string(limit: 64 << 20),
             error: .string(limit: 64 << 20)
@@ -246,11 +246,14 @@ package struct Command: Sendable {
     }
 
     /// Next to the test bundle, where SwiftPM puts all products of a build.
-    package static var path: String {
+    package static var path: String { built("tidemark") }
+
+    /// The path of a built program.
+    package static func built(_ name: String) -> String {
         let bundle = CommandLine.arguments.first ?? ""
         let folder = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        let beside = folder + "/tidemark"
-        return FileManager.default.fileExists(atPath: beside) ? beside : ".build/debug/tidemark"
+        let beside = "\(folder)/\(name)"
+        return FileManager.default.fileExists(atPath: beside) ? beside : ".build/debug/\(name)"
     }
 }
 

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "Sources/Tidemark/Tidemark.docc/FirstMigration.md", "Sources/Tidemark/Tidemark.docc/Embedding.md", "README.md",
+        "Sources/Tidemark/Tidemark.docc/FirstMigration.md", "Sources/Tidemark/Tidemark.docc/Embedding.md",
     ])
     func `compile`(_ page: String) throws {
         let compiled = Set(Self.lines(try Self.text("Tests/UnitTests/Snippets.swift")))

@@ -157,7 +157,7 @@ struct Inspect {
     /// Too few free connections on either side.
     private func connections(_ context: RunContext) async throws -> [Finding] {
         let jobs = context.options.jobs
-        // As OPERATIONS.md says; one on each side watches for locks.
+        // As REFERENCE.md says; one on each side watches for locks.
         let needed = [(source, jobs + 4), (context.target, jobs + context.options.indexJobs + 3)]
         var findings: [Finding] = []
         for (server, count) in needed {
