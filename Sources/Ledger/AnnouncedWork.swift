@@ -38,6 +38,8 @@ package struct AnnouncedWork: Sendable, Hashable, Codable {
     package let longestTransaction: Duration?
     /// Whether sessions on the source end if another session waits for them.
     package let givesWay: Bool
+    /// Tables that only the owning client works on: it has looked at them as a whole, and others would read all of them for each chunk.
+    package let ownersTables: [QualifiedName]
 
     /// - Parameters:
     ///   - task: What is claimed.
@@ -47,6 +49,7 @@ package struct AnnouncedWork: Sendable, Hashable, Codable {
     ///   - writesAsReplica: Whether rows are written as a replica writes them.
     ///   - longestTransaction: What may take longer to read is cut first; nil: nothing is.
     ///   - givesWay: Whether sessions on the source end if another session waits for them.
+    ///   - ownersTables: Tables that only the owning client works on.
     package init(
         _ task: Task,
         pass: Int,
@@ -54,8 +57,10 @@ package struct AnnouncedWork: Sendable, Hashable, Codable {
         keepsTriggersOff: Bool = false,
         writesAsReplica: Bool = false,
         longestTransaction: Duration? = nil,
-        givesWay: Bool = false
+        givesWay: Bool = false,
+        ownersTables: [QualifiedName] = []
     ) {
+        self.ownersTables = ownersTables
         self.task = task
         self.pass = pass
         self.snapshot = snapshot

@@ -6,6 +6,8 @@ package struct ChunkEntry: Sendable, Codable {
     package let chunkNumber: Int
     package let range: KeyRange
     package let isImmutable: Bool
+    /// Whether it was cut from another one.
+    package let isPart: Bool
     package let isAdopted: Bool
     package let mark: Mark?
     package let pass: Int

@@ -5,8 +5,8 @@ import Postgres
 /// What workers may do now, for other processes to see.
 ///
 /// The client that owns the run announces each piece of work before its own workers begin it, and withdraws it when nothing of
-/// it is left. A worker process locks the announcement in each of its transactions (``Ledger/fence()``), so a withdrawal waits
-/// for what has been claimed, and nothing can be claimed after it.
+/// it is left. A worker process locks the announcement in each of its transactions (``Ledger/fence()``), so it is withdrawn only
+/// after what has been claimed, and nothing can be claimed after it is closed.
 extension Ledger {
     /// An announcement that stands.
     package struct Announcement: Sendable {
@@ -15,12 +15,11 @@ extension Ledger {
         package let work: AnnouncedWork
     }
 
-    /// Announces work in place of what was announced before; waits for workers that still have some of that.
+    /// Announces work; what was announced before must be withdrawn.
     ///
     /// - Parameter work: The work.
     /// - Throws: ``PostgresError``.
     package func announce(_ work: AnnouncedWork) throws {
-        try withdraw(work.task.kind)
         try connection.execute(
             """
             INSERT INTO tidemark.work (kind, epoch, content)
@@ -29,12 +28,27 @@ extension Ledger {
         )
     }
 
-    /// Ends what was announced; waits for workers that still have some of it.
+    /// Lets nothing more of what was announced be claimed; waits for nobody.
     ///
     /// - Parameter kind: The kind of work.
     /// - Throws: ``PostgresError``.
-    package func withdraw(_ kind: AnnouncedWork.Kind) throws {
-        try connection.execute("DELETE FROM tidemark.work WHERE kind = \(literal: ServerText(kind.rawValue))")
+    package func close(_ kind: AnnouncedWork.Kind) throws {
+        // Workers lock the row FOR KEY SHARE, which an update of this column does not wait for.
+        try connection.execute(
+            "UPDATE tidemark.work SET is_closed = true WHERE kind = \(literal: ServerText(kind.rawValue))"
+        )
+    }
+
+    /// Ends what was announced, unless workers still have some of it; does not wait for them.
+    ///
+    /// - Parameter kind: The kind of work.
+    /// - Returns: Whether nothing of that kind is announced now.
+    /// - Throws: ``PostgresError``.
+    package func withdraw(_ kind: AnnouncedWork.Kind) throws -> Bool {
+        try withdraw(where: "kind = \(literal: ServerText(kind.rawValue))")
+        return try connection.query(
+            "SELECT FROM tidemark.work WHERE kind = \(literal: ServerText(kind.rawValue))"
+        ).isEmpty
     }
 
     /// Ends what was announced if nothing of it is left, also none that other processes have claimed.
@@ -46,13 +60,22 @@ extension Ledger {
     /// - Throws: ``PostgresError``.
     package func withdrawIfOver(_ task: AnnouncedWork.Task, without failed: [Int] = []) throws -> Bool {
         // A claim of an open transaction cannot be seen here: what it holds is still due.
+        try withdraw(
+            where: """
+                kind = \(literal: ServerText(task.kind.rawValue)) AND NOT EXISTS (\(left(of: task, without: failed)))
+                """
+        ) == 1
+    }
+
+    @discardableResult
+    private func withdraw(where condition: SQL) throws -> Int {
         try connection.query(
             """
             DELETE FROM tidemark.work
-            WHERE kind = \(literal: ServerText(task.kind.rawValue)) AND NOT EXISTS (\(left(of: task, without: failed)))
+            WHERE work_id IN (SELECT work_id FROM tidemark.work WHERE \(condition) FOR UPDATE SKIP LOCKED)
             RETURNING work_id
             """
-        ).count == 1
+        ).count
     }
 
     private func left(of task: AnnouncedWork.Task, without failed: [Int]) -> SQL {
@@ -78,7 +101,7 @@ extension Ledger {
         let row = try connection.query(
             """
             SELECT w.work_id, w.content FROM tidemark.work w JOIN tidemark.run r USING (epoch)
-            WHERE w.kind = \(literal: ServerText(kind.rawValue))
+            WHERE w.kind = \(literal: ServerText(kind.rawValue)) AND NOT w.is_closed
             """
         ).first
         return try row.map { row in

@@ -22,6 +22,7 @@ extension Ledger {
         ///   - chunk: The number of the chunk.
         ///   - count: The rows and bytes copied.
         ///   - removed: The rows deleted.
+        ///   - bytes: The bytes copied, if no count is given.
         ///   - duration: How long it took.
         package init(
             _ kind: String,
@@ -30,6 +31,7 @@ extension Ledger {
             chunk: Int? = nil,
             count: CopyCount? = nil,
             removed: Int? = nil,
+            bytes: Int? = nil,
             duration: Duration? = nil
         ) {
             self.kind = kind
@@ -38,7 +40,7 @@ extension Ledger {
             self.chunk = chunk
             rows = count?.rows
             self.removed = removed
-            bytes = count?.bytes
+            self.bytes = bytes ?? count?.bytes
             milliseconds = (duration?.wholeMilliseconds).map { Int($0) }
         }
 

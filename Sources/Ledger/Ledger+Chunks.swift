@@ -160,7 +160,7 @@ extension Ledger {
                 try connection.execute(
                     """
                     UPDATE tidemark.chunk
-                    SET range = \(value: range)::jsonb, rows = \(value: part.rows), shed_snapshot = NULL, written_rows = NULL,
+                    SET range = \(value: range)::jsonb, is_part = true, rows = \(value: part.rows), shed_snapshot = NULL, written_rows = NULL,
                         proof = NULL
                     WHERE \(isChunk(chunk))
                     """
@@ -170,10 +170,10 @@ extension Ledger {
             numbers.append(
                 try connection.queryOne(
                     """
-                    INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, mark, pass, read_pass, rows)
+                    INSERT INTO tidemark.chunk (relation_id, chunk_number, range, is_immutable, is_part, mark, pass, read_pass, rows)
                     SELECT c.relation_id,
                            (SELECT max(chunk_number) FROM tidemark.chunk WHERE relation_id = c.relation_id) + 1,
-                           \(value: range)::jsonb, c.is_immutable, c.mark, c.pass, c.read_pass, \(value: part.rows)::bigint
+                           \(value: range)::jsonb, c.is_immutable, true, c.mark, c.pass, c.read_pass, \(value: part.rows)::bigint
                     FROM tidemark.chunk c WHERE \(isChunk(chunk))
                     RETURNING chunk_number
                     """

@@ -83,6 +83,19 @@ extension Ledger {
         )
     }
 
+    /// Whether there is an object that may be built now, whether or not another builder has claimed it.
+    ///
+    /// - Parameters:
+    ///   - stages: The stages that may be built.
+    ///   - pass: See ``claimObject(_:settledIn:passingOver:_:)``.
+    /// - Returns: Whether there is one.
+    /// - Throws: ``PostgresError``.
+    package func hasObjects(toBuildIn stages: [RebuildStage], settledIn pass: Int?) throws -> Bool {
+        try connection.queryOne(
+            "SELECT EXISTS (SELECT FROM tidemark.object o WHERE \(isToBuild(in: stages, settledIn: pass))) AS f"
+        ).boolean("f")
+    }
+
     /// The number of objects of some stages that are not complete yet.
     package func objectsLeft(in stages: [RebuildStage]) throws -> Int {
         try connection.queryOne(
@@ -99,6 +112,24 @@ extension Ledger {
                                     AND (c.mark IS NULL
                                          OR (r.has_other_unique_keys AND o.stage > \(RebuildStage.key.rawValue) AND c.pass < \(pass)))))
         """
+    }
+
+    /// Forgets objects of a stage that were not begun and that the source does not have any more.
+    ///
+    /// - Parameters:
+    ///   - stage: The stage.
+    ///   - objects: The objects that the source has now.
+    /// - Throws: ``PostgresError``.
+    package func forgetObjects(in stage: RebuildStage, besides objects: [NewObject]) throws {
+        let names = objects.filter { $0.stage == stage }.map { object -> SQL in
+            "(\(literal: object.table.schema), \(literal: object.table.name), \(literal: object.name))"
+        }
+        let isAmong: SQL =
+            names.isEmpty
+            ? "false" : "(schema_name, table_name, object_name) IN (\(names.joined(separator: ", ")))"
+        try connection.execute(
+            "DELETE FROM tidemark.object WHERE stage = \(stage.rawValue) AND steps_done = 0 AND NOT \(isAmong)"
+        )
     }
 
     /// Records that the object's next statement is done, in the transaction that executed it.

@@ -56,8 +56,8 @@ extension Ledger {
         // What an operator has set is for the call before.
         let epoch = try connection.queryOne(
             """
-            WITH forgotten AS (DELETE FROM tidemark.throttle)
-            UPDATE tidemark.run SET epoch = epoch + 1 RETURNING epoch
+            WITH forgotten AS (DELETE FROM tidemark.throttle), withdrawn AS (DELETE FROM tidemark.work)
+            UPDATE tidemark.run SET epoch = epoch + 1, owner_process = pg_catalog.pg_backend_pid() RETURNING epoch
             """
         ).integer("epoch")
         let ledger = Ledger(connection, epoch: epoch)

@@ -159,7 +159,7 @@ extension Ledger {
     private static let rowsPerStatement = 1000
 
     static let chunkColumns: SQL = """
-        c.relation_id, c.chunk_number, c.range, c.is_immutable, c.is_adopted, c.mark, c.pass, c.read_pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows,
+        c.relation_id, c.chunk_number, c.range, c.is_immutable, c.is_part, c.is_adopted, c.mark, c.pass, c.read_pass, c.rows, c.bytes, c.shed_snapshot, c.written_rows,
         c.proof
         """
 }

@@ -24,7 +24,7 @@ extension Ledger {
             connection.query(
                 """
                 SELECT DISTINCT relation_id FROM tidemark.event
-                WHERE pass = \(value: pass) AND relation_id IS NOT NULL AND kind NOT IN ('unchanged', 'cut', 'followed')
+                WHERE pass = \(value: pass) AND relation_id IS NOT NULL AND kind NOT IN ('unchanged', 'cut', 'followed', 'slice')
                   AND (kind <> 'shed' OR rows > 0)
                 """
             ).map { try $0.integer("relation_id") }

@@ -3,7 +3,7 @@ package import Postgres
 
 /// The worker processes of a run.
 ///
-/// Each keeps one session open: when that ends, in whatever way, the worker is gone, and its open transactions with it.
+/// Each holds a lock in a session that it keeps open: when that ends, in whatever way, the worker is gone.
 extension Ledger {
     /// What worker processes have done for one call.
     package struct WorkOfWorkers: Sendable, Codable {
@@ -33,18 +33,33 @@ extension Ledger {
     ///   - name: Its name.
     ///   - jobs: How many chunks it copies at the same time.
     ///   - indexJobs: How many objects it builds at the same time.
-    /// - Returns: Its number.
+    /// - Returns: Its number, by which this session is known from now on.
     /// - Throws: ``LedgerError`` `.otherRole`, ``PostgresError``.
     package func join(as name: String, jobs: Int, indexJobs: Int) throws -> Int {
         try Self.refuseOtherRole(connection)
-        return try connection.queryOne(
+        // A session that is used again may still hold the lock of an earlier call.
+        try connection.execute("SELECT pg_catalog.pg_advisory_unlock_all()")
+        let number = try connection.queryOne(
             """
-            INSERT INTO tidemark.worker (name, process, session_began, jobs, index_jobs)
-            SELECT \(value: name), a.pid, a.backend_start, \(value: jobs)::integer, \(value: indexJobs)::integer
-            FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()
-            RETURNING worker_id
+            INSERT INTO tidemark.worker (name, jobs, index_jobs)
+            VALUES (\(value: name), \(value: jobs)::integer, \(value: indexJobs)::integer) RETURNING worker_id
             """
         ).integer("worker_id")
+        try connection.execute("SELECT pg_catalog.pg_advisory_lock(\(Self.workerLock), \(number))")
+        return number
+    }
+
+    /// The first number of the lock that a worker holds; the second one is its own. (The run's lock has one less.)
+    private static let workerLock: SQL = "1953064038"
+
+    /// Records that a worker process still asks how the call stands.
+    ///
+    /// - Parameter worker: Its number.
+    /// - Throws: ``PostgresError``.
+    package func noteAsking(_ worker: Int) throws {
+        try connection.execute(
+            "UPDATE tidemark.worker SET asked_at = pg_catalog.clock_timestamp() WHERE worker_id = \(worker)"
+        )
     }
 
     /// The worker processes that are connected now, in the order in which they joined.
@@ -57,11 +72,15 @@ extension Ledger {
             """
             SELECT w.worker_id, w.name, pg_catalog.host(a.client_addr) AS address, w.jobs, w.index_jobs,
                    coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.joined_at), 0)::int AS seconds,
-                   coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change), 0)::int AS silent_seconds,
+                   coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.asked_at), 0)::int AS silent_seconds,
                    coalesce(e.chunks, 0) AS chunks, coalesce(e.rows, 0)::bigint AS rows,
                    coalesce(e.bytes, 0)::bigint AS bytes, coalesce(e.statements, 0) AS statements
             FROM tidemark.worker w
-            JOIN pg_catalog.pg_stat_activity a ON a.pid = w.process AND a.backend_start = w.session_began
+            JOIN pg_catalog.pg_locks l
+              ON l.locktype = 'advisory' AND l.granted AND l.classid = \(Self.workerLock) AND l.objid = w.worker_id::oid
+             AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+            -- What it shows of sessions of other roles is hidden, so nothing depends on it.
+            LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
             CROSS JOIN tidemark.run r
             LEFT JOIN LATERAL (
                 SELECT count(*) FILTER (WHERE e.chunk_number IS NOT NULL) AS chunks, sum(e.rows) AS rows,

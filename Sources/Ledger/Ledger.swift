@@ -99,12 +99,14 @@ package struct Ledger {
     /// Every transaction that writes rows begins with it, so it also records the transaction as this run's own.
     package func fence() throws {
         let standing: SQL =
-            participation.map { "JOIN tidemark.work w ON w.work_id = \(value: $0.announcement)" } ?? ""
+            participation.map { "JOIN tidemark.work w ON w.work_id = \(value: $0.announcement) AND NOT w.is_closed" }
+            ?? ""
+        let locks: SQL = participation == nil ? "FOR SHARE" : "FOR SHARE OF r FOR KEY SHARE OF w"
         let rows = try connection.query(
             """
             WITH own AS (
                 INSERT INTO tidemark.own_transaction VALUES (\(Self.currentTransaction)) ON CONFLICT DO NOTHING)
-            SELECT FROM tidemark.run r \(standing) WHERE r.epoch = \(value: epoch) FOR SHARE
+            SELECT FROM tidemark.run r \(standing) WHERE r.epoch = \(value: epoch) \(locks)
             """
         )
         guard rows.count == 1 else {

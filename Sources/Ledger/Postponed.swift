@@ -16,9 +16,6 @@ package final class Postponed: Sendable {
         return tables.withLock { tables in tables.filter { $0.value > moment }.keys.sorted() }
     }
 
-    /// Whether no table is postponed.
-    package var isEmpty: Bool { tables.withLock(\.isEmpty) }
-
     /// Postpones a table.
     ///
     /// - Returns: Whether it was not postponed before.

@@ -41,7 +41,8 @@ extension Ledger {
             JOIN pg_catalog.pg_stat_activity a USING (pid)
             CROSS JOIN tidemark.run r
             LEFT JOIN LATERAL (SELECT e.event_id, e.subject FROM tidemark.event e
-                               WHERE e.epoch = r.epoch AND e.kind = \(literal: Self.beganKind)
+                               -- Another client may hold the lock before it has raised the epoch.
+                               WHERE e.epoch = r.epoch AND r.owner_process = l.pid AND e.kind = \(literal: Self.beganKind)
                                ORDER BY e.event_id DESC LIMIT 1) began ON true
             LEFT JOIN LATERAL (SELECT e.at, e.subject FROM tidemark.event e
                                WHERE e.epoch = r.epoch AND e.kind = \(literal: Self.phaseKind) AND e.event_id > began.event_id

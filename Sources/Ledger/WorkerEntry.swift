@@ -62,7 +62,7 @@ package struct WorkerShare: Sendable, Codable, Hashable {
         return allowed.map { jobs in
             WorkerShare(
                 epoch: epoch,
-                bytesPerSecond: bytesPerSecond.map { jobs == 0 ? 0 : max(1, $0 / sum * jobs) },
+                bytesPerSecond: bytesPerSecond.map { max(1, $0 / sum * max(1, jobs)) },
                 jobs: jobs
             )
         }

@@ -61,7 +61,8 @@ extension Connection {
         for attempt in 0..<300 {
             left = try query("SELECT pid \(leftovers)")
             if left.isEmpty { return }
-            if attempt == 0 { try execute("SELECT pg_catalog.pg_terminate_backend(pid) \(leftovers)") }
+            // Some reconnect once, under the same name.
+            if attempt % 5 == 0 { try execute("SELECT pg_catalog.pg_terminate_backend(pid) \(leftovers)") }
             usleep(100_000)
         }
         throw PostgresError(

@@ -2,7 +2,7 @@
 public struct WorkerReport: Sendable, Codable {
     /// Its name.
     public let name: String
-    /// The number of calls that it took part in.
+    /// How often it has joined a call; a call that begins again is joined again.
     public var calls: Int
     /// The chunks that it copied up to a new mark.
     public var chunks: Int

@@ -35,10 +35,12 @@ package struct ChunkWorker {
         var isSingly = false
         while !stop.isRequested, !isOver() {
             if try lane.waitForItsTurn(progress, stop) { continue }
+            // Another process may finish a table that was postponed here, so only a pause that lasts counts.
+            let isPassingOver = !context.postponed.now.isEmpty
             do {
                 if try lane.retrying(progress, stop, { try workOnNext(stage, isSingly) }) { continue }
                 // Chunks of locked tables are not claimed; look again until they are free.
-                if context.postponed.isEmpty { break }
+                if !isPassingOver { break }
                 usleep(Self.microsecondsBetweenLooks)
             } catch let locked as LockedTable {
                 try lane.recover()
@@ -56,7 +58,7 @@ package struct ChunkWorker {
     private func workOnNext(_ stage: ChunkStage, _ isSingly: Bool) throws -> Bool {
         let outcomes = try lane.target.transaction(.readWrite) { () -> [ChunkOutcome]? in
             let ledger = context.claimant.ledger(on: lane.target)
-            let claimed = try ledger.claim(stage, passingOver: context.postponed.now) { first in
+            let claimed = try ledger.claim(stage, passingOver: context.passedOver) { first in
                 guard !isSingly, context.relations[first.relationId]?.isSmallAndWhole == true else { return 0 }
                 return context.smallTogether - 1
             }

@@ -34,7 +34,7 @@ package final class Pace: Sendable {
     /// Records how long a chunk took.
     func note(_ chunk: ChunkEntry, _ duration: Duration) {
         state.withLock { state in
-            let parts = state.cut.contains(Self.name(chunk)) ? state.parts[chunk.relationId] ?? 1 : 1
+            let parts = chunk.isPart || state.cut.contains(Self.name(chunk)) ? state.parts[chunk.relationId] ?? 1 : 1
             // Where each transaction takes longer than the limit, however little it reads, no number of parts would do.
             let needed = Int(min((duration * parts / longest).rounded(.up), Self.mostParts))
             state.parts[chunk.relationId] = max(state.parts[chunk.relationId] ?? 1, needed)
@@ -43,7 +43,7 @@ package final class Pace: Sendable {
 
     /// Into how many parts a chunk has to be cut before it is read; 1: it is short enough.
     func parts(of chunk: ChunkEntry) -> Int {
-        state.withLock { $0.cut.contains(Self.name(chunk)) ? 1 : $0.parts[chunk.relationId] ?? 1 }
+        chunk.isPart ? 1 : state.withLock { $0.cut.contains(Self.name(chunk)) ? 1 : $0.parts[chunk.relationId] ?? 1 }
     }
 
     /// Records that chunks are parts of one that was cut.

@@ -24,6 +24,10 @@ package struct PassContext: Sendable {
     package let pace: Pace?
     /// Where the tables of a shared snapshot lie.
     let files: SnapshotFiles
+    /// Tables whose chunks are left to others.
+    private let leaves: Set<QualifiedName>
+    /// Tables whose chunks are not claimed now.
+    var passedOver: [QualifiedName] { postponed.now + leaves.sorted() }
     /// Locked tables that all workers leave for later.
     let postponed = Postponed()
 
@@ -36,8 +40,10 @@ package struct PassContext: Sendable {
         keepsTriggersOff: Bool = false,
         keepsForeignKeys: Bool = false,
         longestTransaction: Duration? = nil,
-        workers: Int = 1
+        workers: Int = 1,
+        leaving others: Set<QualifiedName> = []
     ) {
+        leaves = others
         let small = relations.count(where: \.isSmallAndWhole)
         smallTogether = max(1, min(Ledger.smallTogether, (small + workers - 1) / workers))
         pace = snapshot == nil ? longestTransaction.map { Pace(longest: $0) } : nil

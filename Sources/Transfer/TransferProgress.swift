@@ -52,8 +52,17 @@ package final class TransferProgress: Sendable {
     /// What was moved by all, also by worker processes.
     package var counts: Counts { state.withLock { $0 } + others.withLock { $0 } }
 
-    /// Sets what worker processes have moved so far.
+    /// Sets what worker processes have moved so far, since the work was begun again.
     package func setOthers(_ counts: Counts) { others.withLock { $0 = counts } }
+
+    /// Keeps what worker processes have moved when the work is begun again.
+    private func keepOthers() {
+        let counts = others.withLock { others in
+            defer { others = Counts() }
+            return others
+        }
+        state.withLock { $0 = $0 + counts }
+    }
 
     /// The tables that workers are at now.
     package var tablesAtWork: [QualifiedName] { tables.withLock { $0.keys.sorted() } }
@@ -111,6 +120,7 @@ package final class TransferProgress: Sendable {
 
     /// Counts a restart of the work.
     package func countRetry() {
+        keepOthers()
         state.withLock { $0.retries += 1 }
     }
 

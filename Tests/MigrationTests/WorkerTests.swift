@@ -11,6 +11,7 @@ import Tidemark
     /// Tables with ordinary keys, with keys scattered over the file, and with keys that rows swap; and enough indexes.
     private static let schema = """
         CREATE TABLE t (id int PRIMARY KEY, v text); CREATE INDEX ON t (v); CREATE INDEX ON t (v, id);
+        CREATE INDEX ON t (lower(v)); CREATE INDEX ON t (upper(v)); CREATE INDEX ON t (md5(v)); CREATE INDEX ON t (length(v), v);
         INSERT INTO t SELECT n, repeat(md5(n::text), 8) FROM generate_series(1, 6000) n;
         CREATE TABLE u (id uuid PRIMARY KEY, v text);
         INSERT INTO u SELECT md5(n::text)::uuid, repeat(md5(n::text), 8) FROM generate_series(1, 6000) n;
@@ -58,7 +59,7 @@ import Tidemark
             let precopy = try await Self.migration(pair, maxRate: 3 << 20).precopy()
             #expect(precopy.outcome == .done, "\(precopy.text)")
             var done = try await Self.done(pair)
-            #expect(done[0] > 0 && done[4] > 0, "\(done)")
+            #expect(done[0] > 0, "\(done)")
             var reports: [WorkerReport] = []
             for worker in workers { reports.append(try await worker.value) }
             #expect(reports.allSatisfy { $0.calls == 1 && !$0.isStopped })
@@ -148,10 +149,69 @@ import Tidemark
             _ = try await Command().run(arguments, killInPhase: "copy and build", after: .seconds(3))
             let precopy = try await Self.migration(pair, maxRate: 2 << 20).precopy()
             #expect(precopy.outcome == .done, "\(precopy.text)")
-            #expect(try await worker.value.calls == 1)
+            #expect(try await worker.value.calls >= 1)
             #expect(try await Self.done(pair)[0] > 0)
             #expect(try await Self.migration(pair, maxRate: nil).cutover().outcome == .done)
             #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    @Test func `takes part in one call after the other, also in a rehearsal`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let plain = pair.migration { ($0.jobs, $0.indexJobs) = (2, 1) }
+            let worker = Task { try await plain.work(as: "faithful", waiting: .seconds(1), stays: true) }
+            #expect(try await Self.migration(pair, maxRate: 2 << 20).precopy().outcome == .done)
+            var parts = [try await Self.done(pair)[0]]
+            try await pair.source.run(Self.writes)
+            #expect(try await Self.migration(pair, maxRate: 130 << 10).rehearse().outcome == .rehearsed)
+            parts.append(try await Self.done(pair)[0])
+            try await pair.source.run("UPDATE public.t SET v = v || 'y' WHERE id % 3 = 1")
+            let cutover = Task { try await Self.migration(pair, maxRate: 130 << 10).cutover() }
+            var seen = 0
+            let ledger = LedgerAdministration(target: pair.target.endpoint)
+            for _ in 0..<200 where seen < 6 {
+                let status = try await ledger.status()
+                if status?.client?.command == "cutover", let workers = status?.workers, !workers.isEmpty {
+                    // Its earlier calls left no trace of a second one.
+                    #expect(workers.count == 1)
+                    seen += 1
+                }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(seen > 0)
+            #expect(try await cutover.value.outcome == .done)
+            parts.append(try await Self.done(pair)[0])
+            #expect(parts.allSatisfy { $0 > 0 }, "\(parts)")
+            plain.stop.request()
+            let report = try await worker.value
+            #expect(report.calls >= 3 && report.isStopped, "\(report)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
+    /// The server hides what it shows of a session from a role that is not a member of its login role.
+    @Test func `takes part as another role than that of its login`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            for role in ["worker_owner NOLOGIN", "worker_login LOGIN IN ROLE worker_owner"] {
+                let parts = role.split(separator: " ", maxSplits: 1)
+                try await pair.createRole(String(parts[0]), String(parts[1]))
+            }
+            try await pair.target.run("ALTER DATABASE \(pair.name) OWNER TO worker_owner")
+            if try await pair.target.majorVersion() < 15 {
+                try await pair.target.run("ALTER SCHEMA public OWNER TO worker_owner")
+            }
+            let login = pair.target.conninfo.replacing("user=postgres", with: "user=worker_login")
+            let target = try Endpoint(login, side: .target, role: "worker_owner")
+            func migration(maxRate: Int?) -> Migration {
+                var options = Self.migration(pair, maxRate: maxRate).options
+                options.omissions = [.owners, .privileges]
+                return Migration(source: pair.source.endpoint, target: target, options: options)
+            }
+            let worker = Task { try await migration(maxRate: nil).work(as: "clerk", waiting: .seconds(60)) }
+            let precopy = try await migration(maxRate: 2 << 20).precopy()
+            #expect(precopy.outcome == .done, "\(precopy.text)")
+            #expect(try await worker.value.calls == 1)
+            #expect(try await Self.done(pair)[0] > 0)
         }
     }
 

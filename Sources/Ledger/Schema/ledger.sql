@@ -9,6 +9,8 @@ CREATE TABLE tidemark.run (
     ledger_version integer NOT NULL,
     run_id uuid NOT NULL,
     epoch bigint NOT NULL,
+    -- The server process of the client that raised the epoch.
+    owner_process integer,
     tool_version text NOT NULL,
     step text NOT NULL,
     pass bigint NOT NULL,
@@ -45,16 +47,18 @@ CREATE TABLE tidemark.work (
     work_id bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     epoch bigint NOT NULL,
     content jsonb NOT NULL,
+    -- Nothing of it can be claimed any more; it is withdrawn when nothing of it is claimed.
+    is_closed boolean NOT NULL DEFAULT false,
     announced_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- One row for each worker process that has joined the run, also for those that have left: events name them.
 CREATE TABLE tidemark.worker (
     worker_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- It holds the advisory lock (1953064038, worker_id) in a session of its own: without that, it is gone.
     name text NOT NULL,
-    -- The session that it keeps open: with it, the worker is gone.
-    process integer NOT NULL,
-    session_began timestamptz NOT NULL,
+    -- When it last asked how the call stands.
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- How many chunks it copies and how many objects it builds at the same time.
     jobs integer NOT NULL,
     index_jobs integer NOT NULL,
@@ -131,6 +135,8 @@ CREATE TABLE tidemark.chunk (
     range jsonb NOT NULL,
     -- Declared immutable: never read again once it has a base, but proven with the rest.
     is_immutable boolean NOT NULL DEFAULT false,
+    -- Cut from another chunk, because that took too long to read: it is not cut again.
+    is_part boolean NOT NULL DEFAULT false,
     -- The target has rows of unknown origin in the range: they are compared, not copied.
     is_adopted boolean NOT NULL DEFAULT false,
     mark jsonb,

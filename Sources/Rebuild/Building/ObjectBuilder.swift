@@ -11,6 +11,9 @@ package struct ObjectBuilder {
     /// How long a build waits for its table's lock: longer than a server takes to cancel its own autovacuum.
     private static let lockTimeout: SQL = "'5s'"
 
+    private static let microsecondsBetweenLooks: UInt32 = 100_000
+    private static let looksForAClaim = 20
+
     /// The server's clock, between statements of one round trip.
     private static let clock: SQL =
         "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS microseconds"
@@ -59,18 +62,31 @@ package struct ObjectBuilder {
     /// - Parameters:
     ///   - stages: The stages that may be built now.
     ///   - pass: See ``Ledger/claimObject(_:settledIn:passingOver:)``.
+    ///   - isOver: Ends the work between two statements.
     ///   - mayMoreCome: While true, an empty list is checked again, because copying continues and completes tables.
     /// - Throws: ``PostgresError``, ``LedgerError``.
-    package func build(_ stages: [RebuildStage], settledIn pass: Int?, while mayMoreCome: () -> Bool = { false }) throws
-    {
-        while !stop.isRequested {
+    package func build(
+        _ stages: [RebuildStage],
+        settledIn pass: Int?,
+        until isOver: () -> Bool = { false },
+        while mayMoreCome: () -> Bool = { false }
+    ) throws {
+        var idleLooks = 0
+        while !stop.isRequested, !isOver() {
             let isLastLook = !mayMoreCome()
+            // Another process may finish a table that was postponed here, so only a pause that lasts counts.
+            let isPassingOver = !failures.postponed.now.isEmpty
             if pass == nil, Set(stages).isSubset(of: [.key, .index]), try retrying({ try buildSmall(stages) }) {
                 continue
             }
             if try retrying({ try buildNext(stages, settledIn: pass) }) { continue }
-            if isLastLook, failures.postponed.isEmpty { return }
-            usleep(100_000)
+            if isLastLook, !isPassingOver { return }
+            // A claim writes, so while rows are copied for hours, it is tried only now and then unless there is something.
+            repeat {
+                idleLooks += 1
+                usleep(Self.microsecondsBetweenLooks)
+            } while try idleLooks % Self.looksForAClaim != 0 && mayMoreCome() && !stop.isRequested && !isOver()
+                && retrying { try !Ledger(connection).hasObjects(toBuildIn: stages, settledIn: pass) }
         }
     }
 

@@ -101,6 +101,9 @@ struct Completion {
             if session.run.step < .lateDefinitions {
                 try await make("definitions that depend on keys", with: postData.late, reaching: .lateDefinitions)
             }
+            // Views come with the definitions, and nothing follows one that was dropped since the last call.
+            let wanted = session.objects
+            try await session.ledger { try $0.forgetObjects(in: .viewIndex, besides: wanted) }
             let objects = try await builders.build([.viewIndex])
             recorder.record(.built(objects))
             try session.context.stop.check()

@@ -121,6 +121,7 @@ struct Cutover {
         }
         recorder.record(.verified(verification))
         guard verification.verdict == .proven else { return RunReport.Outcome(verification.verdict) }
+        await recorder.countWorkers(of: session)
         let rehearsal = recorder.timedRun()
         recorder.record(
             .forecast(

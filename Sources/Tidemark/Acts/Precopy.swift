@@ -69,6 +69,7 @@ struct Precopy {
 
     /// Keeps how long the precopy took, and forecasts the night by it.
     private func forecast(_ session: Session) async throws {
+        await recorder.countWorkers(of: session)
         let timed = recorder.timedRun()
         recorder.record(
             .forecast(

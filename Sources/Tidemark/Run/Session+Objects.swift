@@ -18,6 +18,14 @@ extension Session {
         scope.isStage ? [] : RebuildPlan(source: source, excluding: scope.excluded).objects(keys: keys)
     }
 
+    /// The tables whose keys are scattered over their files.
+    var scatteredTables: [QualifiedName] {
+        deltaRelations.filter { relation in
+            guard let key = relation.key, let table = source.table(relation.name) else { return false }
+            return key.isScattered(in: table)
+        }.map(\.name)
+    }
+
     /// The tables whose rows are copied, and the partitioned tables they belong to.
     ///
     /// A lock on the latter also stops writes to a new partition that go through them.

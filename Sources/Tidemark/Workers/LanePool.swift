@@ -73,7 +73,8 @@ struct LanePool: Sendable {
             keepsTriggersOff: context.keepsTriggersOff,
             writesAsReplica: session.writesAsReplica,
             longestTransaction: session.context.options.longestTransaction,
-            givesWay: givesWay
+            givesWay: givesWay,
+            ownersTables: context.snapshot == nil ? [] : session.scatteredTables
         )
         try await session.announcing(work, without: failed, body)
     }

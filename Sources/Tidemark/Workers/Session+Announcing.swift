@@ -27,9 +27,16 @@ extension Session {
                 try await body()
             }
         } catch {
-            // The first error is the one to report; an announcement that stays is void once the run is taken over.
-            try? await ledger { try $0.withdraw(work.task.kind) }
+            // The first error is the one to report. If the target is gone, the announcement is void once the run is taken over.
+            try? await withdraw(work.task.kind)
             throw error
         }
+    }
+
+    /// Ends what is announced; waits until worker processes have committed what they have of it.
+    private func withdraw(_ kind: AnnouncedWork.Kind) async throws {
+        try await ledger { try $0.close(kind) }
+        // The connection is free in between: sessions of a worker that stands still are ended by it.
+        while try await !ledger({ try $0.withdraw(kind) }) { try await Task.sleep(for: Self.pause) }
     }
 }

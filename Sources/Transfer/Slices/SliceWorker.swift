@@ -34,10 +34,12 @@ package struct SliceWorker {
     package func work(until isOver: () -> Bool) throws {
         while !stop.isRequested, !isOver() {
             if try lane.waitForItsTurn(progress, stop) { continue }
+            // Another process may finish a table that was postponed here, so only a pause that lasts counts.
+            let isPassingOver = !context.postponed.now.isEmpty
             do {
                 if try lane.retrying(progress, stop, copyNext) { continue }
                 // Slices of locked tables are not claimed; look again until they are free.
-                if context.postponed.isEmpty { break }
+                if !isPassingOver { break }
                 usleep(Self.microsecondsBetweenLooks)
             } catch let locked as LockedTable {
                 try lane.recover()
@@ -89,5 +91,9 @@ package struct SliceWorker {
             progress: progress.addBytes
         )
         try ledger.complete(slice, copied)
+        if context.claimant.participation != nil {
+            // The rows are counted with their chunks, by the client that owns the run.
+            try ledger.record([Ledger.Event("slice", relation: relation.relationId, bytes: copied.bytes)])
+        }
     }
 }

@@ -22,13 +22,13 @@ struct Company {
     ///
     /// A role without `pg_read_all_stats` sees hardly anything of other roles' sessions, not even their type. A parallel
     /// worker reports with its leader; autovacuum and WAL senders write no rows. Neither do our own sessions that watch for
-    /// locks or show the status; on the target they have no run's name.
+    /// locks, show the status or wait for a call; on the target they have no run's name.
     private var others: SQL {
         """
         datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND usesysid IS NOT NULL
         AND coalesce(backend_type, 'client backend') NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
         AND NOT pg_catalog.starts_with(application_name, \(value: ours))
-        AND application_name NOT IN ('tidemark watch', 'tidemark status')
+        AND application_name NOT IN ('tidemark watch', 'tidemark status', 'tidemark worker')
         """
     }
 

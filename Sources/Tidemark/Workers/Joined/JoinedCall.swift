@@ -11,8 +11,10 @@ import Transfer
 /// The ledger tells what there is to do. What this process claims, it claims as the owning client's own workers do; only the
 /// announcement has to stand as well.
 struct JoinedCall: Sendable {
-    /// How long to wait before looking for work again.
+    /// How long to wait before looking for an announcement.
     private static let pause = Duration.milliseconds(200)
+    /// How long to wait before looking again for more of the same work: it opens sessions.
+    private static let longPause = Duration.seconds(1)
 
     let context: RunContext
     let source: Endpoint
@@ -53,7 +55,7 @@ struct JoinedCall: Sendable {
     ) async throws {
         let epoch = run.epoch
         try await ThreadConfined.with(context.target, purpose: "\(prefix) ledger") { ledger in
-            var given: Int?
+            var (given, last): (Int?, Int?) = (nil, nil)
             while !isAtEnd {
                 let found = try await ledger.run { try Ledger($0, epoch: epoch).announcement(kind) }
                 if let found, found.number != given {
@@ -67,7 +69,9 @@ struct JoinedCall: Sendable {
                 }
                 // Sessions that stay would look as if rows were still being written.
                 for server in context.servers { server.endIdleSessions() }
-                try await Task.sleep(for: Self.pause)
+                let isAgain = found?.number == last
+                last = found?.number
+                try await Task.sleep(for: isAgain && found != nil ? Self.longPause : Self.pause)
             }
         }
     }
@@ -98,11 +102,13 @@ struct JoinedCall: Sendable {
             keepsTriggersOff: work.keepsTriggersOff,
             keepsForeignKeys: work.writesAsReplica,
             longestTransaction: work.longestTransaction,
-            workers: context.options.jobs
+            workers: context.options.jobs,
+            leaving: Set(work.ownersTables)
         )
         let from = work.givesWay ? source.givingWay : source
         let target = work.writesAsReplica ? context.target.asReplica : context.target
-        let (progress, stop, isOver) = (progress, context.stop, isOver)
+        // Lanes that wait for their turn end when another one has found that nothing is left.
+        let (progress, stop, isOver, ended) = (progress, context.stop, isOver, Flag())
         let purpose = "\(prefix) copy"
         try await ThreadConfined<Lane>.each(
             context.options.jobs,
@@ -116,7 +122,8 @@ struct JoinedCall: Sendable {
                 )
             },
             body: { lane, _ in
-                lane.isNothingLeft = { isOver.isRaised }
+                lane.isNothingLeft = { isOver.isRaised || ended.isRaised }
+                defer { ended.raise() }
                 switch work.task {
                 case .chunks(let stage):
                     try ChunkWorker(lane: lane, context: pass, progress: progress, stop: stop).work(stage) {
@@ -144,7 +151,7 @@ struct JoinedCall: Sendable {
         let jobs = context.options.indexJobs
         let budget = BuildBudget(memoryBytes: context.options.indexMemoryBytes, jobs: jobs)
         let (failures, atWork) = (BuildFailures(), BuildsAtWork())
-        let (claimant, stop, built) = (claimant(of: announcement), context.stop, built)
+        let (claimant, stop, built, isOver) = (claimant(of: announcement), context.stop, built, isOver)
         try await Connection.each(jobs, context.target, purpose: "\(prefix) build") { connection, _ in
             let builder = try ObjectBuilder(
                 connection,
@@ -157,7 +164,7 @@ struct JoinedCall: Sendable {
             ) { object, _ in
                 if object.stepsDone + 1 == object.statements.count { built.add(1) }
             }
-            try builder.build(stages, settledIn: pass)
+            try builder.build(stages, settledIn: pass, until: { isOver.isRaised }, while: { !isOver.isRaised })
         }
         try failures.throwIfAny()
     }

@@ -10,8 +10,10 @@ import Transfer
 struct WorkerAct: Sendable {
     /// How often the call is looked at.
     private static let pause = Duration.milliseconds(500)
-    /// How long a call that met an error may take to begin again.
-    private static let secondTry = Duration.seconds(15)
+    /// How long a call that met an error may take to begin again: servers are waited for, and the run is opened anew.
+    private static let secondTry = Duration.seconds(90)
+    /// How often it says that it still asks.
+    private static let heartbeat = Duration.seconds(5)
 
     private let context: RunContext
     private let source: Endpoint
@@ -20,6 +22,8 @@ struct WorkerAct: Sendable {
     private let stays: Bool
     private let progress: TransferProgress
     private let built = Counter()
+    /// The calls that it has taken part in.
+    private let calls = Counter()
 
     /// - Parameters:
     ///   - context: The run's context.
@@ -42,20 +46,19 @@ struct WorkerAct: Sendable {
     /// - Throws: ``LedgerError`` `.noCall` if no call began in time; ``PostgresError``.
     func run() async throws -> WorkerReport {
         let start = ContinuousClock.now
-        var calls = 0
         try await Endpoint.watching(context.servers) {
             for server in context.servers { server.watch?.begin(anew: true) }
             var waitingSince = ContinuousClock.now
             while !context.stop.isRequested {
                 do {
-                    if try await takePartInNext(since: waitingSince) {
-                        calls += 1
-                        waitingSince = .now
-                        if !stays { break }
-                    }
+                    let hasEnded = try await takePartInNext(since: waitingSince)
+                    waitingSince = .now
+                    if hasEnded, !stays { break }
                 } catch let error as PostgresError
-                    where error.letsBeginAgain && waitingSince.duration(to: .now) < patience
+                    where error.letsBeginAgain
+                    && (stays || calls.value > 0 || waitingSince.duration(to: .now) < patience)
                 {
+                    if calls.value > 0 { waitingSince = .now }
                     // A client that takes the run over ends all sessions of the one before, also ours.
                     context.note("joining again: \(error)")
                     for server in context.servers {
@@ -69,7 +72,7 @@ struct WorkerAct: Sendable {
         }
         var report = WorkerReport(name: title)
         let counts = progress.counts
-        report.calls = calls
+        report.calls = calls.value
         report.chunks = counts.chunks
         report.rows = counts.rows
         report.removedRows = counts.removedRows
@@ -98,6 +101,7 @@ struct WorkerAct: Sendable {
                 server.watch?.name = run.sessionPrefix
                 server.endIdleSessions()
             }
+            calls.add(1)
             context.note("worker \(number) takes part in call \(run.epoch) of run \(run.runId.prefix(8))")
             let call = JoinedCall(
                 context: context,
@@ -131,12 +135,7 @@ struct WorkerAct: Sendable {
     {
         var isTold = false
         while !context.stop.isRequested {
-            let found = try await control.run { connection -> RunEntry? in
-                guard let run = try Ledger.run(on: connection),
-                    let command = try Ledger(connection).client()?.command?.string
-                else { return nil }
-                return ["precopy", "cutover"].contains(command) ? run : nil
-            }
+            let found = try await call(on: control)
             if let found {
                 guard found.archive == nil else {
                     throw LedgerError(
@@ -159,6 +158,21 @@ struct WorkerAct: Sendable {
             try await Task.sleep(for: Self.pause)
         }
         return nil
+    }
+
+    /// The run, if a client is at work that has opened it.
+    private func call(on control: ThreadConfined<Connection>) async throws -> RunEntry? {
+        do {
+            return try await control.run { connection in
+                guard let run = try Ledger.run(on: connection),
+                    let command = try Ledger(connection).client()?.command?.string
+                else { return nil }
+                return ["precopy", "cutover", "rehearsal"].contains(command) ? run : nil
+            }
+        } catch let error as PostgresError where ["42P01", "40P01"].contains(error.sqlState) {
+            // The ledger is being dropped.
+            return nil
+        }
     }
 
     /// Refuses a source that is not the one whose rows the run copies: its marks would mean nothing there.
@@ -186,11 +200,19 @@ struct WorkerAct: Sendable {
     /// - Throws: ``PostgresError``.
     private func follow(_ run: RunEntry, as number: Int, on control: ThreadConfined<Connection>) async throws -> Bool {
         var endedSince: ContinuousClock.Instant?
+        var told = ContinuousClock.now
         while !context.stop.isRequested {
             guard let state = try await control.run({ try Ledger($0).callState(of: number, in: run.epoch) }) else {
                 return true
             }
-            if state.epoch != run.epoch { return false }
+            let outcome = state.ending.map { String($0.string.drop { $0 != ":" }.dropFirst(2)) }
+            // After an error, the same process may begin again.
+            let isOutcome = outcome.map { RunReport.Outcome(rawValue: $0) != nil } ?? false
+            if state.epoch != run.epoch { return isOutcome }
+            if told.duration(to: .now) > Self.heartbeat {
+                told = .now
+                try await control.run { try Ledger($0).noteAsking(number) }
+            }
             if let share = state.share, share.epoch == run.epoch {
                 progress.throttle.set(
                     bytesPerSecond: share.bytesPerSecond,
@@ -198,10 +220,8 @@ struct WorkerAct: Sendable {
                     isPaused: share.jobs == 0
                 )
             }
-            if let ending = state.ending, !state.isHeld {
-                let outcome = ending.string.drop { $0 != ":" }.dropFirst(2)
-                // After an error, the same process may begin again.
-                if RunReport.Outcome(rawValue: String(outcome)) != nil || outcome == "stopped" { return true }
+            if outcome != nil, !state.isHeld {
+                if isOutcome { return true }
                 endedSince = endedSince ?? .now
                 if let endedSince, endedSince.duration(to: .now) > Self.secondTry { return true }
             } else if !state.isHeld {
