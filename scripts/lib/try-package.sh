@@ -22,6 +22,8 @@ fi
 root=$(mktemp -d)
 trap 'umount "$root/proc" 2>/dev/null || true; rm -rf "$root"' EXIT
 tar --extract --file="$clean" --directory="$root"
+# Another user runs the program.
+chmod 755 "$root"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 [ ! -e /etc/apt/apt.conf.d ] || find /etc/apt/apt.conf.d -name '*proxy*' -exec cp {} "$root/etc/apt/apt.conf.d/" \;
 cp /etc/apt/sources.list "$root/etc/apt/" 2>/dev/null || true
