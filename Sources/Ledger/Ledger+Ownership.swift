@@ -230,7 +230,7 @@ extension Ledger {
                 "the target is not empty and has no tidemark ledger: "
                     + names.joined(separator: ", ") + (present.count > 5 ? ", …" : ""),
                 hint:
-                    "give an empty database (createdb -T template0 …), or adopt one that was filled from the source by other means: tidemark precopy --adopt (rows that differ from the source are replaced, and rows that only the target has are deleted); nothing was written"
+                    "if this is the old server, --source and --target are exchanged. Otherwise give an empty database (createdb -T template0 …), or adopt one that was filled from the source by other means: tidemark precopy --adopt (rows that differ from the source are replaced, and rows that only the target has are deleted); nothing was written"
             )
         }
     }

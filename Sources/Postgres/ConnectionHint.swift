@@ -43,7 +43,7 @@ struct ConnectionHint {
                 "nothing answered: a firewall may drop the packets; \(origin)"
             } else if says("database \"") && says("does not exist") {
                 side == .target
-                    ? "create it first, empty and in the source's encoding: createdb -T template0 …"
+                    ? "check the name, or create it, empty and in the source's encoding: createdb -T template0 …"
                     : "check the name of the database; \(origin)"
             } else {
                 "try the same connection string with psql; \(origin)"

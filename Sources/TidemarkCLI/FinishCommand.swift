@@ -6,6 +6,10 @@ struct FinishCommand: AsyncParsableCommand {
         commandName: "finish",
         abstract: "Drops the ledger; the target is then an ordinary database.",
         discussion: HelpText.of(
+            """
+            Not before you are sure of the new server: without the ledger, tidemark back cannot copy what was written there \
+            back to the old one.
+            """,
             examples: "finish --target URL",
             "finish --abandon"
         )
@@ -19,7 +23,7 @@ struct FinishCommand: AsyncParsableCommand {
     func run() async throws {
         try await Terminal.run(quiet: true) { terminal in
             try await LedgerAdministration(target: target.endpoint()).finish(abandon: abandon)
-            terminal.say("The ledger was dropped.")
+            terminal.say("The ledger was dropped. What is written on this database from now on cannot be copied back by tidemark back.")
             return .done
         }
     }
