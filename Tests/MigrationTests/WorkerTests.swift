@@ -127,6 +127,10 @@ import Tidemark
             if let pid = Int32(pid.filter(\.isNumber)) { kill(pid, SIGCONT) }
             #expect(precopy.outcome == .done, "\(precopy.text)")
             #expect(notes.contain("its sessions on the target were ended"), "\(notes.all)")
+            // What it had claimed is copied in the same call.
+            let left =
+                "SELECT count(*) FROM tidemark.chunk JOIN tidemark.relation USING (relation_id) WHERE treatment = 'delta' AND mark IS NULL"
+            #expect(try await pair.target.value(left) == "0")
             _ = try await ended
             #expect(try await Self.migration(pair, maxRate: nil).cutover().outcome == .done)
             #expect(try await pair.differingTables() == [])
