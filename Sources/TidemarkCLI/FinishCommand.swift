@@ -23,7 +23,10 @@ struct FinishCommand: AsyncParsableCommand {
     func run() async throws {
         try await Terminal.run(quiet: true) { terminal in
             try await LedgerAdministration(target: target.endpoint()).finish(abandon: abandon)
-            terminal.say("The ledger was dropped. What is written on this database from now on cannot be copied back by tidemark back.")
+            terminal.say(
+                "The ledger was dropped. What is written on this database from now on cannot be copied back by "
+                    + "tidemark back."
+            )
             return .done
         }
     }
