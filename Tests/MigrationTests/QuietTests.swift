@@ -266,7 +266,7 @@ import Tidemark
             let report = try await pair.migration { $0.rereadBytes = 0 }.cutover()
             #expect(report.outcome == .done, "\(report.text)")
             try await pair.source.run(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONC%'"
             )
             try await build.value
             try old.execute("COMMIT")
@@ -332,7 +332,7 @@ import Tidemark
             #expect(locked.isRaised)
             #expect(report.quiet?.contains("may still commit") == false, "\(report.text)")
             try await pair.source.run(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'VACUUM (DISABLE%'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'VACUUM (DISABLE%'"
             )
             try await vacuum.value
         }

@@ -166,4 +166,34 @@ import Tidemark
             #expect(try await pair.target.value(compared) == "0")
         }
     }
+
+    @Test func `end when another session locks the table, and nothing is deleted for what was not read`() async throws {
+        try await DatabasePair.with(Self.busy) { pair in
+            _ = try await pair.migration(chunkBytes: 1 << 20).precopy()
+            try await pair.source.run("UPDATE u SET v = 'new' WHERE n % 100 = 0")
+            try await pair.source.untilMarksTell()
+            let notes = Notes()
+            // So many slices that they are read for seconds.
+            let migration = pair.migration(notes: notes, chunkBytes: 8 << 10) {
+                $0.longestTransaction = .milliseconds(5)
+                $0.jobs = 1
+            }
+            let precopy = Task { try await migration.precopy() }
+            let looks = """
+                SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND query ~ 'AS transactions\\s+FROM (ONLY )?"?public"?\\."?u"? '
+                """
+            while try await pair.source.value(looks) == "0" { try await Task.sleep(for: .milliseconds(10)) }
+            try await pair.source.session { other in
+                // Longer than a slice waits for the table, shorter than two of them would.
+                try await other.run("BEGIN; LOCK TABLE u IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT")
+            }
+            let report = try await precopy.value
+            #expect(notes.contain("u is left for later"), "\(notes.all)")
+            #expect(report.transfer.reconciledChunks == 0, "\(notes.all)")
+            #expect(report.transfer.removedRows == 200, "\(notes.all)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
 }

@@ -141,6 +141,7 @@ package struct DatabasePair: Sendable {
 
     /// Returns a migration with chunks so small that a few thousand rows fill many.
     package func migration(
+        notes: Notes? = nil,
         chunkBytes: Int = 64 << 10,
         wholeBelowBytes: Int = 0,
         _ change: (inout MigrationOptions) -> Void = { _ in }
@@ -150,7 +151,7 @@ package struct DatabasePair: Sendable {
         options.plan.wholeBelowBytes = wholeBelowBytes
         options.jobs = 2
         change(&options)
-        return Migration(source: source.endpoint, target: target.endpoint, options: options)
+        return Migration(source: source.endpoint, target: target.endpoint, options: options) { notes?.take($0) }
     }
 
     /// Returns the tables in which the two sides differ, by their sorted rows as text: a check that shares no code with

@@ -10,6 +10,11 @@ package struct TestDatabase: Sendable {
         endpoint = try Endpoint(conninfo, side: side)
     }
 
+    /// The server's own database, which no test copies.
+    package var elsewhere: TestDatabase {
+        get throws { try TestDatabase("\(conninfo) dbname=postgres", side: endpoint.side) }
+    }
+
     /// Runs statements, each script in one round trip.
     package func run(_ scripts: String...) async throws {
         try await session { session in

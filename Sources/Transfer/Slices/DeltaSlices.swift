@@ -121,11 +121,14 @@ package final class DeltaSlices: Sendable {
         }
     }
 
-    /// What all slices together hold of each chunk, by its number.
-    var found: [Int: ProbedChunk] {
+    /// What all slices together hold of each chunk, by its number; nil if they were not all looked at.
+    ///
+    /// What is missing there would count as deleted on the source.
+    var found: [Int: ProbedChunk]? {
+        guard outcome == nil else { return nil }
         var whole = TableProbe.Look()
         for slice in slices { whole.add(slice.look) }
-        return probe.conclude(whole) ?? [:]
+        return probe.conclude(whole)
     }
 
     func note(_ change: ChunkChange, of chunk: Int) {
