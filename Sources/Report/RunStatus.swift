@@ -38,6 +38,10 @@ public struct RunStatus: Sendable, Codable {
     public let client: Client?
     /// The worker processes that take part in its call now.
     public let workers: [Worker]
+    /// The last call that wrote to the target; nil if none has ended, or it was killed.
+    public let lastCall: LastCall?
+    /// What to do next.
+    public let next: String
     /// How long the night will take; nil if nothing was measured yet.
     public let forecast: NightForecast?
     /// When the ledger last changed; nil if it never did.
@@ -48,7 +52,8 @@ public struct RunStatus: Sendable, Codable {
         totals: LedgerTotals,
         measures: NightMeasures,
         client: RunClient?,
-        workers: [WorkerEntry]
+        workers: [WorkerEntry],
+        lastEnding: CallEnding?
     ) {
         run = entry.runId
         source = entry.source.databaseName.string
@@ -67,6 +72,8 @@ public struct RunStatus: Sendable, Codable {
         rehearsedSeconds = entry.rehearsal?.seconds
         self.client = client.map(Client.init)
         self.workers = workers.map(Worker.init)
+        lastCall = lastEnding.map(LastCall.init)
+        next = StatusAdvice(entry, after: lastEnding, isAtWork: client != nil).next
         forecast = entry.step == .done || entry.archive != nil ? nil : NightForecast(measures)
         lastChange = totals.lastChange
     }
@@ -103,6 +110,22 @@ public struct RunStatus: Sendable, Codable {
             let place = address.map { "from \($0)" } ?? "on the server's machine"
             let what = "\(command ?? "opening the run") by \(role) \(place), \(Quantity.clock(Double(seconds)))"
             return phase.map { "\(what); \($0), \(Quantity.clock(Double(phaseSeconds ?? 0)))" } ?? what
+        }
+    }
+
+    /// How a call has ended.
+    public struct LastCall: Sendable, Codable {
+        /// The command, such as `cutover`.
+        public let command: String
+        /// Its outcome, as in its report, such as `done`, or the error that ended it.
+        public let outcome: String
+        /// When it ended, in UTC.
+        public let endedAt: String
+
+        init(_ ending: CallEnding) {
+            command = ending.command.visible
+            outcome = ending.outcome.visible
+            endedAt = ending.at
         }
     }
 
@@ -160,7 +183,10 @@ public struct RunStatus: Sendable, Codable {
             Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
             Objects  \(objectsBuilt) of \(objects) built
             At work  \(client?.text ?? "no client")\(workers.map { "\nWorker   \($0.text)" }.joined())
-            Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)\(forecast)
+            Ended    \(lastCall.map { "\($0.command): \($0.outcome), \($0.endedAt)" } ?? "no call yet, or the last one was killed")
+            Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)
+
+            NEXT: \(next)\(forecast)
             """
     }
 }

@@ -26,7 +26,8 @@ public struct LedgerAdministration: Sendable {
                 totals: try ledger.totals(),
                 measures: try ledger.nightMeasures(),
                 client: try ledger.client(),
-                workers: try ledger.workers()
+                workers: try ledger.workers(),
+                lastEnding: try ledger.lastEnding()
             )
         }
     }

@@ -131,7 +131,9 @@ import Testing
         try await DatabasePair.with(Self.schema) { pair in
             let command = Self.command(pair)
             #expect(try await command.run("precopy").code == 0)
-            #expect(try await command.run("status").output.contains("At work  no client"))
+            let copied = try await command.run("status").output
+            #expect(copied.contains("At work  no client") && copied.contains("Ended    precopy: done, 20"), "\(copied)")
+            #expect(copied.contains("NEXT: tidemark cutover --rehearse; on the night tidemark precopy"), "\(copied)")
             try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")
             let seen = try await command.shell(
                 """
@@ -142,6 +144,12 @@ import Testing
             try await pair.source.run("ROLLBACK PREPARED 'forgotten \(pair.name)'")
             #expect(seen.output.contains("At work  cutover by postgres"), "\(seen.output)")
             #expect(seen.output.contains("; last look, "), "\(seen.output)")
+            let late = try await command.run("status").output
+            #expect(late.contains("Ended    cutover: notProven, 20"), "\(late)")
+            #expect(late.contains("NEXT: do not open the target; tidemark cutover again"), "\(late)")
+            #expect(try await command.run("cutover").code == 0)
+            let proven = try await command.run("status").output
+            #expect(proven.contains("NEXT: open the target: it is PROVEN equal"), "\(proven)")
             let watched = try await command.shell(
                 #""$TIDEMARK" status --watch & sleep 3; kill $!; wait $!"#
             )
