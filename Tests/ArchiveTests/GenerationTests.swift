@@ -80,7 +80,7 @@ import Tidemark
         }
     }
 
-    @Test func `restores any of its generations, at once or one by one`() async throws {
+    @Test(.onceIn(2)) func `restores any of its generations, at once or one by one`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 var random = SplitMix(seed: 7)

@@ -38,7 +38,12 @@ import Testing
     }
 
     /// The session that holds the run is lost, those that copy are not.
-    @Test(arguments: [StatusPoint.chunkCopied, .afterCommit, .snapshotExported, .objectBuilt, .sequencesSet])
+    @Test(
+        arguments: Cases.some(
+            2,
+            of: [StatusPoint.chunkCopied, .afterCommit, .snapshotExported, .objectBuilt, .sequencesSet]
+        )
+    )
     func `is fenced once its run was taken over`(at point: StatusPoint) async throws {
         try await Self.with(["precopy"]) { pair, command in
             let first = try await command.run(["cutover"] + Self.options, pauseAt: point) {

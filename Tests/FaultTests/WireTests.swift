@@ -93,7 +93,8 @@ import Tidemark
         upTo last: Int,
         _ fault: (Int) -> FaultyProxy.Fault
     ) async throws {
-        var random = SplitMix(seed: 20_261_129)
+        // Other places in each run; a failure names its place.
+        var random = SplitMix(seed: .random(in: 0 ... .max))
         var (met, failedCalls) = (0, 0)
         let places =
             count >= last
@@ -108,27 +109,27 @@ import Tidemark
         print("Faults of the \(side.rawValue): \(met) met, \(fault(0)), \(failedCalls) calls failed")
     }
 
-    @Test(arguments: [Endpoint.Side.target, .source])
+    @Test(arguments: Cases.some(1, of: [Endpoint.Side.target, .source]))
     func `before or after any COMMIT is resolved by the ledger`(of side: Endpoint.Side) async throws {
         let last = try await Self.migrate().commits[side] ?? 0
         try await Self.sweep(side, upTo: last) { .beforeCommit($0) }
         try await Self.sweep(side, upTo: last) { .afterCommit($0) }
     }
 
-    @Test(arguments: [Endpoint.Side.target, .source])
+    @Test(arguments: Cases.some(1, of: [Endpoint.Side.target, .source]))
     func `at any byte, alone or with all others, loses nothing`(of side: Endpoint.Side) async throws {
         let last = try await Self.migrate().bytes[side] ?? 0
         try await Self.sweep(side, upTo: last) { .cut(beforeByte: $0) }
         try await Self.sweep(side, upTo: last) { .resetAll(beforeByte: $0) }
     }
 
-    @Test(arguments: [Endpoint.Side.target, .source])
+    @Test(arguments: Cases.some(1, of: [Endpoint.Side.target, .source]))
     func `into small pieces is put together again`(of side: Endpoint.Side) async throws {
         _ = try await Self.migrate(side, .pieces(bytes: 997, microseconds: 200))
     }
 
     /// As far away as another country: what is sent without waiting must not come in another order.
-    @Test(arguments: [Endpoint.Side.target, .source])
+    @Test(arguments: Cases.some(1, of: [Endpoint.Side.target, .source]))
     func `is far away only takes longer`(of side: Endpoint.Side) async throws {
         _ = try await Self.migrate(side, .pieces(bytes: 1 << 20, microseconds: 10_000))
     }

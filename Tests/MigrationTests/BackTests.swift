@@ -94,7 +94,7 @@ import Tidemark
         )
     }
 
-    @Test(arguments: [false, true])
+    @Test(arguments: Cases.some(1, of: [false, true]))
     func `copies rows, sequences and large objects, and leaves all that acts as it was`(isOwnerOnly: Bool) async throws
     {
         try await Self.moved { pair in

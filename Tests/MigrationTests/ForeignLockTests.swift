@@ -171,7 +171,9 @@ import Tidemark
     }
 
     /// A wait of 30 s once ended the call.
-    @Test func `on the source is waited for before the cutover's snapshot, as long as it takes`() async throws {
+    @Test(.onceIn(2)) func `on the source is waited for before the cutover's snapshot, as long as it takes`()
+        async throws
+    {
         try await DatabasePair.with(Self.tables) { pair in
             #expect(try await pair.migration().precopy().outcome == .done)
             let locker = try Locker(pair.source)
@@ -207,7 +209,12 @@ import Tidemark
         }
     }
 
-    @Test(arguments: ["preparation", "copy and build", "prove ahead", "delta and whole tables", "verify rows"])
+    @Test(
+        arguments: Cases.some(
+            2,
+            of: ["preparation", "copy and build", "prove ahead", "delta and whole tables", "verify rows"]
+        )
+    )
     func `does not delay the first request to stop`(phase: String) async throws {
         try await DatabasePair.with(Self.tables) { pair in
             let isNight = phase.hasPrefix("delta") || phase.hasPrefix("verify")

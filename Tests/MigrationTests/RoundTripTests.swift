@@ -62,7 +62,7 @@ import Tidemark
     }
 
     /// Each takes a minute, so one run measures one of them.
-    @Test(arguments: Cases.some(1, of: Measure.allCases))
+    @Test(.onceIn(2), arguments: Cases.some(1, of: Measure.allCases))
     func `of a night hardly grow with the number of`(_ measure: Measure) async throws {
         // What a pause adds by mistake is never too little, so the least of several counts is the best.
         var (few, many) = (Int.max, Int.max)

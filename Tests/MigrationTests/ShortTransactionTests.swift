@@ -14,7 +14,7 @@ import Tidemark
         ANALYZE;
         """
 
-    @Test func `stay short in a precopy: chunks that take longer are cut`() async throws {
+    @Test(.onceIn(2)) func `stay short in a precopy: chunks that take longer are cut`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             var migration = pair.migration(chunkBytes: 4 << 20)
             migration.options.longestTransaction = .milliseconds(5)
@@ -94,7 +94,7 @@ import Tidemark
         }
     }
 
-    @Test func `stay short while everything is written to`() async throws {
+    @Test(.onceIn(2)) func `stay short while everything is written to`() async throws {
         try await DatabasePair.with(Self.busy) { pair in
             _ = try await pair.migration(chunkBytes: 1 << 20).precopy()
             let done = Flag()

@@ -103,7 +103,7 @@ import Tidemark
     }
 
     /// Its kernel goes on answering for its connections.
-    @Test func `that stands still is put out, and joins again when it goes on`() async throws {
+    @Test(.onceIn(2)) func `that stands still is put out, and joins again when it goes on`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let notes = Notes()
             let folder = try Self.folder()
@@ -143,7 +143,7 @@ import Tidemark
         return folder
     }
 
-    @Test func `waits for the client that takes the run over`() async throws {
+    @Test(.onceIn(2)) func `waits for the client that takes the run over`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let worker = Self.worker(pair, "faithful")
             let arguments = [

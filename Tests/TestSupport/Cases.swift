@@ -1,4 +1,5 @@
 import Glibc
+package import Testing
 
 /// Which of a test's cases run.
 package enum Cases {
@@ -15,5 +16,15 @@ package enum Cases {
         let all = Array(cases)
         guard !areAll, all.count > count else { return all }
         return all.indices.shuffled().prefix(count).sorted().map { all[$0] }
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// A test that takes long: it runs in one of some runs, chosen at random, and in `scripts/test-long cases`.
+    ///
+    /// - Parameter runs: In one of how many runs.
+    /// - Returns: The trait.
+    package static func onceIn(_ runs: Int) -> Self {
+        .enabled("once in \(runs) runs") { Cases.areAll || Int.random(in: 0..<runs) == 0 }
     }
 }
