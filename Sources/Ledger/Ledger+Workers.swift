@@ -5,16 +5,6 @@ package import Postgres
 ///
 /// Each holds a lock in a session that it keeps open: when that ends, in whatever way, the worker is gone.
 extension Ledger {
-    /// What worker processes have done for one call.
-    package struct WorkOfWorkers: Sendable, Codable {
-        package let chunks: Int
-        package let rows: Int
-        package let removedRows: Int
-        package let bytes: Int
-        package let unchangedChunks: Int
-        package let reconciledChunks: Int
-    }
-
     /// What a worker process has to know again and again.
     package struct CallState: Sendable, Codable {
         /// The number of the client that owns the run now.
@@ -96,14 +86,16 @@ extension Ledger {
     ///
     /// - Returns: The sums.
     /// - Throws: ``PostgresError``.
-    package func workOfWorkers() throws -> WorkOfWorkers? {
+    package func workOfWorkers() throws -> MovedCounts? {
         try connection.query(
-            WorkOfWorkers.self,
+            MovedCounts.self,
             """
             SELECT count(*) FILTER (WHERE e.chunk_number IS NOT NULL) AS chunks, coalesce(sum(e.rows), 0)::bigint AS rows,
                    coalesce(sum(e.removed_rows), 0)::bigint AS removed_rows, coalesce(sum(e.bytes), 0)::bigint AS bytes,
                    count(*) FILTER (WHERE e.kind = 'unchanged') AS unchanged_chunks,
-                   count(*) FILTER (WHERE e.kind = 'reconciled') AS reconciled_chunks
+                   count(*) FILTER (WHERE e.kind = 'reconciled') AS reconciled_chunks,
+                   -- They begin again by themselves, and leave large objects to the client.
+                   0 AS retries, 0 AS large_objects, 0 AS removed_large_objects
             FROM tidemark.event e WHERE e.worker_id IS NOT NULL AND e.epoch = \(value: epoch)
             """
         ).first

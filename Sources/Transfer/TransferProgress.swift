@@ -1,40 +1,12 @@
+package import Ledger
 package import Postgres
 import Synchronization
 
 /// What has been moved so far: counted by all workers, read by the progress display.
 package final class TransferProgress: Sendable {
-    /// The counts at one moment.
-    package struct Counts: Sendable {
-        package var chunks = 0
-        package var rows = 0
-        package var removedRows = 0
-        package var bytes = 0
-        package var retries = 0
-        package var reconciledChunks = 0
-        package var unchangedChunks = 0
-        package var largeObjects = 0
-        package var removedLargeObjects = 0
-
-        package init() {}
-
-        static func + (left: Self, right: Self) -> Self {
-            var sum = left
-            sum.chunks += right.chunks
-            sum.rows += right.rows
-            sum.removedRows += right.removedRows
-            sum.bytes += right.bytes
-            sum.retries += right.retries
-            sum.reconciledChunks += right.reconciledChunks
-            sum.unchangedChunks += right.unchangedChunks
-            sum.largeObjects += right.largeObjects
-            sum.removedLargeObjects += right.removedLargeObjects
-            return sum
-        }
-    }
-
-    private let state = Mutex(Counts())
+    private let state = Mutex(MovedCounts())
     /// What worker processes have moved.
-    private let others = Mutex(Counts())
+    private let others = Mutex(MovedCounts())
     /// How many workers are at each table now.
     private let tables = Mutex<[QualifiedName: Int]>([:])
     private let say: @Sendable (String) -> Void
@@ -50,15 +22,15 @@ package final class TransferProgress: Sendable {
     }
 
     /// What was moved by all, also by worker processes.
-    package var counts: Counts { state.withLock { $0 } + others.withLock { $0 } }
+    package var counts: MovedCounts { state.withLock { $0 } + others.withLock { $0 } }
 
     /// Sets what worker processes have moved so far, since the work was begun again.
-    package func setOthers(_ counts: Counts) { others.withLock { $0 = counts } }
+    package func setOthers(_ counts: MovedCounts) { others.withLock { $0 = counts } }
 
     /// Keeps what worker processes have moved when the work is begun again.
     private func keepOthers() {
         let counts = others.withLock { others in
-            defer { others = Counts() }
+            defer { others = MovedCounts() }
             return others
         }
         state.withLock { $0 = $0 + counts }

@@ -102,6 +102,11 @@ import Tidemark
         }
     }
 
+    private static let hasNoWorker: SQL = """
+        DO $$ BEGIN ASSERT NOT EXISTS (
+            SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'tidemark % worker %'); END $$
+        """
+
     /// Its kernel goes on answering for its connections.
     @Test(.onceIn(2)) func `that stands still is put out, and joins again when it goes on`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
@@ -117,7 +122,8 @@ import Tidemark
             let migration = Self.migration(pair, maxRate: 400 << 10)
             let watched = Migration(source: migration.source, target: migration.target, options: migration.options) {
                 notes.take($0)
-                if case .note(let text) = $0, text.contains("its sessions on the target were ended") {
+                if case .note(let text) = $0, text.contains("its sessions were ended") {
+                    #expect(pair.source.runAtOnce(Self.hasNoWorker))
                     let pid = (try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)) ?? ""
                     if let pid = Int32(pid.filter(\.isNumber)) { kill(pid, SIGCONT) }
                 }
@@ -126,7 +132,7 @@ import Tidemark
             let pid = (try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)) ?? ""
             if let pid = Int32(pid.filter(\.isNumber)) { kill(pid, SIGCONT) }
             #expect(precopy.outcome == .done, "\(precopy.text)")
-            #expect(notes.contain("its sessions on the target were ended"), "\(notes.all)")
+            #expect(notes.contain("its sessions were ended"), "\(notes.all)")
             // What it had claimed is copied in the same call.
             let left =
                 "SELECT count(*) FROM tidemark.chunk JOIN tidemark.relation USING (relation_id) WHERE treatment = 'delta' AND mark IS NULL"

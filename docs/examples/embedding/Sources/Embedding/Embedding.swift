@@ -1,3 +1,4 @@
+import Glibc
 import Tidemark
 
 /// Migrates a database from beginning to end, as a program of your own would: it follows the events, and decides by the report.
@@ -10,7 +11,7 @@ import Tidemark
         let addresses = CommandLine.arguments.dropFirst()
         guard addresses.count == 2, let source = addresses.first, let target = addresses.last else {
             print("usage: Embedding SOURCE TARGET")
-            return
+            exit(64)
         }
         var options = MigrationOptions()
         options.omissions = [.owners, .privileges]
@@ -22,16 +23,23 @@ import Tidemark
         )
 
         let inspection = try await migration.inspect()
-        guard inspection.isClear else { return print(inspection.text) }
+        guard inspection.isClear else {
+            print(inspection.text)
+            exit(1)
+        }
 
         // Days ahead. The site is open.
         let precopy = try await follow(migration.start { try await $0.precopy() })
         print("precopy: \(precopy.outcome), \(precopy.transfer.rows) rows")
+        guard precopy.outcome == .done else { exit(1) }
 
         // The night. The site is closed.
         let cutover = try await follow(migration.start { try await $0.cutover() })
         print("cutover: \(cutover.outcome)")
-        if cutover.outcome != .done { print(cutover.text) }
+        guard cutover.outcome == .done else {
+            print(cutover.text)
+            exit(1)
+        }
     }
 
     /// Prints a run's events as they come.
