@@ -23,8 +23,13 @@ extension Ledger {
         ).map { (try $0.integer("relation_id"), try $0.integer("rows")) }
         let rows = Dictionary(keepingFirst: held)
         return try unlogged.filter { relation in
-            guard let held = rows[relation.relationId], try isEmptied(relation, held: held) else { return false }
-            if relation.definition.isPartitioned {
+            guard let held = rows[relation.relationId] else { return false }
+            let left = try connection.queryOne(
+                "SELECT count(*) AS n FROM \(relation.rows) WHERE \(relation.held)"
+            ).integer("n")
+            guard left < held else { return false }
+            // Some partitions may have kept their rows, and others may have been added since.
+            if relation.definition.isPartitioned || left > 0 {
                 try compareChunks(of: relation)
             } else {
                 try forgetChunks(of: relation)
@@ -32,16 +37,6 @@ extension Ledger {
             try record("emptied", subject: "\(relation.name): the target lost its rows", relation: relation.relationId)
             return true
         }
-    }
-
-    private func isEmptied(_ relation: RelationEntry, held: Int) throws -> Bool {
-        if relation.definition.isPartitioned {
-            return try connection.queryOne("SELECT count(*) AS n FROM \(relation.rows) WHERE \(relation.held)").integer(
-                "n"
-            ) < held
-        }
-        return try !connection.queryOne("SELECT EXISTS (SELECT FROM \(relation.rows) WHERE \(relation.held)) AS f")
-            .boolean("f")
     }
 
     private func hasUnloggedPartitions(_ relation: RelationEntry) throws -> Bool {
@@ -55,7 +50,7 @@ extension Ledger {
         ).boolean("f")
     }
 
-    /// Makes the chunks be compared, because some partitions may have kept their rows.
+    /// Makes the chunks be compared, because the target may hold some of their rows.
     private func compareChunks(of relation: RelationEntry) throws {
         try connection.execute(
             """

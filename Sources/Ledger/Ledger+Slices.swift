@@ -160,12 +160,18 @@ extension Ledger {
     /// - Parameters:
     ///   - relation: The table.
     ///   - reason: Why, for the audit trail.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PostgresError``; ``LedgerError`` if others have written one of its rows.
     package func startOver(_ relation: RelationEntry, because reason: String) throws {
-        try connection.execute(
-            relation.isShared
-                ? "DELETE FROM \(relation.rows) WHERE \(relation.held)" : "TRUNCATE TABLE \(relation.rows)"
-        )
+        let own = OwnRows(self)
+        if relation.isShared {
+            _ = try own.delete("DELETE FROM \(relation.rows) AS t WHERE \(relation.held)", of: relation.name)
+        } else {
+            // Before the rows are counted: nobody can add one afterwards.
+            try connection.execute("LOCK TABLE \(relation.rows) IN ACCESS EXCLUSIVE MODE")
+            let counted = try connection.queryOne(own.countOthers(in: "\(relation.rows) AS t"))
+            try own.refuseOthers(counted, of: relation.name)
+            try connection.execute("TRUNCATE TABLE \(relation.rows)")
+        }
         try forgetSlices(of: relation.relationId)
         try record("started over", subject: "\(relation.name): \(reason)", relation: relation.relationId)
     }

@@ -81,6 +81,8 @@ import Tidemark
             let proven = "SELECT count(*) > 1 FROM tidemark.chunk WHERE proof IS NOT NULL"
             // Beside a transaction of another test, rows may look as if they were still being written; the next precopy proves them.
             for _ in 0..<10 where try await pair.target.value(proven) != "t" {
+                // It can be read again, so it can be copied.
+                try await pair.source.run("UPDATE t SET v = 1 WHERE id = 77")
                 try await pair.target.untilMarksTell()
                 _ = try await pair.migration(Self.filtered).precopy()
             }

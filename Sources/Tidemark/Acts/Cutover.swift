@@ -120,6 +120,7 @@ struct Cutover {
             try await complete(session, since: counters, in: shared, heldBy: holder) {}
         }
         recorder.record(.verified(verification))
+        try context.stop.check()
         guard verification.verdict == .proven else { return RunReport.Outcome(verification.verdict) }
         await recorder.countWorkers(of: session)
         let rehearsal = recorder.timedRun()
@@ -226,6 +227,8 @@ struct Cutover {
         untouched: [Int: Set<Int>],
         _ shared: SharedSnapshot
     ) async throws -> [QualifiedName: SequencePosition] {
+        // Before anything is added to what is left of a table.
+        _ = try await session.forgetEmptied()
         try await Growth(session: session, source: source).cutOpenChunks()
         let pass = try await session.ledger { ledger in
             try ledger.enter(session.objects)
@@ -342,6 +345,8 @@ struct Cutover {
         quiet: Quiet,
         late: [String]
     ) async throws -> RunReport.Outcome {
+        // What a request has ended early was not compared: no verdict.
+        try context.stop.check()
         var verification = verification
         if !quiet.isProven { verification.notProven.append(quiet.description) }
         verification.notProven += late

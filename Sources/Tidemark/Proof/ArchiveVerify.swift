@@ -90,6 +90,8 @@ struct ArchiveVerify {
                 let comparison = RecordedLargeObjects(manifest, scope: scope, stop: context.stop)
                 return try await target.run { try comparison.compare(on: $0) }
             }
+            // A request may have ended it before all were compared.
+            try context.stop.check()
             return rows.merged(with: extensionRows).merged(with: definitions).merged(with: readiness).merged(
                 with: largeObjects
             )

@@ -81,6 +81,8 @@ struct CatalogProof {
             try probe.attempt(number - 1, of: jobs, on: connection, stop: stop)
         }
         try await noteWritten(attempts.flatMap(\.counted))
+        // A request may have ended it before all tables were tried.
+        try context.stop.check()
         return probe.result(attempts).merged(with: readiness)
     }
 }

@@ -28,7 +28,8 @@ extension Session {
             }
         } catch {
             // The first error is the one to report. If the target is gone, the announcement is void once the run is taken over.
-            try? await withdraw(work.task.kind)
+            // In a task of its own, because this one may be cancelled: nothing more must be claimed then.
+            await Task { try? await withdraw(work.task.kind) }.value
             throw error
         }
     }

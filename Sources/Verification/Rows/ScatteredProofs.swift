@@ -83,14 +83,13 @@ package final class ScatteredProofs: Sendable {
     private func read(_ part: Part, of table: ScatteredTable, _ connection: Connection) throws -> [Int: Found]? {
         try connection.transaction(.snapshot) {
             let identity = part.side == .source ? context.source : context.target
-            if part.side == .source {
-                try connection.execute(
-                    """
-                    SET LOCAL lock_timeout = \(ProvingContext.lockTimeout);
-                    LOCK TABLE \(table.relation.rows) IN ACCESS SHARE MODE
-                    """
-                )
-            }
+            // On both sides: a table that is rewritten between the look at its state and the rows lies in another file.
+            try connection.execute(
+                """
+                SET LOCAL lock_timeout = \(ProvingContext.lockTimeout);
+                LOCK TABLE \(table.relation.rows) IN ACCESS SHARE MODE
+                """
+            )
             let then = part.side == .source ? table.states.source : table.states.target
             guard try then.showsWrites(until: TableState(of: table.relation.name, on: connection, identity)) else {
                 return nil
