@@ -13,19 +13,18 @@ package struct CallEnding: Sendable, Codable {
 extension Ledger {
     /// Returns how the last call ended.
     ///
-    /// - Returns: The ending; nil if none has ended, or the last one was killed.
+    /// - Returns: The ending; nil if no call has begun, or the last one is at work or was killed.
     /// - Throws: ``PostgresError``.
     package func lastEnding() throws -> CallEnding? {
-        try connection.query(
+        let kinds: SQL = "\(literal: Self.beganKind), \(literal: Self.endedKind)"
+        return try connection.query(
             CallEnding.self,
             """
             SELECT pg_catalog.split_part(e.subject, ': ', 1) AS command,
                    pg_catalog.substr(e.subject, pg_catalog.strpos(e.subject, ': ') + 2) AS outcome,
                    pg_catalog.to_char(e.at, 'YYYY-MM-DD HH24:MI:SS "UTC"') AS at
-            FROM tidemark.event e
+            FROM (SELECT kind, subject, at FROM tidemark.event WHERE kind IN (\(kinds)) ORDER BY event_id DESC LIMIT 1) AS e
             WHERE e.kind = \(literal: Self.endedKind)
-              AND NOT EXISTS (SELECT FROM tidemark.event b WHERE b.kind = \(literal: Self.beganKind) AND b.event_id > e.event_id)
-            ORDER BY e.event_id DESC LIMIT 1
             """
         ).first
     }

@@ -38,7 +38,7 @@ public struct RunStatus: Sendable, Codable {
     public let client: Client?
     /// The worker processes that take part in its call now.
     public let workers: [Worker]
-    /// The last call that wrote to the target; nil if none has ended, or it was killed.
+    /// How the last call ended that wrote to the target; nil if none has begun, or the last one is at work or was killed.
     public let lastCall: LastCall?
     /// What to do next.
     public let next: String
@@ -172,6 +172,8 @@ public struct RunStatus: Sendable, Codable {
     /// The forecast of the night, line by line; empty if there is none.
     public var forecastLines: [String] { forecast?.lines ?? [] }
 
+    private var notEnded: String { client == nil ? "no call yet, or the last one was killed" : "not yet" }
+
     /// The status as a few lines of text.
     public var text: String {
         let rehearsal = rehearsedAt.map { "\nRehearsed \($0), in \(Quantity.seconds(rehearsedSeconds ?? 0))" } ?? ""
@@ -183,7 +185,7 @@ public struct RunStatus: Sendable, Codable {
             Base     \(chunksWithBase) of \(Quantity.count(chunks, "chunk")), \(Quantity.count(rows, "row")), \(Quantity.bytes(bytes)) copied
             Objects  \(objectsBuilt) of \(objects) built
             At work  \(client?.text ?? "no client")\(workers.map { "\nWorker   \($0.text)" }.joined())
-            Ended    \(lastCall.map { "\($0.command): \($0.outcome), \($0.endedAt)" } ?? "no call yet, or the last one was killed")
+            Ended    \(lastCall.map { "\($0.command): \($0.outcome), \($0.endedAt)" } ?? notEnded)
             Changed  \(lastChange ?? "never"), client number \(epoch)\(rehearsal)
 
             NEXT: \(next)\(forecast)

@@ -7,7 +7,7 @@ struct StatusAdvice {
 
     /// - Parameters:
     ///   - run: The run.
-    ///   - last: How its last call ended; nil if none has ended, or the last one was killed.
+    ///   - last: How its last call ended; nil if none has begun, or the last one is at work or was killed.
     ///   - isAtWork: Whether a client works on it now.
     init(_ run: RunEntry, after last: CallEnding?, isAtWork: Bool) {
         let (command, outcome) = (last?.command.visible, last?.outcome.visible)
