@@ -6,8 +6,7 @@ extension Ledger {
     /// Marks the target as it is now, after this run's last write to its tables.
     ///
     /// Rows that this run wrote are below the mark although sessions of other databases keep transaction ids open: if no
-    /// other session holds a writer's lock in this database, everything in flight is elsewhere, and everything assigned so far counts
-    /// as seen.
+    /// other session writes rows in this database, everything in flight is elsewhere, and everything assigned so far counts as seen.
     ///
     /// - Parameters:
     ///   - identity: The identity of the target.
@@ -21,7 +20,13 @@ extension Ledger {
     }
 
     /// What is committed in this database now.
-    func seenNow() throws -> Snapshot {
+    ///
+    /// Who writes rows has a transaction id and a writer's lock on their table (PostgreSQL manual 13.3.1), or on the catalogs of
+    /// large objects. VACUUM has no id; ANALYZE writes to other catalogs, and worker processes to the ledger.
+    ///
+    /// - Returns: The snapshot; where nobody else writes rows here, everything assigned so far is below it.
+    /// - Throws: ``PostgresError``.
+    package func seenNow() throws -> Snapshot {
         let row = try connection.queryOne(
             """
             SELECT pg_catalog.txid_current_snapshot()::text AS snapshot,
@@ -31,7 +36,18 @@ extension Ledger {
                          AND l.database = (SELECT oid FROM pg_catalog.pg_database
                                            WHERE datname = pg_catalog.current_database())
                          AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-                                        'AccessExclusiveLock')) AS is_alone
+                                        'AccessExclusiveLock')
+                         AND (l.relation >= 16384
+                              OR l.relation IN ('pg_catalog.pg_largeobject'::pg_catalog.regclass,
+                                                'pg_catalog.pg_largeobject_metadata'::pg_catalog.regclass))
+                         -- Who writes to a table's TOAST table has a lock on the table as well.
+                         AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                                         WHERE c.oid = l.relation
+                                           AND c.relnamespace IN ('tidemark'::pg_catalog.regnamespace,
+                                                                  'pg_toast'::pg_catalog.regnamespace))
+                         AND EXISTS (SELECT FROM pg_catalog.pg_locks x
+                                     WHERE x.locktype = 'transactionid' AND x.granted
+                                       AND x.virtualtransaction = l.virtualtransaction)) AS is_alone
             """
         )
         let seen = try row.snapshot("snapshot")

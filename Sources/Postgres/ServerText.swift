@@ -6,7 +6,7 @@ import Glibc
 /// e with an accent) and iterates by grapheme clusters (a quote and a combining mark are one character, so replacing
 /// quotes misses that one). This type does everything by the bytes of UTF-8.
 ///
-/// A `ServerText` cannot be interpolated into a `String`: ``visible`` is for people, ``string`` for machines.
+/// A `ServerText` cannot be interpolated into a `String`: `visible` is for people, ``string`` for machines.
 public struct ServerText: Sendable, Codable, ExpressibleByStringLiteral {
     /// The text; as a `String` it may equal another one whose bytes differ.
     public let string: String

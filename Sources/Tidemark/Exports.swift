@@ -1,5 +1,6 @@
 // `import Tidemark` also gives access to the public types of its modules: endpoints, options, errors, reports,
 // findings.
+@_exported public import Archive
 @_exported public import Ledger
 @_exported public import Planning
 @_exported public import Postgres

@@ -14,7 +14,7 @@ import Tidemark
 
     private static let options = ["--chunk-size", "256kB", "--whole-below", "8kB", "--quiet"]
 
-    @Test func `resume after a kill without losing rows or keeping partial files`() async throws {
+    @Test(.onceIn(2)) func `resume after a kill without losing rows or keeping partial files`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { test in
                 let command = Command(

@@ -72,7 +72,7 @@ import Tidemark
         }
     }
 
-    @Test(.onceIn(2)) func `is resumed after a kill at any moment`() async throws {
+    @Test(.onceIn(3)) func `is resumed after a kill at any moment`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await TestArchive.with(pair) { base in
                 _ = try await base.archive().dump(from: pair.source.endpoint)

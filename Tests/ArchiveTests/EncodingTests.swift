@@ -89,7 +89,7 @@ import Tidemark
         return differing
     }
 
-    @Test(arguments: Cases.some(3, of: pairs))
+    @Test(arguments: Cases.some(2, of: pairs))
     func `are in the same chunk on both sides`(source: String, characters: [String], target: String) async throws {
         try await Self.with(source, characters, target: target) { pair in
             let migration = pair.migration(chunkBytes: 8 << 10)
@@ -106,7 +106,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: Cases.some(3, of: pairs))
+    @Test(arguments: Cases.some(2, of: pairs))
     func `are in the same chunk of an archive`(source: String, characters: [String], target: String) async throws {
         try await Self.with(source, characters, target: target) { pair in
             // The chunks of a UTF-8 archive suit any target, except for partitions by ranges of text.

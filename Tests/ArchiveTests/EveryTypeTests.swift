@@ -4,7 +4,7 @@ import Testing
 import Tidemark
 
 @Suite struct `Every type that a column can have, archived,` {
-    @Test(.onceIn(2)) func `is dumped, checked, restored and proven`() async throws {
+    @Test(.onceIn(3)) func `is dumped, checked, restored and proven`() async throws {
         try await DatabasePair.with { pair in
             try await pair.source.run(try await EveryType.script(for: pair))
             try await TestArchive.with(pair) { test in

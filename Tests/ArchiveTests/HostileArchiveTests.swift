@@ -116,7 +116,7 @@ import Tidemark
         }
     }
 
-    @Test(.onceIn(2)) func `is refused for a changed bit anywhere in a larger file`() async throws {
+    @Test(.onceIn(3)) func `is refused for a changed bit anywhere in a larger file`() async throws {
         let schema = """
             CREATE TABLE t (id int PRIMARY KEY, v text);
             INSERT INTO t SELECT n, md5(n::text) || repeat(md5((n * 7)::text), 3) FROM generate_series(1, 120000) n

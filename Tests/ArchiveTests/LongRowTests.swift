@@ -22,7 +22,7 @@ import Tidemark
         return (outcome, last.flatMap { Int($0.dropFirst(5)) } ?? .max)
     }
 
-    @Test func `is checked, merged and printed in bounded memory`() async throws {
+    @Test(.onceIn(2)) func `is checked, merged and printed in bounded memory`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')") {
             pair in
             try await TestArchive.with(pair) { test in
@@ -133,7 +133,7 @@ import Tidemark
         await #expect(throws: CancellationError.self) { try await reading.value }
     }
 
-    @Test func `is kept or deleted by its key, wherever the key's columns are`() async throws {
+    @Test(.onceIn(2)) func `is kept or deleted by its key, wherever the key's columns are`() async throws {
         let long = "(SELECT string_agg(md5((n * 1000 + k)::text), '') FROM generate_series(1, 60000) k)"
         try await DatabasePair.with(
             """

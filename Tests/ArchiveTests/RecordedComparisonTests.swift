@@ -97,7 +97,7 @@ import Verification
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 ("UPDATE public.cut SET v = 'other' WHERE id = 7", "rows.differ"),
                 ("DELETE FROM public.cut WHERE id = 7", "rows.differ"),

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct `A target that crashes` {
     /// PostgreSQL empties unlogged tables after a crash.
-    @Test func `gets the rows of unlogged tables again, before and after the cutover`() async throws {
+    @Test(.onceIn(2)) func `gets the rows of unlogged tables again, before and after the cutover`() async throws {
         let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/crash-of-target.sh")
         #expect(outcome.code == 0, "\(outcome.errors)")
         let expected = """

@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `shows that a run was stopped, and the run can resume`() async throws {
+    @Test(.onceIn(2)) func `shows that a run was stopped, and the run can resume`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 60000) n"
         ) { pair in

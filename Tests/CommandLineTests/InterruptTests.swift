@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `ends with the run, which exits and reports as stopped and can be resumed`() async throws {
+    @Test(.onceIn(2)) func `ends with the run, which exits and reports as stopped and can be resumed`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let (tools, archive, reports) = (Self.folder(), Self.folder(), Self.folder())
             defer { for path in [tools, archive, reports] { try? FileManager.default.removeItem(atPath: path) } }
@@ -137,7 +137,7 @@ import Testing
         }
     }
 
-    @Test func `or any other step is ended by a second Ctrl-C at any moment`() async throws {
+    @Test(.onceIn(2)) func `or any other step is ended by a second Ctrl-C at any moment`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let command = Command(
                 environment: ["TIDEMARK_SOURCE": pair.source.conninfo, "TIDEMARK_TARGET": pair.target.conninfo]

@@ -18,7 +18,7 @@ import Testing
         )
     }
 
-    @Test func `is drawn on a terminal while a run waits, and cleared before the report`() async throws {
+    @Test(.onceIn(2)) func `is drawn on a terminal while a run waits, and cleared before the report`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             #expect(try await Self.run(pair, "precopy", in: "TERM=xterm").code == 0)
             try await pair.source.run("BEGIN; DELETE FROM t WHERE id = 7; PREPARE TRANSACTION 'forgotten \(pair.name)'")

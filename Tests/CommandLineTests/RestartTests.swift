@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A server that is restarted` {
-    @Test func `is waited for during the call, in every phase`() async throws {
+    @Test(.onceIn(2)) func `is waited for during the call, in every phase`() async throws {
         let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/restart.sh")
         let ends = outcome.output.split(separator: "\n").filter { $0.contains("ended with") }
         #expect(outcome.code == 0 && ends.count == 14, "\(outcome.output)\(outcome.errors)")

@@ -3,7 +3,7 @@ import Testing
 
 /// `tidemark status --serve`, read by plain requests and by a browser if the machine has one.
 @Suite struct `A page with the status` {
-    @Test func `follows a run, and shows names only as text`() async throws {
+    @Test(.onceIn(2)) func `follows a run, and shows names only as text`() async throws {
         let outcome = try await Command.script("Tests/CommandLineTests/Scenarios/serve.sh")
         #expect(outcome.code == 0, "\(outcome.errors)")
         var expected = [

@@ -31,7 +31,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [("transaction", 20), ("transaction", 1), ("statement", 20)])
+    @Test(arguments: Cases.some(1, of: [("transaction", 20), ("transaction", 1), ("statement", 20)]))
     func `that lends sessions is refused, and its sessions stay as they were`(mode: String, size: Int) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await PgBouncer.with(TestServers.port(of: pair.source.conninfo), mode: mode, size: size) { port in

@@ -25,7 +25,7 @@ import Testing
     }
 
     /// SIGSTOP, and SIGCONT while a second operator is at work.
-    @Test(arguments: [StatusPoint.chunkCopied, .objectBuilt])
+    @Test(arguments: Cases.some(1, of: [StatusPoint.chunkCopied, .objectBuilt]))
     func `goes on, because a second client was refused`(at point: StatusPoint) async throws {
         try await Self.with(["precopy"]) { pair, command in
             let first = try await command.run(["cutover"] + Self.options, pauseAt: point) {
@@ -40,7 +40,7 @@ import Testing
     /// The session that holds the run is lost, those that copy are not.
     @Test(
         arguments: Cases.some(
-            2,
+            1,
             of: [StatusPoint.chunkCopied, .afterCommit, .snapshotExported, .objectBuilt, .sequencesSet]
         )
     )

@@ -85,7 +85,7 @@ import Tidemark
 
     /// How many faults of each kind are tried; scripts/test-long asks for more.
     private static let count =
-        ProcessInfo.processInfo.environment["TIDEMARK_WIRE_FAULTS"].flatMap { Int($0) } ?? 3
+        ProcessInfo.processInfo.environment["TIDEMARK_WIRE_FAULTS"].flatMap { Int($0) } ?? 2
 
     /// Meets the fault at places spread over a course, and expects a good end.
     private static func sweep(

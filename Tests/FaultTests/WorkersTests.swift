@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 @Suite(.enabled("networks can be made", TestNetwork.canBeMade)) struct `Worker processes on machines of their own` {
-    @Test func `are not missed when one is cut off and one is killed`() async throws {
+    @Test(.onceIn(2)) func `are not missed when one is cut off and one is killed`() async throws {
         let outcome = try await Command.script("Tests/FaultTests/Scenarios/workers.sh")
         #expect(outcome.code == 0, "\(outcome.output)\(outcome.errors)")
         for told in [

@@ -66,7 +66,7 @@ import Tidemark
         #expect(try await pair.target.value("SELECT count(*) FROM t") == "5000")
     }
 
-    @Test func `is recognised by a query that takes too long`() async throws {
+    @Test(.onceIn(2)) func `is recognised by a query that takes too long`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await Self.run(pair, "the probe query took 4") { limits in
                 limits.probe = "SELECT probe()"
@@ -77,7 +77,7 @@ import Tidemark
         }
     }
 
-    @Test func `is recognised by its active sessions`() async throws {
+    @Test(.onceIn(2)) func `is recognised by its active sessions`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let isOver = Flag()
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -96,7 +96,7 @@ import Tidemark
         }
     }
 
-    @Test func `does not stay one because the watch was cut off meanwhile`() async throws {
+    @Test(.onceIn(2)) func `does not stay one because the watch was cut off meanwhile`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await Self.run(pair, "the probe query took 4", endsByItself: false) { limits in
                 limits.probe = "SELECT probe()"

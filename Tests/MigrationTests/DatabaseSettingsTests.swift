@@ -47,7 +47,7 @@ import Tidemark
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 ("ALTER DATABASE %d RESET statement_timeout", "statement_timeout"),
                 ("ALTER DATABASE %d SET search_path = public", "search_path"),
@@ -110,7 +110,7 @@ import Tidemark
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 ("ALTER DATABASE %d SET default_transaction_read_only = 'y'", "database-setting.closes"),
                 ("ALTER DATABASE %d SET transaction_timeout = '0.5 s'", "database-setting.closes"),

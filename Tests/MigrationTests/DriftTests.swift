@@ -226,7 +226,7 @@ import Verification
         "(SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = '\(table)'::regclass AND attname = '\(column)')"
     }
 
-    @Test(arguments: Cases.some(6, of: cases)) func `is followed by the next pass`(of change: Case) async throws {
+    @Test(arguments: Cases.some(3, of: cases)) func `is followed by the next pass`(of change: Case) async throws {
         try await follow(change) { pair in
             let second = try await pair.migration().precopy()
             #expect(
@@ -236,7 +236,7 @@ import Verification
         }
     }
 
-    @Test(arguments: Cases.some(6, of: cases)) func `is followed during cutover`(of change: Case) async throws {
+    @Test(arguments: Cases.some(3, of: cases)) func `is followed during cutover`(of change: Case) async throws {
         try await follow(change) { _ in }
     }
 
@@ -255,7 +255,7 @@ import Verification
         }
     }
 
-    @Test func `is noticed during a pass, and followed by the next`() async throws {
+    @Test(.onceIn(2)) func `is noticed during a pass, and followed by the next`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration(chunkBytes: 8192).precopy()
             try await pair.source.run("UPDATE t SET b = 'u'")

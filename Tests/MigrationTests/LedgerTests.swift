@@ -44,6 +44,41 @@ import Tidemark
         }
     }
 
+    /// Other databases of the server keep ids open for days: what counts is who writes rows here.
+    @Test func `takes everything for seen, unless rows are written in this database`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            try await pair.withAnotherTarget { elsewhere in
+                try await elsewhere.target.session { old in
+                    try await old.run("BEGIN; SELECT txid_current()")
+                    func isAllSeen(beside script: String) async throws -> Bool {
+                        try await pair.target.session { other in
+                            try await other.run("BEGIN; \(script)")
+                            return try await ThreadConfined.with(pair.target.endpoint, purpose: "test") { control in
+                                try await control.run { connection in
+                                    let seen = try Ledger(connection).seenNow()
+                                    return seen.xmin == seen.xmax
+                                }
+                            }
+                        }
+                    }
+                    for script in [
+                        "SELECT", "LOCK TABLE t IN ROW EXCLUSIVE MODE", "ANALYZE t",
+                        "UPDATE tidemark.chunk SET proof = (SELECT jsonb_agg(md5(n::text)) FROM generate_series(1, 200) n)",
+                    ] {
+                        #expect(try await isAllSeen(beside: script), "\(script)")
+                    }
+                    for script in [
+                        "INSERT INTO t VALUES (0, '')", "SELECT lo_from_bytea(4712, 'x')", "CREATE TABLE n AS SELECT 1",
+                        "SAVEPOINT a; DELETE FROM t WHERE id = 1; RELEASE a",
+                    ] {
+                        #expect(try await !isAllSeen(beside: script), "\(script)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `refuses a target that is not empty and not the tool's own`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             try await pair.target.run("CREATE TABLE precious (id int)")

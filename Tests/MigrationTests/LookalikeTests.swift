@@ -95,7 +95,7 @@ import Tidemark
         ),
     ]
 
-    @Test(arguments: Cases.some(5, of: differences))
+    @Test(arguments: Cases.some(3, of: differences))
     func `are reported as a difference`(_ name: String, _ schema: String, _ change: String) async throws {
         try await DatabasePair.with(schema) { pair in
             _ = try await pair.migration().precopy()

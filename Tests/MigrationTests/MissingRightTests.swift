@@ -114,7 +114,7 @@ struct `A right that is missing` {
         }
     }
 
-    @Test(arguments: Cases.some(5, of: rights))
+    @Test(arguments: Cases.some(3, of: rights))
     func `is named days ahead, and refused before anything is written`(_ right: Right) async throws {
         try await Self.with(right) { pair, migration in
             let said = try await Self.inspected(migration)

@@ -60,7 +60,7 @@ import Tidemark
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 "CREATE TYPE span AS RANGE (subtype = float8); CREATE TABLE t (id int PRIMARY KEY, s span); INSERT INTO t VALUES (1, '[1,2]')",
                 "CREATE TABLE t (id int PRIMARY KEY, h ext.hstore, c ext.citext UNIQUE); INSERT INTO t VALUES (1, 'a=>1', 'A')",
@@ -110,7 +110,7 @@ import Tidemark
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 (
                     "CREATE TABLE t (id int PRIMARY KEY, c ext.hstore); CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW WHEN (OLD.c IS DISTINCT FROM NEW.c) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
@@ -158,7 +158,7 @@ import Tidemark
 
     @Test(
         arguments: Cases.some(
-            2,
+            1,
             of: [
                 ("SELECT 1", "CREATE TABLE public.there (a int)", "not empty"),
                 ("SELECT 1", "ALTER DATABASE CURRENT OWNER TO postgres", "may not create"),

@@ -149,11 +149,11 @@ import Tidemark
         ),
     ]
 
-    @Test(arguments: Cases.some(4, of: cases)) func `is followed by the next pass`(of change: Case) async throws {
+    @Test(arguments: Cases.some(2, of: cases)) func `is followed by the next pass`(of change: Case) async throws {
         try await follow(change, withPass: true)
     }
 
-    @Test(arguments: Cases.some(4, of: cases)) func `is followed during cutover`(of change: Case) async throws {
+    @Test(arguments: Cases.some(2, of: cases)) func `is followed during cutover`(of change: Case) async throws {
         try await follow(change, withPass: false)
     }
 

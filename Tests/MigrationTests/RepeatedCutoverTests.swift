@@ -208,7 +208,7 @@ import Tidemark
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 ("INSERT INTO parent VALUES (-1, 'live')", "public.parent"),
                 ("UPDATE child SET v = 'live' WHERE id = 5", "public.child"),

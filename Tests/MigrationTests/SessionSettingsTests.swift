@@ -239,7 +239,7 @@ import Tidemark
     private static let seeds =
         1...(ProcessInfo.processInfo.environment["TIDEMARK_SETTINGS_SEEDS"].flatMap(Int.init) ?? 1)
 
-    @Test func `in any combination break no cutover`() async throws {
+    @Test(.onceIn(3)) func `in any combination break no cutover`() async throws {
         for seed in Self.seeds {
             var random = SplitMix(seed: UInt64(seed))
             try await migrate("seed \(seed)") { _, all in

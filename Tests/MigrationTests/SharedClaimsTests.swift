@@ -24,7 +24,7 @@ import Tidemark
     }
 
     /// Each process learns for itself how fast a table is, but what one has cut is short enough for all.
-    @Test func `is cut once, although each process takes its chunks to be too long`() async throws {
+    @Test(.onceIn(2)) func `is cut once, although each process takes its chunks to be too long`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             func migration(_ name: String) -> Migration {
                 pair.migration(chunkBytes: 2 << 20) {
@@ -70,7 +70,8 @@ import Tidemark
         }
     }
 
-    @Test func `ends when another process has finished a table that was left for later here`() async throws {
+    @Test(.onceIn(2)) func `ends when another process has finished a table that was left for later here`() async throws
+    {
         try await DatabasePair.with(Self.schema) { pair in
             let notes = Notes()
             let migration = pair.migration(notes: notes) {

@@ -14,7 +14,7 @@ import Tidemark
         ANALYZE;
         """
 
-    @Test(.onceIn(2)) func `stay short in a precopy: chunks that take longer are cut`() async throws {
+    @Test(.onceIn(3)) func `stay short in a precopy: chunks that take longer are cut`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             var migration = pair.migration(chunkBytes: 4 << 20)
             migration.options.longestTransaction = .milliseconds(5)
@@ -70,7 +70,9 @@ import Tidemark
         #expect(try await pair.target.value("SELECT count(*) \(events) AND kind = 'reconciled'") == "0")
     }
 
-    @Test func `stay short in a precopy that brings a delta of scattered or several unique keys`() async throws {
+    @Test(.onceIn(3)) func `stay short in a precopy that brings a delta of scattered or several unique keys`()
+        async throws
+    {
         try await DatabasePair.with(Self.busy) { pair in
             let notes = Notes()
             let migration = Migration(
@@ -94,7 +96,7 @@ import Tidemark
         }
     }
 
-    @Test(.onceIn(2)) func `stay short while everything is written to`() async throws {
+    @Test(.onceIn(3)) func `stay short while everything is written to`() async throws {
         try await DatabasePair.with(Self.busy) { pair in
             _ = try await pair.migration(chunkBytes: 1 << 20).precopy()
             let done = Flag()
@@ -117,7 +119,9 @@ import Tidemark
         }
     }
 
-    @Test func `leave rows behind an open transaction to the next delta, and counters do not hide them`() async throws {
+    @Test(.onceIn(2)) func `leave rows behind an open transaction to the next delta, and counters do not hide them`()
+        async throws
+    {
         try await DatabasePair.with(Self.busy) { pair in
             _ = try await pair.migration(chunkBytes: 1 << 20).precopy()
             try await pair.source.session { old in
@@ -135,7 +139,7 @@ import Tidemark
         }
     }
 
-    @Test func `may end at any moment, and the next pass goes on from there`() async throws {
+    @Test(.onceIn(3)) func `may end at any moment, and the next pass goes on from there`() async throws {
         try await DatabasePair.with(Self.busy) { pair in
             _ = try await pair.migration(chunkBytes: 1 << 20).precopy()
             for attempt in 1...8 {

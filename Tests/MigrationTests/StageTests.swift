@@ -226,7 +226,7 @@ import Tidemark
         },
     ]
 
-    @Test(arguments: Cases.some(4, of: obstacles)) func `is refused before anything is written if`(_ obstacle: Obstacle)
+    @Test(arguments: Cases.some(2, of: obstacles)) func `is refused before anything is written if`(_ obstacle: Obstacle)
         async throws
     {
         try await Self.withFirstTenants { pair in

@@ -18,7 +18,7 @@ import Testing
 
     @Test(
         arguments: Cases.some(
-            5,
+            3,
             of: [
                 "plain", "with space", "quo\"te", "apos'trophe", "back\\slash", "new\nline", "ünïcode 表", "select",
                 "%I", "$1",

@@ -5,7 +5,7 @@ import Tidemark
 import Verification
 
 @Suite struct `A clean run` {
-    @Test(arguments: Cases.some(5, of: UInt64(1)...50))
+    @Test(arguments: Cases.some(3, of: UInt64(1)...50))
     func `ends without a false alarm`(_ seed: UInt64) async throws {
         let schema = RandomSchema(seed: seed)
         try await DatabasePair.with(schema.sql) { pair in

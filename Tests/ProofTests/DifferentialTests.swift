@@ -54,7 +54,7 @@ import Verification
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 "UPDATE t SET v = 'y' WHERE id = 2500", "DELETE FROM t WHERE id = 2500",
                 "INSERT INTO t VALUES (100000, 1, '')",
@@ -110,7 +110,7 @@ import Verification
         }
     }
 
-    @Test func `remains valid when rows are only added, and the new rows are compared`() async throws {
+    @Test(.onceIn(2)) func `remains valid when rows are only added, and the new rows are compared`() async throws {
         let grow =
             "INSERT INTO t SELECT n, n, 'new' FROM generate_series(5001, 5060) n; INSERT INTO t VALUES (-1, 0, 'late')"
         let foreign: [String?] = [
@@ -118,7 +118,7 @@ import Verification
             "DELETE FROM t WHERE id = 5020", "DELETE FROM t WHERE id = 4990; INSERT INTO t VALUES (6000, 1, '')",
             "UPDATE t SET a = 5020 + 5021 - a WHERE id IN (5020, 5021)",
         ]
-        for change in foreign {
+        for change in Cases.some(3, of: foreign) {
             try await DatabasePair.with(Self.table) { pair in
                 let (clean, table) = try await Self.cutover(pair) { try await pair.source.run(grow) }
                 #expect(clean.outcome == .done, "\(clean.text)")
@@ -133,7 +133,7 @@ import Verification
     }
 
     /// In the middle of the table, which is checked as a whole, and in its last range, which is checked separately.
-    @Test(arguments: [2500, 4995])
+    @Test(arguments: Cases.some(1, of: [2500, 4995]))
     func `remains valid when the same rows change on both sides, but not when others do`(id: Int) async throws {
         let change =
             "UPDATE t SET v = 'new' WHERE id = \(id); DELETE FROM t WHERE id = \(id + 1); UPDATE t SET id = -id WHERE id = \(id + 2)"
@@ -144,7 +144,7 @@ import Verification
             // Both sides have as many rows, none of them written since, but not the same rows.
             ("DELETE FROM t WHERE id = \(id - 1)", "DELETE FROM t WHERE id = \(id + 3)"),
         ]
-        for (here, there) in foreign {
+        for (here, there) in Cases.some(3, of: foreign) {
             try await DatabasePair.with(Self.table) { pair in
                 let (clean, table) = try await Self.cutover(pair) { try await pair.source.run(change) }
                 #expect(clean.outcome == .done, "\(clean.text)")
@@ -174,7 +174,7 @@ import Verification
         }
     }
 
-    @Test func `is left to the cutover while another session locks the source's table`() async throws {
+    @Test(.onceIn(2)) func `is left to the cutover while another session locks the source's table`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x'), (2, 'y')"
         ) {

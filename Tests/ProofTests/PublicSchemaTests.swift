@@ -60,7 +60,7 @@ struct `The schema public` {
         #expect(report.verification?.findings.filter { $0.severity != .note } ?? [] == [], "\(report.text)")
     }
 
-    @Test(arguments: Cases.some(3, of: same)) func `is equal if pg_dump writes no difference`(_ case: Case) async throws
+    @Test(arguments: Cases.some(2, of: same)) func `is equal if pg_dump writes no difference`(_ case: Case) async throws
     {
         try await with(`case`) { pair in
             expectEqual(try await pair.migration().precopy())
@@ -69,7 +69,7 @@ struct `The schema public` {
         }
     }
 
-    @Test(arguments: Cases.some(3, of: same)) func `is equal on a target that already has the tables`(_ case: Case)
+    @Test(arguments: Cases.some(2, of: same)) func `is equal on a target that already has the tables`(_ case: Case)
         async throws
     {
         try await with(`case`) { pair in
@@ -84,7 +84,7 @@ struct `The schema public` {
         }
     }
 
-    @Test(arguments: Cases.some(3, of: same)) func `may change between two passes`(_ case: Case) async throws {
+    @Test(arguments: Cases.some(2, of: same)) func `may change between two passes`(_ case: Case) async throws {
         try await DatabasePair.with(Self.rows) { pair in
             for role in ["giver", "taker", "reader"] { try await pair.createRole(role, "SUPERUSER LOGIN") }
             let migration = pair.migration { $0.omissions = [.owners, .privileges] }

@@ -38,7 +38,7 @@ import Testing
 
     @Test(
         arguments: Cases.some(
-            4,
+            2,
             of: [
                 "CREATE TABLE u ()", "DROP VIEW w", "ALTER TABLE t ADD COLUMN c int", "COMMENT ON TABLE t IS 'said'",
                 "GRANT SELECT ON t TO PUBLIC",

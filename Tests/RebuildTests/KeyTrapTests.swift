@@ -125,7 +125,7 @@ import Verification
         LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid ORDER BY 1
         """
 
-    @Test(arguments: Cases.some(2, of: traps), [false, true])
+    @Test(arguments: Cases.some(1, of: traps), [false, true])
     func `is named, and rebuilt as on the source`(trap: Trap, concurrently: Bool) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             _ = try await pair.migration().precopy()
@@ -183,8 +183,9 @@ import Verification
         }
     }
 
-    @Test(arguments: [1, 3]) func `with any number of jobs exclusion constraints are built once`(jobs: Int) async throws
-    {
+    @Test(arguments: Cases.some(1, of: [1, 3])) func `with any number of jobs exclusion constraints are built once`(
+        jobs: Int
+    ) async throws {
         try await DatabasePair.with(
             """
             CREATE TABLE x (id int PRIMARY KEY, during int4range, other int4range, EXCLUDE USING gist (during WITH &&),

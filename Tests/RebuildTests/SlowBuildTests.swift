@@ -56,7 +56,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [["rebuild", "--concurrently"], ["rebuild"]])
+    @Test(.onceIn(2), arguments: Cases.some(1, of: [["rebuild", "--concurrently"], ["rebuild"]]))
     func `for a killed rebuild is ended by the next, which leaves no invalid index`(rebuild: [String]) async throws {
         try await DatabasePair.with(Self.schema) { pair in
             let migration = pair.migration { $0.omissions = [.databaseSettings] }
@@ -110,7 +110,7 @@ import Tidemark
         }
     }
 
-    @Test(arguments: [(jobs: 4, memory: 32 << 20), (jobs: 2, memory: 1 << 20)])
+    @Test(arguments: Cases.some(1, of: [(jobs: 4, memory: 32 << 20), (jobs: 2, memory: 1 << 20)]))
     func `shares memory with the others`(jobs: Int, memory: Int) async throws {
         // A function in the index checks the memory setting of its build.
         try await DatabasePair.with(

@@ -33,7 +33,7 @@ import Verification
 
     @Test(
         arguments: Cases.some(
-            3,
+            2,
             of: [
                 ("i int PRIMARY KEY", "t_pkey", "INSERT INTO t VALUES (7), (8), (8)", "(8) 2 times"),
                 (

@@ -22,7 +22,7 @@ import Tidemark
     }
 
     /// Thousands of names and key values, for every kind of object.
-    @Test(arguments: Cases.some(1, of: UInt64(1)...8))
+    @Test(.onceIn(3), arguments: Cases.some(1, of: UInt64(1)...8))
     func `is moved, proven, dumped and restored, and no part of a name is executed`(seed: UInt64) async throws {
         var names = HostileNames(seed: seed)
         let script = names.script(tables: 34)
@@ -58,7 +58,7 @@ import Tidemark
     }
 
     /// Everything is dropped on the target: each object is named in a finding and rebuilt.
-    @Test func `is reported without a character that a terminal or a page would interpret`() async throws {
+    @Test(.onceIn(2)) func `is reported without a character that a terminal or a page would interpret`() async throws {
         var names = HostileNames(seed: 2)
         let script = names.script(tables: 6)
         try await DatabasePair.with(script) { pair in

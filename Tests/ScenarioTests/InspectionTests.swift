@@ -26,7 +26,7 @@ struct `An inspection` {
         )
     }
 
-    @Test func `finds no obstacle for ordinary roles, and there is none`() async throws {
+    @Test(.onceIn(2)) func `finds no obstacle for ordinary roles, and there is none`() async throws {
         try await Scenario.prepareServers()
         try await DatabasePair.with { pair in
             let migration = try await Self.ordinary(pair)

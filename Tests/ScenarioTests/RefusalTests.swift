@@ -93,7 +93,7 @@ import Tidemark
         Situation("a bound is not of the key's type") { $0.options = { $0.plan.immutableBelow[t] = "yesterday" } },
     ]
 
-    @Test(arguments: Cases.some(5, of: situations)) func `inspect has said`(_ situation: Situation) async throws {
+    @Test(arguments: Cases.some(3, of: situations)) func `inspect has said`(_ situation: Situation) async throws {
         try await DatabasePair.with { pair in
             let (role, only) = ("refused_\(pair.name)", "only_\(pair.name)")
             try await pair.createRole(role, "LOGIN")

@@ -48,7 +48,7 @@ begin() {
     if [ "$1" = cutover ]; then "$tidemark" precopy --chunk-size 64kB --whole-below 16kB >/dev/null 2>&1; fi
     if [ -n "$lock" ]; then
         local port=${locked}_port
-        psql --port="${!port}" --dbname="$name" --command="BEGIN; LOCK TABLE $lock; SELECT pg_sleep(75)" >/dev/null 2>&1 &
+        psql --port="${!port}" --dbname="$name" --command="BEGIN; LOCK TABLE $lock; SELECT pg_sleep(600)" >/dev/null 2>&1 &
         sleep 0.5
     fi
     "$tidemark" "$@" --chunk-size 64kB --whole-below 16kB >"$SERVERS_DIR/$name.output" 2>"$SERVERS_DIR/$name.errors" &
@@ -57,9 +57,10 @@ begin() {
     sleep 1
 }
 
-begin dumping preparation source "t IN ACCESS EXCLUSIVE MODE" precopy
-begin copying "copy and build" "" "" precopy --max-rate 100kB
+# The one that waits longest comes first: the copy ends after a minute, and pg_dump waits a minute for a lock.
 begin building "keys and indexes|constraints" target "u IN ROW EXCLUSIVE MODE" cutover
+begin copying "copy and build" "" "" precopy --max-rate 100kB
+begin dumping preparation source "t IN ACCESS EXCLUSIVE MODE" precopy
 # Packets for an address that no network card has are lost without a word.
 ip neigh replace "${net}2" lladdr 02:00:00:00:00:99 dev "$link" nud permanent
 ip -n "$place" neigh replace "${net}1" lladdr 02:00:00:00:00:99 dev inside nud permanent
@@ -73,6 +74,11 @@ for name in dumping copying building; do
 done
 # shellcheck disable=SC2086 # one word per process
 wait $noticing
+# Nothing waits for a lock any more.
+for port in $source_port $target_port; do
+    psql --port="$port" --dbname=postgres --command="
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND pid <> pg_backend_pid()" >/dev/null
+done
 ip neigh del "${net}2" dev "$link"
 ip -n "$place" neigh del "${net}1" dev inside
 "$tidemark" throttle --target "host=${net}2 port=$target_port user=postgres dbname=copying" --max-rate none >/dev/null 2>&1 || true

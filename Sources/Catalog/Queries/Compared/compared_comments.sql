@@ -16,7 +16,9 @@ SELECT 'comment' AS class, d.classoid AS classid, d.objoid AS objid, i.schema, i
        pg_catalog.json_build_object('text', c.command || pg_catalog.quote_literal(d.description)) AS statements,
        c.command || pg_catalog.quote_literal(d.description) AS creation,
        c.command || 'NULL' AS removal
-FROM pg_catalog.pg_description d
+-- Not one of the thousands of comments of the system's own objects is to be looked up.
+FROM (SELECT * FROM pg_catalog.pg_description
+      WHERE objoid >= 16384 OR classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass) d
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) i
 CROSS JOIN LATERAL (
     SELECT pg_catalog.format('COMMENT ON %s %s IS ',
