@@ -15,7 +15,7 @@ import Tidemark
         """
 
     @Test(arguments: [RunPhase.verifyRows, .verifyLargeObjects, .verifyReadiness])
-    func `because the run was stopped proves nothing, neither in a cutover nor in a restore`(_ phase: RunPhase)
+    func `because the run was stopped proves nothing: in a cutover, a verification or a restore`(_ phase: RunPhase)
         async throws
     {
         try await DatabasePair.with(Self.schema) { pair in
@@ -36,6 +36,21 @@ import Tidemark
             let step = "SELECT step FROM tidemark.run"
             #expect(try await pair.target.value(step) != "done")
             #expect(try await pair.migration().cutover().outcome == .done)
+
+            let third = StopRequest()
+            let looked = try await Migration(
+                source: pair.source.endpoint,
+                target: pair.target.endpoint,
+                options: options,
+                stop: third,
+                observer: { if case .phaseBegan(phase) = $0 { third.request() } }
+            ).verify()
+            // It tries no INSERT, so nothing is left out once readiness is looked at.
+            #expect(
+                phase == .verifyReadiness
+                    ? looked.outcome == .done : looked.outcome == .stopped && looked.verification == nil,
+                "\(looked.text)"
+            )
 
             let path = FileManager.default.temporaryDirectory.path + "/look-" + UUID().uuidString
             defer { try? FileManager.default.removeItem(atPath: path) }

@@ -1,4 +1,6 @@
+import FoundationEssentials
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Rebuild
@@ -30,6 +32,28 @@ import Testing
             """
         let expected = "\(before)\n\(ours));\n\(ours));\n\n\(after)"
         #expect(ServerBookkeeping.removed(from: ServerText(script)).string == expected)
+    }
+
+    /// The server's own message is in its language; what is looked for are the words of `pg_dump`.
+    @Test func `of a table that others have locked are refused with what to do`() async throws {
+        try await DatabasePair.with("CREATE TABLE t (id int)") { pair in
+            let tools = try await PostgresTools.find(
+                major: pair.source.majorVersion(),
+                in: ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"]
+            )
+            func dump(_ limit: String) async -> ToolError? {
+                await #expect(throws: ToolError.self) {
+                    try await tools.run("pg_dump", ["--schema-only", limit, "--dbname=\(pair.source.conninfo)"])
+                }
+            }
+            try await pair.source.session { other in
+                try await other.run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+                let refused = await dump("--lock-wait-timeout=100")
+                #expect(refused?.message.contains("LOCK TABLE public.t") == true, "\(refused?.message ?? "")")
+                #expect(refused?.hint?.contains("run the same command again") == true)
+            }
+            #expect(await dump("--no-such-option")?.hint == nil)
+        }
     }
 
     @Test(arguments: [
