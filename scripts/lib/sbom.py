@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints what is inside a build, as an SPDX 2.3 document: Swift packages with their versions, and the libraries it is linked with.
 
-    sbom.py VERSION BUILD DAY
+    sbom.py VERSION BUILD DAY SCRATCH
 """
 
 import json
@@ -29,9 +29,12 @@ def entry(name, version, url, licence="NOASSERTION"):
     }
 
 
-def main(version, build, day):
+def main(version, build, day, scratch):
     tree = subprocess.run(
-        ["swift", "package", "show-dependencies", "--format", "json"], check=True, capture_output=True, text=True
+        ["swift", "package", "--scratch-path", scratch, "show-dependencies", "--format", "json"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     found = packages(json.loads(tree[tree.index("{") :]), {})
     swift = subprocess.run(["swift", "--version"], check=True, capture_output=True, text=True).stdout.split("\n")[0]
