@@ -44,7 +44,9 @@ import Testing
             )
             let options = ["precopy", "--jobs", "1", "--chunk-size", "256kB"]
             var stopped: Command.Outcome?
-            for milliseconds in [100, 150, 200, 300, 400, 500, 700, 900, 1200, 1600] where stopped?.code != 4 {
+            // Too early, the program has not begun; too late, it has ended. On a busy machine it begins after seconds.
+            for milliseconds in [100, 150, 200, 300, 400, 500, 700, 900, 1200, 1600, 2400, 3600, 5400, 8000]
+            where stopped?.code != 4 {
                 stopped = try await command.run(options, interruptAfter: .milliseconds(milliseconds))
             }
             #expect(stopped?.code == 4, "\(stopped?.errors ?? "")")
@@ -53,7 +55,8 @@ import Testing
             #expect(try await pair.differingTables() == [])
 
             var verification: Command.Outcome?
-            for milliseconds in [50, 100, 150, 200, 300, 400, 500, 700] where verification?.code != 4 {
+            for milliseconds in [50, 100, 150, 200, 300, 400, 500, 700, 1000, 1600, 2400, 3600]
+            where verification?.code != 4 {
                 verification = try await command.run(
                     ["verify", "--full", "--jobs", "1"],
                     interruptAfter: .milliseconds(milliseconds)

@@ -181,16 +181,20 @@ package struct Command: Sendable {
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
 
+    /// Limits the number of scripts at a time: all of them together make everything else ten times slower.
+    private static let scripts = Turnstile(places: 3)
+
     /// Runs a test script that starts its own servers; the script gets the command's path before its other arguments.
     package static func script(_ path: String, _ others: String...) async throws -> Outcome {
-        let result = try await Subprocess.run(
-            .name("bash"),
-            arguments: Arguments([path, Self.path] + others),
-            input: .none,
-            output: .string(limit: 64 << 20),
-            error: .string(limit: 64 << 20)
-        )
-        return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
+        await scripts.enter()
+        do {
+            let outcome = try await program("bash", [path, Self.path] + others)
+            await scripts.leave()
+            return outcome
+        } catch {
+            await scripts.leave()
+            throw error
+        }
     }
 
     /// Runs one of PostgreSQL's own tools.
@@ -206,7 +210,7 @@ package struct Command: Sendable {
             arguments: Arguments(arguments),
             input: .none,
             output: .string(limit: 64 << 20),
-            error: .string(limit: 1 << 20)
+            error: .string(limit: 64 << 20)
         )
         return Outcome(code: result.terminationStatus.code, output: result.standardOutput, errors: result.standardError)
     }
