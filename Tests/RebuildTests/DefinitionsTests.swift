@@ -34,16 +34,16 @@ import Testing
         #expect(ServerBookkeeping.removed(from: ServerText(script)).string == expected)
     }
 
-    /// The server's own message is in its language; what is looked for are the words of `pg_dump`.
     @Test func `of a table that others have locked are refused with what to do`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int)") { pair in
             let tools = try await PostgresTools.find(
                 major: pair.source.majorVersion(),
                 in: ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"]
             )
-            func dump(_ limit: String) async -> ToolError? {
-                await #expect(throws: ToolError.self) {
-                    try await tools.run("pg_dump", ["--schema-only", limit, "--dbname=\(pair.source.conninfo)"])
+            func dump(_ option: String, as role: String = "postgres") async -> ToolError? {
+                let conninfo = "\(pair.source.conninfo) user=\(role)"
+                return await #expect(throws: ToolError.self) {
+                    try await tools.run("pg_dump", ["--schema-only", option, "--dbname=\(conninfo)"])
                 }
             }
             try await pair.source.session { other in
@@ -52,7 +52,13 @@ import Testing
                 #expect(refused?.message.contains("LOCK TABLE public.t") == true, "\(refused?.message ?? "")")
                 #expect(refused?.hint?.contains("run the same command again") == true)
             }
-            #expect(await dump("--no-such-option")?.hint == nil)
+            // The same statement, refused for another reason.
+            try await pair.createRole("no_reader", "LOGIN")
+            let denied = await dump("--lock-wait-timeout=100", as: "no_reader")
+            #expect(
+                denied?.message.contains("LOCK TABLE public.t") == true && denied?.hint == nil,
+                "\(denied?.message ?? "")"
+            )
         }
     }
 

@@ -186,15 +186,7 @@ package struct Command: Sendable {
 
     /// Runs a test script that starts its own servers; the script gets the command's path before its other arguments.
     package static func script(_ path: String, _ others: String...) async throws -> Outcome {
-        await scripts.enter()
-        do {
-            let outcome = try await program("bash", [path, Self.path] + others)
-            await scripts.leave()
-            return outcome
-        } catch {
-            await scripts.leave()
-            throw error
-        }
+        try await scripts.through { try await program("bash", [path, Self.path] + others) }
     }
 
     /// Runs one of PostgreSQL's own tools.

@@ -35,16 +35,11 @@ package struct DatabasePair: Sendable {
         line: Int = #line
     ) async throws {
         guard !hasPlace else { return try await use(schema, sourceOptions, body) }
-        await room.enter()
-        let start = ContinuousClock.now
-        do {
+        try await room.through {
+            let start = ContinuousClock.now
             try await $hasPlace.withValue(true) { try await use(schema, sourceOptions, body) }
-            await room.leave()
-        } catch {
-            await room.leave()
-            throw error
+            note(start.duration(to: .now), of: "\(file):\(line)")
         }
-        note(start.duration(to: .now), of: "\(file):\(line)")
     }
 
     private static func note(_ duration: Duration, of test: String) {

@@ -7,7 +7,20 @@ actor Turnstile {
         self.places = places
     }
 
-    func enter() async {
+    /// Runs `body` as soon as there is a place.
+    nonisolated(nonsending) func through<Result>(_ body: () async throws -> Result) async throws -> Result {
+        await enter()
+        do {
+            let result = try await body()
+            await leave()
+            return result
+        } catch {
+            await leave()
+            throw error
+        }
+    }
+
+    private func enter() async {
         if places > 0 {
             places -= 1
             return
@@ -15,7 +28,7 @@ actor Turnstile {
         await withCheckedContinuation { waiting.append($0) }
     }
 
-    func leave() {
+    private func leave() {
         if waiting.isEmpty { places += 1 } else { waiting.removeFirst().resume() }
     }
 }

@@ -78,7 +78,7 @@ package struct PostgresTools: Sendable {
         guard result.terminationStatus.isSuccess else {
             let lines = ServerText(result.standardError).pieces(between: "\n").prefix(12).map(\.visible)
                 .joined(separator: "\n    ")
-            // Messages of libpq and of the tool, in English because of LC_ALL; a server's messages are in its own language.
+            // Messages of libpq, in English because of LC_ALL; a server's messages are in its own language.
             let message = ServerText(result.standardError)
             var error = ToolError("\(tool) failed:\n    \(lines)", hint: Self.hint(on: message))
             error.isLossOfServer = ["connection to server", "server closed the connection", "terminating connection"]
@@ -99,10 +99,10 @@ package struct PostgresTools: Sendable {
     /// What the operator can do about a tool's failure.
     ///
     /// - Parameter message: The tool's standard error.
-    /// - Returns: The hint; nil if the message says it all.
-    package static func hint(on message: ServerText) -> String? {
-        // The only statement of pg_dump with a time limit (--lock-wait-timeout).
-        message.contains("Query was: LOCK TABLE ")
+    /// - Returns: The hint; nil if the message says it all, or if the server's language is not English.
+    private static func hint(on message: ServerText) -> String? {
+        // Without the right to read the table the same statement is refused at once.
+        message.contains("Query was: LOCK TABLE ") && message.contains("due to statement timeout")
             ? "another session has kept this table locked for half a minute, as VACUUM FULL or a change of its definition does. When "
                 + "it has ended, run the same command again"
             : nil

@@ -57,7 +57,7 @@ begin() {
     sleep 1
 }
 
-# The one that waits longest comes first: the copy ends after a minute, and pg_dump waits a minute for a lock.
+# What may be left alone longest comes first: the copy ends after a minute, and pg_dump waits half a minute for a lock.
 begin building "keys and indexes|constraints" target "u IN ROW EXCLUSIVE MODE" cutover
 begin copying "copy and build" "" "" precopy --max-rate 100kB
 begin dumping preparation source "t IN ACCESS EXCLUSIVE MODE" precopy
