@@ -31,6 +31,8 @@ package enum StatusPoint: String, CaseIterable, Sendable {
     case objectBuilt
     /// The sequences were set, but that is not recorded.
     case sequencesSet
+    /// A part of a table was read without indexes; its sum is not known yet.
+    case partCounted
     /// The rows of both sides were compared; nothing says so yet.
     case rowsCompared
     /// A file of an archive is complete and synced, but nothing refers to it.

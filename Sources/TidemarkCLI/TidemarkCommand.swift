@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dispatch
+import Glibc
 import Tidemark
 
 /// The command line, with one subcommand for each thing it does.
@@ -41,6 +42,8 @@ struct TidemarkCommand: AsyncParsableCommand {
     static func main() {
         // Must run before anything else is opened.
         Output.reserveDescriptors()
+        // An empty value would mean the root of the file system, here and in pg_dump.
+        if getenv("TMPDIR").map({ $0.pointee == 0 }) == true { unsetenv("TMPDIR") }
         Task { await begin() }
         dispatchMain()
     }

@@ -56,6 +56,19 @@ import Testing
         }
     }
 
+    /// Empty means not set, not the root of the file system.
+    @Test func `an empty name of the folder for temporary files`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            let precopy = ["precopy", "--source", pair.source.conninfo, "--target", pair.target.conninfo]
+            let command = Command(environment: ["TMPDIR": ""])
+            let outcome = try await command.run(precopy, pauseAt: .definitionsDumped) {
+                let names = try FileManager.default.contentsOfDirectory(atPath: "/")
+                #expect(names.filter { $0.contains("tidemark") } == [])
+            }
+            expect(outcome, 0)
+        }
+    }
+
     @Test func `source and target are the same`() async throws {
         try await DatabasePair.with(Self.schema) { pair in
             // Also if the same server has another name.

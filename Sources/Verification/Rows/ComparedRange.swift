@@ -111,15 +111,24 @@ package struct ComparedRange: Sendable {
         return "(\(SQL(trusted: filter)))"
     }
 
+    /// The number of the file that is read, as the column `file`; 0 for a table that has none.
+    ///
+    /// The statement has locked the table by then, so it is the file whose rows are read.
+    private var file: SQL {
+        """
+        coalesce(pg_catalog.pg_relation_filenode(\(literal: table.quoted)::pg_catalog.regclass), 0)::bigint AS file
+        """
+    }
+
     /// Counts the rows of a part of the table; on the source, only those that pass the filter.
     func count(of part: BlockRange, _ side: Endpoint.Side) -> SQL {
-        "SELECT count(*) AS rows FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))"
+        "SELECT count(*) AS rows, \(file) FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))"
     }
 
     /// Counts the rows of a part of the table, and how many of them were written since a mark.
     func count(of part: BlockRange, writtenSince mark: Mark, _ side: Endpoint.Side) -> SQL {
         """
-        SELECT count(*) AS rows, \(Self.written(since: mark)) AS written
+        SELECT count(*) AS rows, \(Self.written(since: mark)) AS written, \(file)
         FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
         """
     }
@@ -163,7 +172,7 @@ package struct ComparedRange: Sendable {
             SELECT count(*) AS rows, count(*) FILTER (WHERE \(condition)) AS proven,
                    count(*) FILTER (WHERE \(isWritten)) AS written,
                    \(sum(hash, where: isWritten)) AS fingerprint,
-                   \(reduced) AS reduced, \(keys)::text AS keys
+                   \(reduced) AS reduced, \(keys)::text AS keys, \(file)
             FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
             """
     }
@@ -225,7 +234,7 @@ package struct ComparedRange: Sendable {
     /// Reads the count and the sum of hashes of a part of the whole table.
     func fingerprint(of part: BlockRange, _ hash: RowHash, _ side: Endpoint.Side) -> SQL {
         """
-        SELECT count(*) AS rows, \(sum(hash)) AS fingerprint
+        SELECT count(*) AS rows, \(sum(hash)) AS fingerprint, \(file)
         FROM \(rows) WHERE \(part.condition) AND \(filterCondition(side))
         """
     }

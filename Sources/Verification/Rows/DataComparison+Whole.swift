@@ -49,16 +49,17 @@ extension DataComparison {
                 written: try row.integer("written"),
                 sum: try row.sum("fingerprint"),
                 reduced: try row.integer("reduced"),
-                keys: try row.sum("keys")
+                keys: try row.sum("keys"),
+                files: try row.files
             )
         }
         guard let range = tables[part.table.table] else { return TableCount() }
         let row = try connection.queryOne(range.fingerprint(of: part.blocks, hash, side))
-        return TableCount(rows: try row.integer("rows"), sum: try row.sum("fingerprint"))
+        return TableCount(rows: try row.integer("rows"), sum: try row.sum("fingerprint"), files: try row.files)
     }
 
     private func conclude(_ name: QualifiedName, source: TableCount, target: TableCount) {
-        guard source == target else { return }
+        guard (source.rows, source.sum) == (target.rows, target.sum) else { return }
         state.withLock { state in
             state.open.removeAll { $0.table == name }
             state.tallies[name] = Tally(

@@ -172,9 +172,9 @@ package final class DataComparison: Sendable {
         try readWithoutIndexes(pair, next: { $0.counts.next() }) { part in
             guard let range = tables[part.table.table] else { return }
             let side = part.table.side
-            let rows = try pair.connection(side).queryOne(range.count(of: part.blocks, side)).integer("rows")
+            let count = try TableCount(ofRows: pair.connection(side).queryOne(range.count(of: part.blocks, side)))
             state.withLock { state in
-                if let all = state.counts.add(.init(rows: rows), of: part) { state.counted[part.table] = all }
+                if let all = state.counts.add(count, of: part) { state.counted[part.table] = all }
             }
         }
     }
@@ -194,6 +194,7 @@ package final class DataComparison: Sendable {
             isWithoutIndexes = try examining(part.table.table, pair) {
                 try during("counting \(part.table.table)") { try read(part) }
             }
+            StatusPoint.partCounted.reached()
         }
     }
 

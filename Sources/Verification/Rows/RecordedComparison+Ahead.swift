@@ -65,7 +65,8 @@ extension RecordedComparison {
                 }
                 let count = TableCount(
                     rows: try row.integer("rows"),
-                    written: try row.integer("written")
+                    written: try row.integer("written"),
+                    files: try row.files
                 )
                 guard let all = state.withLock({ $0.earlyCounts?.add(count, of: part) }) else { return }
                 let now = try TableState(of: part.table, on: target, identity)
@@ -99,7 +100,7 @@ extension RecordedComparison {
         state.withLock { state in
             state.early[table] = nil
             let isWhole = !state.open.contains { $0.range.table == table }
-            let stands = isWhole && areComparable && all == .init(rows: state.tallies[table]?.rows ?? 0, written: 0)
+            let stands = isWhole && areComparable && all.written == 0 && all.rows == state.tallies[table]?.rows ?? 0
             guard !stands else { return state.counts.remove(table) }
             state.tallies[table] = nil
             state.findings.removeAll { $0.object == table.description }

@@ -187,14 +187,14 @@ package final class RecordedComparison: Sendable {
     package func count(on target: Connection) throws {
         try target.doWithoutIndexes()
         while !stop.isRequested, let part = state.withLock({ $0.counts.next() }), let range = tables[part.table] {
-            var rows = 0
+            var count = TableCount()
             try examining(part.table) {
-                rows = try during("counting \(part.table)") {
-                    try target.queryOne(range.count(of: part.blocks, .target)).integer("rows")
+                count = try during("counting \(part.table)") {
+                    try TableCount(ofRows: target.queryOne(range.count(of: part.blocks, .target)))
                 }
             }
             state.withLock { state in
-                guard let all = state.counts.add(.init(rows: rows), of: part)?.rows else { return }
+                guard let all = state.counts.add(count, of: part)?.rows else { return }
                 let compared = state.tallies[part.table]?.rows ?? 0
                 if all != compared {
                     state.findings.append(
