@@ -28,6 +28,11 @@ package struct DatabaseSettings: Sendable, Hashable, Codable {
         package let role: ServerText?
         package let privilege: String
         package let isGrantable: Bool
+
+        /// What everyone may do on a database on which nothing was ever granted or revoked (manual, ddl-priv).
+        package static let byDefault = ["CONNECT", "TEMPORARY"].map {
+            Grant(role: nil, privilege: $0, isGrantable: false)
+        }
     }
 
     package let settings: [Setting]

@@ -23,6 +23,16 @@ extension DefinitionEntry {
         return QualifiedName(schema: schema, name: relation.name)
     }
 
+    /// The relation that its statement alters (`ALTER TABLE ONLY s.t …`); nil for other statements.
+    package var altered: QualifiedName? {
+        let beginning: ServerText = "ALTER TABLE ONLY "
+        guard statement.begins(with: beginning),
+            let schema = statement.dropFirst(beginning.utf8.count).leadingIdentifier, schema.rest.begins(with: "."),
+            let relation = schema.rest.dropFirst(1).leadingIdentifier
+        else { return nil }
+        return QualifiedName(schema: schema.name, name: relation.name)
+    }
+
     /// The table's constraint it is a comment on (`CONSTRAINT c ON t`); nil for anything else, including constraints of
     /// domains.
     package var commentedConstraint: CommentedConstraint? {

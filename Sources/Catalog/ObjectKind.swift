@@ -33,6 +33,7 @@ package enum ObjectKind: String, Sendable, Hashable, Codable, CaseIterable, Comp
     case foreignTable = "foreign table"
     case table
     case column
+    case viewDefault = "view default"
     case view
     case materializedView = "materialized view"
     case sequence
@@ -66,7 +67,8 @@ package enum ObjectKind: String, Sendable, Hashable, Codable, CaseIterable, Comp
             .baseType,
             .collation, .conversion, .cast, .transform, .function, .procedure, .aggregate, .operator, .operatorClass,
             .operatorFamily, .textSearchConfiguration, .textSearchDictionary, .textSearchParser, .textSearchTemplate,
-            .foreignDataWrapper, .server, .userMapping, .column, .sequence, .trigger, .rule, .policy, .statisticsObject,
+            .foreignDataWrapper, .server, .userMapping, .column, .viewDefault, .sequence, .trigger, .rule, .policy,
+            .statisticsObject,
             .eventTrigger, .publication, .publishedTable, .subscription, .owner, .privileges, .defaultPrivileges,
             .comment, .securityLabel:
             false
@@ -87,7 +89,7 @@ package enum ObjectKind: String, Sendable, Hashable, Codable, CaseIterable, Comp
             PackageResources.compared_text_search_sql
         case .foreignDataWrapper, .server, .userMapping, .foreignTable: PackageResources.compared_foreign_sql
         case .table, .view, .materializedView: PackageResources.compared_relations_sql
-        case .column: PackageResources.compared_columns_sql
+        case .column, .viewDefault: PackageResources.compared_columns_sql
         case .sequence: PackageResources.compared_sequences_sql
         case .trigger, .rule: PackageResources.compared_triggers_sql
         case .policy: PackageResources.compared_policies_sql

@@ -12,6 +12,8 @@ package struct ReadinessFacts: Sendable, Codable {
         package let groups: [ServerText]
         /// Whether it may log in and write to tables, and is not a superuser; nil in older archives.
         package let isWriter: Bool?
+        /// Whether it has every right anyway; nil in older archives.
+        package let isSuperuser: Bool?
     }
 
     /// What keeps a role from logging in to a database.

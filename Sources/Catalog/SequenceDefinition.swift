@@ -25,6 +25,13 @@ package struct SequenceDefinition: Sendable, Hashable, Codable {
     package let columns: [User]
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
+
+    /// Whether the sequence has no value after a position.
+    package func isAtEnd(_ position: SequencePosition) -> Bool {
+        guard position.isCalled, !isCycling else { return false }
+        let (next, hasOverflown) = position.lastValue.addingReportingOverflow(increment)
+        return hasOverflown || next > maxValue || next < minValue
+    }
 }
 
 /// The position of a sequence.

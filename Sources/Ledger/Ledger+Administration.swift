@@ -65,6 +65,8 @@ extension Ledger {
                     "run tidemark cutover (or restore) until it ends as proven; verify alone is not enough. --abandon drops the ledger and gives the run up"
             )
         }
+        // One that was stopped may hold locks on the ledger, and would go on with what is left of it.
+        try connection.endSessions(named: run.sessionPrefix)
         try connection.transaction(.readWrite) {
             for table in tables {
                 try connection.execute("DROP TABLE \(schema).\(table)")

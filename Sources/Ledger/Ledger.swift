@@ -83,10 +83,13 @@ package struct Ledger {
     ) throws {
         try connection.transaction(.readWrite) {
             try connection.execute(SQL(trusted: String(decoding: PackageResources.ledger_sql, as: UTF8.self)))
+            // Another run's epochs must not come again: a client of a run that was given up, stopped for hours, may reconnect
+            // and find this ledger.
+            let epoch = Int.random(in: 1..<RunEntry.beginnings) * RunEntry.clients
             try connection.execute(
                 """
                 INSERT INTO tidemark.run (ledger_version, run_id, epoch, tool_version, step, pass, is_pass_open, source, archive)
-                VALUES (\(version), \(value: UUID().uuidString)::uuid, 0, \(value: toolVersion),
+                VALUES (\(version), \(value: UUID().uuidString)::uuid, \(value: epoch), \(value: toolVersion),
                         \(value: RunStep.begun.rawValue), 0, false, \(value: try json(source))::jsonb, \(value: archive))
                 """
             )

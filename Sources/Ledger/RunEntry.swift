@@ -4,6 +4,16 @@ package import Postgres
 
 /// The run as recorded in the ledger.
 package struct RunEntry: Sendable, Codable {
+    /// The clients that one run can have.
+    ///
+    /// The epoch of a run's first client is a random multiple of this plus one, so that no epoch is used by two runs on one target.
+    static let clients = 1 << 20
+    /// The number of such multiples; all epochs are exact in JSON.
+    static let beginnings = 1 << 32
+
+    /// The number of a client within its run, from 1 on, as people see it.
+    package static func client(ofEpoch epoch: Int) -> Int { epoch % clients }
+
     package let runId: String
     package let epoch: Int
     package let toolVersion: String

@@ -69,6 +69,10 @@ struct LockWatcher {
         func isOurs(_ session: LockWait.Session) -> Bool {
             sessions[session.pid] != nil || name.map { session.name.begins(with: $0) } == true
         }
+        // Worker processes watch their own sessions: an error of theirs ends nothing here.
+        func isOfWorker(_ session: LockWait.Session) -> Bool {
+            sessions[session.pid] == nil && name.map { session.name.begins(with: $0 + " worker ") } == true
+        }
         var ending: [Int: PostgresError] = [:]
         let ours = waits.values.filter { isOurs($0.waiter) }.sorted { $0.waiter.pid < $1.waiter.pid }
         for wait in ours where !wait.blockers.allSatisfy(isOurs) {
@@ -84,9 +88,9 @@ struct LockWatcher {
             let since = waiting[wait.waiter.pid, default: now]
             waiting[wait.waiter.pid] = since
             let inItsWay = wait.blockers.filter { blocker in
-                isOurs(blocker) && sessions[blocker.pid]?.givesWay ?? endpoint.givesWay
+                isOurs(blocker) && !isOfWorker(blocker) && sessions[blocker.pid]?.givesWay ?? endpoint.givesWay
             }
-            let behind = ours.filter { $0.allBlockers(waits).contains(wait.waiter.pid) }
+            let behind = ours.filter { !isOfWorker($0.waiter) && $0.allBlockers(waits).contains(wait.waiter.pid) }
             if !inItsWay.isEmpty {
                 guard since.duration(to: now) >= Self.patienceOfOthers else { continue }
                 note("giving way to \(wait.waiter.description), which waits for \(wait.subject)")

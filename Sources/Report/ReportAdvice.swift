@@ -69,6 +69,14 @@ struct ReportAdvice {
                     ? "Run tidemark cutover again: it proves everything once more, and names rows that were written too late."
                     : "Run the same command again.",
             ]
+        case .stopped where report.isPastDeadline == true:
+            verdict = "Stopped: too late for this night"
+            tone = "warn"
+            steps = [
+                "Turn back for tonight: open the source to the application again. \(Self.wayBack(report))",
+                "Another night needs only another tidemark cutover: it goes on from what was committed.",
+                "To go on tonight all the same: run the same command without its deadline.",
+            ]
         case .stopped:
             verdict = "Stopped"
             tone = "warn"

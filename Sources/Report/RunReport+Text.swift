@@ -60,6 +60,8 @@ extension RunReport {
             "NOT PROVEN: stopped before anything was built; the source is still in use"
         case .notProven: "NOT PROVEN: do not open the target yet; something could not be checked"
         case .failed: "FAILED\(place): what was committed stays; run the same command again to resume"
+        case .stopped where isPastDeadline == true:
+            "STOPPED\(place): it would not end before the deadline; what was committed stays"
         case .stopped: "STOPPED\(place): what was committed stays; run the same command again to resume"
         }
     }

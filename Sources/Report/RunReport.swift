@@ -138,6 +138,8 @@ public struct RunReport: Sendable, Codable {
     public var resumeCommand: String?
     /// Whether the source is read-only, by this run or an earlier one; only `tidemark unfence` undoes that.
     public var isSourceFenced: Bool?
+    /// Whether it stopped because it could not have ended before its deadline.
+    public var isPastDeadline: Bool?
     /// Whether the target has been in use since the cutover, so that what others wrote there was left out.
     public var isTargetInUse: Bool?
     /// Whether a stage is moved: some rows, into a target that serves others.

@@ -60,7 +60,7 @@ public struct RunStatus: Sendable, Codable {
         step = entry.step.rawValue
         pass = entry.pass
         isPassComplete = !entry.isPassOpen
-        epoch = entry.epoch
+        epoch = RunEntry.client(ofEpoch: entry.epoch)
         chunks = totals.chunks
         chunksWithBase = totals.chunksWithBase
         chunksOfPass = totals.chunksOfPass

@@ -39,7 +39,7 @@ public struct RunTrail: Sendable, Codable {
         entries = trail.map { entry in
             Entry(
                 at: entry.at,
-                client: entry.epoch,
+                client: RunEntry.client(ofEpoch: entry.epoch),
                 pass: entry.pass,
                 kind: entry.kind,
                 table: entry.schemaName.flatMap { schema in

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Planning
 import Report
 import Tidemark
@@ -67,6 +68,12 @@ struct CutoverCommand: AsyncParsableCommand {
                 throw UsageError(
                     description:
                         "--deadline must be a time within the next 18 hours, such as 02:30 or 02:30:00, or one with a date, such as 2026-11-29T02:30"
+                )
+            }
+            guard time.date > .now else {
+                throw UsageError(
+                    description:
+                        "--deadline \(text) has passed: turn back, or leave the option out to go on without a deadline"
                 )
             }
             return time

@@ -8,7 +8,9 @@ struct Deadline: Sendable {
     /// A time of the day that comes later than this is taken for one that has just passed.
     private static let longest = 18.0 * 3600
 
-    /// Reads a local time: `02:30`, `02:30:00` (the next time it is that late, within 18 hours) or `2026-11-29T02:30`.
+    /// Reads a local time: `02:30`, `02:30:00` or `2026-11-29T02:30`.
+    ///
+    /// A time of the day is the next one, unless that is more than 18 hours away: then it is the one that has just passed.
     ///
     /// - Parameters:
     ///   - text: The time.
@@ -40,8 +42,8 @@ struct Deadline: Sendable {
             // Tomorrow; mktime knows how long that day is.
             local.tm_mday += 1
             moment = local
-            date = Date(timeIntervalSince1970: Double(mktime(&moment)))
-            guard date.timeIntervalSince(now) <= Self.longest else { return nil }
+            let next = Date(timeIntervalSince1970: Double(mktime(&moment)))
+            date = next.timeIntervalSince(now) <= Self.longest ? next : Date(timeIntervalSince1970: Double(made))
         } else {
             date = Date(timeIntervalSince1970: Double(made))
         }
@@ -69,6 +71,16 @@ struct Deadline: Sendable {
         }
         guard digits.isEmpty, seconds > 0 else { return nil }
         date = now.addingTimeInterval(Double(seconds))
+    }
+
+    /// The time in the form that ``init(time:now:)`` reads, to the second.
+    var text: String {
+        var seconds = time_t(date.timeIntervalSince1970.rounded())
+        var local = tm()
+        localtime_r(&seconds, &local)
+        func padded(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let day = "\(local.tm_year + 1900)-\(padded(local.tm_mon + 1))-\(padded(local.tm_mday))"
+        return "\(day)T\(padded(local.tm_hour)):\(padded(local.tm_min)):\(padded(local.tm_sec))"
     }
 
     /// The numbers between separators; empty if one of them is none.

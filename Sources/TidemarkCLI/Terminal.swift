@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import Postgres
 import Report
@@ -13,6 +14,7 @@ final class Terminal: Sendable {
     private let log: RunLog
     private let hook: EventHook?
 
+    private let start = Date.now
     private let directory: ReportDirectory?
     /// The report of a run that failed.
     private let failed = Mutex<RunReport?>(nil)
@@ -150,7 +152,7 @@ final class Terminal: Sendable {
     private func resumable(_ report: RunReport) -> RunReport {
         var report = report
         if [.stopped, .failed].contains(report.outcome) {
-            report.resumeCommand = ResumeCommand(CommandLine.arguments).text
+            report.resumeCommand = ResumeCommand(CommandLine.arguments, begun: start).text
         }
         return report
     }

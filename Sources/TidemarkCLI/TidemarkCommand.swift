@@ -27,7 +27,8 @@ struct TidemarkCommand: AsyncParsableCommand {
             Exit codes: 0 done (cutover, restore and verify: also proven, except
             with restore --ahead or --no-proof), 1 failed (inspect: something would
             stop the migration), 2 source and target differ, 3 something is not
-            proven, 4 stopped by a signal (the same command resumes), 64 wrong usage.
+            proven, 4 stopped by a signal (the same command resumes) or by
+            --deadline, 64 wrong usage.
             """,
         version: Versions.description,
         subcommands: [

@@ -69,7 +69,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 waiting: .seconds(wait ?? 600),
                 stays: stay
             )
-            try terminal.print(output.json ? try report.json() : report.text)
+            terminal.say(output.json ? try report.json() : report.text)
             return report.isStopped ? .stopped : .done
         }
     }

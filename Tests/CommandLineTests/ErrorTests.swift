@@ -45,6 +45,7 @@ import Testing
         expect(try await bare.run("verify"), 64, "TIDEMARK_SOURCE")
         expect(try await Command().run("precopi"), 64)
         expect(try await Command().run("plan", "--chunk-size", "many"), 64)
+        expect(try await Command().run("cutover", "--deadline", "2026-01-02T03:04"), 64, "2026-01-02T03:04 has passed")
     }
 
     @Test func `a folder for temporary files that does not exist`() async throws {

@@ -35,6 +35,7 @@ import Tidemark
             let late = try await Self.cutover(pair, .now.addingTimeInterval(0.001))
             #expect(late.outcome == .stopped, "\(late.text)")
             #expect(late.warnings.contains { $0.contains("NO-GO") }, "\(late.text)")
+            #expect(late.text.contains("NEXT: Turn back for tonight"), "\(late.text)")
             #expect(!late.phases.map(\.name).contains(RunPhase.deltaAndWholeTables.rawValue))
             let done = try await Self.cutover(pair, .now.addingTimeInterval(3600)) {
                 if case .note(let text) = $0 { notes.withLock { $0.append(text) } }

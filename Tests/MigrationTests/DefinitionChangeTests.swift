@@ -58,6 +58,56 @@ import Verification
         }
     }
 
+    /// `pg_dump` writes them like parts of tables, which are followed with their tables.
+    @Test(
+        arguments: Cases.some(
+            3,
+            of: [
+                "CREATE FOREIGN TABLE m_2021 PARTITION OF m FOR VALUES IN (2021) SERVER s OPTIONS (filename '/dev/null')",
+                "ALTER TABLE m ATTACH PARTITION apart FOR VALUES IN (2022)", "ALTER TABLE m DETACH PARTITION m_2020",
+                "ALTER TABLE m DETACH PARTITION m_2020; ALTER TABLE m ATTACH PARTITION m_2020 FOR VALUES IN (2019, 2020)",
+                "ALTER VIEW v ALTER b SET DEFAULT 'new'", "ALTER VIEW v ALTER a SET DEFAULT 8",
+                "ALTER VIEW v ALTER a DROP DEFAULT",
+                "CREATE OR REPLACE VIEW v AS SELECT a, b || 'x' AS b FROM t",
+                "CREATE OR REPLACE VIEW v AS SELECT a, b, 1 AS c FROM t; ALTER VIEW v ALTER a DROP DEFAULT, ALTER c SET DEFAULT 3",
+                "CREATE VIEW w AS SELECT a FROM t; ALTER VIEW w ALTER a SET DEFAULT 4", "DROP VIEW v",
+                "ALTER VIEW \"v SET DEFAULT\" ALTER a DROP DEFAULT",
+            ]
+        )
+    )
+    func `is followed, also as a foreign partition or the default of a view's column`(change: String) async throws {
+        let schema = """
+            CREATE EXTENSION file_fdw; CREATE SERVER s FOREIGN DATA WRAPPER file_fdw;
+            CREATE TABLE m (y int, v text) PARTITION BY LIST (y); CREATE TABLE m_default PARTITION OF m DEFAULT;
+            CREATE FOREIGN TABLE m_2020 PARTITION OF m FOR VALUES IN (2020) SERVER s OPTIONS (filename '/dev/null');
+            CREATE FOREIGN TABLE apart (y int, v text) SERVER s OPTIONS (filename '/dev/null');
+            CREATE TABLE t (a int PRIMARY KEY, b text); INSERT INTO t VALUES (1, 'x');
+            CREATE VIEW v AS SELECT a, b FROM t; ALTER VIEW v ALTER a SET DEFAULT 7;
+            CREATE VIEW "v SET DEFAULT" AS SELECT a FROM t; ALTER VIEW "v SET DEFAULT" ALTER a SET DEFAULT 7
+            """
+        let state = """
+            SELECT coalesce(string_agg(x.t, E'\n' ORDER BY x.t), '') FROM (
+                SELECT attrelid::regclass || '.' || attname || ' ' || pg_get_expr(adbin, adrelid) AS t
+                FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+                WHERE attrelid::regclass::text !~ '^tidemark'
+                UNION ALL
+                SELECT oid::regclass || ' ' || coalesce(pg_get_expr(relpartbound, oid), '') FROM pg_class
+                WHERE relkind = 'f') x
+            """
+        try await DatabasePair.with { pair in
+            guard try await pair.source.hasExtension("file_fdw") else { return }
+            try await pair.source.run(schema)
+            _ = try await pair.migration().precopy()
+            try await pair.source.run(change)
+            let wanted = try await pair.source.value(state)
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.target.value(state) == wanted, "\(change)")
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(change): \(report.text)")
+            #expect(try await pair.target.value(state) == wanted, "\(change)")
+        }
+    }
+
     @Test(
         arguments: Cases.some(
             2,

@@ -44,6 +44,39 @@ import Tidemark
         }
     }
 
+    /// The client was stopped, its run was given up, and the target serves another run when it goes on.
+    @Test func `fences off a worker of another run, also one with as many clients`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            var epochs: [Int] = []
+            for _ in 1...3 {
+                _ = try await pair.migration { $0.targetContents = .rows }.precopy()
+                epochs.append(Int(try await pair.target.value("SELECT epoch FROM tidemark.run")) ?? 0)
+                let status = try await LedgerAdministration(target: pair.target.endpoint).status()
+                #expect(status?.epoch == 1)
+                let old = epochs[0]
+                for table in ["chunk", "object"] where epochs.count > 1 {
+                    let error = await #expect(throws: LedgerError.self) {
+                        try await ThreadConfined.with(pair.target.endpoint, purpose: "zombie") { zombie in
+                            try await zombie.run { connection in
+                                try connection.transaction(.readWrite) {
+                                    let ledger = Ledger(connection, epoch: old)
+                                    if table == "chunk" {
+                                        _ = try ledger.claim(.delta(pass: 99, relation: nil))
+                                    } else {
+                                        try ledger.fence()
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    #expect(error?.code == .fenced)
+                }
+                try await LedgerAdministration(target: pair.target.endpoint).finish(abandon: true)
+            }
+            #expect(Set(epochs).count == 3)
+        }
+    }
+
     /// Other databases of the server keep ids open for days: what counts is who writes rows here.
     @Test func `takes everything for seen, unless rows are written in this database`() async throws {
         try await DatabasePair.with(Self.schema) { pair in

@@ -309,6 +309,19 @@ import Tidemark
         }
     }
 
+    /// It would keep out those as well who are not moved.
+    @Test func `does not make the source read-only`() async throws {
+        try await Self.withFirstTenants { pair in
+            let stage = Self.migration(pair, tenants: "= 3") { $0.fence = .readOnly }
+            #expect(try await stage.precopy().outcome == .done)
+            await #expect { try await stage.cutover() } throws: {
+                "\($0)".contains("--fence read-only would keep everyone")
+            }
+            #expect(try await pair.source.value("SELECT current_setting('default_transaction_read_only')") == "off")
+            try await pair.source.run("INSERT INTO audit (what) VALUES ('still in use')")
+        }
+    }
+
     @Test func `ends with an explanation if both sides have used the same key`() async throws {
         try await DatabasePair.with(
             "CREATE TABLE t (id int PRIMARY KEY, tenant int); INSERT INTO t SELECT n, n % 2 FROM generate_series(1, 50) n"

@@ -12,10 +12,16 @@ import Verification
     private static let copies = 16
 
     @Test func `names every fault that is planted, at the right object, and nothing else`() async throws {
-        let faults = try PlantedFault.all()
+        var faults = try PlantedFault.all()
         #expect(faults.count >= 150)
-        let schema = try String(contentsOfFile: "Tests/ProofTests/Planted/schema.sql", encoding: .utf8)
+        var schema = try String(contentsOfFile: "Tests/ProofTests/Planted/schema.sql", encoding: .utf8)
         try await DatabasePair.with { pair in
+            if try await !pair.source.hasExtension("file_fdw") {
+                schema = schema.split(separator: "\n").filter { !$0.hasSuffix("-- file_fdw") }.joined(separator: "\n")
+                faults.removeAll {
+                    $0.sql.contains("far_part") || $0.sql.contains("far_detached") || $0.sql.contains("far_child")
+                }
+            }
             // The schema has objects of every kind, which older servers do not support.
             guard try await pair.source.majorVersion() >= 15 else { return }
             try await pair.source.run(schema)

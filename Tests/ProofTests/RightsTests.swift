@@ -58,6 +58,41 @@ import Verification
         }
     }
 
+    /// The source's database was closed to everyone but two roles; the target's is open to all.
+    @Test func `are compared in both directions on the database itself`() async throws {
+        try await with { pair, migration in
+            try await pair.source.run("REVOKE ALL ON DATABASE \(pair.name) FROM PUBLIC")
+            _ = try await migration.precopy()
+            #expect(try await migration.cutover().outcome == .done)
+            try await pair.target.run("GRANT CONNECT ON DATABASE \(pair.name) TO PUBLIC, giver")
+            let verify = try await migration.verify()
+            let found = (verify.verification?.findings ?? []).filter { $0.code == "database-setting.extra-privileges" }
+            #expect(found.map(\.object).sorted() == ["CONNECT for PUBLIC", "CONNECT for giver"], "\(verify.text)")
+            #expect(found.map(\.severity.rawValue).sorted() == ["hurts", "note"])
+        }
+    }
+
+    /// The source is read by a superuser, and the target's role may not see others' user mappings.
+    @Test func `do not make options of user mappings differ that one role may not see`() async throws {
+        try await with { pair, migration in
+            try await pair.createRole("plain_owner", "LOGIN")
+            try await pair.source.run(
+                """
+                RESET ROLE; DROP TABLE t, u; CREATE USER MAPPING FOR reader SERVER srv OPTIONS (user 'x', password 'y');
+                CREATE USER MAPPING FOR giver SERVER srv OPTIONS (user 'z')
+                """
+            )
+            _ = try await migration.precopy()
+            #expect(try await migration.cutover().outcome == .done)
+            try await pair.target.run("ALTER ROLE taker NOSUPERUSER")
+            let verify = try await migration.verify()
+            try await pair.target.run("ALTER ROLE taker SUPERUSER")
+            let found = (verify.verification?.findings ?? []).filter { $0.kind == "user mapping" }
+            #expect(found.map(\.object).sorted() == ["giver on srv", "reader on srv"], "\(verify.text)")
+            #expect(found.allSatisfy { $0.severity == .note })
+        }
+    }
+
     @Test func `are reported with a repair where they differ`() async throws {
         try await with { pair, migration in
             _ = try await migration.precopy()

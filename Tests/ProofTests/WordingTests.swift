@@ -30,11 +30,16 @@ import Tidemark
         ALTER TABLE t ADD CONSTRAINT t_not_valid CHECK (v IN ('a', 'c')) NOT VALID;
         CREATE VIEW w AS SELECT id, v FROM t WHERE v IN ('a', 'b');
         CREATE MATERIALIZED VIEW mw AS SELECT v, count(*) FROM t WHERE v IN ('a', 'b') GROUP BY v;
+        CREATE TABLE u (id int PRIMARY KEY);
         CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
         CREATE FUNCTION listed_by_default(a boolean DEFAULT 'x'::varchar IN ('a', 'b')) RETURNS int LANGUAGE sql AS 'SELECT 1';
         CREATE PROCEDURE done_by_default(a boolean DEFAULT 'x'::varchar IN ('a', 'b')) LANGUAGE sql AS 'SELECT 1';
         CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW WHEN (OLD.v IN ('a', 'b')) EXECUTE FUNCTION noted();
         CREATE RULE r AS ON INSERT TO w DO INSTEAD INSERT INTO t (id, v) SELECT NEW.id, NEW.v WHERE NEW.v IN ('a', 'b');
+        CREATE RULE r_when AS ON UPDATE TO t WHERE new.v IN ('a', 'b') DO ALSO INSERT INTO u VALUES (new.id);
+        ALTER DOMAIN listed ADD CONSTRAINT late CHECK (VALUE IN ('a', 'c')) NOT VALID;
+        CREATE VIEW with_default AS SELECT id, b FROM t;
+        ALTER VIEW with_default ALTER b SET DEFAULT ('x'::varchar IN ('a', 'b'));
         ALTER TABLE t ENABLE ROW LEVEL SECURITY;
         CREATE POLICY p ON t USING (v IN ('a', 'b')) WITH CHECK (v IN ('a', 'b'));
         CREATE TABLE part (id int, v varchar(5)) PARTITION BY LIST ((CASE WHEN v IN ('a', 'b') THEN 1 ELSE 2 END));

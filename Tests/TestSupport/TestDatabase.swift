@@ -80,6 +80,11 @@ package struct TestDatabase: Sendable {
         (Int(try await value("SELECT current_setting('server_version_num')")) ?? 0) / 10_000
     }
 
+    /// Whether the server has an extension to create.
+    package func hasExtension(_ name: String) async throws -> Bool {
+        try await value("SELECT count(*) FROM pg_available_extensions WHERE name = '\(name)'") == "1"
+    }
+
     /// Runs `body` with a session that stays open, so that a transaction can stay open while the tool works.
     package func session<Result: Sendable>(_ body: (TestSession) async throws -> Result) async throws -> Result {
         try await ThreadConfined.with(endpoint, purpose: "test") { connection in

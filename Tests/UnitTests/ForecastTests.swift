@@ -92,7 +92,7 @@ import Testing
         #expect(Deadline(window: text, now: Self.now) == nil)
     }
 
-    @Test func `is the next time that it is so late, but no time that has just passed`() throws {
+    @Test func `is the next time that it is so late, or the time that has just passed`() throws {
         // Whatever the time zone: times of the day relative to now.
         for (hours, isNear) in [(1, true), (12, true), (17, true), (23, false)] {
             let wanted = Self.now.addingTimeInterval(Double(hours) * 3600)
@@ -101,9 +101,27 @@ import Testing
             localtime_r(&seconds, &parts)
             let text = "\(parts.tm_hour):\(parts.tm_min < 10 ? "0" : "")\(parts.tm_min):\(parts.tm_sec)"
             let deadline = Deadline(time: text, now: Self.now)?.date
-            #expect(deadline == (isNear ? wanted : nil), "\(text)")
+            #expect(deadline == (isNear ? wanted : wanted.addingTimeInterval(-24 * 3600)), "\(text)")
         }
         #expect(Deadline(time: "1970-01-02T10:00", now: Self.now) != nil)
+    }
+
+    @Test(arguments: ["2026-11-29T02:30:00", "2027-01-01T23:59:59"]) func `is shown as it is read`(_ text: String) {
+        #expect(Deadline(time: text, now: Self.now)?.text == text)
+    }
+
+    /// Otherwise the same command, given again, would have another four hours.
+    @Test func `stays the same one when its command is run again`() throws {
+        let deadline = try #require(Deadline(window: "4h", now: Self.now)).text
+        for (arguments, again) in [
+            (["--window", "4h", "--report", "night"], "--deadline \(deadline) --report night"),
+            (["--jobs", "2", "--window=4h"], "--jobs 2 --deadline=\(deadline)"),
+            (["--window", "soon"], "--window soon"), (["--window"], "--window"),
+            (["--deadline", "02:30"], "--deadline 02:30"),
+        ] {
+            let command = ResumeCommand(["/usr/bin/tidemark", "cutover"] + arguments, begun: Self.now)
+            #expect(command.text == "tidemark cutover \(again)")
+        }
     }
 
     @Test(arguments: ["", "24:00", "12:60", "12", "12:00:60", "noon", "2026-13-01T12:00", "12:0x", "T", "1:2:3:4"])

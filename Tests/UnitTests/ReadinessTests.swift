@@ -115,6 +115,42 @@ import Verification
         #expect(findings(source, side(facts: ["roles": [role("readers", mayConnect: false)]])).map(\.object) == ["app"])
     }
 
+    /// Memberships belong to the server, so pg_dump does not write them.
+    @Test func `finds a role that lacks the membership through which it has its rights`() {
+        let readers = role("Readers", mayConnect: false)
+        let all = role("all", mayConnect: false, groups: ["Readers"])
+        let source = side(
+            objects: [grant(to: "\"Readers\"")],
+            facts: ["roles": [readers, all, role("web", groups: ["all"])]]
+        )
+        func found(_ roles: [[String: Any]]) -> [Finding] { findings(source, side(facts: ["roles": roles])) }
+        #expect(found([readers, all, role("web", groups: ["all"])]).isEmpty)
+        // In another way, or with every right.
+        #expect(found([readers, role("all", groups: ["Readers"]), role("web", groups: ["other", "all"])]).isEmpty)
+        #expect(found([readers, all, role("web").merging(["isSuperuser": true]) { $1 }]).isEmpty)
+        let missing = found([readers, all, role("web")])
+        #expect(missing.map(\.code) == ["role.not-a-member"] && missing.first?.severity == .stops)
+        #expect(missing.first?.repair == #"GRANT "all" TO "web""#)
+        let deeper = found([readers, role("all", mayConnect: false), role("web", groups: ["all"])])
+        #expect(deeper.map(\.repair) == [#"GRANT "Readers" TO "all""#])
+        // The role that reads the source may have it only for that.
+        let reader = side(
+            objects: [grant(to: "\"Readers\"")],
+            facts: ["roles": [readers, role("app", groups: ["Readers"])]]
+        )
+        #expect(findings(reader, side(facts: ["roles": [readers, role("app")]])).map(\.severity) == [.note])
+        // Nothing depends on the membership if grants are left out.
+        let other = side(facts: ["roles": [readers, all, role("web")]])
+        #expect(findings(source, other, omissions: [.privileges]).isEmpty)
+    }
+
+    /// The role that reads the source is often made for that, with rights of its own.
+    @Test func `asks for nothing on behalf of a role that may read all data`() {
+        let source = side(facts: ["roles": [role("app", groups: ["pg_read_all_data"])]])
+        #expect(findings(source, side(facts: ["roles": [role("app")]])).isEmpty)
+        #expect(findings(source, side()).isEmpty)
+    }
+
     @Test func `survives roles that are members of each other`() {
         let roles = [role("a", groups: ["b"]), role("b", groups: ["a"])]
         #expect(findings(side(facts: ["roles": roles]), side()).isEmpty)

@@ -1,4 +1,13 @@
 -- Every constraint of a table, including whether it is enforced.
+--
+-- Foreign keys and deferrable keys act by triggers, which a superuser can disable (ALTER TABLE t DISABLE TRIGGER ALL, as
+-- pg_restore --disable-triggers does): then the constraint looks valid and checks nothing. On partitions, the triggers belong to
+-- the partitions' own constraints.
+WITH RECURSIVE without_trigger(oid) AS (
+    SELECT t.tgconstraint FROM pg_catalog.pg_trigger t
+    WHERE t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled NOT IN ('O', 'A')
+    UNION
+    SELECT k.conparentid FROM without_trigger w JOIN pg_catalog.pg_constraint k ON k.oid = w.oid WHERE k.conparentid <> 0)
 SELECT con.oid::bigint AS oid,
        con.conrelid::bigint AS table_oid,
        n.nspname AS schema,
@@ -7,7 +16,8 @@ SELECT con.oid::bigint AS oid,
        con.contype::text AS kind,
        pg_catalog.pg_get_constraintdef(con.oid) AS definition,
        con.convalidated AS is_validated,
-       coalesce(pg_catalog.to_jsonb(con) ->> 'conenforced' = 'true', true) AS is_enforced,
+       coalesce(pg_catalog.to_jsonb(con) ->> 'conenforced' = 'true', true)
+           AND con.oid NOT IN (SELECT w.oid FROM without_trigger w) AS is_enforced,
        con.condeferrable AS is_deferrable,
        con.condeferred AS is_deferred,
        con.connoinherit AS is_no_inherit,

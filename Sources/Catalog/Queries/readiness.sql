@@ -60,9 +60,13 @@ SELECT
                                       WHEN NOT pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT') THEN 'CONNECT' END,
                 'isWriter', r.rolcanlogin AND NOT r.rolsuper
                             AND EXISTS (SELECT FROM writer w WHERE pg_catalog.pg_has_role(r.oid, w.oid, 'USAGE')),
+                'isSuperuser', r.rolsuper,
+                -- Since PostgreSQL 16 a role's creator is a member that may only hand the membership on.
                 'groups', (SELECT coalesce(pg_catalog.json_agg(g.rolname), '[]')
                            FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
-                           WHERE m.member = r.oid))), '[]')
+                           WHERE m.member = r.oid
+                             AND coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean
+                                          OR (pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, true)))), '[]')
      FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
      WHERE d.datname = pg_catalog.current_database() AND r.rolname !~ '^pg_'
     ) AS roles,

@@ -49,6 +49,13 @@ struct Cutover {
 
     private func cutOver(_ session: Session) async throws -> RunReport.Outcome {
         try await judgeTime(of: session)
+        if session.scope.isStage, context.options.fence == .readOnly {
+            throw PlanError(
+                .refused,
+                "--fence read-only would keep everyone from writing to the source, and only a stage is moved",
+                hint: "use --fence none or lock, and close the application for those whose rows are moved"
+            )
+        }
         if context.options.fence == .readOnly {
             try await fence(session)
         } else if session.source.settings.closing.contains(where: { $0.isFence && $0.role == nil }) {
@@ -86,8 +93,10 @@ struct Cutover {
     /// Makes the source read-only; it stays so however the cutover ends.
     private func fence(_ session: Session) async throws {
         let warnings = try await recorder.phase(.fence) {
+            // Only while the run is still this client's.
+            try await session.ledger { _ in }
             // At once: the report says so even if the run ends before all other sessions have.
-            try await SourceFence(source: source).raise(for: session.run.sessionPrefix, note) {
+            return try await SourceFence(source: source).raise(for: session.run.sessionPrefix, note) {
                 recorder.record(.fenced)
             }
         }
@@ -295,6 +304,8 @@ struct Cutover {
             let sequences = session.sequences
             return try await lanes.withOne { lane in
                 let positions = try SequenceSetter.positions(of: sequences.map(\.qualifiedName), on: lane.source)
+                // Setting a sequence belongs to no transaction, and all of them in one would take too many locks.
+                try lane.target.transaction(.readWrite) { try Ledger(lane.target, epoch: session.epoch).fence() }
                 if session.scope.isStage {
                     try SequenceSetter(lane.target).advance(sequences, to: positions)
                     return (positions, [String]())

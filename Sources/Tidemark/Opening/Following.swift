@@ -188,9 +188,11 @@ struct Following {
         rights: [DefinitionEntry]
     ) async throws -> [DriftFollower.Step] {
         let new = Set(drift.added.map(\.qualifiedName))
+        let parts = ForeignAndViewParts(changes)
         let made = changes.added.filter { entry in
             // A comment is created with its check constraint, which may have to wait for the rows.
-            !entry.isPartOfTable && entry.commentedConstraint.map { new.contains($0.table) } ?? true
+            (!entry.isPartOfTable || parts.contains(entry))
+                && entry.commentedConstraint.map { new.contains($0.table) } ?? true
         }
         let present = try await present(made)
         // Objects that are dropped first make room; any other old object of the same name stays, and is reported.
@@ -210,6 +212,7 @@ struct Following {
         var steps: [DriftFollower.Step] = []
         let schemas = added.filter { $0.kind == "SCHEMA" }
         if !schemas.isEmpty { steps.append(.schemas(try await definitions.script(of: schemas))) }
+        if let removal = parts.removal { steps.append(.make(removal)) }
         var group: [DefinitionEntry] = []
         func finishGroup() async throws {
             guard !group.isEmpty else { return }
@@ -224,7 +227,11 @@ struct Following {
                 steps.append(.alter(oid))
             } else if changed.contains(entry.identity), entry.isView {
                 try await finishGroup()
-                steps.append(.remake(try await definitions.script(of: [entry]), [entry]))
+                // The view is dropped, and its defaults with it.
+                let all = [entry] + parts.defaults(of: entry.qualifiedName)
+                steps.append(.remake(try await definitions.script(of: all), [entry]))
+            } else if changed.contains(entry.identity), parts.contains(entry) {
+                group.append(entry)
             }
         }
         // Privileges on new objects: TABLE t, SEQUENCE t_id_seq.

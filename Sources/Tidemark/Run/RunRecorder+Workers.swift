@@ -54,7 +54,7 @@ extension RunRecorder {
     private func putOutSilent(_ workers: [WorkerEntry], of session: Session) async {
         for worker in workers where worker.silentSeconds > Self.longestSilence {
             let name = "\(session.run.sessionPrefix) worker \(worker.workerId) "
-            try? await session.control.run { try $0.endSessions(named: name) }
+            let isOut = (try? await session.control.run { try $0.endSessions(named: name) }) != nil
             // There they hold back vacuum, if its role is the client's as well.
             if let source = session.context.origin.endpoint {
                 let purpose = session.purpose("control")
@@ -63,7 +63,9 @@ extension RunRecorder {
             observer(
                 .note(
                     "worker \(worker.workerId) (\(worker.name.visible)) has not asked for \(worker.silentSeconds) s: "
-                        + "its sessions were ended"
+                        + (isOut
+                            ? "its sessions were ended"
+                            : "its sessions cannot be ended; end those named '\(name)…' on the target")
                 )
             )
         }

@@ -98,6 +98,7 @@ final class RunRecorder: Sendable {
             return ended(finish(.stopped))
         } catch let error as PastDeadline {
             warn(["\(error)"])
+            report.withLock { $0.isPastDeadline = true }
             return ended(finish(.stopped))
         } catch  where Task.isCancelled {
             // A connection or child process that was ended while it worked reports that with an error of its own.

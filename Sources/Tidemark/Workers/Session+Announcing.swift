@@ -28,8 +28,16 @@ extension Session {
             }
         } catch {
             // The first error is the one to report. If the target is gone, the announcement is void once the run is taken over.
-            // In a task of its own, because this one may be cancelled: nothing more must be claimed then.
-            await Task { try? await withdraw(work.task.kind) }.value
+            // In a task of its own, because this one may be cancelled: nothing more must be claimed then, and nobody waits for
+            // what worker processes are doing, such as an index build of hours. The next client ends their sessions.
+            let isCancelled = Task.isCancelled
+            await Task {
+                if isCancelled {
+                    try? await ledger { try $0.close(work.task.kind) }
+                } else {
+                    try? await withdraw(work.task.kind)
+                }
+            }.value
             throw error
         }
     }

@@ -115,6 +115,18 @@ extension DefinitionComparison {
                 source: "granted"
             )
         }
+        // Where nothing was ever granted or revoked on the source, nothing is written, and the target keeps its own rights.
+        let given = theirs.grants ?? DatabaseSettings.Grant.byDefault
+        for grant in given where !grants.contains(grant) && !isOfOwner(grant) {
+            add(
+                "\(grant.privilege) for \((grant.role ?? "PUBLIC").visible)",
+                problem: "extra-privileges",
+                // Administrators of the target have their own rights; what everyone may do is another matter.
+                severity: grant.role == nil ? .hurts : .note,
+                "the source's database does not grant this privilege",
+                target: "granted"
+            )
+        }
     }
 }
 

@@ -86,6 +86,11 @@ struct GrantedRights {
         attribute == role || attribute.begins(with: role + Self.place)
     }
 
+    /// The role of an attribute, as the server prints it: an attribute may be about one column.
+    static func role(of attribute: ServerText) -> ServerText {
+        SQLStatements.firstUnquotedRange(of: place, in: attribute).map { attribute[0..<$0.lowerBound] } ?? attribute
+    }
+
     private static func column(of attribute: ServerText) -> ServerText? {
         SQLStatements.firstUnquotedRange(of: place, in: attribute).map { attribute.dropFirst($0.upperBound) }
     }

@@ -11,7 +11,7 @@ extension ObjectComparison {
         package let object: ServerText
         package let attribute: ServerText
         package let table: QualifiedName?
-        /// What else is needed to parse them: a domain's type, a function's result.
+        /// What else is needed to parse them: a domain's type, a collation's provider, a function's result.
         package let context: ServerText?
         package let source: ServerText
         package let target: ServerText
@@ -35,7 +35,13 @@ extension ObjectComparison {
         }
 
         init(_ object: CatalogObject, attribute: ServerText, source: ServerText, target: ServerText) {
-            let context = object.attributes[object.kind == .domain ? "type" : "result"]
+            let needed: ServerText =
+                switch object.kind {
+                case .domain: "type"
+                case .collation: "provider"
+                default: "result"
+                }
+            let context = object.attributes[needed]
             self.init(
                 kind: object.kind.rawValue,
                 object: object.object,

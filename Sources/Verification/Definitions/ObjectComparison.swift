@@ -172,6 +172,17 @@ package struct ObjectComparison {
         return Set(here.keys).union(there.keys).sorted().compactMap { attribute in
             let (mine, its) = (here[attribute], there[attribute])
             guard mine != its, let severity = rules.severity(of: attribute, of: ours.kind) else { return nil }
+            if let hidden = ours.kind.rules.hidden, mine == hidden || its == hidden {
+                return Finding(
+                    ours.kind.rawValue,
+                    object: ours.object,
+                    problem: rules.problem(attribute, of: ours.kind),
+                    severity: .note,
+                    "its \(attribute.visible) cannot be compared: one of the roles may not read them",
+                    source: mine ?? "none",
+                    target: its ?? "none"
+                )
+            }
             if let mine, let its {
                 guard !rules.isSame(mine, its, in: attribute, of: ours.kind) else { return nil }
                 guard !agreeing.contains(Doubt(ours, attribute: attribute, source: mine, target: its)) else {

@@ -19,6 +19,8 @@ struct ObjectKindRules: Sendable {
     /// Attributes that a server prints from what it has parsed; another server, or the same one later, may print them
     /// differently.
     var printed: [ServerText] = []
+    /// What stands for an attribute that the role may not read: a difference from it says nothing.
+    var hidden: ServerText?
     /// Whether dropping an object loses rows or a sequence's position.
     var holdsData = false
     /// Whether the attributes are names of roles, or there is only one: then a finding's problem is "differs".
@@ -31,14 +33,15 @@ extension ObjectKind {
         switch self {
         case .accessMethod, .enumeration, .compositeType, .rangeType, .baseType, .conversion, .cast, .transform,
             .aggregate, .operator, .operatorClass, .operatorFamily, .textSearchConfiguration, .textSearchDictionary,
-            .textSearchParser, .textSearchTemplate, .foreignDataWrapper, .server, .userMapping, .foreignTable:
+            .textSearchParser, .textSearchTemplate, .foreignDataWrapper, .server, .foreignTable:
             .init()
+        case .userMapping: .init(hidden: "hidden from this role")
         // Hosting providers add such objects to every database.
         case .schema, .language: .init(extra: .note)
         case .extension: .init(extra: .note, attributes: ["version": .note], holdsData: true)
         case .domain: .init(printed: ["default", "checks"])
         // Statements that name their columns, like those of this tool, are not affected by their order.
-        case .collation: .init(attributes: ["order": .note])
+        case .collation: .init(attributes: ["order": .note], printed: ["locale", "character classes"])
         case .function: .init(attributes: ["cost": .hurts, "rows": .hurts], printed: ["body", "arguments"])
         case .procedure: .init(attributes: ["cost": .hurts], printed: ["body", "arguments"])
         case .table:
@@ -56,6 +59,7 @@ extension ObjectKind {
                 printed: ["default"],
                 holdsData: true
             )
+        case .viewDefault: .init(printed: ["default"])
         case .view: .init(attributes: ["columns": nil as Finding.Severity?], printed: ["definition"])
         case .materializedView:
             .init(

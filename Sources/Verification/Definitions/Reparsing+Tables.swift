@@ -18,7 +18,8 @@ extension Reparsing {
             return try value(
                 "(SELECT pg_catalog.pg_get_expr(p.polqual, p.polrelid) FROM pg_catalog.pg_policy p WHERE p.polrelid = \(oid))"
             )
-        case "column", "published table": return try print(constraint: "CHECK ((\(trusted)) IS NULL)", on: copy, oid)
+        case "column", "view default", "published table":
+            return try print(constraint: "CHECK ((\(trusted)) IS NULL)", on: copy, oid)
         case "constraint": return try print(constraint: trusted, on: copy, oid)
         case "index":
             guard let moved = moved(text, from: table, after: " ON ") ?? moved(text, from: table, after: " ON ONLY ")
@@ -87,11 +88,14 @@ extension Reparsing {
         let names = [Identifier(table.schema), Identifier(table.name)].map { [ServerText($0.quoted), $0.name] }
         for schema in names[0] {
             for name in names[1] {
-                let place = word + schema + "." + name + " "
-                // The trigger's own name may contain the same words; quoted text is skipped.
-                guard let found = SQLStatements.firstUnquotedRange(of: place, in: text) else { continue }
-                let copy = word + ServerText("pg_temp.\(Identifier(table.name).quoted) ")
-                return SQL(trusted: text[0..<found.lowerBound] + copy + text.dropFirst(found.upperBound))
+                let place = word + schema + "." + name
+                // A rule's condition is printed in a line of its own.
+                for end in [" ", "\n"] as [ServerText] {
+                    // The trigger's own name may contain the same words; quoted text is skipped.
+                    guard let found = SQLStatements.firstUnquotedRange(of: place + end, in: text) else { continue }
+                    let copy = word + ServerText("pg_temp.\(Identifier(table.name).quoted) ")
+                    return SQL(trusted: text[0..<found.lowerBound] + copy + text.dropFirst(found.upperBound))
+                }
             }
         }
         return nil

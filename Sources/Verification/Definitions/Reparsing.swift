@@ -53,6 +53,7 @@ package struct Reparsing {
             try connection.execute("CREATE TEMPORARY VIEW tidemark_reparsed AS SELECT (\(trusted)) AS value")
             return try value("pg_catalog.pg_get_viewdef('pg_temp.tidemark_reparsed'::pg_catalog.regclass)")
         case ("domain", _): return try printChecks(text, doubt)
+        case ("collation", _): return try printLocale(text, doubt)
         case ("function", "arguments"), ("procedure", "arguments"): return try printArguments(trusted, doubt)
         case ("function", _), ("procedure", _):
             // A function with an SQL-standard body is replaced by itself, in a transaction that is rolled back.
@@ -71,19 +72,40 @@ package struct Reparsing {
     /// Creates a domain's checks, given as `name CHECK (…); name CHECK (…)`, on a temporary domain over the same type.
     private func printChecks(_ text: ServerText, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
         guard let type = doubt.context?.typeQuotedForAllServers else { return nil }
+        try connection.execute("CREATE DOMAIN pg_temp.tidemark_reparsed AS \(SQL(trusted: type))")
         var statements = SQLStatements(Array(text.utf8))
-        var checks: [SQL] = []
         while let check = statements.next() {
-            checks.append(" CONSTRAINT \(SQL(trusted: ServerText(bytes: check).withoutSuffix(";")))")
+            // One by one: only here it may be NOT VALID.
+            try connection.execute(
+                """
+                ALTER DOMAIN pg_temp.tidemark_reparsed
+                ADD CONSTRAINT \(SQL(trusted: ServerText(bytes: check).withoutSuffix(";")))
+                """
+            )
         }
+        return try value(
+            """
+            (SELECT pg_catalog.string_agg(pg_catalog.format('%I %s', k.conname, pg_catalog.pg_get_constraintdef(k.oid)), '; '
+                                          ORDER BY k.conname COLLATE "C")
+             FROM pg_catalog.pg_constraint k
+             WHERE k.contypid = 'pg_temp.tidemark_reparsed'::pg_catalog.regtype AND k.contype = 'c')
+            """
+        )
+    }
+
+    /// Creates a temporary collation of ICU with this locale.
+    ///
+    /// Since PostgreSQL 16 the server stores a locale's language tag instead of the text it was given.
+    private func printLocale(_ locale: ServerText, _ doubt: ObjectComparison.Doubt) throws -> ServerText? {
+        guard doubt.context == "i" else { return nil }
         try connection.execute(
-            "CREATE DOMAIN pg_temp.tidemark_reparsed AS \(SQL(trusted: type))\(checks.joined(separator: ""))"
+            "CREATE COLLATION pg_temp.tidemark_reparsed (provider = icu, locale = \(literal: locale))"
         )
         return try value(
             """
-            (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), '; ' ORDER BY k.conname COLLATE "C")
-             FROM pg_catalog.pg_constraint k
-             WHERE k.contypid = 'pg_temp.tidemark_reparsed'::pg_catalog.regtype AND k.contype = 'c')
+            (SELECT coalesce(x.j ->> 'colllocale', x.j ->> 'colliculocale', x.j ->> 'collcollate')
+             FROM pg_catalog.pg_collation c CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(c) AS j) x
+             WHERE c.collnamespace = pg_catalog.pg_my_temp_schema() AND c.collname = 'tidemark_reparsed')
             """
         )
     }

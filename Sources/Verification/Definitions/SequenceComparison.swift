@@ -39,6 +39,20 @@ package struct SequenceComparison {
         guard let source = ours[name], let target = theirs[name] else { return nil }
         let sourceNext = source.next(increment: sequence.increment)
         let targetNext = target.next(increment: sequence.increment)
+        let repair =
+            "SELECT setval(\(Escaping.literal(ServerText(name.quoted))), \(source.lastValue), \(source.isCalled))"
+        if sequence.isAtEnd(target), !sequence.isAtEnd(source) {
+            return Finding(
+                "sequence",
+                object: name.description,
+                problem: "at-its-end",
+                severity: .stops,
+                "it has no next value: every INSERT that takes one fails",
+                source: "next \(sourceNext)",
+                target: "last \(target.lastValue)",
+                repair: repair
+            )
+        }
         guard sequence.increment > 0 ? targetNext < sourceNext : targetNext > sourceNext else { return nil }
         return Finding(
             "sequence",
@@ -48,8 +62,7 @@ package struct SequenceComparison {
             "it is behind the source's: the next INSERT may fail because its key already exists",
             source: "next \(sourceNext)",
             target: "next \(targetNext)",
-            repair:
-                "SELECT setval(\(Escaping.literal(ServerText(name.quoted))), \(source.lastValue), \(source.isCalled))"
+            repair: repair
         )
     }
 }

@@ -147,7 +147,9 @@ package struct Readiness {
     private func judgeRoles(_ result: inout VerificationResult) {
         guard !scope.omits(.owners) || !scope.omits(.privileges) else { return }
         let there = Dictionary(keepingFirst: target.facts.roles.map { ($0.name, $0) })
-        let wanted = usersOfSource()
+        let memberships = RoleMemberships(source: source, target: target.facts.roles, scope: scope)
+        let wanted = memberships.usersOfSource
+        result.findings += memberships.findings
         result.examined.append(
             .init(kind: "role", source: wanted.count, target: wanted.count { there[$0.name] != nil })
         )
@@ -180,26 +182,6 @@ package struct Readiness {
                 )
             )
         }
-    }
-
-    /// Returns roles that may connect and that own something, have rights on something, or are members of such roles.
-    private func usersOfSource() -> [ReadinessFacts.Role] {
-        let byName = Dictionary(keepingFirst: source.facts.roles.map { ($0.name, $0) })
-        var concerned: Set<ServerText> = []
-        for object in source.objects {
-            switch object.kind {
-            case .owner: concerned.formUnion(object.attributes.all.values)
-            case .privileges: concerned.formUnion(object.attributes.all.keys)
-            default: break
-            }
-        }
-        func reaches(_ role: ReadinessFacts.Role, _ seen: Set<ServerText> = []) -> Bool {
-            concerned.contains(role.name)
-                || role.groups.contains { group in
-                    !seen.contains(group) && byName[group].map { reaches($0, seen.union([group])) } ?? false
-                }
-        }
-        return source.facts.roles.filter { $0.mayConnect && reaches($0) }.sorted { $0.name < $1.name }
     }
 
     // MARK: Whether it is closed

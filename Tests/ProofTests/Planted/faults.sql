@@ -71,6 +71,13 @@ ALTER TABLE refs ALTER CONSTRAINT refs_c NOT DEFERRABLE;
 ALTER TABLE refs DROP CONSTRAINT refs_d; ALTER TABLE refs ADD CONSTRAINT refs_d FOREIGN KEY (d) REFERENCES keys_a NOT VALID;
 -- foreign key: "refs_e" on public.refs
 ALTER TABLE refs DROP CONSTRAINT refs_e; ALTER TABLE refs ADD CONSTRAINT refs_e FOREIGN KEY (e) REFERENCES keys_d;
+-- foreign key: "refs_a" on public.refs
+-- foreign key: "refs_b" on public.refs
+-- foreign key: "refs_d" on public.refs
+-- foreign key: "refs_c" on public.refs
+-- foreign key: "refs_e" on public.refs
+-- foreign key: "refs_f" on public.refs
+ALTER TABLE refs DISABLE TRIGGER ALL;
 -- foreign key: "refs_extra" on public.refs
 ALTER TABLE refs ADD CONSTRAINT refs_extra FOREIGN KEY (a) REFERENCES keys_d;
 -- check constraint: "checks_a" on public.checks
@@ -343,6 +350,27 @@ DROP USER MAPPING FOR PUBLIC SERVER far;
 ALTER FOREIGN TABLE far_table OPTIONS (SET name 'y');
 -- foreign table: public.far_gone
 DROP FOREIGN TABLE far_gone;
+-- foreign table: public.far_part
+ALTER TABLE logs DETACH PARTITION far_part;
+-- foreign table: public.far_detached
+ALTER TABLE logs ATTACH PARTITION far_detached FOR VALUES FROM ('2011-01-01') TO ('2012-01-01');
+-- foreign table: public.far_child
+ALTER FOREIGN TABLE far_child NO INHERIT parent;
+-- publication: pub_schema
+-- published table: spare.t in pub_schema
+ALTER PUBLICATION pub_schema SET TABLES IN SCHEMA spare;
+-- view default: public.v_default.a
+ALTER VIEW v_default ALTER a SET DEFAULT 6;
+-- view default: public.v_default.b
+ALTER VIEW v_default ALTER b DROP DEFAULT;
+-- view default: public.v_default.id
+ALTER VIEW v_default ALTER id SET DEFAULT 7;
+-- column: public.mv_columns.t
+ALTER MATERIALIZED VIEW mv_columns ALTER t SET STORAGE EXTERNAL;
+-- column: public.mv_columns.n
+ALTER MATERIALIZED VIEW mv_columns ALTER n SET STATISTICS 7;
+-- sequence: public.seq_m
+SELECT setval('seq_m', 2147483647);
 -- column: public.far_table.b
 ALTER FOREIGN TABLE far_table ALTER b TYPE varchar(5);
 -- published table: public.keys_a in pub_a
@@ -375,6 +403,8 @@ REVOKE USAGE ON SCHEMA spare FROM pg_monitor;
 REVOKE USAGE ON SEQUENCE seq_a FROM pg_monitor;
 -- privileges: type public.mood
 GRANT USAGE ON TYPE mood TO PUBLIC;
+-- privileges: type public.address
+GRANT USAGE ON TYPE address TO PUBLIC;
 -- privileges: server far
 REVOKE USAGE ON FOREIGN SERVER far FROM pg_monitor;
 -- privileges: view public.v_definition

@@ -92,7 +92,7 @@ INSERT INTO parts SELECT date '2024-06-01' + n, n FROM generate_series(1, 700) n
 CREATE SEQUENCE seq_a; SELECT setval('seq_a', 100); CREATE SEQUENCE seq_b; CREATE SEQUENCE seq_c; CREATE SEQUENCE seq_d;
 CREATE SEQUENCE seq_e; CREATE SEQUENCE seq_f CYCLE; CREATE SEQUENCE seq_g AS int; CREATE SEQUENCE seq_h INCREMENT -1;
 SELECT nextval('seq_h'), nextval('seq_h'); CREATE SEQUENCE seq_i START 5; CREATE SEQUENCE seq_j; CREATE SEQUENCE seq_k OWNED BY columns_b.a;
-CREATE SEQUENCE seq_l;
+CREATE SEQUENCE seq_l; CREATE SEQUENCE seq_m AS int; CREATE SEQUENCE seq_n MAXVALUE 3 CYCLE;
 
 -- Functions and objects that call them.
 CREATE FUNCTION f_body() RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -138,6 +138,9 @@ CREATE VIEW v_definition AS SELECT id, a FROM keys_a;
 CREATE VIEW v_options WITH (security_barrier) AS SELECT id FROM keys_a;
 CREATE VIEW v_gone AS SELECT 1 AS one;
 CREATE VIEW v_columns AS SELECT id, a, b FROM keys_a;
+CREATE VIEW v_default AS SELECT id, a, b FROM keys_a;
+ALTER VIEW v_default ALTER a SET DEFAULT 5, ALTER b SET DEFAULT 'bee';
+CREATE MATERIALIZED VIEW mv_columns AS SELECT 'long'::text AS t, 1 AS n;
 CREATE MATERIALIZED VIEW mv_populated AS SELECT 1 AS n;
 CREATE MATERIALIZED VIEW mv_idle AS SELECT 1 AS n WITH NO DATA;
 CREATE MATERIALIZED VIEW mv_definition AS SELECT 1 AS n;
@@ -154,11 +157,17 @@ CREATE TEXT SEARCH CONFIGURATION searched (COPY = english); CREATE TEXT SEARCH C
 CREATE FOREIGN DATA WRAPPER nowhere OPTIONS (a '1'); CREATE SERVER far FOREIGN DATA WRAPPER nowhere OPTIONS (host 'far');
 CREATE SERVER farther FOREIGN DATA WRAPPER nowhere; CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (password 'secret');
 CREATE FOREIGN TABLE far_table (a int, b text) SERVER far OPTIONS (name 'x'); CREATE FOREIGN TABLE far_gone (a int) SERVER far;
+CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; -- file_fdw
+CREATE TABLE logs (at date NOT NULL, id int) PARTITION BY RANGE (at);
+CREATE FOREIGN TABLE far_part PARTITION OF logs FOR VALUES FROM ('2010-01-01') TO ('2011-01-01') SERVER files OPTIONS (filename '/dev/null'); -- file_fdw
+CREATE FOREIGN TABLE far_detached (at date NOT NULL, id int) SERVER files OPTIONS (filename '/dev/null'); -- file_fdw
+CREATE FOREIGN TABLE far_child () INHERITS (parent) SERVER files OPTIONS (filename '/dev/null'); -- file_fdw
+CREATE PUBLICATION pub_schema FOR TABLES IN SCHEMA order_schema;
 CREATE PUBLICATION pub_a FOR TABLE keys_a; CREATE PUBLICATION pub_b FOR TABLE keys_b WITH (publish = 'insert'); CREATE PUBLICATION pub_c;
 CREATE SCHEMA spare; CREATE SCHEMA spare_two; CREATE TABLE spare.t (id int PRIMARY KEY);
 GRANT SELECT ON keys_a TO pg_monitor; GRANT SELECT (v) ON keys_b TO pg_monitor; GRANT INSERT ON keys_b TO pg_monitor WITH GRANT OPTION;
 REVOKE EXECUTE ON FUNCTION f_body() FROM PUBLIC; GRANT USAGE ON SCHEMA spare TO pg_monitor; GRANT USAGE ON SEQUENCE seq_a TO pg_monitor;
-REVOKE USAGE ON TYPE mood FROM PUBLIC; GRANT USAGE ON FOREIGN SERVER far TO pg_monitor;
+REVOKE USAGE ON TYPE mood FROM PUBLIC; REVOKE USAGE ON TYPE address FROM PUBLIC; GRANT USAGE ON FOREIGN SERVER far TO pg_monitor;
 GRANT UPDATE ON v_definition TO PUBLIC;
 ALTER TABLE keys_c OWNER TO pg_monitor; ALTER FUNCTION f_cost() OWNER TO pg_monitor;
 ALTER DEFAULT PRIVILEGES IN SCHEMA spare GRANT SELECT ON TABLES TO pg_monitor;

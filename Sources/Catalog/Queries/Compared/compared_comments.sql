@@ -30,6 +30,8 @@ CROSS JOIN LATERAL (
                              i.identity) AS command) c
 -- The comment of a dropped subscription remains.
 WHERE i.identity IS NOT NULL
+  -- Where plpgsql was recreated, its own comment looks like a user's.
+  AND NOT (d.classoid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND i.identity = 'plpgsql')
   AND (d.objoid >= 16384 OR i.identity = 'public' AND d.description <> 'standard public schema')
 UNION ALL
 SELECT 'security label', l.classoid, l.objoid, i.schema, l.provider || ' of ' || i.type || ' ' || i.identity,

@@ -9,4 +9,6 @@ SELECT 'extension' AS class, 'pg_catalog.pg_extension'::pg_catalog.regclass AS c
        pg_catalog.format('DROP EXTENSION %I', e.extname) AS removal
 FROM pg_catalog.pg_extension e
 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-WHERE e.oid >= 16384
+-- Every database has plpgsql from the beginning, and pg_dump creates it only where it is missing; on some servers it was
+-- recreated, which gives it an object id like any other.
+WHERE e.extname <> 'plpgsql'

@@ -27,20 +27,23 @@ SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE '
                         ('transforms', (SELECT pg_catalog.string_agg(pg_catalog.format_type(u.t, NULL), ', ' ORDER BY u.i)
                                         FROM pg_catalog.unnest(p.protrftypes) WITH ORDINALITY u(t, i)))) AS v(name, value)
            UNION ALL
+           -- Functions of the system by their names alone: the types of their arguments change from version to version
+           -- (array_append takes anycompatible since PostgreSQL 14).
+           SELECT v.name, CASE WHEN v.function::oid < 16384 THEN v.function::text ELSE v.function::pg_catalog.regprocedure::text END
+           FROM pg_catalog.pg_aggregate g
+           CROSS JOIN LATERAL (VALUES
+               ('state function', g.aggtransfn), ('final function', g.aggfinalfn), ('combine function', g.aggcombinefn),
+               ('serial function', g.aggserialfn), ('deserial function', g.aggdeserialfn),
+               ('moving state function', g.aggmtransfn), ('moving inverse function', g.aggminvtransfn),
+               ('moving final function', g.aggmfinalfn)) AS v(name, function)
+           WHERE g.aggfnoid = p.oid AND v.function::oid <> 0
+           UNION ALL
            SELECT v.name, v.value
            FROM pg_catalog.pg_aggregate g
            CROSS JOIN LATERAL (VALUES
-               ('state function', g.aggtransfn::pg_catalog.regprocedure::text),
                ('state type', pg_catalog.format_type(g.aggtranstype, NULL)),
                ('state size', g.aggtransspace::text),
-               ('final function', nullif(g.aggfinalfn::oid, 0)::pg_catalog.regprocedure::text),
                ('final extra arguments', g.aggfinalextra::text), ('final modifies', g.aggfinalmodify::text),
-               ('combine function', nullif(g.aggcombinefn::oid, 0)::pg_catalog.regprocedure::text),
-               ('serial function', nullif(g.aggserialfn::oid, 0)::pg_catalog.regprocedure::text),
-               ('deserial function', nullif(g.aggdeserialfn::oid, 0)::pg_catalog.regprocedure::text),
-               ('moving state function', nullif(g.aggmtransfn::oid, 0)::pg_catalog.regprocedure::text),
-               ('moving inverse function', nullif(g.aggminvtransfn::oid, 0)::pg_catalog.regprocedure::text),
-               ('moving final function', nullif(g.aggmfinalfn::oid, 0)::pg_catalog.regprocedure::text),
                ('initial value', g.agginitval), ('moving initial value', g.aggminitval),
                ('aggregate kind', g.aggkind::text),
                ('sort operator', nullif(g.aggsortop, 0)::pg_catalog.regoperator::text)) AS v(name, value)

@@ -2,7 +2,9 @@
 SELECT 'operator' AS class, 'pg_catalog.pg_operator'::pg_catalog.regclass AS classid, o.oid AS objid, n.nspname AS schema,
        o.oid::pg_catalog.regoperator::text AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object(
-           'function', nullif(o.oprcode::oid, 0)::pg_catalog.regprocedure::text,
+           -- A function of the system by its name alone: the types of its arguments change from version to version.
+           'function', CASE WHEN o.oprcode::oid BETWEEN 1 AND 16383 THEN o.oprcode::text
+                            WHEN o.oprcode::oid <> 0 THEN o.oprcode::pg_catalog.regprocedure::text END,
            'commutator', nullif(o.oprcom, 0)::pg_catalog.regoperator::text,
            'negator', nullif(o.oprnegate, 0)::pg_catalog.regoperator::text,
            'restriction estimator', nullif(o.oprrest::oid, 0)::pg_catalog.regproc::text,

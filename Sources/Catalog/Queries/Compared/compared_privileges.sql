@@ -33,7 +33,8 @@ FROM (
     UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, NULL, typowner,
                      coalesce(typacl, pg_catalog.acldefault('T', typowner)), 'TYPE '
               FROM pg_catalog.pg_type
-              WHERE oid >= 16384 AND typrelid = 0 AND typtype <> 'm' AND NOT (typelem <> 0 AND typlen = -1 AND typname ~ '^_')
+              WHERE oid >= 16384 AND typtype <> 'm'
+                AND (typrelid = 0 OR (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = typrelid) = 'c') AND NOT (typelem <> 0 AND typlen = -1 AND typname ~ '^_')
     UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, NULL, lanowner,
                      coalesce(lanacl, pg_catalog.acldefault('l', lanowner)), 'LANGUAGE '
               FROM pg_catalog.pg_language WHERE oid >= 16384

@@ -3,7 +3,17 @@ SELECT 'publication' AS class, 'pg_catalog.pg_publication'::pg_catalog.regclass 
        pg_catalog.quote_ident(p.pubname) AS object, NULL::oid AS table_oid,
        pg_catalog.json_build_object(
            'all tables', p.puballtables::text, 'inserts', p.pubinsert::text, 'updates', p.pubupdate::text,
-           'deletes', p.pubdelete::text, 'truncations', p.pubtruncate::text, 'through the root', p.pubviaroot::text) AS attributes,
+           'deletes', p.pubdelete::text, 'truncations', p.pubtruncate::text, 'through the root', p.pubviaroot::text,
+           -- Since PostgreSQL 18.
+           'generated columns', nullif(pg_catalog.to_jsonb(p) ->> 'pubgencols', 'n'),
+           -- Since PostgreSQL 15; earlier versions have no catalog of that name.
+           'schemas', (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname COLLATE "C")
+                       FROM pg_catalog.pg_depend d
+                       JOIN pg_catalog.pg_depend s ON s.classid = d.classid AND s.objid = d.objid
+                        AND s.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                       JOIN pg_catalog.pg_namespace n ON n.oid = s.refobjid
+                       WHERE d.refclassid = 'pg_catalog.pg_publication'::pg_catalog.regclass AND d.refobjid = p.oid
+                         AND d.classid = pg_catalog.to_regclass('pg_catalog.pg_publication_namespace'))) AS attributes,
        '{}'::json AS statements, NULL::text AS creation, pg_catalog.format('DROP PUBLICATION %I', p.pubname) AS removal
 FROM pg_catalog.pg_publication p
 UNION ALL

@@ -102,7 +102,8 @@ struct WorkerAct: Sendable {
                 server.endIdleSessions()
             }
             calls.add(1)
-            context.note("worker \(number) takes part in call \(run.epoch) of run \(run.runId.prefix(8))")
+            let client = RunEntry.client(ofEpoch: run.epoch)
+            context.note("worker \(number) takes part in call \(client) of run \(run.runId.prefix(8))")
             let call = JoinedCall(
                 context: context,
                 source: source,
@@ -114,6 +115,8 @@ struct WorkerAct: Sendable {
                 isOver: Flag()
             )
             progress.throttle.set(bytesPerSecond: nil, workers: nil, isPaused: true)
+            // A role that may not end this one's sessions waits for them.
+            defer { for server in context.servers { server.endIdleSessions() } }
             return try await withThrowingTaskGroup(of: Bool?.self) { group in
                 defer { call.isOver.raise() }
                 group.addTask {
