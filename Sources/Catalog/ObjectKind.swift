@@ -47,6 +47,7 @@ package enum ObjectKind: String, Sendable, Hashable, Codable, CaseIterable, Comp
     case subscription
     case owner
     case privileges
+    case extensionGrant = "extension grant"
     case defaultPrivileges = "default privileges"
     case comment
     case securityLabel = "security label"
@@ -69,7 +70,8 @@ package enum ObjectKind: String, Sendable, Hashable, Codable, CaseIterable, Comp
             .operatorFamily, .textSearchConfiguration, .textSearchDictionary, .textSearchParser, .textSearchTemplate,
             .foreignDataWrapper, .server, .userMapping, .column, .viewDefault, .sequence, .trigger, .rule, .policy,
             .statisticsObject,
-            .eventTrigger, .publication, .publishedTable, .subscription, .owner, .privileges, .defaultPrivileges,
+            .eventTrigger, .publication, .publishedTable, .subscription, .owner, .privileges, .extensionGrant,
+            .defaultPrivileges,
             .comment, .securityLabel:
             false
         }
@@ -97,7 +99,7 @@ package enum ObjectKind: String, Sendable, Hashable, Codable, CaseIterable, Comp
         case .eventTrigger: PackageResources.compared_event_triggers_sql
         case .publication, .publishedTable, .subscription: PackageResources.compared_publications_sql
         case .owner: PackageResources.compared_owners_sql
-        case .privileges, .defaultPrivileges: PackageResources.compared_privileges_sql
+        case .privileges, .extensionGrant, .defaultPrivileges: PackageResources.compared_privileges_sql
         case .comment, .securityLabel: PackageResources.compared_comments_sql
         }
     }

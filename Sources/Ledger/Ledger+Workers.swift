@@ -15,6 +15,8 @@ extension Ledger {
         package let ending: ServerText?
         /// The share that this worker has been given; nil: none yet.
         package let share: WorkerShare?
+        /// The numbers of the announcements that stand.
+        package let announcements: [Int]
     }
 
     /// Enters a worker process into the run.
@@ -136,7 +138,9 @@ extension Ledger {
                                                WHERE d.datname = pg_catalog.current_database())) AS is_held,
                    (SELECT e.subject FROM tidemark.event e
                     WHERE e.epoch = \(value: call) AND e.kind = \(literal: ServerText(Self.endedKind)) ORDER BY e.event_id DESC LIMIT 1) AS ending,
-                   w.share
+                   w.share,
+                   (SELECT coalesce(pg_catalog.json_agg(a.work_id), '[]') FROM tidemark.work a WHERE NOT a.is_closed)
+                       AS announcements
             FROM tidemark.run r LEFT JOIN tidemark.worker w ON w.worker_id = \(value: worker)
             """
         ).first

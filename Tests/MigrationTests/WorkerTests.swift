@@ -272,6 +272,18 @@ import Tidemark
         }
     }
 
+    /// Lanes without a share wait, and would keep their sessions.
+    @Test func `knows when work is withdrawn, also without a share of it`() {
+        let (standing, start) = (StandingWork(), ContinuousClock.now)
+        #expect(!standing.isWithdrawn(7, since: start), "nothing was read yet")
+        standing.set([], readAt: start - .seconds(1))
+        #expect(!standing.isWithdrawn(7, since: start), "it was announced later")
+        standing.set([6, 7], readAt: start + .seconds(1))
+        #expect(!standing.isWithdrawn(7, since: start))
+        standing.set([8], readAt: start + .seconds(2))
+        #expect(standing.isWithdrawn(7, since: start))
+    }
+
     /// Shares of what is allowed to all together.
     @Test(
         arguments: [

@@ -29,14 +29,17 @@ import Verification
         """
 
     /// The source's objects belong to `giver`; the target and the objects created there belong to `taker`.
-    private func with(_ body: (DatabasePair, Migration) async throws -> Void) async throws {
+    private func with(
+        targetOf owner: String = "taker",
+        _ body: (DatabasePair, Migration) async throws -> Void
+    ) async throws {
         try await DatabasePair.with { pair in
-            for role in ["giver", "taker", "reader"] { try await pair.createRole(role, "SUPERUSER LOGIN") }
-            try await pair.target.run("ALTER DATABASE \(pair.name) OWNER TO taker")
+            for role in ["giver", "taker", "reader", owner] { try await pair.createRole(role, "SUPERUSER LOGIN") }
+            try await pair.target.run("ALTER DATABASE \(pair.name) OWNER TO \(owner)")
             try await pair.source.run(
                 "GRANT CONNECT, CREATE ON DATABASE \(pair.name) TO taker, reader; SET ROLE giver; " + Self.schema
             )
-            let taker = pair.target.conninfo.replacing("user=postgres", with: "user=taker")
+            let taker = pair.target.conninfo.replacing("user=postgres", with: "user=\(owner)")
             let migration = Migration(
                 source: pair.source.endpoint,
                 target: try Endpoint(taker, side: .target),
@@ -74,8 +77,8 @@ import Verification
 
     /// The source is read by a superuser, and the target's role may not see others' user mappings.
     @Test func `do not make options of user mappings differ that one role may not see`() async throws {
-        try await with { pair, migration in
-            try await pair.createRole("plain_owner", "LOGIN")
+        // Roles belong to the server, and other tests use the others.
+        try await with(targetOf: "mapper") { pair, migration in
             try await pair.source.run(
                 """
                 RESET ROLE; DROP TABLE t, u; CREATE USER MAPPING FOR reader SERVER srv OPTIONS (user 'x', password 'y');
@@ -84,9 +87,9 @@ import Verification
             )
             _ = try await migration.precopy()
             #expect(try await migration.cutover().outcome == .done)
-            try await pair.target.run("ALTER ROLE taker NOSUPERUSER")
+            try await pair.target.run("ALTER ROLE mapper NOSUPERUSER")
             let verify = try await migration.verify()
-            try await pair.target.run("ALTER ROLE taker SUPERUSER")
+            try await pair.target.run("ALTER ROLE mapper SUPERUSER")
             let found = (verify.verification?.findings ?? []).filter { $0.kind == "user mapping" }
             #expect(found.map(\.object).sorted() == ["giver on srv", "reader on srv"], "\(verify.text)")
             #expect(found.allSatisfy { $0.severity == .note })

@@ -87,6 +87,24 @@ import Testing
         }
     }
 
+    /// The same words, where people read most. (docs/CONTRIBUTING.md quotes them.)
+    @Test func `has documents without words that make people stumble`() throws {
+        let words: Set = ["anew", "whoever", "somebody", "nobody", "whosoever"]
+        let docs = Self.root.appendingPathComponent("docs")
+        let paths =
+            try FileManager.default.subpathsOfDirectory(atPath: docs.path).filter {
+                $0.hasSuffix(".md") && $0 != "CONTRIBUTING.md"
+            }.map { "docs/\($0)" } + ["README.md", "SECURITY.md", "CHANGELOG.md"]
+        #expect(paths.count > 15)
+        for path in paths {
+            let text = try String(contentsOf: Self.root.appendingPathComponent(path), encoding: .utf8)
+            for (number, line) in text.components(separatedBy: "\n").enumerated() {
+                let found = line.lowercased().split { !$0.isLetter }.filter { words.contains(String($0)) }
+                for word in found { Issue.record("\(path):\(number + 1) says '\(word)'") }
+            }
+        }
+    }
+
     /// A query that no list names is never run.
     @Test func `names every query`() throws {
         let folder = Self.root.appendingPathComponent("Sources/Catalog/Queries")

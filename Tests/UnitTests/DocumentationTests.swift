@@ -151,7 +151,7 @@ import Yams
                 let message = cell.substring(with: match.range(at: 1))
                 let pieces = message.replacingOccurrences(
                     of:
-                        #"public\.\w+|server process|\d+|\(.*?\)|…|NOT PROVEN: | on the source|is being filled from|'s definitions"#,
+                        #"public\.\w+|server process|the source |\d\d:\d\d|\d+|\(.*?\)|…|NOT PROVEN: | on the source|is being filled from|'s definitions"#,
                     with: "\u{0}",
                     options: .regularExpression
                 ).components(separatedBy: "\u{0}").map { $0.trimmingCharacters(in: .whitespaces) }

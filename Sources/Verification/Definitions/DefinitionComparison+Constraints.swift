@@ -105,8 +105,20 @@ extension DefinitionComparison {
                 repair: ours.isValidated ? repair : nil
             )
         }
+        if ours.isEnforced != theirs.isEnforced {
+            // pg_dump does not write that triggers are disabled: the target then enforces what the source does not.
+            add(
+                "enforced",
+                ours.isEnforced
+                    ? "on the target, it is not enforced (NOT ENFORCED, or its triggers are disabled)"
+                    : "on the source, it is not enforced (NOT ENFORCED, or its triggers are disabled)",
+                source: String(ours.isEnforced),
+                target: String(theirs.isEnforced),
+                severity: ours.isEnforced ? .stops : .note
+            )
+        }
         let flags: [(String, Bool, Bool)] = [
-            ("enforced", ours.isEnforced, theirs.isEnforced), ("deferrable", ours.isDeferrable, theirs.isDeferrable),
+            ("deferrable", ours.isDeferrable, theirs.isDeferrable),
             ("deferred", ours.isDeferred, theirs.isDeferred), ("NO INHERIT", ours.isNoInherit, theirs.isNoInherit),
         ]
         for (what, mine, its) in flags where mine != its {
@@ -115,6 +127,34 @@ extension DefinitionComparison {
                 "on the target, it is \(mine ? "not " : "")\(what)",
                 source: String(mine),
                 target: String(its)
+            )
+        }
+    }
+
+    /// Finds keys that are checked by a trigger, because they are deferrable, and whose trigger is disabled on the target.
+    ///
+    /// Their indexes look as if they were enforced.
+    func compareEnforcedKeys(_ result: inout VerificationResult) {
+        func keys(_ constraints: [Constraint]) -> [ConstraintName: Constraint] {
+            let kept = constraints.filter {
+                [.primaryKey, .unique, .exclusion].contains($0.kind) && scope.contains($0.tableQualifiedName)
+            }
+            return byName(kept) { ConstraintName(table: $0.tableQualifiedName, name: $0.name) }
+        }
+        let theirs = keys(target.constraints)
+        for (name, key) in keys(source.constraints).sorted(by: { $0.key < $1.key })
+        where key.isEnforced && theirs[name]?.isEnforced == false {
+            result.findings.append(
+                Finding(
+                    key.kind.name,
+                    object: "\(QualifiedName(schema: name.table.schema, name: name.name)) on \(name.table)",
+                    problem: "not-enforced",
+                    severity: .stops,
+                    "it is deferrable, and the trigger that checks it is disabled: duplicates are accepted",
+                    source: "enabled",
+                    target: "disabled",
+                    repair: "ALTER TABLE \(name.table.quoted) ENABLE TRIGGER ALL"
+                )
             )
         }
     }

@@ -32,6 +32,7 @@ package struct DefinitionComparison {
         var result = VerificationResult(method: "catalog")
         compareIndexes(&result)
         compareConstraints(&result)
+        compareEnforcedKeys(&result)
         compareSettings(&result)
         return result
     }

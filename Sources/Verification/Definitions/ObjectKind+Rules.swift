@@ -78,6 +78,8 @@ extension ObjectKind {
         // A missing one is reported with the object itself.
         case .owner: .init(omission: .owners, missing: nil, extra: nil, difference: .hurts, hasOneProblem: true)
         case .privileges: .init(omission: .privileges, missing: nil, extra: nil, hasOneProblem: true)
+        case .extensionGrant:
+            .init(omission: .privileges, missing: .hurts, extra: .note, difference: .hurts, hasOneProblem: true)
         case .defaultPrivileges:
             .init(omission: .privileges, missing: .hurts, extra: .note, difference: .hurts, hasOneProblem: true)
         case .comment, .securityLabel:

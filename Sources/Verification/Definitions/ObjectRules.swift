@@ -28,7 +28,9 @@ struct ObjectRules {
     func comparable(_ object: CatalogObject) -> CatalogObject {
         // Since PostgreSQL 17, all privileges on a table include MAINTAIN.
         let isMaintained = (versions.source.major >= 17, versions.target.major >= 17)
-        guard isMaintained.0 != isMaintained.1, [.privileges, .defaultPrivileges].contains(object.kind) else {
+        guard isMaintained.0 != isMaintained.1,
+            [.privileges, .extensionGrant, .defaultPrivileges].contains(object.kind)
+        else {
             return object
         }
         return CatalogObject(
@@ -84,7 +86,7 @@ struct ObjectRules {
     /// Returns what a finding says.
     func message(_ attribute: ServerText, of kind: ObjectKind) -> String {
         switch kind {
-        case .privileges, .defaultPrivileges:
+        case .privileges, .extensionGrant, .defaultPrivileges:
             attribute.begins(with: "the ")
                 ? "the privileges of \(attribute.visible) differ" : "the privileges of role \(attribute.visible) differ"
         case .owner: "it belongs to another role"

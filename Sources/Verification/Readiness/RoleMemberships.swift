@@ -24,7 +24,8 @@ struct RoleMemberships {
         // Without owners, the target's objects belong to one role, of which nobody has to be a member.
         let copied = Self.concerned(by: source.objects) { !scope.omits($0 == .owner ? .owners : .privileges) }
         findings = Self.missing(
-            of: users,
+            // A superuser has its rights without memberships.
+            of: users.filter { $0.isSuperuser != true },
             from: ours,
             on: Graph(target),
             concerning: copied,

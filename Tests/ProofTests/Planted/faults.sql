@@ -78,6 +78,8 @@ ALTER TABLE refs DROP CONSTRAINT refs_e; ALTER TABLE refs ADD CONSTRAINT refs_e 
 -- foreign key: "refs_e" on public.refs
 -- foreign key: "refs_f" on public.refs
 ALTER TABLE refs DISABLE TRIGGER ALL;
+-- primary key: public.late_keys_pkey on public.late_keys
+ALTER TABLE late_keys DISABLE TRIGGER ALL;
 -- foreign key: "refs_extra" on public.refs
 ALTER TABLE refs ADD CONSTRAINT refs_extra FOREIGN KEY (a) REFERENCES keys_d;
 -- check constraint: "checks_a" on public.checks
@@ -405,6 +407,10 @@ REVOKE USAGE ON SEQUENCE seq_a FROM pg_monitor;
 GRANT USAGE ON TYPE mood TO PUBLIC;
 -- privileges: type public.address
 GRANT USAGE ON TYPE address TO PUBLIC;
+-- extension grant: function public.file_fdw_validator
+GRANT EXECUTE ON FUNCTION file_fdw_validator(text[], oid) TO PUBLIC;
+-- extension grant: function public.file_fdw_handler()
+REVOKE EXECUTE ON FUNCTION file_fdw_handler() FROM PUBLIC; GRANT EXECUTE ON FUNCTION file_fdw_handler() TO pg_read_all_data;
 -- privileges: server far
 REVOKE USAGE ON FOREIGN SERVER far FROM pg_monitor;
 -- privileges: view public.v_definition

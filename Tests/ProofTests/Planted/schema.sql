@@ -34,6 +34,8 @@ CREATE TABLE refs (id int PRIMARY KEY, a int CONSTRAINT refs_a REFERENCES keys_a
                    c int CONSTRAINT refs_c REFERENCES keys_a DEFERRABLE INITIALLY DEFERRED, d int CONSTRAINT refs_d REFERENCES keys_a,
                    e int CONSTRAINT refs_e REFERENCES keys_a, f int CONSTRAINT refs_f REFERENCES keys_d);
 INSERT INTO refs SELECT n, n, n, n, n, n, n FROM generate_series(1, 20) n;
+CREATE TABLE late_keys (id int CONSTRAINT late_keys_pkey PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, a int CONSTRAINT late_keys_a UNIQUE);
+INSERT INTO late_keys SELECT n, n FROM generate_series(1, 20) n;
 CREATE TABLE checks (id int PRIMARY KEY, a int CONSTRAINT checks_a CHECK (a > 0), b int CONSTRAINT checks_b CHECK (b < 1000),
                      c int CONSTRAINT checks_c CHECK (c <> 7), d int CONSTRAINT checks_d CHECK (d <> 8) NO INHERIT);
 INSERT INTO checks SELECT n, n, n, 1, 1 FROM generate_series(1, 20) n;
@@ -157,7 +159,7 @@ CREATE TEXT SEARCH CONFIGURATION searched (COPY = english); CREATE TEXT SEARCH C
 CREATE FOREIGN DATA WRAPPER nowhere OPTIONS (a '1'); CREATE SERVER far FOREIGN DATA WRAPPER nowhere OPTIONS (host 'far');
 CREATE SERVER farther FOREIGN DATA WRAPPER nowhere; CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (password 'secret');
 CREATE FOREIGN TABLE far_table (a int, b text) SERVER far OPTIONS (name 'x'); CREATE FOREIGN TABLE far_gone (a int) SERVER far;
-CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; -- file_fdw
+CREATE EXTENSION file_fdw; REVOKE EXECUTE ON FUNCTION file_fdw_validator(text[], oid) FROM PUBLIC; GRANT EXECUTE ON FUNCTION file_fdw_handler() TO pg_monitor; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; -- file_fdw
 CREATE TABLE logs (at date NOT NULL, id int) PARTITION BY RANGE (at);
 CREATE FOREIGN TABLE far_part PARTITION OF logs FOR VALUES FROM ('2010-01-01') TO ('2011-01-01') SERVER files OPTIONS (filename '/dev/null'); -- file_fdw
 CREATE FOREIGN TABLE far_detached (at date NOT NULL, id int) SERVER files OPTIONS (filename '/dev/null'); -- file_fdw

@@ -60,3 +60,44 @@ SELECT 'default privileges', 'pg_catalog.pg_default_acl'::pg_catalog.regclass, d
        '{}', NULL, NULL
 FROM pg_catalog.pg_default_acl d
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
+UNION ALL
+-- What was granted or revoked on an extension's members since it was created (pg_init_privs); its script may grant by itself.
+-- The owners' own rights do not count: they may be other roles.
+SELECT 'extension grant', 'pg_catalog.pg_extension'::pg_catalog.regclass, o.extension, NULL, i.type || ' ' || i.identity, NULL,
+       x.rights, '{}', x.creation, NULL
+FROM (
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, c.oid AS objid, d.refobjid AS extension, c.relowner AS owner,
+           c.relacl AS acl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner) AS initial,
+           CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END AS subject
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
+    WHERE c.relacl IS NOT NULL
+    UNION ALL
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, d.refobjid, p.proowner, p.proacl,
+           pg_catalog.acldefault('f', p.proowner), 'ROUTINE '
+    FROM pg_catalog.pg_proc p
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+    WHERE p.proacl IS NOT NULL) o
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, 0) i
+CROSS JOIN LATERAL (
+    SELECT coalesce((SELECT p.initprivs FROM pg_catalog.pg_init_privs p
+                     WHERE p.classoid = o.classid AND p.objoid = o.objid AND p.objsubid = 0), o.initial) AS acl) initial
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.role || CASE WHEN r.is_revoked THEN ' (revoked)' ELSE '' END, r.rights)) AS rights,
+           pg_catalog.string_agg(pg_catalog.format(CASE WHEN r.is_revoked THEN 'REVOKE %s ON %s FROM %s' ELSE 'GRANT %s ON %s TO %s' END,
+                                                   pg_catalog.replace(r.rights, '*', ''), o.subject || i.identity, r.role), '; '
+                                 ORDER BY r.role COLLATE "C", r.is_revoked) AS creation
+    FROM (SELECT n.role, n.is_revoked, pg_catalog.string_agg(n.privilege, ', ' ORDER BY n.privilege COLLATE "C") AS rights
+          FROM (SELECT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END AS role,
+                       g.is_revoked, g.privilege_type || CASE WHEN g.is_grantable THEN '*' ELSE '' END AS privilege
+                FROM ((SELECT a.grantee, a.privilege_type, a.is_grantable, false AS is_revoked FROM pg_catalog.aclexplode(o.acl) a
+                       WHERE a.grantee <> o.owner AND a.grantee <> a.grantor
+                       EXCEPT
+                       SELECT b.grantee, b.privilege_type, b.is_grantable, false FROM pg_catalog.aclexplode(initial.acl) b)
+                      UNION ALL
+                      (SELECT b.grantee, b.privilege_type, b.is_grantable, true FROM pg_catalog.aclexplode(initial.acl) b
+                       WHERE b.grantee <> o.owner AND b.grantee <> b.grantor
+                       EXCEPT
+                       SELECT a.grantee, a.privilege_type, a.is_grantable, true FROM pg_catalog.aclexplode(o.acl) a)) g) n
+          GROUP BY n.role, n.is_revoked) r) x
+WHERE x.rights IS NOT NULL

@@ -27,6 +27,7 @@ struct JoinedCall: Sendable {
     let built: Counter
     /// Raised when the call is over.
     let isOver: Flag
+    let standing: StandingWork
 
     private var prefix: String { "\(run.sessionPrefix) worker \(number)" }
 
@@ -109,6 +110,7 @@ struct JoinedCall: Sendable {
         let target = work.writesAsReplica ? context.target.asReplica : context.target
         // Lanes that wait for their turn end when another one has found that nothing is left.
         let (progress, stop, isOver, ended) = (progress, context.stop, isOver, Flag())
+        let (standing, number, start) = (standing, announcement.number, ContinuousClock.now)
         let purpose = "\(prefix) copy"
         try await ThreadConfined<Lane>.each(
             context.options.jobs,
@@ -122,7 +124,9 @@ struct JoinedCall: Sendable {
                 )
             },
             body: { lane, _ in
-                lane.isNothingLeft = { isOver.isRaised || ended.isRaised }
+                lane.isNothingLeft = {
+                    isOver.isRaised || ended.isRaised || standing.isWithdrawn(number, since: start)
+                }
                 defer { ended.raise() }
                 switch work.task {
                 case .chunks(let stage):

@@ -112,7 +112,8 @@ struct WorkerAct: Sendable {
                 relations: relations,
                 progress: progress,
                 built: built,
-                isOver: Flag()
+                isOver: Flag(),
+                standing: StandingWork()
             )
             progress.throttle.set(bytesPerSecond: nil, workers: nil, isPaused: true)
             // A role that may not end this one's sessions waits for them.
@@ -125,7 +126,7 @@ struct WorkerAct: Sendable {
                 }
                 group.addTask {
                     defer { call.isOver.raise() }
-                    return try await follow(run, as: number, on: control)
+                    return try await follow(run, as: number, on: control, call.standing)
                 }
                 return try await group.reduce(false) { $1 ?? $0 }
             }
@@ -199,15 +200,23 @@ struct WorkerAct: Sendable {
     ///   - run: The run when the call was joined.
     ///   - number: The number of this worker.
     ///   - control: The session by which the ledger knows it.
+    ///   - standing: Receives which work is announced.
     /// - Returns: Whether the call has ended; false if its client was lost.
     /// - Throws: ``PostgresError``.
-    private func follow(_ run: RunEntry, as number: Int, on control: ThreadConfined<Connection>) async throws -> Bool {
+    private func follow(
+        _ run: RunEntry,
+        as number: Int,
+        on control: ThreadConfined<Connection>,
+        _ standing: StandingWork
+    ) async throws -> Bool {
         var endedSince: ContinuousClock.Instant?
         var told = ContinuousClock.now
         while !context.stop.isRequested {
+            let now = ContinuousClock.now
             guard let state = try await control.run({ try Ledger($0).callState(of: number, in: run.epoch) }) else {
                 return true
             }
+            standing.set(state.announcements, readAt: now)
             let outcome = state.ending.map { String($0.string.drop { $0 != ":" }.dropFirst(2)) }
             // After an error, the same process may begin again.
             let isOutcome = outcome.map { RunReport.Outcome(rawValue: $0) != nil } ?? false
