@@ -107,6 +107,53 @@ import Tidemark
             SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'tidemark % worker %'); END $$
         """
 
+    /// The second Ctrl-C cancels a step, and waits for none of others.
+    @Test(.onceIn(2)) func `does not hold up a client that is cancelled`() async throws {
+        let schema = """
+            CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF current_setting('application_name') LIKE 'tidemark %' THEN PERFORM pg_sleep(0.5); END IF;
+                    RETURN $1;
+                END $$;
+            CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 200); CREATE INDEX ON t (public.slow(id));
+            CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u SELECT * FROM t; CREATE INDEX ON u (public.slow(id));
+            CREATE TABLE v (id int PRIMARY KEY); INSERT INTO v SELECT * FROM t; CREATE INDEX ON v (public.slow(id))
+            """
+        try await DatabasePair.with(schema) { pair in
+            let folder = try Self.folder()
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let options =
+                "--source '\(pair.source.conninfo)' --target '\(pair.target.conninfo)' --jobs 1 --index-jobs 1"
+            async let worker = Command().shell(
+                "\"$TIDEMARK\" worker \(options) --wait 60 & echo $! >\(folder)/worker; wait"
+            )
+            async let client = Command().shell(
+                "\"$TIDEMARK\" precopy \(options) --whole-below 1kB & echo $! >\(folder)/client; wait $!; echo \"code $?\""
+            )
+            let building = """
+                SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND query ~ '^CREATE INDEX' AND state = 'active' AND application_name
+                """
+            func pid(_ name: String) -> Int32? {
+                Int32(((try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)) ?? "").filter(\.isNumber))
+            }
+            for condition in ["LIKE '%worker%'", "NOT LIKE '%worker%'"] {
+                while try await pair.target.value("\(building) \(condition)") == "0" {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+            }
+            let process = try #require(pid("client"))
+            kill(process, SIGINT)
+            try await Task.sleep(for: .seconds(1))
+            kill(process, SIGINT)
+            let outcome = try await client
+            #expect(outcome.output.contains("code 4"), "\(outcome.output) \(outcome.errors)")
+            #expect(try await pair.target.value("\(building) LIKE '%worker%'") == "1", "the worker was not waited for")
+            kill(try #require(pid("worker")), SIGKILL)
+            _ = try await worker
+        }
+    }
+
     /// Its kernel goes on answering for its connections.
     @Test(.onceIn(3)) func `that stands still is put out, and joins again when it goes on`() async throws {
         try await DatabasePair.with(Self.schema) { pair in

@@ -144,6 +144,11 @@ import Verification
         #expect(findings(source, other, omissions: [.privileges]).isEmpty)
     }
 
+    @Test func `asks for no role of what was left out`() {
+        let source = side(objects: [grant(to: "app")], facts: ["roles": [role("app")]])
+        #expect(findings(source, side(), excluding: [CatalogBuilder.name("t")]).isEmpty)
+    }
+
     /// The role that reads the source is often made for that, with rights of its own.
     @Test func `asks for nothing on behalf of a role that may read all data`() {
         let source = side(facts: ["roles": [role("app", groups: ["pg_read_all_data"])]])

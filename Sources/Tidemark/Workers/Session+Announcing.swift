@@ -28,24 +28,27 @@ extension Session {
             }
         } catch {
             // The first error is the one to report. If the target is gone, the announcement is void once the run is taken over.
-            // In a task of its own, because this one may be cancelled: nothing more must be claimed then, and nobody waits for
-            // what worker processes are doing, such as an index build of hours. The next client ends their sessions.
-            let isCancelled = Task.isCancelled
-            await Task {
-                if isCancelled {
-                    try? await ledger { try $0.close(work.task.kind) }
-                } else {
-                    try? await withdraw(work.task.kind)
-                }
-            }.value
+            // In a task of its own, because this one may be cancelled: nothing more must be claimed then. Where another part of the call
+            // has failed, it begins again, and what workers have begun is worth waiting for.
+            let (isCancelled, stop) = (Flag(), context.stop)
+            await withTaskCancellationHandler {
+                await Task { try? await withdraw(work.task.kind, unless: isCancelled) }.value
+            } onCancel: {
+                if stop.isRequested { isCancelled.raise() }
+            }
             throw error
         }
     }
 
     /// Ends what is announced; waits until worker processes have committed what they have of it.
-    private func withdraw(_ kind: AnnouncedWork.Kind) async throws {
+    ///
+    /// A call that is cancelled after a request to stop does not wait for what they are doing, such as an index build of hours. The next client ends their
+    /// sessions.
+    private func withdraw(_ kind: AnnouncedWork.Kind, unless isCancelled: Flag) async throws {
         try await ledger { try $0.close(kind) }
         // The connection is free in between: sessions of a worker that stands still are ended by it.
-        while try await !ledger({ try $0.withdraw(kind) }) { try await Task.sleep(for: Self.pause) }
+        while try await !ledger({ try $0.withdraw(kind) }), !isCancelled.isRaised {
+            try await Task.sleep(for: Self.pause)
+        }
     }
 }

@@ -18,11 +18,13 @@ struct RoleMemberships {
     ///   - scope: What was to be copied.
     init(source: Readiness.Side, target: [ReadinessFacts.Role], scope: Scope) {
         let ours = Graph(source.facts.roles)
-        let all = Self.concerned(by: source.objects) { _ in true }
+        // What was left out needs no role.
+        let objects = source.objects.filter(scope.contains)
+        let all = Self.concerned(by: objects) { _ in true }
         let users = source.facts.roles.filter { $0.mayConnect && ours.reaches(all, from: $0.name) }
         usersOfSource = users.sorted { $0.name < $1.name }
-        // Without owners, the target's objects belong to one role, of which nobody has to be a member.
-        let copied = Self.concerned(by: source.objects) { !scope.omits($0 == .owner ? .owners : .privileges) }
+        // Without owners, the target's objects belong to one role, of which no other has to be a member.
+        let copied = Self.concerned(by: objects) { !scope.omits($0 == .owner ? .owners : .privileges) }
         findings = Self.missing(
             // A superuser has its rights without memberships.
             of: users.filter { $0.isSuperuser != true },
