@@ -81,7 +81,9 @@ struct LockWatcher {
             note("waiting for \(wait.subject) on the \(watch.side.rawValue), locked by \(wait.holders)")
             if watch.stop.isRequested { ending[wait.waiter.pid] = Self.stopped }
         }
-        let others = waits.values.filter { wait in !isOurs(wait.waiter) && wait.blockers.contains(where: isOurs) }
+        let others = waits.values.filter { wait in
+            !isOurs(wait.waiter) && wait.blockers.contains { isOurs($0) && !isOfWorker($0) }
+        }
         let now = ContinuousClock.now
         waiting = waiting.filter { pid, _ in others.contains { $0.waiter.pid == pid } }
         for wait in others where watch.side == .source {

@@ -188,7 +188,7 @@ struct Following {
         rights: [DefinitionEntry]
     ) async throws -> [DriftFollower.Step] {
         let new = Set(drift.added.map(\.qualifiedName))
-        let parts = ForeignAndViewParts(changes)
+        let parts = try await owned.onTarget { try ForeignAndViewParts(changes, on: $0) }
         let made = changes.added.filter { entry in
             // A comment is created with its check constraint, which may have to wait for the rows.
             (!entry.isPartOfTable || parts.contains(entry))
@@ -206,7 +206,12 @@ struct Following {
             !present.contains($0.identity)
                 || (goingRelations.contains($0.qualifiedName) && Self.kindsThatGo.contains($0.kind))
         }
-        let making = Set(added.map(\.identity))
+        let names = Set(added.filter { !parts.contains($0) }.map(\.qualifiedName)).union(
+            changes.changed.filter(\.isView).map(\.qualifiedName)
+        )
+        let making = Set(
+            added.filter { !parts.contains($0) || parts.canBeMade($0, making: names) }.map(\.identity)
+        )
         let changed = Set(changes.changed.map(\.identity))
         let altered = Set(drift.changes.filter { $0.relation.treatment.isOnTarget }.map(\.later.oid))
         var steps: [DriftFollower.Step] = []
@@ -230,13 +235,13 @@ struct Following {
                 // The view is dropped, and its defaults with it.
                 let all = [entry] + parts.defaults(of: entry.qualifiedName)
                 steps.append(.remake(try await definitions.script(of: all), [entry]))
-            } else if changed.contains(entry.identity), parts.contains(entry) {
+            } else if changed.contains(entry.identity), parts.contains(entry), parts.canBeMade(entry, making: names) {
                 group.append(entry)
             }
         }
         // Privileges on new objects: TABLE t, SEQUENCE t_id_seq.
-        let names = Set(added.map(\.qualifiedName))
-        group += rights.filter { $0.subject.map(names.contains) ?? false }
+        let created = Set(added.map(\.qualifiedName))
+        group += rights.filter { $0.subject.map(created.contains) ?? false }
         try await finishGroup()
         return steps + leaving.map(DriftFollower.Step.leave)
     }
