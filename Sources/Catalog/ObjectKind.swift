@@ -62,19 +62,7 @@ package enum ObjectKind: String, Sendable, Hashable, Codable, CaseIterable, Comp
 
     /// Whether it is a relation whose parts are reported with it.
     package var isRelation: Bool {
-        switch self {
-        case .table, .foreignTable, .view, .materializedView: true
-        case .schema, .extension, .language, .accessMethod, .enumeration, .domain, .compositeType, .rangeType,
-            .baseType,
-            .collation, .conversion, .cast, .transform, .function, .procedure, .aggregate, .operator, .operatorClass,
-            .operatorFamily, .textSearchConfiguration, .textSearchDictionary, .textSearchParser, .textSearchTemplate,
-            .foreignDataWrapper, .server, .userMapping, .column, .viewDefault, .sequence, .trigger, .rule, .policy,
-            .statisticsObject,
-            .eventTrigger, .publication, .publishedTable, .subscription, .owner, .privileges, .extensionGrant,
-            .defaultPrivileges,
-            .comment, .securityLabel:
-            false
-        }
+        [.table, .foreignTable, .view, .materializedView].contains(self)
     }
 
     /// The file of `Queries/Compared` that reads it; one file may read several kinds.

@@ -33,7 +33,10 @@ package struct ReadinessFacts: Sendable, Codable {
         package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
     }
 
-    package let withoutStatistics: [QualifiedName]
+    /// Tables with rows and without statistics.
+    package private(set) var withoutStatistics: [QualifiedName]
+    /// Tables without statistics that were empty when the server last looked at them; nil in older archives.
+    package private(set) var perhapsEmpty: [QualifiedName]?
     package let notVacuumed: [QualifiedName]
     package let nearWraparound: [QualifiedName]
     /// The oids of tables on which an INSERT runs triggers or rules.
@@ -55,5 +58,26 @@ package struct ReadinessFacts: Sendable, Codable {
             throw PostgresError(.unexpectedAnswer, "the server returned no row for the readiness query")
         }
         self = facts
+    }
+
+    /// Reads the first row of tables that are perhaps empty.
+    ///
+    /// - Parameters:
+    ///   - connection: A connection to the same database.
+    ///   - isWanted: Which tables to read.
+    /// - Returns: The facts, in which those that have rows are without statistics.
+    /// - Throws: ``PostgresError``.
+    package func lookingForRows(
+        on connection: Connection,
+        where isWanted: (QualifiedName) -> Bool
+    ) throws -> ReadinessFacts {
+        var facts = self
+        for table in perhapsEmpty ?? [] where isWanted(table) {
+            let first = try connection.query("SELECT FROM ONLY \(table) LIMIT 1")
+            if !first.isEmpty { facts.withoutStatistics.append(table) }
+        }
+        facts.withoutStatistics.sort()
+        facts.perhapsEmpty = nil
+        return facts
     }
 }

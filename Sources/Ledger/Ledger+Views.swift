@@ -8,13 +8,18 @@ extension Ledger {
         let name: ServerText
         /// A digest of what it would be made from now; nil if something decides that cannot be told.
         let madeFrom: String?
-        /// The same when it was last refreshed; nil if this run has not done that.
+        /// The same when it was last refreshed, or the pass in which that was; nil if this run has not refreshed it.
         let kept: String?
+        /// What ``kept`` is for a view without a digest that this pass has refreshed.
+        let pass: String
 
         package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
 
         /// Whether it would become what it is.
         package var isFresh: Bool { madeFrom != nil && madeFrom == kept }
+
+        /// Whether this run has refreshed it, but before it wrote rows that the view reads, or before its last pass if that cannot be told.
+        package var isOutdated: Bool { kept.map { $0 != madeFrom ?? pass } ?? false }
     }
 
     /// The materialized views of the target that were filled before.
@@ -36,11 +41,10 @@ extension Ledger {
         for view in try filledViews() where views.contains(view.qualifiedName) {
             let isOfView: SQL = "schema_name = \(literal: view.schema) AND view_name = \(literal: view.name)"
             try connection.execute("DELETE FROM tidemark.refreshed_view WHERE \(isOfView)")
-            guard let madeFrom = view.madeFrom else { continue }
             try connection.execute(
                 """
                 INSERT INTO tidemark.refreshed_view (schema_name, view_name, made_from)
-                VALUES (\(literal: view.schema), \(literal: view.name), \(literal: madeFrom))
+                VALUES (\(literal: view.schema), \(literal: view.name), \(literal: view.madeFrom ?? view.pass))
                 """
             )
         }

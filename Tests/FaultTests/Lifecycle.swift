@@ -163,7 +163,12 @@ struct Lifecycle {
     private func judge(_ command: Command, after place: String) async throws {
         let verdict = try await command.run("verify", "--quiet")
         let found = try await differences(of: pair)
-        #expect((verdict.code == 0) == found.isEmpty, "\(place): \(found.prefix(5)) \(verdict.output)\(verdict.errors)")
+        // A kill between a refresh and the note of it leaves a view that is only said to be old.
+        let isDoubted = verdict.output.contains("since it was refreshed")
+        #expect(
+            (verdict.code == 0) == found.isEmpty || isDoubted,
+            "\(place): \(found.prefix(5)) \(verdict.output)\(verdict.errors)"
+        )
     }
 
     private func run(_ command: Command, _ arguments: [String], _ kill: Kill) async throws -> Command.Outcome {
@@ -248,8 +253,11 @@ struct Lifecycle {
             if sides[0] != sides[1] { found.append("\(what): \(sides)") }
         }
         let unknown =
-            "SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'm') AND reltuples < 0 AND NOT EXISTS (SELECT FROM pg_statistic WHERE starelid = c.oid)"
-        found += try await pair.target.column(unknown).map { "no statistics of \($0)" }
+            "SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'm') AND relispopulated AND NOT EXISTS (SELECT FROM pg_statistic WHERE starelid = c.oid)"
+        for table in try await pair.target.column(unknown)
+        where try await pair.target.value("SELECT EXISTS (SELECT FROM \(table))") == "t" {
+            found.append("no statistics of \(table)")
+        }
         let position = "SELECT last_value + is_called::int FROM events_id_seq"
         let positions = [try await pair.source.value(position), try await pair.target.value(position)].compactMap(
             Int.init

@@ -77,6 +77,31 @@ import Tidemark
         }
     }
 
+    /// A stopped client's session may hold a lock on the ledger, and would go on with what is left of it.
+    @Test func `ends the sessions of its run before it is dropped`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            let name = try await pair.target.value("SELECT 'tidemark ' || left(run_id::text, 8) FROM tidemark.run")
+            try await pair.target.session { left in
+                try await left.run(
+                    """
+                    SET application_name = '\(name) copy 1'; SET idle_in_transaction_session_timeout = '30s';
+                    BEGIN; LOCK TABLE tidemark.chunk IN SHARE MODE
+                    """
+                )
+                let start = ContinuousClock.now
+                try await LedgerAdministration(target: pair.target.endpoint).finish(abandon: true)
+                #expect(start.duration(to: .now) < .seconds(20), "the server has ended it, not the command")
+                let sessions = try await pair.target.value(
+                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name) copy 1'"
+                )
+                #expect(sessions == "0")
+                await #expect(throws: PostgresError.self) { try await left.run("COMMIT") }
+            }
+            #expect(try await pair.target.value("SELECT to_regnamespace('tidemark') IS NULL") == "t")
+        }
+    }
+
     /// Other databases of the server keep ids open for days: what counts is who writes rows here.
     @Test func `takes everything for seen, unless rows are written in this database`() async throws {
         try await DatabasePair.with(Self.schema) { pair in

@@ -133,4 +133,32 @@ import Tidemark
             #expect(try await pair.differingTables() == [])
         }
     }
+
+    /// A worker process watches its own sessions, and gives way by itself.
+    @Test(.onceIn(2)) func `is left to the worker process that it waits for`() async throws {
+        try await DatabasePair.with(Self.table) { pair in
+            let begun = Flag()
+            let (migration, target) = (pair.migration(), pair.target)
+            let watched = Migration(source: migration.source, target: migration.target, options: migration.options) {
+                guard case .phaseBegan(.copyAndBuild) = $0 else { return }
+                _ = target.runAtOnce("SET search_path = public; \(SQL(trusted: Self.slow))")
+                begun.raise()
+            }
+            async let report = watched.precopy()
+            for _ in 0..<600 where !begun.isRaised { try await Task.sleep(for: .milliseconds(50)) }
+            let name = try await target.value("SELECT 'tidemark ' || left(run_id::text, 8) FROM tidemark.run")
+            try await pair.source.session { worker in
+                try await worker.run(
+                    "SET application_name = '\(name) worker 1 copy 1'; BEGIN; LOCK TABLE p1 IN ACCESS SHARE MODE"
+                )
+                let change = "SET lock_timeout = '6s'; BEGIN; LOCK TABLE p1 IN ACCESS EXCLUSIVE MODE; COMMIT"
+                #expect(await Self.application(pair, change) == nil)
+                // Fails if the session was ended.
+                try await worker.run("COMMIT")
+            }
+            try await target.run("SET lock_timeout = 0; ALTER TABLE t DISABLE TRIGGER ALL; DROP TRIGGER slow ON t")
+            #expect(try await report.outcome == .done)
+            #expect(try await pair.differingTables() == [])
+        }
+    }
 }

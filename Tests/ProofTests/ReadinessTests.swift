@@ -133,6 +133,19 @@ import Verification
         }
     }
 
+    /// The server keeps saying that a table is empty until VACUUM or ANALYZE looks again.
+    @Test func `looks for rows in tables that were empty when they were analyzed`() async throws {
+        try await DatabasePair.with(Self.shop) { pair in
+            _ = try await Self.proven(pair)
+            #expect(try await pair.target.value("SELECT reltuples FROM pg_class WHERE relname = 'empty'") == "0")
+            try await pair.target.run("INSERT INTO empty VALUES (1)", "DELETE FROM empty")
+            #expect(try await Self.findings(pair) == [])
+            for side in [pair.source, pair.target] { try await side.run("INSERT INTO empty VALUES (1)") }
+            let findings = try await Self.findings(pair)
+            #expect(findings.map { "\($0.code) \($0.object)" } == ["statistics.missing public.empty"])
+        }
+    }
+
     @Test func `shows which of the most used indexes are missing`() async throws {
         try await DatabasePair.with(Self.shop) { pair in
             try await pair.source.run(

@@ -98,12 +98,17 @@ import Verification
 
     @Test func `are reported with a repair where they differ`() async throws {
         try await with { pair, migration in
+            try await pair.source.run(
+                "GRANT EXECUTE ON FUNCTION plpgsql_call_handler() TO reader WITH GRANT OPTION; REVOKE EXECUTE ON FUNCTION plpgsql_validator(oid) FROM PUBLIC"
+            )
             _ = try await migration.precopy()
             #expect(try await migration.cutover().outcome == .done)
             try await pair.target.run(
                 """
                 REVOKE SELECT ON t FROM reader; REVOKE SELECT ON w FROM taker; GRANT SELECT ON u TO reader;
                 GRANT EXECUTE ON FUNCTION f() TO PUBLIC; GRANT INSERT (v) ON t TO reader;
+                REVOKE GRANT OPTION FOR EXECUTE ON FUNCTION plpgsql_call_handler() FROM reader;
+                GRANT EXECUTE ON FUNCTION plpgsql_validator(oid) TO PUBLIC;
                 """
             )
             let verify = try await migration.verify()
@@ -111,6 +116,8 @@ import Verification
             #expect(
                 Set(found.map(\.object)) == [
                     "table public.t", "view public.w", "table public.u", "function public.f()",
+                    "function pg_catalog.plpgsql_call_handler()",
+                    "function pg_catalog.plpgsql_validator(pg_catalog.oid)",
                 ],
                 "\(verify.text)"
             )

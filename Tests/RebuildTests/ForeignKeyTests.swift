@@ -156,6 +156,25 @@ import Verification
         }
     }
 
+    /// `pg_dump` does not write that the triggers of a key are disabled.
+    @Test func `that only the target enforces is a note`() async throws {
+        try await DatabasePair.with(
+            """
+            CREATE TABLE others (id int PRIMARY KEY); INSERT INTO others SELECT generate_series(1, 100);
+            CREATE TABLE t (id int PRIMARY KEY, other int CONSTRAINT to_others REFERENCES others);
+            INSERT INTO t SELECT n, n FROM generate_series(1, 100) n; ALTER TABLE t DISABLE TRIGGER ALL
+            """
+        ) { pair in
+            _ = try await pair.migration().precopy()
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            let findings = report.verification?.findings ?? []
+            #expect(findings.map(\.code) == ["foreign-key.enforced"], "\(findings)")
+            #expect(findings.first?.severity == .note && findings.first?.source == "false")
+            await #expect(throws: PostgresError.self) { try await pair.target.run("INSERT INTO t VALUES (999, 999)") }
+        }
+    }
+
     @Test func `are in the plan, with what the next cutover does with them`() async throws {
         try await DatabasePair.with(
             """

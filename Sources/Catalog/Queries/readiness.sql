@@ -4,13 +4,12 @@ WITH writer(oid) AS MATERIALIZED (
     WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND w.relnamespace::pg_catalog.regnamespace::text <> 'tidemark'
     UNION
     SELECT a.grantee FROM pg_catalog.pg_class w CROSS JOIN LATERAL pg_catalog.aclexplode(w.relacl) a
-    WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE') AND a.grantee <> 0)
-SELECT
-    -- Tables with rows and without statistics. pg_stats shows nothing for tables with active row security.
-    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
-                                         ORDER BY n.nspname, c.relname), '[]')
+    WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE') AND a.grantee <> 0),
+    -- pg_stats shows nothing for tables with active row security.
+    without_statistics(schema, name, was_empty) AS MATERIALIZED (
+     SELECT n.nspname, c.relname, c.reltuples = 0
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'm') AND c.reltuples <> 0 AND pg_catalog.pg_relation_size(c.oid) > 0
+     WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND pg_catalog.pg_relation_size(c.oid) > 0
        AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tidemark')
        AND NOT pg_catalog.row_security_active(c.oid)
        -- Tables of extensions often belong to a superuser.
@@ -19,8 +18,13 @@ SELECT
        AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget IS DISTINCT FROM 0
                      AND a.attgenerated <> 'v') -- ANALYZE passes these over
-       AND (n.nspname, c.relname) NOT IN (SELECT s.schemaname, s.tablename FROM pg_catalog.pg_stats s)
-    ) AS without_statistics,
+       AND (n.nspname, c.relname) NOT IN (SELECT s.schemaname, s.tablename FROM pg_catalog.pg_stats s))
+SELECT
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', w.schema, 'name', w.name) ORDER BY w.schema, w.name), '[]')
+     FROM without_statistics w WHERE NOT w.was_empty) AS without_statistics,
+    -- Empty when it was last looked at (VACUUM, ANALYZE): either it is, with space of deleted rows, or it was filled since.
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', w.schema, 'name', w.name) ORDER BY w.schema, w.name), '[]')
+     FROM without_statistics w WHERE w.was_empty) AS perhaps_empty,
     -- Larger tables whose visibility map is mostly empty, so that index-only scans also read the table.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
                                          ORDER BY c.relpages DESC), '[]')

@@ -194,7 +194,8 @@ CREATE TABLE tidemark.counters (
     PRIMARY KEY (pass, side)
 );
 
--- One row per materialized view that was refreshed on the target: a digest of what it was made from (refreshable_views.sql).
+-- One row per materialized view that was refreshed on the target: a digest of what it was made from (refreshable_views.sql), or
+-- the pass if something else may decide what it becomes.
 CREATE TABLE tidemark.refreshed_view (
     schema_name text NOT NULL,
     view_name text NOT NULL,

@@ -54,7 +54,8 @@ SELECT vn.nspname AS schema, v.relname AS name,
                                      CASE c.relkind WHEN 'r' THEN pg_catalog.pg_relation_filenode(c.oid) END,
                                      w.inserted, w.deleted),
                 ',' ORDER BY c.oid)) END AS made_from,
-       k.made_from AS kept
+       k.made_from AS kept,
+       'pass ' || (SELECT run.pass FROM tidemark.run) AS pass
 FROM reached
 JOIN pg_catalog.pg_class v ON v.oid = reached.view AND v.relispopulated
 JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace

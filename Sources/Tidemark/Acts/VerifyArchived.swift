@@ -28,15 +28,16 @@ struct VerifyArchived {
             let wanted = try WantedGeneration(archive.path, until: generation)
             let begun = try await Connection.with(target, purpose: "tidemark verify") { try Ledger.run(on: $0) }
             let omissions = archive.options.omissions.union(wanted.manifest.omissions).union(begun?.omissions ?? [])
+            let scope = wanted.scope(omitting: omissions)
             let result = try await ArchiveVerify(
                 context: archive.run(from: wanted, to: target),
                 recorder: recorder,
                 generation: wanted.last,
                 recorded: wanted.recorded,
-                scope: wanted.scope(omitting: omissions),
+                scope: scope,
                 purpose: "tidemark verify",
                 triesInserts: archive.options.triesInserts
-            ).run()
+            ).run().merged(with: OutdatedViews(target: target, scope: scope).result())
             recorder.record(.verified(result))
             return recorder.finish(RunReport.Outcome(result.verdict))
         }

@@ -69,9 +69,15 @@ struct CatalogProof {
         purpose: String
     ) async throws -> VerificationResult {
         guard !scope.isStage else { return VerificationResult(method: "catalog") }
+        var facts = there.facts
+        if facts.perhapsEmpty?.contains(where: scope.contains) == true {
+            facts = try await Connection.with(context.target, purpose: purpose) { [facts] in
+                try facts.lookingForRows(on: $0, where: scope.contains)
+            }
+        }
         let readiness = Readiness(
             source: .init(catalog: here.catalog, objects: here.objects, facts: here.facts),
-            target: .init(catalog: there.catalog, objects: there.objects, facts: there.facts),
+            target: .init(catalog: there.catalog, objects: there.objects, facts: facts),
             scope: scope
         ).result()
         guard triesInserts else { return readiness }

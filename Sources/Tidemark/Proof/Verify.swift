@@ -85,7 +85,7 @@ struct Verify {
                 heldBy: source,
                 purpose: "tidemark verify"
             )
-        }
+        }.merged(with: OutdatedViews(target: context.target, scope: Scope(of: plan, omitting: omissions)).result())
         recorder.record(.verified(result))
         return recorder.finish(RunReport.Outcome(result.verdict))
     }

@@ -18,6 +18,8 @@ struct GrantedRights {
     /// The attributes' name for the owner.
     private static let owner: ServerText = "the owner"
     private static let place: ServerText = " on column "
+    /// The end of an attribute that lists what a role has lost: an extension's script had granted it.
+    private static let revoked: ServerText = " (revoked)"
     /// The statements' key for the object as GRANT names it: `TABLE public.t`.
     private static let object: ServerText = "the object"
 
@@ -105,6 +107,9 @@ struct GrantedRights {
     ) -> ServerText? {
         let statements = source.statements.all.merging(target.statements.all) { first, _ in first }
         guard let subject = statements[Self.object] else { return nil }
+        if attribute.ends(with: Self.revoked) {
+            return repairOfRevoked(from: attribute.withoutSuffix(Self.revoked), on: subject, from: before, to: after)
+        }
         let column = Self.column(of: attribute)
         var role = column.map { attribute.withoutSuffix(Self.place + $0) } ?? attribute
         if role == Self.owner {
@@ -136,5 +141,21 @@ struct GrantedRights {
             statement("GRANT", handedOn, preposition: "TO", ending: " WITH GRANT OPTION"),
         ].compactMap(\.self)
         return repairs.joined(separator: "; ").quotedForAllServers
+    }
+    private func repairOfRevoked(
+        from role: ServerText,
+        on subject: ServerText,
+        from before: Set<ServerText>,
+        to after: Set<ServerText>
+    ) -> ServerText {
+        func list(_ rights: Set<ServerText>) -> ServerText {
+            rights.map { $0.withoutSuffix("*") }.sorted().joined(separator: ", ")
+        }
+        let (lost, kept) = (after.subtracting(before), before.subtracting(after))
+        let statements = [
+            lost.isEmpty ? nil : "REVOKE " + list(lost) + " ON " + subject + " FROM " + role,
+            kept.isEmpty ? nil : "GRANT " + list(kept) + " ON " + subject + " TO " + role,
+        ]
+        return statements.compactMap(\.self).joined(separator: "; ").quotedForAllServers
     }
 }

@@ -155,7 +155,7 @@ package struct ObjectComparison {
                 ours.kind.rawValue,
                 object: ours.object,
                 problem: rules.problem(difference.attribute, of: ours.kind),
-                severity: difference.isLeftToServer ? .note : .stops,
+                severity: difference.isLeftToServer ? .note : ours.kind.rules.difference,
                 rules.message(difference.attribute, of: ours.kind),
                 source: here[difference.attribute] ?? "none",
                 target: there[difference.attribute] ?? "none",
@@ -166,7 +166,7 @@ package struct ObjectComparison {
 
     private func differences(_ ours: CatalogObject, _ theirs: CatalogObject, agreeing: Set<Doubt>) -> [Finding] {
         guard ours.attributes != theirs.attributes else { return [] }
-        if ours.kind == .privileges { return rights(ours, theirs) }
+        if ours.kind == .privileges || ours.kind == .extensionGrant { return rights(ours, theirs) }
         guard !rules.isLeftToServer(ours) else { return [] }
         let (here, there) = (Self.byName(ours.attributes), Self.byName(theirs.attributes))
         return Set(here.keys).union(there.keys).sorted().compactMap { attribute in

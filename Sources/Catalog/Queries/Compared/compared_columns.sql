@@ -26,7 +26,11 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view default' ELSE 'column' END AS class, '
                                                             ORDER BY f.option_name COLLATE "C")
                                FROM pg_catalog.pg_options_to_table(a.attfdwoptions) f)) END AS attributes,
        pg_catalog.json_build_object(
-           'NOT NULL', t.alter || CASE WHEN a.attnotnull THEN 'SET' ELSE 'DROP' END || ' NOT NULL',
+           -- SET NOT NULL makes none that is not valid or not inherited.
+           'NOT NULL', CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                                             WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]
+                                               AND (k.connoinherit OR NOT k.convalidated))
+                       THEN t.alter || CASE WHEN a.attnotnull THEN 'SET' ELSE 'DROP' END || ' NOT NULL' END,
            'default', t.alter || coalesce('SET DEFAULT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid), 'DROP DEFAULT'),
            'storage', t.alter || 'SET STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN'
                                                                      ELSE 'EXTENDED' END,

@@ -64,7 +64,7 @@ UNION ALL
 -- What was granted or revoked on an extension's members since it was created (pg_init_privs); its script may grant by itself.
 -- The owners' own rights do not count: they may be other roles.
 SELECT 'extension grant', 'pg_catalog.pg_extension'::pg_catalog.regclass, o.extension, NULL, i.type || ' ' || i.identity, NULL,
-       x.rights, '{}', x.creation, NULL
+       x.rights, pg_catalog.json_build_array(pg_catalog.json_build_array('the object', object.name)), x.creation, NULL
 FROM (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS classid, c.oid AS objid, d.refobjid AS extension, c.relowner AS owner,
            c.relacl AS acl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner) AS initial,
@@ -82,12 +82,18 @@ CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, 0) i
 CROSS JOIN LATERAL (
     SELECT coalesce((SELECT p.initprivs FROM pg_catalog.pg_init_privs p
                      WHERE p.classoid = o.classid AND p.objoid = o.objid AND p.objsubid = 0), o.initial) AS acl) initial
+CROSS JOIN LATERAL (SELECT o.subject || i.identity AS name) object
 CROSS JOIN LATERAL (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.role || CASE WHEN r.is_revoked THEN ' (revoked)' ELSE '' END, r.rights)) AS rights,
-           pg_catalog.string_agg(pg_catalog.format(CASE WHEN r.is_revoked THEN 'REVOKE %s ON %s FROM %s' ELSE 'GRANT %s ON %s TO %s' END,
-                                                   pg_catalog.replace(r.rights, '*', ''), o.subject || i.identity, r.role), '; '
-                                 ORDER BY r.role COLLATE "C", r.is_revoked) AS creation
-    FROM (SELECT n.role, n.is_revoked, pg_catalog.string_agg(n.privilege, ', ' ORDER BY n.privilege COLLATE "C") AS rights
+           -- Where only the right to grant was taken, all is revoked before the rest is granted.
+           pg_catalog.string_agg(
+               CASE WHEN r.is_revoked THEN pg_catalog.format('REVOKE %s ON %s FROM %s', pg_catalog.replace(r.rights, '*', ''), object.name, r.role)
+                    ELSE pg_catalog.concat_ws('; ', 'GRANT ' || r.plain || ' ON ' || object.name || ' TO ' || r.role,
+                                              'GRANT ' || r.handed_on || ' ON ' || object.name || ' TO ' || r.role || ' WITH GRANT OPTION') END,
+               '; ' ORDER BY r.role COLLATE "C", r.is_revoked DESC) AS creation
+    FROM (SELECT n.role, n.is_revoked, pg_catalog.string_agg(n.privilege, ', ' ORDER BY n.privilege COLLATE "C") AS rights,
+                 pg_catalog.string_agg(n.privilege, ', ') FILTER (WHERE n.privilege !~ '[*]$') AS plain,
+                 pg_catalog.string_agg(pg_catalog.rtrim(n.privilege, '*'), ', ') FILTER (WHERE n.privilege ~ '[*]$') AS handed_on
           FROM (SELECT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END AS role,
                        g.is_revoked, g.privilege_type || CASE WHEN g.is_grantable THEN '*' ELSE '' END AS privilege
                 FROM ((SELECT a.grantee, a.privilege_type, a.is_grantable, false AS is_revoked FROM pg_catalog.aclexplode(o.acl) a
