@@ -36,8 +36,9 @@ import Testing
 
     @Test func `of a table that others have locked are refused with what to do`() async throws {
         try await DatabasePair.with("CREATE TABLE t (id int)") { pair in
+            // Those of the newer server.
             let tools = try await PostgresTools.find(
-                major: pair.source.majorVersion(),
+                major: pair.target.majorVersion(),
                 in: ProcessInfo.processInfo.environment["TIDEMARK_TEST_PG_BIN"]
             )
             func dump(_ option: String, as role: String = "postgres") async -> ToolError? {

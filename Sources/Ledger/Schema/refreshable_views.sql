@@ -55,7 +55,7 @@ SELECT vn.nspname AS schema, v.relname AS name,
                                      w.inserted, w.deleted),
                 ',' ORDER BY c.oid)) END AS made_from,
        k.made_from AS kept,
-       'pass ' || (SELECT run.pass FROM tidemark.run) AS pass
+       (SELECT pg_catalog.concat('pass ', run.pass) FROM tidemark.run) AS pass
 FROM reached
 JOIN pg_catalog.pg_class v ON v.oid = reached.view AND v.relispopulated
 JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace

@@ -5,8 +5,8 @@ import Verification
 
 /// Finds materialized views whose rows were made before the last rows were written to their tables.
 ///
-/// A cutover refreshes them after the rows, so only one that did not reach its end leaves such views. Their rows cannot be compared with
-/// the source's, which may be as old as its owner likes.
+/// A cutover refreshes them after the rows: one that did not reach its end leaves such views, or a precopy after a rehearsal. Their
+/// rows cannot be compared with the source's, which may be as old as its owner likes.
 struct OutdatedViews {
     let target: Endpoint
     let scope: Scope
@@ -27,7 +27,7 @@ struct OutdatedViews {
                 object: view.description,
                 problem: "not-refreshed",
                 severity: .hurts,
-                "rows were written to its tables since it was refreshed: the last call did not reach its end. The same command refreshes it",
+                "rows were written to its tables since it was refreshed. The next cutover or restore refreshes it",
                 repair: "REFRESH MATERIALIZED VIEW \(view.quoted)"
             )
         }
