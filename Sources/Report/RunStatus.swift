@@ -14,7 +14,7 @@ public struct RunStatus: Sendable, Codable {
     public let pass: Int
     /// Whether that pass is complete.
     public let isPassComplete: Bool
-    /// How many times a client has taken over the run.
+    /// The number of the client that is at work or was the last: the run's first one is 1.
     public let epoch: Int
     /// All chunks.
     public let chunks: Int

@@ -33,7 +33,8 @@ import Tidemark
 
     /// Not every server is built with ICU.
     private static func hasLocales(_ pair: DatabasePair) async throws -> Bool {
-        let icu = "SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i'"
+        // One of them is there in any case.
+        let icu = "SELECT count(*) > 1 FROM pg_collation WHERE collprovider = 'i'"
         let isThere = (try await pair.source.value(icu), try await pair.target.value(icu))
         return isThere == ("t", "t")
     }

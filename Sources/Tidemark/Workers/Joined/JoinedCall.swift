@@ -27,6 +27,7 @@ struct JoinedCall: Sendable {
     let built: Counter
     /// Raised when the call is over.
     let isOver: Flag
+    /// What is announced in the ledger.
     let standing: StandingWork
 
     private var prefix: String { "\(run.sessionPrefix) worker \(number)" }
