@@ -37,6 +37,8 @@ package struct ReadinessFacts: Sendable, Codable {
     package private(set) var withoutStatistics: [QualifiedName]
     /// Tables without statistics that were empty when the server last looked at them; nil in older archives.
     package private(set) var perhapsEmpty: [QualifiedName]?
+    /// Tables on which UPDATE and DELETE fail because of a publication; nil in older archives.
+    package let refusingUpdates: [QualifiedName]?
     package let notVacuumed: [QualifiedName]
     package let nearWraparound: [QualifiedName]
     /// The oids of tables on which an INSERT runs triggers or rules.

@@ -145,7 +145,7 @@ struct RandomSchema {
             "CREATE STATISTICS \(quoted("of " + plain)) (ndistinct) ON id, \(columns[0]) FROM \(name)",
             "CREATE RULE nothing AS ON DELETE TO \(name) WHERE OLD.id IS NULL DO INSTEAD NOTHING",
             "GRANT SELECT ON \(name) TO PUBLIC",
-            "ALTER TABLE \(name) REPLICA IDENTITY FULL; CREATE PUBLICATION \(quoted("pub " + plain)) FOR TABLE \(name)",
+            "ALTER TABLE \(name) REPLICA IDENTITY FULL; CREATE PUBLICATION \(quoted("pub " + plain)) FOR TABLE \(name) WITH (publish = 'insert')",
             "ALTER TABLE \(name) REPLICA IDENTITY FULL",
             "ALTER TABLE \(name) ALTER COLUMN \(columns[0]) SET STATISTICS 50",
         ]

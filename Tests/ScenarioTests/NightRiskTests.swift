@@ -79,7 +79,7 @@ import Verification
             CREATE UNLOGGED TABLE cache (id int PRIMARY KEY);
             CREATE FUNCTION half(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN whole($1) / 2; END';
             CREATE FUNCTION whole(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
-            CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE INDEX ON t (half(id));
+            CREATE TABLE t (id int PRIMARY KEY); CREATE INDEX ON t (half(id)); INSERT INTO t VALUES (1);
             """
         ) { pair in
             let report = try await SourceInspection(source: pair.source.endpoint).run()

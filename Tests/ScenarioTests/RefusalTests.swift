@@ -70,7 +70,7 @@ import Tidemark
             $0.source += """
                 ; CREATE FUNCTION whole(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
                 CREATE FUNCTION half(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN whole($1) / 2; END';
-                CREATE INDEX ON t (half(id))
+                CREATE TABLE i (id int PRIMARY KEY); CREATE INDEX ON i (half(id)); INSERT INTO i VALUES (1)
                 """
         },
         Situation("an owner is missing") { $0.source += "; CREATE ROLE %only; ALTER TABLE t OWNER TO %only" },

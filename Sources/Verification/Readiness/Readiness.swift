@@ -79,6 +79,20 @@ package struct Readiness {
                 )
             )
         }
+        let alsoOnSource = Set(source.facts.refusingUpdates ?? [])
+        for table in target.facts.refusingUpdates ?? [] where scope.contains(table) && !alsoOnSource.contains(table) {
+            result.findings.append(
+                Finding(
+                    "table",
+                    object: table.description,
+                    problem: "refuses-updates",
+                    severity: .stops,
+                    "UPDATE and DELETE fail on the target: a publication does not publish a generated column of its replica identity, "
+                        + "which PostgreSQL 18 demands. Let the publication publish it (publish_generated_columns), or choose another "
+                        + "replica identity on the source"
+                )
+            )
+        }
         judge(
             target.facts.notVacuumed,
             problem: "not-vacuumed",
