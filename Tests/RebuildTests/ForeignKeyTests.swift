@@ -156,6 +156,40 @@ import Verification
         }
     }
 
+    /// citext ignores case, and several rows together may cover a period (PostgreSQL 18).
+    @Test func `that only its own operators satisfy does not stop a repeated cutover`() async throws {
+        try await DatabasePair.with { pair in
+            var writes = "SELECT"
+            if try await pair.source.hasExtension("citext"), try await pair.target.hasExtension("citext") {
+                try await pair.source.run(
+                    """
+                    CREATE EXTENSION citext; CREATE TABLE names (name citext PRIMARY KEY);
+                    INSERT INTO names SELECT 'n' || n FROM generate_series(1, 100) n;
+                    CREATE TABLE uses (id int PRIMARY KEY, name citext REFERENCES names); INSERT INTO uses VALUES (1, 'n1')
+                    """
+                )
+                writes += "; INSERT INTO uses VALUES (2, 'N2')"
+            }
+            if try await pair.source.majorVersion() >= 18 {
+                try await pair.source.run(
+                    """
+                    CREATE TABLE rooms (room int4range, at daterange, PRIMARY KEY (room, at WITHOUT OVERLAPS));
+                    INSERT INTO rooms VALUES ('[1,5)', '[2024-01-01,2024-02-01)'), ('[1,5)', '[2024-02-01,2024-03-01)');
+                    CREATE TABLE stays (id int PRIMARY KEY, room int4range, at daterange,
+                                        FOREIGN KEY (room, PERIOD at) REFERENCES rooms (room, PERIOD at))
+                    """
+                )
+                writes += "; INSERT INTO stays VALUES (1, '[1,5)', '[2024-01-10,2024-02-10)')"
+            }
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().cutover().outcome == .done)
+            try await pair.source.run(writes)
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
     /// `pg_dump` does not write that the triggers of a key are disabled.
     @Test func `that only the target enforces is a note`() async throws {
         try await DatabasePair.with(

@@ -24,6 +24,27 @@ package struct ForeignKeyOrphans {
         let referencedTable: ServerText
         let columns: [ServerText]
         let referencedColumns: [ServerText]
+        /// The key's own operators, such as citext's: referenced column, then referring column.
+        let operators: [ServerText]
+        /// Whether the last column is a PERIOD (PostgreSQL 18): several rows together may cover it.
+        let isTemporal: Bool
+
+        /// The condition under which a row `c` refers to rows `p` that exist.
+        func isSatisfied(by referenced: QualifiedName) -> SQL {
+            var pairs = zip(zip(referencedColumns, operators), columns).map { pair, column in
+                "p.\(Identifier(pair.0)) \(SQL(trusted: pair.1)) c.\(Identifier(column))" as SQL
+            }
+            guard isTemporal, let period = referencedColumns.last, let ours = columns.last else {
+                return "EXISTS (SELECT FROM \(referenced) p WHERE \(pairs.joined(separator: " AND ")))"
+            }
+            let (theirs, own) = ("p.\(Identifier(period))" as SQL, "c.\(Identifier(ours))" as SQL)
+            // As the server checks it (ri_triggers.c).
+            pairs[pairs.count - 1] = "\(theirs) OPERATOR(pg_catalog.&&) \(own)"
+            return """
+                EXISTS (SELECT 1 FROM \(referenced) p WHERE \(pairs.joined(separator: " AND "))
+                        HAVING \(own) OPERATOR(pg_catalog.<@) pg_catalog.range_agg(\(theirs)))
+                """
+        }
     }
 
     /// Describes some of those among certain rows, and counts all.
@@ -50,7 +71,12 @@ package struct ForeignKeyOrphans {
                     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number) AS columns,
                    (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)
                     FROM pg_catalog.unnest(c.confkey) WITH ORDINALITY AS k(number, position)
-                    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number) AS referenced_columns
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number) AS referenced_columns,
+                   (SELECT pg_catalog.json_agg(pg_catalog.format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY k.position)
+                    FROM pg_catalog.unnest(c.conpfeqop) WITH ORDINALITY AS k(operator, position)
+                    JOIN pg_catalog.pg_operator o ON o.oid = k.operator
+                    JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace) AS operators,
+                   coalesce(pg_catalog.to_jsonb(c) ->> 'conperiod' = 'true', false) AS is_temporal
             FROM pg_catalog.pg_constraint c
             JOIN pg_catalog.pg_class r ON r.oid = c.confrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
             WHERE c.contype = 'f' AND c.conname = \(literal: constraint)
@@ -60,10 +86,9 @@ package struct ForeignKeyOrphans {
         guard let found else { return nil }
         let referenced = QualifiedName(schema: found.referencedSchema, name: found.referencedTable)
         let columns = found.columns.map { "c.\(Identifier($0))" as SQL }
-        let pairs = zip(columns, found.referencedColumns).map { "p.\(Identifier($1)) = \($0)" as SQL }
         let orphans: SQL = """
             FROM \(table) c WHERE (\(condition)) AND \(columns.map { "\($0) IS NOT NULL" as SQL }.joined(separator: " AND "))
-              AND NOT EXISTS (SELECT FROM \(referenced) p WHERE \(pairs.joined(separator: " AND ")))
+              AND NOT \(found.isSatisfied(by: referenced))
             """
         let rows = try connection.query(
             "SELECT ROW(\(columns.joined(separator: ", ")))::text AS key, c.ctid::text AS place \(orphans) LIMIT \(listed)"
