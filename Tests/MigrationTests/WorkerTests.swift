@@ -138,9 +138,12 @@ import Tidemark
                 Int32(((try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)) ?? "").filter(\.isNumber))
             }
             for condition in ["LIKE '%worker%'", "NOT LIKE '%worker%'"] {
-                while try await pair.target.value("\(building) \(condition)") == "0" {
+                var isBuilding = false
+                for _ in 0..<3000 where !isBuilding {
+                    isBuilding = try await pair.target.value("\(building) \(condition)") != "0"
                     try await Task.sleep(for: .milliseconds(20))
                 }
+                #expect(isBuilding, "\(condition)")
             }
             let process = try #require(pid("client"))
             kill(process, SIGINT)

@@ -99,7 +99,7 @@ import Verification
     @Test func `are reported with a repair where they differ`() async throws {
         try await with { pair, migration in
             try await pair.source.run(
-                "GRANT EXECUTE ON FUNCTION plpgsql_call_handler() TO reader WITH GRANT OPTION; REVOKE EXECUTE ON FUNCTION plpgsql_validator(oid) FROM PUBLIC"
+                "GRANT EXECUTE ON FUNCTION plpgsql_call_handler() TO reader WITH GRANT OPTION; REVOKE EXECUTE ON FUNCTION plpgsql_validator(oid) FROM PUBLIC; GRANT EXECUTE ON FUNCTION plpgsql_validator(oid) TO reader; REVOKE EXECUTE ON FUNCTION plpgsql_inline_handler(internal) FROM PUBLIC"
             )
             _ = try await migration.precopy()
             #expect(try await migration.cutover().outcome == .done)
@@ -108,7 +108,8 @@ import Verification
                 REVOKE SELECT ON t FROM reader; REVOKE SELECT ON w FROM taker; GRANT SELECT ON u TO reader;
                 GRANT EXECUTE ON FUNCTION f() TO PUBLIC; GRANT INSERT (v) ON t TO reader;
                 REVOKE GRANT OPTION FOR EXECUTE ON FUNCTION plpgsql_call_handler() FROM reader;
-                GRANT EXECUTE ON FUNCTION plpgsql_validator(oid) TO PUBLIC;
+                REVOKE EXECUTE ON FUNCTION plpgsql_call_handler() FROM PUBLIC;
+                GRANT EXECUTE ON FUNCTION plpgsql_validator(oid), plpgsql_inline_handler(internal) TO PUBLIC;
                 """
             )
             let verify = try await migration.verify()
@@ -118,6 +119,7 @@ import Verification
                     "table public.t", "view public.w", "table public.u", "function public.f()",
                     "function pg_catalog.plpgsql_call_handler()",
                     "function pg_catalog.plpgsql_validator(pg_catalog.oid)",
+                    "function pg_catalog.plpgsql_inline_handler(pg_catalog.internal)",
                 ],
                 "\(verify.text)"
             )

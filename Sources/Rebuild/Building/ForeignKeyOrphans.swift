@@ -19,7 +19,7 @@ package struct ForeignKeyOrphans {
         try? connection.transaction(.snapshot) { try find(constraint, of: table, on: connection) }
     }
 
-    private struct Columns: Decodable {
+    private struct Reference: Decodable {
         let referencedSchema: ServerText
         let referencedTable: ServerText
         let columns: [ServerText]
@@ -63,7 +63,7 @@ package struct ForeignKeyOrphans {
         on connection: Connection
     ) throws -> String? {
         let found = try connection.query(
-            Columns.self,
+            Reference.self,
             """
             SELECT n.nspname AS referenced_schema, r.relname AS referenced_table,
                    (SELECT pg_catalog.json_agg(a.attname ORDER BY k.position)

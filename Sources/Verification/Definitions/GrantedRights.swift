@@ -105,11 +105,12 @@ struct GrantedRights {
         from before: Set<ServerText>,
         to after: Set<ServerText>
     ) -> ServerText? {
+        if attribute.ends(with: Self.revoked) {
+            // What one side has revoked, the other has granted.
+            return repair(attribute.withoutSuffix(Self.revoked), from: after, to: before)
+        }
         let statements = source.statements.all.merging(target.statements.all) { first, _ in first }
         guard let subject = statements[Self.object] else { return nil }
-        if attribute.ends(with: Self.revoked) {
-            return repairOfRevoked(from: attribute.withoutSuffix(Self.revoked), on: subject, from: before, to: after)
-        }
         let column = Self.column(of: attribute)
         var role = column.map { attribute.withoutSuffix(Self.place + $0) } ?? attribute
         if role == Self.owner {
@@ -141,21 +142,5 @@ struct GrantedRights {
             statement("GRANT", handedOn, preposition: "TO", ending: " WITH GRANT OPTION"),
         ].compactMap(\.self)
         return repairs.joined(separator: "; ").quotedForAllServers
-    }
-    private func repairOfRevoked(
-        from role: ServerText,
-        on subject: ServerText,
-        from before: Set<ServerText>,
-        to after: Set<ServerText>
-    ) -> ServerText {
-        func list(_ rights: Set<ServerText>) -> ServerText {
-            rights.map { $0.withoutSuffix("*") }.sorted().joined(separator: ", ")
-        }
-        let (lost, kept) = (after.subtracting(before), before.subtracting(after))
-        let statements = [
-            lost.isEmpty ? nil : "REVOKE " + list(lost) + " ON " + subject + " FROM " + role,
-            kept.isEmpty ? nil : "GRANT " + list(kept) + " ON " + subject + " TO " + role,
-        ]
-        return statements.compactMap(\.self).joined(separator: "; ").quotedForAllServers
     }
 }

@@ -8,10 +8,8 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view default' ELSE 'column' END AS class, '
        ELSE pg_catalog.json_build_object(
            'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
            -- Since PostgreSQL 18 it is a constraint, which may be NOT VALID or not inherited.
-           'NOT NULL', a.attnotnull::text || coalesce(
-               (SELECT CASE WHEN NOT k.convalidated THEN ', not valid' ELSE '' END || CASE WHEN k.connoinherit THEN ', not inherited' ELSE '' END
-                FROM pg_catalog.pg_constraint k
-                WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]), ''),
+           'NOT NULL', a.attnotnull::text || CASE WHEN NOT k.convalidated THEN ', not valid' ELSE '' END
+                       || CASE WHEN k.connoinherit THEN ', not inherited' ELSE '' END,
            'default', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
            -- Since PostgreSQL 17 a partition inherits its parent's identity, compared there; before, partitions had none.
            'identity', CASE CASE WHEN c.relispartition AND pg_catalog.current_setting('server_version_num')::integer >= 170000
@@ -27,10 +25,8 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view default' ELSE 'column' END AS class, '
                                FROM pg_catalog.pg_options_to_table(a.attfdwoptions) f)) END AS attributes,
        pg_catalog.json_build_object(
            -- SET NOT NULL makes none that is not valid or not inherited.
-           'NOT NULL', CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
-                                             WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]
-                                               AND (k.connoinherit OR NOT k.convalidated))
-                       THEN t.alter || CASE WHEN a.attnotnull THEN 'SET' ELSE 'DROP' END || ' NOT NULL' END,
+           'NOT NULL', CASE WHEN k.connoinherit OR NOT k.convalidated THEN NULL
+                            ELSE t.alter || CASE WHEN a.attnotnull THEN 'SET' ELSE 'DROP' END || ' NOT NULL' END,
            'default', t.alter || coalesce('SET DEFAULT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid), 'DROP DEFAULT'),
            'storage', t.alter || 'SET STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN'
                                                                      ELSE 'EXTENDED' END,
@@ -48,6 +44,7 @@ FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]
 LEFT JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace

@@ -92,8 +92,9 @@ CROSS JOIN LATERAL (
                                               'GRANT ' || r.handed_on || ' ON ' || object.name || ' TO ' || r.role || ' WITH GRANT OPTION') END,
                '; ' ORDER BY r.role COLLATE "C", r.is_revoked DESC) AS creation
     FROM (SELECT n.role, n.is_revoked, pg_catalog.string_agg(n.privilege, ', ' ORDER BY n.privilege COLLATE "C") AS rights,
-                 pg_catalog.string_agg(n.privilege, ', ') FILTER (WHERE n.privilege !~ '[*]$') AS plain,
-                 pg_catalog.string_agg(pg_catalog.rtrim(n.privilege, '*'), ', ') FILTER (WHERE n.privilege ~ '[*]$') AS handed_on
+                 pg_catalog.string_agg(n.privilege, ', ' ORDER BY n.privilege COLLATE "C") FILTER (WHERE n.privilege !~ '[*]$') AS plain,
+                 pg_catalog.string_agg(pg_catalog.rtrim(n.privilege, '*'), ', ' ORDER BY n.privilege COLLATE "C")
+                     FILTER (WHERE n.privilege ~ '[*]$') AS handed_on
           FROM (SELECT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END AS role,
                        g.is_revoked, g.privilege_type || CASE WHEN g.is_grantable THEN '*' ELSE '' END AS privilege
                 FROM ((SELECT a.grantee, a.privilege_type, a.is_grantable, false AS is_revoked FROM pg_catalog.aclexplode(o.acl) a
