@@ -140,6 +140,7 @@ package enum CatalogQuery {
     package static let requirements = sql(PackageResources.requirements_sql)
     package static let provisions = sql(PackageResources.provisions_sql)
     package static let readiness = sql(PackageResources.readiness_sql)
+    package static let refusedUpdates = sql(PackageResources.refused_updates_sql)
     package static let databaseSettings = sql(PackageResources.database_settings_sql)
     package static let largeObjects = sql(PackageResources.large_objects_sql)
     package static let userRelations = sql(PackageResources.user_relations_sql)

@@ -37,8 +37,8 @@ package struct ReadinessFacts: Sendable, Codable {
     package private(set) var withoutStatistics: [QualifiedName]
     /// Tables without statistics that were empty when the server last looked at them; nil in older archives.
     package private(set) var perhapsEmpty: [QualifiedName]?
-    /// Tables on which UPDATE and DELETE fail because of a publication; nil in older archives.
-    package let refusingUpdates: [QualifiedName]?
+    /// Tables on which UPDATE and DELETE fail; nil in older archives.
+    package private(set) var refusedUpdates: [RefusedUpdates]?
     package let notVacuumed: [QualifiedName]
     package let nearWraparound: [QualifiedName]
     /// The oids of tables on which an INSERT runs triggers or rules.
@@ -60,6 +60,8 @@ package struct ReadinessFacts: Sendable, Codable {
             throw PostgresError(.unexpectedAnswer, "the server returned no row for the readiness query")
         }
         self = facts
+        let isRefusing = connection.serverVersion.major >= RefusedUpdates.firstMajor
+        refusedUpdates = isRefusing ? try RefusedUpdates.all(on: connection) : []
     }
 
     /// Reads the first row of tables that are perhaps empty.

@@ -93,6 +93,8 @@ import Tidemark
             // From now on the target is its owner's.
             for side in [pair.source, pair.target] { try await side.run("UPDATE orders SET total = 1 WHERE id = 7") }
             #expect(try await pair.migration().verify().outcome == .done)
+            let since = try await pair.migration().verify(sinceCutover: true)
+            #expect(!since.text.contains("not-refreshed"), "\(since.text)")
         }
     }
 

@@ -25,23 +25,6 @@ SELECT
     -- Empty when it was last looked at (VACUUM, ANALYZE): either it is, with space of deleted rows, or it was filled since.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', w.schema, 'name', w.name) ORDER BY w.schema, w.name), '[]')
      FROM without_statistics w WHERE w.was_empty) AS perhaps_empty,
-    -- Since PostgreSQL 18 UPDATE and DELETE fail if a publication leaves out a generated column of the replica identity (manual,
-    -- logical-replication-gencols).
-    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
-                                         ORDER BY n.nspname, c.relname), '[]')
-     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE pg_catalog.current_setting('server_version_num')::integer >= 180000 AND c.relkind IN ('r', 'p')
-       AND EXISTS (
-           SELECT FROM pg_catalog.pg_attribute a
-           JOIN pg_catalog.pg_publication_tables t ON t.schemaname = n.nspname AND t.tablename = c.relname
-           JOIN pg_catalog.pg_publication p ON p.pubname = t.pubname AND (p.pubupdate OR p.pubdelete)
-           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
-             AND NOT pg_catalog.jsonb_exists(pg_catalog.to_jsonb(t) -> 'attnames', a.attname::text)
-             AND (c.relreplident = 'f'
-                  OR EXISTS (SELECT FROM pg_catalog.pg_index i
-                             WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
-                               AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary ELSE false END)))
-    ) AS refusing_updates,
     -- Larger tables whose visibility map is mostly empty, so that index-only scans also read the table.
     (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
                                          ORDER BY c.relpages DESC), '[]')

@@ -86,11 +86,8 @@ struct Verify {
                 purpose: "tidemark verify"
             )
         }
-        // How old the views of a target in use are is its owner's affair.
-        if !sinceCutover {
-            let scope = Scope(of: plan, omitting: omissions)
-            result = try await result.merged(with: OutdatedViews(target: context.target, scope: scope).result())
-        }
+        let scope = Scope(of: plan, omitting: omissions)
+        result = try await result.merged(with: OutdatedViews(target: context.target, scope: scope).result())
         recorder.record(.verified(result))
         return recorder.finish(RunReport.Outcome(result.verdict))
     }

@@ -26,27 +26,27 @@ struct ObjectRules {
 
     /// Returns the object without what only one of the servers supports.
     func comparable(_ object: CatalogObject) -> CatalogObject {
+        switch object.kind {
         // Since PostgreSQL 17, all privileges on a table include MAINTAIN.
-        let isMaintained = (versions.source.major >= 17, versions.target.major >= 17)
-        guard isMaintained.0 != isMaintained.1,
-            [.privileges, .extensionGrant, .defaultPrivileges].contains(object.kind)
-        else {
-            return object
-        }
-        return CatalogObject(
-            kind: object.kind,
-            object: object.object,
-            table: object.table,
-            attributes: NamedTexts(
+        case .privileges, .extensionGrant, .defaultPrivileges:
+            guard isOnOneSide(since: 17) else { return object }
+            return object.with(
                 object.attributes.all.mapValues { privileges in
                     privileges.replacingAll(", MAINTAIN*", with: "").replacingAll("MAINTAIN*, ", with: "")
                         .replacingAll(", MAINTAIN", with: "").replacingAll("MAINTAIN, ", with: "")
                 }
-            ),
-            statements: object.statements,
-            creation: object.creation,
-            removal: object.removal
-        )
+            )
+        // What an older server cannot publish, a newer one may have to (``RefusedUpdates``).
+        case .publication:
+            guard isOnOneSide(since: 18) else { return object }
+            return object.with(object.attributes.all.filter { $0.key != "generated columns" })
+        default: return object
+        }
+    }
+
+    /// Whether what one major version introduced exists on one side only.
+    private func isOnOneSide(since major: Int) -> Bool {
+        (versions.source.major >= major) != (versions.target.major >= major)
     }
 
     // MARK: The schema public
@@ -92,5 +92,19 @@ struct ObjectRules {
         case .owner: "it belongs to another role"
         default: kind.rules.hasOneProblem ? "it differs" : "its \(attribute.visible) differs"
         }
+    }
+}
+
+extension CatalogObject {
+    fileprivate func with(_ attributes: [ServerText: ServerText]) -> CatalogObject {
+        CatalogObject(
+            kind: kind,
+            object: object,
+            table: table,
+            attributes: NamedTexts(attributes),
+            statements: statements,
+            creation: creation,
+            removal: removal
+        )
     }
 }

@@ -79,17 +79,18 @@ package struct Readiness {
                 )
             )
         }
-        let alsoOnSource = Set(source.facts.refusingUpdates ?? [])
-        for table in target.facts.refusingUpdates ?? [] where scope.contains(table) && !alsoOnSource.contains(table) {
+        let alsoOnSource = Set((source.facts.refusedUpdates ?? []).map(\.table))
+        for refused in target.facts.refusedUpdates ?? [] where scope.contains(refused.table) {
+            guard !alsoOnSource.contains(refused.table) else { continue }
             result.findings.append(
                 Finding(
                     "table",
-                    object: table.description,
+                    object: refused.table.description,
                     problem: "refuses-updates",
                     severity: .stops,
                     "UPDATE and DELETE fail on the target: a publication does not publish a generated column of its replica identity, "
-                        + "which PostgreSQL 18 demands. Let the publication publish it (publish_generated_columns), or choose another "
-                        + "replica identity on the source"
+                        + "which PostgreSQL 18 demands",
+                    repair: refused.repair
                 )
             )
         }

@@ -43,8 +43,11 @@ struct Inspect {
         _ options: MigrationOptions,
         looking rows: RowInspection
     ) async throws -> InspectionReport {
-        let (catalog, risks) = try await Connection.with(source, purpose: purpose) {
-            try (options.wanted(DatabaseCatalog(of: $0)), options.wanted(NightRisk.all(on: $0)))
+        let (catalog, risks, refusing) = try await Connection.with(source, purpose: purpose) {
+            try (
+                options.wanted(DatabaseCatalog(of: $0)), options.wanted(NightRisk.all(on: $0)),
+                RefusedUpdates.findings(on: $0, for: nil, options)
+            )
         }
         var refused: [Finding] = []
         var plan: Plan?
@@ -66,7 +69,7 @@ struct Inspect {
         }
         // pg_dump has to be that of the target's version, which is not known yet.
         let findings =
-            refused + broken + Obstacles.unreadableExtensionRows(of: catalog, options)
+            refused + broken + refusing + Obstacles.unreadableExtensionRows(of: catalog, options)
             + NightInspection.findings(risks, plan: plan)
         return report(of: source, nil, findings + (try await rows.findings(catalog, plan)))
     }
@@ -87,9 +90,10 @@ struct Inspect {
 
     private func run(_ target: DatabaseCatalog, _ begun: BegunRun?) async throws -> InspectionReport {
         let options = context.options
-        let (catalog, access, risks) = try await Connection.with(source, purpose: Self.purpose) {
+        let (catalog, access, risks, refusing) = try await Connection.with(source, purpose: Self.purpose) {
             try (
-                options.wanted(DatabaseCatalog(of: $0)), Definitions.Access($0), options.wanted(NightRisk.all(on: $0))
+                options.wanted(DatabaseCatalog(of: $0)), Definitions.Access($0), options.wanted(NightRisk.all(on: $0)),
+                RefusedUpdates.findings(on: $0, for: target.identity.serverVersion, options)
             )
         }
         let (refused, plan) = try await refusals(of: catalog, for: target, begun: begun)
@@ -133,7 +137,7 @@ struct Inspect {
             }
         }
         let findings =
-            try await ofTools + untried + refused + exchanged(source: catalog, target: target, begun)
+            try await ofTools + untried + refused + refusing + exchanged(source: catalog, target: target, begun)
             + connections(context) + TextInspection.findings(source: catalog.identity, target: target.identity)
             + NightInspection.findings(risks, plan: plan) + room(for: catalog, beside: target)
             + rows.findings(catalog, plan) + obstacles.findings(trial, couldBeTried: untried.isEmpty)
