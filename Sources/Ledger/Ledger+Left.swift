@@ -15,7 +15,10 @@ extension Ledger {
     package func markLeft(_ identity: MarkIdentity, seeing border: UInt64? = nil) throws {
         let mark = Mark(try border.map { Snapshot(allBelow: $0) } ?? seenNow(), of: identity)
         try connection.execute(
-            "UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb, keeps_foreign_keys = false"
+            // A way back from an earlier cutover does not count any more.
+            """
+            UPDATE tidemark.run SET left_at = \(value: try Self.json(mark))::jsonb, keeps_foreign_keys = false, returned = NULL
+            """
         )
     }
 

@@ -47,13 +47,17 @@ struct KeyList {
 
     /// Deletes the rows whose keys are in the list.
     ///
+    /// - Parameter condition: Which of them; nil: all, because the table has only rows of the run.
     /// - Returns: The number of rows deleted.
     /// - Throws: ``PostgresError``; ``LedgerError`` if others have written one of them.
-    func deleteListed() throws -> Int {
-        try delete(
-            relation.isShared
-                ? "DELETE FROM \(relation.rows) AS t WHERE \(relation.held) AND EXISTS (\(listed))"
-                : "DELETE FROM \(relation.rows) AS t USING pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))"
+    func deleteListed(where condition: SQL? = nil) throws -> Int {
+        guard relation.isShared || condition != nil else {
+            return try delete(
+                "DELETE FROM \(relation.rows) AS t USING pg_temp.\(name) AS k WHERE \(key.isSame("t", "k"))"
+            )
+        }
+        return try delete(
+            "DELETE FROM \(relation.rows) AS t WHERE \(condition ?? "true") AND \(relation.held) AND EXISTS (\(listed))"
         )
     }
 

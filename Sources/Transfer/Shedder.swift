@@ -28,7 +28,7 @@ struct Shedder {
         if probe.written > 0 {
             // Updated rows usually keep their keys, so the list of written keys is the cheaper one.
             let keys = chunk.writtenKeys(key, since: mark, at: probe.places)
-            held -= try list("tidemark_written", keys).deleteListed()
+            held -= try list("tidemark_written", keys).deleteListed(where: heldWhere)
         }
         guard held != probe.untouched else { return held }
         let inRange = heldWhere ?? chunk.range.condition(on: key)

@@ -1,7 +1,7 @@
 -- Objects that act when rows of a table are written: the statements that put each out of action, and that restore it exactly.
--- table_oid, other_oid: the tables whose rows it looks at. A foreign key of a partitioned table is there for each partition.
+-- fires: O for an application, R for a replica, A for both. table_oid, other_oid: the tables whose rows it looks at. A foreign key of a partitioned table is there for each partition.
 SELECT o.off, o.back FROM (
-SELECT 1 AS place, f.conrelid AS table_oid, f.confrelid AS other_oid,
+SELECT 1 AS place, 'O' AS fires, f.conrelid AS table_oid, f.confrelid AS other_oid,
        pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, con.conname) AS off,
        pg_catalog.format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, con.conname,
                          pg_catalog.pg_get_constraintdef(con.oid))
@@ -19,21 +19,21 @@ CROSS JOIN LATERAL (
 ) AS f
 WHERE con.contype = 'f' AND con.conparentid = 0
 UNION ALL
-SELECT 2, t.tgrelid, NULL,
+SELECT 2, t.tgenabled::text, t.tgrelid, NULL,
        pg_catalog.format('ALTER TABLE %I.%I DISABLE TRIGGER %I', n.nspname, c.relname, t.tgname),
        pg_catalog.format('ALTER TABLE %I.%I ENABLE %s TRIGGER %I', n.nspname, c.relname,
-                         CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' ELSE '' END, t.tgname)
+                         CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, t.tgname)
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+WHERE NOT t.tgisinternal
 UNION ALL
-SELECT 3, r.ev_class, NULL,
+SELECT 3, r.ev_enabled::text, r.ev_class, NULL,
        pg_catalog.format('ALTER TABLE %I.%I DISABLE RULE %I', n.nspname, c.relname, r.rulename),
        pg_catalog.format('ALTER TABLE %I.%I ENABLE %s RULE %I', n.nspname, c.relname,
-                         CASE r.ev_enabled WHEN 'A' THEN 'ALWAYS' ELSE '' END, r.rulename)
+                         CASE r.ev_enabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, r.rulename)
 FROM pg_catalog.pg_rewrite r
 JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE r.rulename <> '_RETURN' AND r.ev_enabled IN ('O', 'A') AND c.relkind IN ('r', 'p')
+WHERE r.rulename <> '_RETURN' AND c.relkind IN ('r', 'p')
 ) AS o

@@ -73,16 +73,27 @@ package struct SequenceSetter {
     /// - Parameters:
     ///   - sequences: The source's sequences.
     ///   - positions: Their positions on the source.
+    ///   - onlyForward: Whether one that is beyond its position stays where it is.
     /// - Returns: Notes for the operator on sequences set beyond the source's position, because their column contains
     ///   keys that were set by hand.
     /// - Throws: ``PostgresError``.
     package func set(
         _ sequences: [SequenceDefinition],
-        to positions: [QualifiedName: SequencePosition]
+        to positions: [QualifiedName: SequencePosition],
+        onlyForward: Bool = false
     ) throws -> [String] {
         var advanced: [String] = []
         // A sequence that the target does not have was created later; the verification reports it.
-        let wanted = try onTarget(sequences.filter { positions[$0.qualifiedName] != nil })
+        var wanted = try onTarget(sequences.filter { positions[$0.qualifiedName] != nil })
+        if onlyForward {
+            let held = try Self.positions(of: wanted.map(\.qualifiedName), on: target)
+            wanted.removeAll { sequence in
+                guard let ours = positions[sequence.qualifiedName]?.next(increment: sequence.increment),
+                    let its = held[sequence.qualifiedName]?.next(increment: sequence.increment)
+                else { return false }
+                return sequence.increment > 0 ? its >= ours : its <= ours
+            }
+        }
         let safe = try target.pipeline(wanted.map { sequence in sequence.columns.map { extreme(of: sequence, $0) } })
         var statements: [[SQL]] = []
         for (sequence, outcome) in zip(wanted, safe) {

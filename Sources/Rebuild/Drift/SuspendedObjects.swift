@@ -1,8 +1,9 @@
 import Catalog
 package import Postgres
 
-/// Foreign keys, triggers and rules that are put out of action and restored within one transaction, where the role may not write
-/// as a replica does.
+/// Foreign keys, triggers and rules that are put out of action and restored within one transaction.
+///
+/// Where rows are written as a replica writes them, only those that act then as well (ENABLE ALWAYS, ENABLE REPLICA).
 ///
 /// The transaction must have locked the tables. If it is rolled back, nothing has happened.
 package struct SuspendedObjects {
@@ -14,8 +15,9 @@ package struct SuspendedObjects {
     /// - Parameters:
     ///   - tables: The tables to be written.
     ///   - connection: A connection with an open transaction.
+    ///   - asReplica: Whether the connection writes as a replica does.
     /// - Throws: ``PostgresError``.
-    package init(of tables: [QualifiedName], on connection: Connection) throws {
+    package init(of tables: [QualifiedName], on connection: Connection, asReplica: Bool) throws {
         self.connection = connection
         guard !tables.isEmpty else {
             restoring = []
@@ -25,7 +27,8 @@ package struct SuspendedObjects {
         // A foreign key may be found by several partitions.
         let found = try connection.query(
             """
-            \(CatalogQuery.suspendedObjects) WHERE o.table_oid IN (\(names)) OR o.other_oid IN (\(names))
+            \(CatalogQuery.suspendedObjects)
+            WHERE o.fires IN ('A', \(literal: asReplica ? "R" : "O")) AND (o.table_oid IN (\(names)) OR o.other_oid IN (\(names)))
             GROUP BY o.place, o.off, o.back ORDER BY o.place, o.off
             """
         )

@@ -1,5 +1,6 @@
 import Catalog
 import Ledger
+import Planning
 import Postgres
 
 /// Makes a range of the target's large objects equal to the source's.
@@ -21,6 +22,8 @@ struct LargeObjectCopier {
     private let lane: Lane
     private let ledger: Ledger?
     private let attributes: LargeObjectAttributes
+    /// Whether the target's objects may belong to others: none of them is replaced or removed.
+    private let onlyAdds: Bool
     private let addBytes: (Int) -> Void
 
     private typealias Found = LargeObjectContents.Found
@@ -30,22 +33,43 @@ struct LargeObjectCopier {
     ///   - lane: The connections; the target's is in a transaction, the source's in the snapshot to read.
     ///   - ledger: The ledger on the same connection; nil if the target has none.
     ///   - attributes: What is copied besides content and comment.
+    ///   - onlyAdds: Whether the target's objects may belong to others: none of them is replaced or removed.
     ///   - addBytes: Called with the bytes of each batch.
-    init(lane: Lane, ledger: Ledger?, attributes: LargeObjectAttributes, addBytes: @escaping (Int) -> Void) {
+    init(
+        lane: Lane,
+        ledger: Ledger?,
+        attributes: LargeObjectAttributes,
+        onlyAdds: Bool = false,
+        addBytes: @escaping (Int) -> Void
+    ) {
         self.lane = lane
         self.ledger = ledger
         self.attributes = attributes
+        self.onlyAdds = onlyAdds
         self.addBytes = addBytes
     }
 
+    /// Makes the target's objects of a range equal to the source's.
+    ///
+    /// - Parameter range: The range.
+    /// - Returns: What was done.
+    /// - Throws: ``LedgerError`` if an object that may belong to others would have to be replaced; ``PostgresError``.
     func copy(_ range: LargeObjectRange) throws -> Outcome {
         let ours = try LargeObjectContents.read(range, on: lane.source)
         let theirs = try LargeObjectContents.read(range, on: lane.target)
         let differing = ours.values.filter { ours in !isEqual(ours, theirs[ours.object.oid]) }.sorted {
             $0.object.oid < $1.object.oid
         }
-        let surplus = theirs.keys.filter { ours[$0] == nil }
+        let surplus = onlyAdds ? [] : theirs.keys.filter { ours[$0] == nil }
         let outdated = differing.map(\.object.oid).filter { theirs[$0] != nil }
+        guard !onlyAdds || outdated.isEmpty else {
+            throw LedgerError(
+                .targetWritten,
+                "large object \(outdated[0]) is another one on each side, and others use those of the old database",
+                hint: "nothing was changed. Decide which is right, and make them equal by hand; "
+                    + "\(Omission.largeObjects.flag) leaves all of them as they are"
+            )
+        }
         let replacement = LargeObjectReplacement(on: lane.target, ledger, attributes)
         try replacement.replace(removing: surplus + outdated, creating: differing.map(\.object)) {
             try copyContent(of: differing.map(\.content), to: replacement)

@@ -45,6 +45,32 @@ package struct ReturnBase: Sendable {
         return "\(isLater) AND xmin::text <> \(literal: Self.id(UInt64(own)))"
     }
 
+    /// The two databases of a way back.
+    package enum Side: Sendable {
+        /// The one that the cutover filled.
+        case new
+        /// The one that was the source then.
+        case old
+    }
+
+    /// Finds tables of which a column was dropped since: another one may have its name now.
+    ///
+    /// - Parameters:
+    ///   - side: The side.
+    ///   - connection: A connection to it.
+    /// - Returns: The tables' object ids.
+    /// - Throws: ``PostgresError``.
+    package func tablesWithoutColumns(_ side: Side, on connection: Connection) throws -> Set<UInt32> {
+        let isSince = side == .new ? DeltaRule.isWritten(since: mark) : isLater
+        let found = try connection.query(
+            """
+            SELECT DISTINCT attrelid::bigint AS oid FROM pg_catalog.pg_attribute
+            WHERE attisdropped AND attnum > 0 AND \(isSince)
+            """
+        )
+        return Set(try found.map { UInt32(try $0.integer("oid")) })
+    }
+
     /// The form in which `xmin` shows a transaction.
     package static func id(_ transaction: UInt64) -> String { String(UInt32(truncatingIfNeeded: transaction)) }
 }

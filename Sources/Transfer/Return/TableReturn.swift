@@ -37,13 +37,29 @@ package struct TableReturn: Sendable {
     ///
     /// - Parameter lane: A lane whose source reads the snapshot.
     /// - Returns: The counts.
-    /// - Throws: ``PostgresError``.
+    /// - Throws: ``PlanError`` if the new database has rows that do not belong to the run; ``PostgresError``.
     package func probe(on lane: Lane) throws -> Probe {
+        try refuseRowsBesideCondition(on: lane.source)
         let probe = try during("reading \(relation.name)") { try read(lane).probe(since: base.mark) }
         return Probe(
             written: probe.written,
             untouched: probe.untouched,
             isUnchanged: probe.written == 0 && probe.untouched == held
+        )
+    }
+
+    /// Rows that do not satisfy the run's condition any more would be deleted on the old source, and copied nowhere.
+    private func refuseRowsBesideCondition(on new: Connection) throws {
+        guard let filter = relation.rowFilter else { return }
+        let rows = try during("reading \(relation.name)") {
+            try new.queryOne("SELECT count(*) AS n FROM \(relation.rows) WHERE (\(SQL(trusted: filter))) IS NOT TRUE")
+        }.integer("n")
+        guard rows > 0 else { return }
+        throw PlanError(
+            .refused,
+            "\(rows) row(s) of \(relation.name) on the new database do not satisfy the condition by which its rows were moved "
+                + "(\(filter)), so they would not be copied back",
+            hint: "nothing was changed. Move these rows by hand, or change them so that they satisfy it"
         )
     }
 
@@ -103,13 +119,20 @@ package struct TableReturn: Sendable {
             }
             let columns: SQL = relation.columns.isEmpty ? "" : " (\(relation.columns.commaSeparated))"
             let copied = try statements.reduce(CopyCount.zero) { count, statement in
-                try count
-                    + lane.source.relay(
-                        statement,
-                        to: lane.target,
-                        "COPY \(relation.name)\(columns) FROM STDIN \(relation.format.clause)",
-                        progress: progress.addBytes
-                    )
+                do {
+                    return try count
+                        + lane.source.relay(
+                            statement,
+                            to: lane.target,
+                            "COPY \(relation.name)\(columns) FROM STDIN \(relation.format.clause)",
+                            progress: progress.addBytes
+                        )
+                } catch var error as PostgresError where error.sqlState == "23505" && relation.rowFilter != nil {
+                    error.hint =
+                        "nothing was changed. Both databases gave out the same key since the cutover, the old one to a row that was not "
+                        + "moved: give one of the two rows another key"
+                    throw error
+                }
             }
             let removed = byKey == nil ? held : held - probe.untouched
             progress.finishChunk(ChunkOutcome(kind: .delta, copied: copied, removed: removed))

@@ -44,7 +44,7 @@ struct Back {
         let plan = try await ReturnPlan(from: ledger, to: context.target, purpose: Self.purpose)
         let actsAsReplica = try await context.mayWriteAsReplica(purpose: Self.purpose)
         let old = actsAsReplica ? context.target.asReplica : context.target
-        let verification = try await SnapshotHolder.with(
+        let (verification, entry) = try await SnapshotHolder.with(
             new,
             tables: plan.tables.map(\.relation.rows),
             lock: .rows,
@@ -66,7 +66,7 @@ struct Back {
                     plan: plan,
                     lanes: lanes,
                     snapshot: shared,
-                    suspends: !actsAsReplica,
+                    actsAsReplica: actsAsReplica,
                     omissions: plan.run.omissions.union(context.options.omissions),
                     recorder: recorder
                 )
@@ -78,6 +78,7 @@ struct Back {
         let rows = recorder.progress.counts.rows
         try await ledger.run { connection in
             try connection.transaction(.readWrite) {
+                try Ledger(connection).keep(entry.committed)
                 try Ledger(connection, epoch: plan.run.epoch).record(
                     "copied back",
                     subject: "to the old source",

@@ -8,11 +8,18 @@ import Transfer
 struct ReturnPlan: Sendable {
     let run: RunEntry
     let base: ReturnBase
+    /// The way back that ``base`` is; nil: the cutover.
+    let before: ReturnEntry?
     let tables: [TableReturn]
     /// Tables that are left out.
     let excluded: Set<QualifiedName>
     /// Tables that only the new database has: their rows cannot be copied back.
     let leftBehind: [QualifiedName]
+    /// Tables of the new database whose rows were not copied by the cutover, although the old one may have them.
+    let notCopied: [QualifiedName]
+
+    /// Whether others go on using the old database, because only some rows of a table were moved.
+    var isShared: Bool { tables.contains { $0.relation.rowFilter != nil } }
 
     /// What is read of one of the databases.
     private struct Side: Sendable {
@@ -20,14 +27,14 @@ struct ReturnPlan: Sendable {
         /// The mark that it would give now.
         let now: Mark
         let columns: [QualifiedName: [ServerText: ServerText]]
-        let tables: Set<QualifiedName>
+        let tables: [UInt32: QualifiedName]
 
         init(_ connection: Connection) throws {
             identity = try DatabaseIdentity(of: connection)
             let row = try connection.queryOne("SELECT pg_catalog.txid_current_snapshot()::text AS snapshot")
             now = Mark(try row.snapshot("snapshot"), of: MarkIdentity(identity))
             columns = try Table.columnTypes(on: connection)
-            tables = Set(try Table.names(on: connection).values)
+            tables = try Table.names(on: connection)
         }
     }
 
@@ -64,23 +71,47 @@ struct ReturnPlan: Sendable {
             return (recorded, try Side(connection))
         }
         run = recorded.run
-        let returned = run.returned?.transaction
-        let (there, status) = try await Connection.with(old, purpose: purpose) { connection in
-            let status = try returned.map { transaction in
-                try connection.queryOne("SELECT pg_catalog.txid_status(\(transaction)::bigint) AS status")["status"]
-            }
-            return (try Side(connection), status)
-        }
+        let there = try await Connection.with(old, purpose: purpose) { try Side($0) }
         try Self.refuse(run, from: here.identity, to: there.identity)
-        // The server forgets very old transactions; then the look at the rows decides.
-        let isReturned = status.map { $0 == nil || $0 == "committed" } ?? false
-        base = try Self.base(recorded, isReturned: isReturned, from: here, to: there)
+        let before = try await Connection.with(old, purpose: purpose) { [run] in try Self.lastCommitted(of: run, on: $0)
+        }
+        let base = try Self.base(recorded, after: before, from: here, to: there)
         let copied = recorded.relations.filter(\.treatment.copiesRows)
-        try Self.refuseOtherColumns(copied.map(\.name), between: here, and: there)
-        tables = copied.map { [base] in TableReturn($0, since: base) }
+        let dropped = try await (
+            new.run { try base.tablesWithoutColumns(.new, on: $0) },
+            Connection.with(old, purpose: purpose) { try base.tablesWithoutColumns(.old, on: $0) }
+        )
+        try Self.refuseOtherColumns(copied, on: "new", here, dropped.0)
+        try Self.refuseOtherColumns(copied, on: "old", there, dropped.1)
+        (self.base, self.before) = (base, before)
+        tables = copied.map { TableReturn($0, since: base) }
         excluded = Set(recorded.relations.map(\.name)).subtracting(copied.map(\.name))
-        let known = there.tables.union(recorded.relations.map(\.name))
-        leftBehind = here.tables.filter { !known.contains($0) && $0.schema != Ledger.schema.name }.sorted()
+        let known = Set(there.tables.values).union(recorded.relations.map(\.name))
+        let others = Set(here.tables.values).filter { $0.schema != Ledger.schema.name }.subtracting(copied.map(\.name))
+        leftBehind = others.subtracting(known).sorted()
+        notCopied = others.intersection(known).sorted()
+    }
+
+    /// The last way back that was committed since the cutover.
+    private static func lastCommitted(of run: RunEntry, on old: Connection) throws -> ReturnEntry? {
+        guard let last = run.returned else { return nil }
+        for entry in [last] + (last.before ?? []) {
+            if entry.isCommitted == true { return entry }
+            let status = try old.queryOne("SELECT pg_catalog.txid_status(\(entry.transaction)::bigint) AS status")[
+                "status"
+            ]
+            switch status {
+            case "committed": return entry.committed
+            case "aborted", "in progress": continue
+            default:
+                throw LedgerError(
+                    .missing,
+                    "the old database's server does not know any more whether the last way back was committed",
+                    hint: "to compare all rows: \(adopting)"
+                )
+            }
+        }
+        return nil
     }
 
     private static func refuse(_ run: RunEntry, from here: DatabaseIdentity, to there: DatabaseIdentity) throws {
@@ -122,7 +153,7 @@ struct ReturnPlan: Sendable {
     /// The last way back if it was committed, otherwise the cutover.
     private static func base(
         _ recorded: Recorded,
-        isReturned: Bool,
+        after before: ReturnEntry?,
         from here: Side,
         to there: Side
     ) throws -> ReturnBase {
@@ -134,8 +165,8 @@ struct ReturnPlan: Sendable {
             )
         }
         let base: ReturnBase
-        if isReturned, let returned = recorded.run.returned {
-            base = ReturnBase(returned)
+        if let before {
+            base = ReturnBase(before)
         } else if let mark = recorded.run.leftAt, let snapshot = recorded.run.cutoverSnapshot {
             base = ReturnBase(cutover: mark, reading: snapshot, rows: recorded.rows)
         } else {
@@ -147,15 +178,26 @@ struct ReturnPlan: Sendable {
         return base
     }
 
-    private static func refuseOtherColumns(_ tables: [QualifiedName], between here: Side, and there: Side) throws {
-        let changed = tables.filter { here.columns[$0] != there.columns[$0] }
+    /// Refuses tables whose columns are not those that the cutover copied: what a new column holds would be lost.
+    private static func refuseOtherColumns(
+        _ relations: [RelationEntry],
+        on name: String,
+        _ side: Side,
+        _ dropped: Set<UInt32>
+    ) throws {
+        let droppedOf = Set(dropped.compactMap { side.tables[$0] })
+        let changed = relations.filter { relation in
+            let copied = relation.definition.columns.map { ($0.name, $0.type) }
+            return side.columns[relation.name] ?? [:] != Dictionary(uniqueKeysWithValues: copied)
+                || droppedOf.contains(relation.name)
+        }.map(\.name)
         guard changed.isEmpty else {
             throw PlanError(
                 .refused,
-                "the columns of \(changed.count == 1 ? "a table" : "\(changed.count) tables") differ between the new and the old "
-                    + "database: \(changed.prefix(10).map(\.description).joined(separator: ", "))",
+                "the columns of \(changed.count == 1 ? "a table" : "\(changed.count) tables") were changed on the \(name) database "
+                    + "since the cutover: \(changed.prefix(10).map(\.description).joined(separator: ", "))",
                 hint:
-                    "make them equal on the old database by hand (ALTER TABLE), then run the same command again; nothing was written"
+                    "nothing was written. Make the old database's definitions equal by hand, and compare all rows: \(adopting)"
             )
         }
     }

@@ -18,8 +18,8 @@ struct ReturnTransaction {
     let lanes: [ThreadConfined<Lane>]
     /// The snapshot of the new database.
     let snapshot: SharedSnapshot
-    /// Whether triggers, rules and foreign keys have to be put out of action.
-    let suspends: Bool
+    /// Whether rows are written as a replica writes them; otherwise foreign keys have to be put out of action.
+    let actsAsReplica: Bool
     /// What of the large objects is left out.
     let omissions: Set<Omission>
     let recorder: RunRecorder
@@ -27,9 +27,9 @@ struct ReturnTransaction {
     /// Copies everything back and commits.
     ///
     /// - Parameter keep: Records how both sides are left, just before the commit.
-    /// - Returns: What was compared.
+    /// - Returns: What was compared, and how both sides were left.
     /// - Throws: ``LedgerError``, ``PlanError``, ``PostgresError``; nothing was changed then.
-    func run(keeping keep: (ReturnEntry) async throws -> Void) async throws -> VerificationResult {
+    func run(keeping keep: (ReturnEntry) async throws -> Void) async throws -> (VerificationResult, ReturnEntry) {
         let left = try await recorder.phase(.quiet) {
             let left = try await lanes[0].run { try open($0.target) }
             try await refuseForeignWrites()
@@ -45,14 +45,15 @@ struct ReturnTransaction {
                 transaction: try Self.transaction(lane.target),
                 mark: Mark(snapshot.snapshot, of: MarkIdentity(try DatabaseIdentity(of: lane.source))),
                 left: left,
-                rows: probes.mapValues(\.rows)
+                rows: probes.mapValues(\.rows),
+                after: plan.before
             )
         }
         try await keep(entry)
         StatusPoint.beforeCommit.reached()
         try await lanes[0].run { try $0.target.commit() }
         StatusPoint.afterCommit.reached()
-        return result
+        return (result, entry)
     }
 
     // MARK: The old source is as it was left
@@ -79,6 +80,18 @@ struct ReturnTransaction {
         try await onAll(plan.tables) { table, lane in
             if let writes = try table.foreignWrites(on: lane.target) { found.withLock { $0.append(writes) } }
         }
+        if !plan.isShared, !omissions.contains(.largeObjects) {
+            let writes = try await lanes[0].run { [snapshot, base = plan.base] lane in
+                try lane.reading(in: snapshot) { try LargeObjectReturn.foreignWrites(on: lane, since: base) }
+            }
+            if writes.objects > 0 { found.withLock { $0.append("\(writes.objects) large object(s)") } }
+            if !writes.seesContent {
+                recorder.warn([
+                    "the old database's role may not read pg_largeobject, so it cannot be seen whether others have written into "
+                        + "large objects there since the cutover: those that differ are replaced"
+                ])
+            }
+        }
         let writes = found.withLock { $0.sorted() }
         guard writes.isEmpty else {
             throw LedgerError(
@@ -104,20 +117,17 @@ struct ReturnTransaction {
         let probes = found.withLock(\.self)
         let changed = plan.tables.filter { probes[$0.relation.relationId]?.isUnchanged == false }
         try await recorder.showing(chunks: changed.count) {
-            try await lanes[0].run { [snapshot, suspends, progress = recorder.progress] lane in
+            try await lanes[0].run { [snapshot, actsAsReplica, progress = recorder.progress] lane in
                 let written = changed.map(\.relation.name)
-                let suspended = suspends ? try SuspendedObjects(of: written, on: lane.target) : nil
+                let suspended = try SuspendedObjects(of: written, on: lane.target, asReplica: actsAsReplica)
                 try lane.reading(in: snapshot) {
                     for table in changed {
                         guard let probe = probes[table.relation.relationId] else { continue }
                         try table.copyBack(probe, on: lane, progress)
                     }
                 }
-                if let suspended {
-                    try suspended.restore()
-                } else {
-                    try TouchedForeignKeys.check(of: written, on: lane.target)
-                }
+                try suspended.restore()
+                if actsAsReplica { try TouchedForeignKeys.check(of: written, on: lane.target) }
             }
         }
         return probes
@@ -126,21 +136,26 @@ struct ReturnTransaction {
     private func copyBackLargeObjects() async throws {
         guard !omissions.contains(.largeObjects) else { return }
         let attributes = LargeObjectAttributes(in: Scope(excluding: [], omitting: omissions))
-        try await lanes[0].run { [snapshot, progress = recorder.progress] lane in
+        try await lanes[0].run { [snapshot, areShared = plan.isShared, progress = recorder.progress] lane in
+            let work = LargeObjectReturn(
+                lane: lane,
+                attributes: attributes,
+                areShared: areShared,
+                progress: progress
+            )
             try lane.reading(in: snapshot) {
-                for range in try LargeObjectRange.all(of: lane.source) {
-                    try LargeObjectReturn(lane: lane, attributes: attributes, progress: progress).copyBack(range)
-                }
+                for range in try LargeObjectRange.all(of: lane.source) { try work.copyBack(range) }
             }
         }
     }
 
     private func setSequences() async throws -> [String] {
-        try await lanes[0].run { [snapshot, excluded = plan.excluded] lane in
+        try await lanes[0].run { [snapshot, isShared = plan.isShared, excluded = plan.excluded] lane in
             try lane.reading(in: snapshot) {
                 let sequences = try DatabaseCatalog(inTransactionOf: lane.source).sequences(excluding: excluded)
                 let positions = try SequenceSetter.positions(of: sequences.map(\.qualifiedName), on: lane.source)
-                return try SequenceSetter(lane.target).set(sequences, to: positions)
+                // Others have drawn numbers of their own from those of the old source.
+                return try SequenceSetter(lane.target).set(sequences, to: positions, onlyForward: isShared)
             }
         }
     }
@@ -172,8 +187,41 @@ struct ReturnTransaction {
             .init(kind: "table", source: tables.count, target: tables.count),
             .init(kind: "rows", source: rows, target: rows),
         ]
-        result.notProven = plan.leftBehind.map { "\($0) exists only on the new database: its rows stayed there" }
+        let (notCopied, excluded) = (try await notCopied(), plan.excluded)
+        result.notProven =
+            plan.leftBehind.map { "\($0) exists only on the new database: its rows stayed there" }
+            + notCopied.filter { !excluded.contains($0) }.map {
+                "\($0) was made on both databases after the cutover: its rows on the new one stayed there"
+            }
+        recorder.warn(
+            notCopied.filter(excluded.contains).map {
+                "\($0) was left out of the run: its rows on the new database stayed there"
+            }
+        )
         return result
+    }
+
+    /// The tables that the cutover did not copy and that have rows.
+    private func notCopied() async throws -> [QualifiedName] {
+        // A partition may be copied through the table it is a partition of.
+        let copied = plan.tables.map(\.relation).filter(\.definition.isPartitioned).map(\.name.quoted)
+        let isCopied: SQL =
+            copied.isEmpty
+            ? "false" : "f.relid IN (\(copied.map { "\(literal: $0)::regclass" as SQL }.joined(separator: ", ")))"
+        return try await lanes[0].run { [snapshot, candidates = plan.notCopied] lane in
+            try lane.reading(in: snapshot) {
+                try candidates.filter { table in
+                    let row = try lane.source.query(
+                        """
+                        SELECT FROM ONLY \(table)
+                        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(\(literal: table.quoted)::regclass) AS f(relid)
+                                          WHERE \(isCopied)) LIMIT 1
+                        """
+                    )
+                    return !row.isEmpty
+                }
+            }
+        }
     }
 
     private static func transaction(_ old: Connection) throws -> Int {
