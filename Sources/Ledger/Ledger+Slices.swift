@@ -166,10 +166,7 @@ extension Ledger {
         if relation.isShared {
             _ = try own.delete("DELETE FROM \(relation.rows) AS t WHERE \(relation.held)", of: relation.name)
         } else {
-            // Before the rows are counted: nobody can add one afterwards.
-            try connection.execute("LOCK TABLE \(relation.rows) IN ACCESS EXCLUSIVE MODE")
-            let counted = try connection.queryOne(own.countOthers(in: "\(relation.rows) AS t"))
-            try own.refuseOthers(counted, of: relation.name)
+            try own.refuseOthers(inAllOf: relation.rows, of: relation.name)
             try connection.execute("TRUNCATE TABLE \(relation.rows)")
         }
         try forgetSlices(of: relation.relationId)

@@ -59,6 +59,18 @@ package struct OwnRows {
         throw Self.refusal("others have written \(others) rows of \(table) on the target, which would be deleted")
     }
 
+    /// Keeps writers out of a table whose rows are to go all together, and refuses to go on if others have written one of them.
+    ///
+    /// - Parameters:
+    ///   - rows: The table as FROM takes it.
+    ///   - table: Its name.
+    /// - Throws: ``LedgerError`` `.targetWritten`, ``PostgresError``.
+    package func refuseOthers(inAllOf rows: SQL, of table: QualifiedName) throws {
+        // Before the rows are counted: no one can add one afterwards.
+        try connection.execute("LOCK TABLE \(rows) IN ACCESS EXCLUSIVE MODE")
+        try refuseOthers(try connection.queryOne(countOthers(in: "\(rows) AS t")), of: table)
+    }
+
     /// The refusal to go on over what others have written.
     ///
     /// - Parameter message: What they have written.

@@ -78,9 +78,6 @@ import Tidemark
         try await pair.target.run("UPDATE t SET w = '5' WHERE id = 5::bigint")
         let again = try await pair.migration { $0.verifiesInFull = true }.verify()
         #expect(again.outcome == .done, "\(again.text)")
-        // Others have written to the target: the cutover proves once more, because the source is at rest by its counters.
-        guard try await TestServers.areBothSince15() else { return }
-        #expect(try await pair.migration().cutover().outcome == .done)
         try await LedgerAdministration(target: pair.target.endpoint).finish(abandon: false)
     }
 

@@ -80,7 +80,27 @@ extension DriftFollower {
         return siblings.flatMap { $0.isPartitioned ? source.partitions.leaves(of: $0) : [$0] }
     }
 
+    /// Refuses to go on if others have written a row of a table that is to be emptied or dropped.
+    ///
+    /// - Parameter table: The table as it is on the target; of a partitioned one, its partitions.
+    /// - Throws: ``LedgerError`` `.targetWritten`, ``PostgresError``.
+    func refuseOthers(in table: Table) throws {
+        let own = OwnRows(ledger)
+        guard table.isPartitioned else {
+            return try own.refuseOthers(inAllOf: table.rows, of: table.qualifiedName)
+        }
+        let leaves = try connection.query(
+            """
+            SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(\(literal: table.qualifiedName.quoted)::regclass) AS t
+            JOIN pg_catalog.pg_class c ON c.oid = t.relid AND c.relkind = 'r'
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            """
+        ).map { QualifiedName(schema: try $0.text("nspname"), name: try $0.text("relname")) }
+        for leaf in leaves { try own.refuseOthers(inAllOf: "ONLY \(leaf)", of: leaf) }
+    }
+
     func forgetRows(of table: Table) throws {
+        try refuseOthers(in: table)
         try connection.execute("TRUNCATE TABLE \(table.rows)")
         guard let relation = relations.first(where: { $0.definition.oid == table.oid }) else { return }
         try ledger.forgetChunks(of: relation)

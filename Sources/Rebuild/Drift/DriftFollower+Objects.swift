@@ -102,6 +102,7 @@ extension DriftFollower {
         // If a table is not in the plan, its rows are copied through the root of its partition tree.
         let swallowed = followed.filter { !planned.contains($0.later.qualifiedName) }
         for change in emptied + swallowed where try isThere(change.later.qualifiedName) {
+            try refuseOthers(in: change.later)
             try connection.execute("TRUNCATE TABLE \(change.later.rows)")
         }
     }

@@ -76,6 +76,7 @@ extension DriftFollower {
                 } ?? false
             guard !isSame else { continue }
             try connection.execute("ALTER TABLE \(parent.qualifiedName) DETACH PARTITION \(there.qualifiedName)")
+            try refuseOthers(in: there)
             // One that still exists on the source, as a separate table, is copied like a new table.
             let end: SQL = ours == nil ? "DROP TABLE" : "TRUNCATE TABLE"
             try connection.execute("\(end) \(there.qualifiedName)")
@@ -85,6 +86,7 @@ extension DriftFollower {
     func dropGoneTables(_ before: [QualifiedName: Table], _ outcome: inout Outcome) throws {
         let gone = drift.gone.filter { $0.treatment.isOnTarget && before[$0.name] != nil }
         if !gone.isEmpty {
+            for relation in gone { try before[relation.name].map(refuseOthers) }
             let names = gone.map { "\($0.name)" as SQL }.joined(separator: ", ")
             try connection.execute("DROP TABLE \(names)")
         }

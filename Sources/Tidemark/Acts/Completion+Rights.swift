@@ -18,11 +18,11 @@ extension Completion {
 
     /// Grants the run the privileges that an earlier cutover has revoked from it.
     ///
-    /// - Parameter ledger: The ledger, in an open transaction.
+    /// - Parameter connection: A connection to the target, with an open transaction.
     /// - Throws: ``PostgresError``.
-    static func reopenTables(_ ledger: Ledger) throws {
-        for table in try closedTables(on: ledger.connection) {
-            _ = try ledger.connection.execute("GRANT ALL ON TABLE \(table) TO CURRENT_USER")
+    static func reopenTables(on connection: Connection) throws {
+        for table in try closedTables(on: connection) {
+            try connection.execute("GRANT ALL ON TABLE \(table) TO CURRENT_USER")
         }
     }
 
@@ -90,7 +90,12 @@ extension Completion {
         }
     }
 
-    private static func closedTables(on connection: Connection) throws -> [QualifiedName] {
+    /// The tables of the role that it may not read or write itself.
+    ///
+    /// - Parameter connection: A connection to the target.
+    /// - Returns: Their names.
+    /// - Throws: ``PostgresError``.
+    static func closedTables(on connection: Connection) throws -> [QualifiedName] {
         try connection.query(
             """
             SELECT n.nspname, c.relname

@@ -171,7 +171,7 @@ struct Cutover {
         if session.run.step < .postData {
             try await LateTrial(session: session).run(postData.entries, refreshingFor: nil)
         } else {
-            try await session.ledger { try Completion.reopenTables($0) }
+            try await session.ledger { try Completion.reopenTables(on: $0.connection) }
         }
         let counted = try await counted(session, shared)
         let positions: [QualifiedName: SequencePosition]
@@ -310,7 +310,9 @@ struct Cutover {
                     try SequenceSetter(lane.target).advance(sequences, to: positions)
                     return (positions, [String]())
                 }
-                return (positions, try SequenceSetter(lane.target).set(sequences, to: positions))
+                // A target that may be open has perhaps given out values.
+                let setter = SequenceSetter(lane.target)
+                return (positions, try setter.set(sequences, to: positions, onlyForward: session.mayBeOpen))
             }
         }
         recorder.warn(advanced)

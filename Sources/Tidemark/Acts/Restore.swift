@@ -202,7 +202,7 @@ struct Restore {
             recorder.warn(advanced)
         }
         let postData = try await completion.postData(of: wanted.definitions(session.tools, session.context.options))
-        if session.run.step >= .postData { try await session.ledger { try Completion.reopenTables($0) } }
+        if session.run.step >= .postData { try await session.ledger { try Completion.reopenTables(on: $0.connection) } }
         let recorded = VerifiedSide(wanted.last, wanted.recorded, in: session.scope)
         guard proves else {
             try await finish(completion, with: postData)

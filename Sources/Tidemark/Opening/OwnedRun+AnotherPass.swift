@@ -28,26 +28,22 @@ extension OwnedRun {
             }
             return self
         }
+        // Then nothing of it is touched, whatever the source has done.
+        if mayBeOpen, let written = try await foreignWrites() { throw written }
         if act.isCutover, !hasDrifted, try await isUnchanged(endpoint) {
             context.note("the source has committed nothing since the last cutover's snapshot: resuming after the rows")
             return self
         }
-        if entry.isStage { return try await readyForAnotherPassOfStage() }
-        context.note("another pass: what acts on rows is dropped on the target and created again afterwards")
-        try await control.run { [epoch] connection in
-            try connection.transaction(.readWrite) {
-                let ledger = Ledger(connection, epoch: epoch)
-                try ledger.fence()
-                try Completion.reopenTables(ledger)
-            }
-        }
-        if let written = try await foreignWrites() {
+        let written = mayBeOpen ? nil : try await foreignWrites()
+        if entry.isStage { return try await readyForAnotherPassOfStage(written) }
+        if let written {
             guard act.isCutover, try await isAtRest(endpoint) else { throw written }
             context.note(
                 "others have written to the target, and nothing was written on the source: comparing both sides"
             )
             return self
         }
+        context.note("another pass: what acts on rows is dropped on the target and created again afterwards")
         let ofSource = try await Connection.with(endpoint, purpose: purpose) { try ActingObjects.ofDatabase(on: $0) }
         let keeps = try await context.mayWriteAsReplica(purpose: purpose)
         let notes = try await onTarget { [self] connection in
@@ -60,8 +56,8 @@ extension OwnedRun {
     }
 
     /// Takes a stage back to where rows can be copied; nothing is dropped on a target that is in use.
-    private func readyForAnotherPassOfStage() async throws -> OwnedRun {
-        if let written = try await foreignWrites() { throw written }
+    private func readyForAnotherPassOfStage(_ written: LedgerError?) async throws -> OwnedRun {
+        if let written { throw written }
         try await control.run { [epoch] connection in
             try connection.transaction(.readWrite) {
                 let ledger = Ledger(connection, epoch: epoch)
@@ -131,19 +127,33 @@ extension OwnedRun {
                 "it cannot be shown that no one else has written to the target since the last cutover"
             )
         }
-        let writes = ForeignWrites(in: try await withoutUnwritten(relations), since: mark, held: held)
+        let suspects = try await withoutUnwritten(relations)
+        let closed = try await control.run { try Set(Completion.closedTables(on: $0)) }
+        let writes = ForeignWrites(in: suspects.filter { !closed.contains($0.name) }, since: mark, held: held)
         let extensionTables = context.options.wanted(source.extensionTables).map(\.qualifiedName)
         try await Connection.each(context.options.jobs, context.target, purpose: purpose) { connection, number in
             if number == 1, !entry.isStage { try writes.lookBesideTables(extensionTables, on: connection) }
             try writes.look(on: connection)
         }
-        guard writes.found.isEmpty else {
+        let writesToClosed = ForeignWrites(in: suspects.filter { closed.contains($0.name) }, since: mark, held: held)
+        if !closed.isEmpty { try await lookWithRights(writesToClosed) }
+        let found = writes.found + writesToClosed.found
+        guard found.isEmpty else {
             return Self.written(
-                "others have written to the target since the last cutover: "
-                    + writes.found.prefix(10).joined(separator: ", ")
+                "others have written to the target since the last cutover: " + found.prefix(10).joined(separator: ", ")
             )
         }
         return nil
+    }
+
+    /// Looks at tables whose rights their owner has given up, in a transaction that is rolled back.
+    private func lookWithRights(_ writes: ForeignWrites) async throws {
+        try await Connection.with(context.target, purpose: purpose) { connection in
+            try connection.execute(Connection.TransactionMode.readWrite.begin)
+            defer { _ = try? connection.execute("ROLLBACK") }
+            try Completion.reopenTables(on: connection)
+            try writes.look(on: connection)
+        }
     }
 
     /// Leaves out the tables to which only this run has written, by the target's counters, if they count as evidence.
@@ -178,6 +188,7 @@ extension OwnedRun {
             .targetWritten,
             message,
             hint: "the target may be in use, and another cutover would overwrite these rows; nothing was changed. "
+                + "To compare: tidemark verify --since-cutover. "
                 + "If they may be lost: tidemark finish --abandon, then precopy --adopt, which replaces what differs"
         )
     }
@@ -200,6 +211,7 @@ extension OwnedRun {
         _ ledger: Ledger
     ) throws -> [String] {
         try ledger.fence()
+        try Completion.reopenTables(on: ledger.connection)
         let scope = Scope(excluding: [], omitting: context.options.omissions)
         let omitted: [String: Omission] = [
             "PUBLICATION": .publications, "SUBSCRIPTION": .subscriptions, "EVENT TRIGGER": .eventTriggers,

@@ -12,6 +12,8 @@ struct OwnedRun: Sendable {
     let tools: PostgresTools
     /// The run as it was when it was taken over.
     var entry: RunEntry
+    /// Whether the target was proven by a cutover when it was taken over, so that it may have been opened since.
+    let mayBeOpen: Bool
     let epoch: Int
     /// What the source contains.
     let source: DatabaseCatalog
@@ -60,6 +62,7 @@ struct OwnedRun: Sendable {
             if taken.run.step == .begun { try taken.ledger.keep(source, withLabels: true) }
             return (taken.run, taken.ledger.epoch)
         }
+        mayBeOpen = entry.step == .done && !entry.isRehearsed
         for server in context.servers {
             server.watch?.name = entry.sessionPrefix
             // Under their old names they would be taken for somebody else's.
@@ -103,6 +106,7 @@ struct OwnedRun: Sendable {
             control: control,
             tools: tools,
             run: run,
+            mayBeOpen: mayBeOpen,
             epoch: epoch,
             source: source,
             relations: relations,

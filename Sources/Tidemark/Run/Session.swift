@@ -14,6 +14,8 @@ struct Session: Sendable {
     let control: ThreadConfined<Connection>
     let tools: PostgresTools
     let run: RunEntry
+    /// Whether the target was proven by a cutover before this call, so that it may have been opened since.
+    let mayBeOpen: Bool
     let epoch: Int
     let source: DatabaseCatalog
     let relations: [RelationEntry]

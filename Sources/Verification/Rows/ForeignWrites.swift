@@ -45,6 +45,8 @@ package final class ForeignWrites: Sendable {
                 )
             }
             let (rows, written) = (try row.integer("rows"), try row.integer("written"))
+            // A crash of the server empties it; then it is copied again.
+            guard rows > 0 || relation.definition.persistence != .unlogged else { continue }
             let missing = (held[relation.relationId] ?? 0) - (rows - written)
             guard written > 0 || missing != 0 else { continue }
             let parts = [
