@@ -25,7 +25,7 @@ extension Ledger {
     /// What is committed in this database now.
     ///
     /// Who writes rows has a transaction id and a writer's lock on their table (PostgreSQL manual 13.3.1), or on the catalogs of
-    /// large objects. VACUUM has no id; ANALYZE writes to other catalogs, and worker processes to the ledger.
+    /// large objects; who has locked rows (SELECT FOR UPDATE) will write them. VACUUM has no id; ANALYZE writes to other catalogs, and worker processes to the ledger.
     ///
     /// - Returns: The snapshot; where nobody else writes rows here, everything assigned so far is below it.
     /// - Throws: ``PostgresError``.
@@ -38,7 +38,7 @@ extension Ledger {
                        WHERE l.locktype = 'relation' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
                          AND l.database = (SELECT oid FROM pg_catalog.pg_database
                                            WHERE datname = pg_catalog.current_database())
-                         AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+                         AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
                                         'AccessExclusiveLock')
                          AND (l.relation >= 16384
                               OR l.relation IN ('pg_catalog.pg_largeobject'::pg_catalog.regclass,

@@ -128,7 +128,7 @@ import Tidemark
                     }
                     for script in [
                         "INSERT INTO t VALUES (0, '')", "SELECT lo_from_bytea(4712, 'x')", "CREATE TABLE n AS SELECT 1",
-                        "SAVEPOINT a; DELETE FROM t WHERE id = 1; RELEASE a",
+                        "SAVEPOINT a; DELETE FROM t WHERE id = 1; RELEASE a", "SELECT FROM t WHERE id = 2 FOR UPDATE",
                     ] {
                         #expect(try await !isAllSeen(beside: script), "\(script)")
                     }

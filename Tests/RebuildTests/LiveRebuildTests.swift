@@ -117,6 +117,41 @@ import Verification
         }
     }
 
+    /// What a rebuild that was killed has left: a key that was put aside, and perhaps its successor without its constraint.
+    @Test(
+        arguments: Cases.some(
+            2,
+            of: [
+                "ALTER TABLE jobs DROP CONSTRAINT jobs_pkey; ALTER TABLE jobs ADD CONSTRAINT tidemark_aside_1 PRIMARY KEY (owner, id)",
+                """
+                ALTER TABLE jobs DROP CONSTRAINT jobs_pkey; ALTER TABLE jobs ADD CONSTRAINT tidemark_aside_1 PRIMARY KEY (owner, id);
+                CREATE UNIQUE INDEX jobs_pkey ON jobs (id)
+                """,
+                "ALTER TABLE owners ADD CONSTRAINT tidemark_aside_2 UNIQUE (email, id)",
+                """
+                ALTER TABLE jobs DROP CONSTRAINT jobs_pkey; ALTER TABLE jobs ALTER id DROP NOT NULL;
+                DO $$ BEGIN EXECUTE format('ALTER TABLE jobs ADD CONSTRAINT tidemark_aside_%s_1 CHECK (id IS NOT NULL) NOT VALID',
+                                           'jobs'::regclass::oid); END $$
+                """,
+                """
+                DO $$ BEGIN EXECUTE format('ALTER TABLE jobs ADD CONSTRAINT tidemark_aside_%s_1 CHECK (id IS NOT NULL)',
+                                           'jobs'::regclass::oid); END $$
+                """,
+            ]
+        ),
+        [false, true]
+    )
+    func `is repaired where an earlier rebuild did not reach its end`(left: String, concurrently: Bool) async throws {
+        try await migrated { pair in
+            let wanted = try await objects(pair.target)
+            try await pair.target.run(left)
+            let report = try await pair.migration().rebuild(concurrently: concurrently)
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await objects(pair.target) == wanted)
+            #expect(try await pair.migration().rebuildStatements(concurrently: concurrently).statements == [])
+        }
+    }
+
     @Test func `with duplicates is reported with these rows, and repaired when they are deleted`() async throws {
         try await migrated { pair in
             try await pair.target.run(

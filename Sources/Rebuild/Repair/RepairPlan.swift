@@ -46,6 +46,7 @@ private struct Maker {
     private let present: [QualifiedName: Index]
     /// All relations with indexes or constraints; materialized views have indexes as well.
     private let relations: Set<QualifiedName>
+    private let aside: SetAside
 
     init(source: DatabaseCatalog, target: DatabaseCatalog, excluded: Set<QualifiedName>, concurrently: Bool) {
         self.source = source
@@ -53,6 +54,7 @@ private struct Maker {
         self.excluded = excluded
         self.concurrently = concurrently
         present = Dictionary(keepingFirst: target.indexes.map { ($0.qualifiedName, $0) })
+        aside = SetAside(target: target)
         relations = Set(target.tables.map(\.qualifiedName) + target.materializedViews.map(\.qualifiedName))
     }
 
@@ -62,9 +64,17 @@ private struct Maker {
     mutating func leftovers() {
         let known = Set(source.indexes.map(\.qualifiedName))
         for index in target.indexes where !known.contains(index.qualifiedName) && !index.isPartitioned {
-            let isOurs = index.name.begins(with: Self.aside)
+            let isOurs = aside.contains(index)
             let isOfReindex = !index.isUsable && (index.name.contains("_ccnew") || index.name.contains("_ccold"))
-            guard isOurs || isOfReindex, index.constraintName == nil else { continue }
+            guard isOurs || isOfReindex && index.constraintName == nil else { continue }
+            if let name = index.constraintName {
+                // Its successor takes its place in one statement.
+                let hasSuccessor =
+                    index.isPrimary
+                    && source.indexes.contains { $0.isPrimary && $0.tableQualifiedName == index.tableQualifiedName }
+                if !hasSuccessor { drop(name, of: index.tableQualifiedName) }
+                continue
+            }
             // After the stage of the indexes: an index put aside is still used until its successor exists.
             add(
                 index,
@@ -73,17 +83,35 @@ private struct Maker {
                 [drop(index)]
             )
         }
+        for check in aside.checks where concerns(check.tableQualifiedName) {
+            drop(check.name, of: check.tableQualifiedName)
+        }
+    }
+
+    private mutating func drop(_ constraint: ServerText, of table: QualifiedName) {
+        let statement: SQL = "ALTER TABLE \(table) DROP CONSTRAINT IF EXISTS \(Identifier(constraint))"
+        repairs.append(
+            Repair(
+                stage: .partitionedIndex,
+                table: table,
+                object: "constraint \(Identifier(constraint).quoted) on \(table)",
+                reason: "left over from an earlier rebuild",
+                steps: [.init(statement: statement, manner: .brief)],
+                bytes: 0,
+                uniqueColumns: []
+            )
+        )
     }
 
     // MARK: Indexes
 
-    private static let aside: ServerText = "tidemark_aside_"
-
     mutating func index(_ index: Index) {
         guard concerns(index.tableQualifiedName) else { return }
+        let before = index.isPrimary ? aside.primaryKey(of: index.tableQualifiedName) : nil
         guard let there = present[index.qualifiedName] else {
             // If a relation other than an index has the name, the build fails.
-            return add(index, stage: .index, reason: "missing", creation(of: index) + constraint(of: index))
+            let steps = creation(of: index) + constraint(of: index, inPlaceOf: before)
+            return add(index, stage: .index, reason: "missing", steps)
         }
         guard there.tableQualifiedName == index.tableQualifiedName else {
             refused.append(
@@ -98,7 +126,7 @@ private struct Maker {
             guard there.constraintName == nil else {
                 return replace(index, there, reason: "defined with a different constraint")
             }
-            return add(index, stage: .index, reason: "without its constraint", constraint(of: index))
+            return add(index, stage: .index, reason: "without its constraint", constraint(of: index, inPlaceOf: before))
         }
         if !there.isUsable {
             guard there.constraintName == nil else { return replace(index, there, reason: "invalid") }
@@ -106,7 +134,7 @@ private struct Maker {
                 index,
                 stage: .index,
                 reason: "invalid",
-                [drop(there)] + creation(of: index) + constraint(of: index)
+                [drop(there)] + creation(of: index) + constraint(of: index, inPlaceOf: before)
             )
         }
         replace(index, there, reason: "defined differently")
@@ -114,7 +142,7 @@ private struct Maker {
 
     /// Replaces an index; the old one is used and enforced until the new one is.
     private mutating func replace(_ index: Index, _ there: Index, reason: String) {
-        let aside = Identifier(Self.aside + ServerText(String(there.oid)))
+        let aside = SetAside.name(String(there.oid))
         let old = QualifiedName(schema: there.schema, name: aside.name)
         guard let constraintName = there.constraintName else {
             let rename: SQL = "ALTER INDEX \(there.qualifiedName) RENAME TO \(aside)"
@@ -194,8 +222,9 @@ private struct Maker {
         return (index.keyColumns ?? []).compactMap { $0.flatMap(table.column) }.filter { !$0.isNotNull }.flatMap {
             column -> [Repair.Step] in
             let alter: SQL = "ALTER TABLE \(table.qualifiedName)"
-            let check = Identifier(Self.aside + ServerText("\(table.oid)_\(column.number)"))
+            let check = SetAside.name(of: table, column)
             return [
+                .init(statement: "\(alter) DROP CONSTRAINT IF EXISTS \(check)", manner: .brief),
                 .init(
                     statement: "\(alter) ADD CONSTRAINT \(check) CHECK (\(column.identifier) IS NOT NULL) NOT VALID",
                     manner: .brief

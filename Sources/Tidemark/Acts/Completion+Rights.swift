@@ -63,9 +63,9 @@ extension Completion {
             side.objects.filter { $0.kind == .privileges && $0.table.map(closed.contains) == true }
         }
         let (ours, theirs) = (granted(on: source), granted(on: there))
-        let judged = Set((ours + theirs).map(\.object.string))
+        let judged = Set((ours + theirs).map { ServerText($0.object.string) })
         var result = result
-        result.findings.removeAll { $0.kind == "privileges" && judged.contains($0.object) }
+        result.findings.removeAll { $0.kind == "privileges" && judged.contains(ServerText($0.object)) }
         result.findings +=
             ObjectComparison(
                 source: ours,

@@ -205,16 +205,23 @@ struct Dump {
         in shared: SharedSnapshot?
     ) async throws -> (definitions: FileEntry, catalog: FileEntry) {
         let file = try writer.newFile("dump")
+        let tools = try await tools(situation.catalog.identity.serverVersion.major)
         try await Definitions.write(
             of: situation.access,
             to: file.path,
-            tools: try await tools(situation.catalog.identity.serverVersion.major),
+            tools: tools,
             scratch: archive.options.scratchDirectory,
             excluding: situation.excluded,
             schemas: archive.options.omissions.schemas,
             snapshot: shared?.identifier,
             purpose: Self.purpose
         )
+        let written = try Definitions(
+            tools: tools,
+            scratch: archive.options.scratchDirectory,
+            options: .init(skipsOwners: false, skipsPrivileges: false, skipsTablespaces: false, skippedKinds: [])
+        ) { try FileManager.default.copyItem(atPath: file.path, toPath: "\($1)/\($0)") }
+        try Refusals.tablesCreatedMeanwhile(in: try await written.preDataEntries(), since: situation.catalog)
         let recorded = try await Connection.with(source, purpose: Self.purpose) { connection in
             try connection.transaction(.snapshot) {
                 ArchivedCatalog(

@@ -103,7 +103,8 @@ extension RecordedComparison {
             let stands = isWhole && areComparable && all.written == 0 && all.rows == state.tallies[table]?.rows ?? 0
             guard !stands else { return state.counts.remove(table) }
             state.tallies[table] = nil
-            state.findings.removeAll { $0.object == table.description }
+            // By bytes: as Strings, two names may be equal that are not.
+            state.findings.removeAll { ServerText($0.object) == ServerText(table.description) }
             state.open += looks.map(\.item)
         }
     }
