@@ -26,6 +26,11 @@ package struct SequenceDefinition: Sendable, Hashable, Codable {
 
     package var qualifiedName: QualifiedName { QualifiedName(schema: schema, name: name) }
 
+    /// How far it is from a position to the last value.
+    package func room(after position: SequencePosition) -> Double {
+        abs(Double(increment > 0 ? maxValue : minValue) - Double(position.lastValue))
+    }
+
     /// Whether the sequence has no value after a position.
     package func isAtEnd(_ position: SequencePosition) -> Bool {
         guard position.isCalled, !isCycling else { return false }

@@ -55,6 +55,17 @@ import Tidemark
         }
     }
 
+    @Test func `are built again when their view is, because a table of it was renamed`() async throws {
+        try await DatabasePair.with(Self.schema) { pair in
+            _ = try await pair.migration().precopy()
+            #expect(try await pair.migration().rehearse().outcome == .rehearsed)
+            try await pair.source.run("ALTER TABLE orders RENAME TO purchases")
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            #expect(try await indexes(pair.target) == indexes(pair.source))
+        }
+    }
+
     /// `guessed` may give another result by itself, so it has no digest.
     @Test func `are named if the last cutover did not come to refresh them`() async throws {
         try await DatabasePair.with(

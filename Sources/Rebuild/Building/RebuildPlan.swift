@@ -95,7 +95,7 @@ package struct RebuildPlan {
             statements = ["\(place(of: index))\(SQL(trusted: index.definition))"]
         }
         for child in indexes where child.parentOid == index.oid {
-            statements.append("ALTER INDEX \(index.qualifiedName) ATTACH PARTITION \(child.qualifiedName)")
+            statements.append("ALTER INDEX \(index.qualifiedName)\(Self.attachment(child.qualifiedName))")
         }
         return NewObject(
             table: index.tableQualifiedName,
@@ -107,6 +107,11 @@ package struct RebuildPlan {
             bytes: depth(of: index, among: indexes)
         )
     }
+
+    static let attaching: ServerText = " ATTACH PARTITION "
+
+    /// The end of the statement that attaches an index to that of the table whose partition its table is.
+    static func attachment(_ child: QualifiedName) -> SQL { "\(SQL(trusted: attaching))\(child)" }
 
     /// Sets the tablespace, because the server does not print it in an index's definition.
     private func place(of index: Index) -> SQL {

@@ -4,7 +4,8 @@ package import Postgres
 /// Sets the target's sequences to the source's positions.
 ///
 /// Sequences ignore snapshots (even an old snapshot shows the current value), so they are read last, when there are no
-/// writers. The target's next value must be at or beyond the source's, and beyond every value in its columns.
+/// writers. The target's next value must be at or beyond the source's, and beyond every value in its columns, unless most of the
+/// values that are left would be lost by that.
 package struct SequenceSetter {
     private static let batch = 200
 
@@ -176,11 +177,15 @@ package struct SequenceSetter {
         of sequence: SequenceDefinition,
         beyond values: [ServerText]
     ) -> SequencePosition {
+        // It comes to the values of its columns again and again.
+        guard !sequence.isCycling else { return position }
         let isRising = sequence.increment > 0
-        return values.compactMap { Int($0.string) }.reduce(position) { position, held in
+        let safe = values.compactMap { Int($0.string) }.reduce(position) { position, held in
             let next = position.next(increment: sequence.increment)
             let isBeyond = isRising ? held >= next : held <= next
             return isBeyond ? SequencePosition(lastValue: held, isCalled: true) : position
         }
+        // A single row at the end of the type would leave no values: the source goes on with those before it.
+        return sequence.room(after: safe) < sequence.room(after: position) / 2 ? position : safe
     }
 }

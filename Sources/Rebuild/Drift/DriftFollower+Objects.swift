@@ -7,7 +7,11 @@ import Postgres
 extension DriftFollower {
     // MARK: Built objects
 
-    func reconcileObjects() throws {
+    /// Drops what is built otherwise, or enters it to be built again.
+    ///
+    /// - Parameter remade: Views that were dropped, and their indexes with them; they are created again.
+    /// - Throws: ``PostgresError``.
+    func reconcileObjects(remade: Set<QualifiedName>) throws {
         let names = Dictionary(
             uniqueKeysWithValues: drift.changes.filter { $0.isRenamed || $0.hasRenamedColumns }.map {
                 ($0.relation.name, $0.later.qualifiedName)
@@ -26,7 +30,8 @@ extension DriftFollower {
             objects: objects,
             wanted: wanted,
             names: names,
-            emptied: Set(emptied.filter { $0.reasonToCopyAgain != nil }.map(\.later.qualifiedName))
+            emptied: Set(emptied.filter { $0.reasonToCopyAgain != nil }.map(\.later.qualifiedName)).union(remade),
+            attached: try attachedIndexes()
         )
         if !reconciliation.steps.isEmpty {
             let target = try DatabaseCatalog(inTransactionOf: connection)
@@ -37,6 +42,17 @@ extension DriftFollower {
             for step in steps { try take(step, on: target, names: names) }
         }
         try ledger.enter(wanted)
+    }
+
+    /// The target's indexes that are attached to another one.
+    private func attachedIndexes() throws -> Set<QualifiedName> {
+        let found = try connection.query(
+            """
+            SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('i', 'I') AND c.relispartition
+            """
+        )
+        return Set(try found.map { QualifiedName(schema: try $0.text("nspname"), name: try $0.text("relname")) })
     }
 
     /// Whether the source's foreign keys differ from those that were built.

@@ -86,7 +86,8 @@ package struct DriftFollower {
         try detach(before)
         try dropGoneTables(before, &outcome)
         try renameTables(before)
-        try reconcileObjects()
+        let remade = dropped ? changes.changed.compactMap(changes.earlier).filter(\.isView) : []
+        try reconcileObjects(remade: Set(remade.map(\.qualifiedName)))
         try empty()
         for step in steps {
             switch step {

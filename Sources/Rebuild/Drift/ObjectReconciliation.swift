@@ -26,12 +26,15 @@ package struct ObjectReconciliation {
     ///   - wanted: The objects to build now.
     ///   - names: Old and new names of tables that were renamed or have renamed columns.
     ///   - emptied: The new names of tables whose objects are better built after their rows are copied again.
+    ///   - attached: The target's indexes that are attached to another one; one that went with its partition is not.
     package init(
         objects: [ObjectEntry],
         wanted: [NewObject],
         names: [QualifiedName: QualifiedName],
-        emptied: Set<QualifiedName>
+        emptied: Set<QualifiedName>,
+        attached: Set<QualifiedName>
     ) {
+        let attachments = Set(attached.map { RebuildPlan.attachment($0).text })
         let wanted = Dictionary(keepingFirst: wanted.map { (Identity($0), $0) })
         steps = objects.compactMap { object in
             let before = QualifiedName(schema: object.schemaName, name: object.tableName)
@@ -44,7 +47,13 @@ package struct ObjectReconciliation {
             guard statements != object.statements || table != before else { return nil }
             if object.stepsDone == 0 || names[before] != nil { return .rename(object, to: now) }
             let done = object.statements.prefix(object.stepsDone)
-            if object.stage == .partitionedIndex, done.allSatisfy(statements.contains) {
+            // Nothing is left of the attachment of a partition that was dropped or detached.
+            let index: SQL = "ALTER INDEX \(QualifiedName(schema: object.schemaName, name: object.objectName))"
+            let standing = done.filter { statement in
+                !statement.begins(with: index.text + RebuildPlan.attaching)
+                    || attachments.contains(statement.dropFirst(index.text.utf8.count))
+            }
+            if object.stage == .partitionedIndex, standing.allSatisfy(statements.contains) {
                 return .extend(object, to: now)
             }
             return .reset(object, to: now)
