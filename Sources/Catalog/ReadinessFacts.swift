@@ -41,7 +41,7 @@ package struct ReadinessFacts: Sendable, Codable {
     package private(set) var refusedUpdates: [RefusedUpdates]?
     package let notVacuumed: [QualifiedName]
     package let nearWraparound: [QualifiedName]
-    /// The oids of tables on which an INSERT runs triggers or rules.
+    /// The oids of tables on which an INSERT runs triggers or rules, or that have foreign tables below them.
     package let withInsertCode: Set<UInt32>
     /// Server settings that are sometimes changed for a load, with the values of a new session.
     package let settings: [String: ServerText]

@@ -1,5 +1,9 @@
 -- Facts other than definitions and rows that decide how a database works once it is open.
-WITH writer(oid) AS MATERIALIZED (
+WITH RECURSIVE above_foreign(oid) AS (
+    SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid AND f.relkind = 'f'
+    UNION
+    SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above_foreign a ON a.oid = i.inhrelid),
+writer(oid) AS MATERIALIZED (
     SELECT w.relowner FROM pg_catalog.pg_class w
     WHERE w.relkind IN ('r', 'p') AND w.oid >= 16384 AND w.relnamespace::pg_catalog.regnamespace::text <> 'tidemark'
     UNION
@@ -39,12 +43,15 @@ SELECT
      WHERE c.relkind IN ('r', 'm') AND pg_catalog.age(c.relfrozenxid) > 1000000000
        AND n.nspname NOT IN ('tidemark')
     ) AS near_wraparound,
-    -- Tables on which an INSERT runs code of the application.
+    -- Tables on which an INSERT runs code of the application, or that have foreign tables below them: a query of such a table
+    -- reads another server, and an INSERT may write there.
     (SELECT coalesce(pg_catalog.json_agg(x.oid), '[]')
      FROM (SELECT t.tgrelid::bigint AS oid FROM pg_catalog.pg_trigger t
            WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 4 <> 0
            UNION
-           SELECT r.ev_class::bigint FROM pg_catalog.pg_rewrite r WHERE r.ev_type = '3' AND r.ev_enabled <> 'D') x
+           SELECT r.ev_class::bigint FROM pg_catalog.pg_rewrite r WHERE r.ev_type = '3' AND r.ev_enabled <> 'D'
+           UNION
+           SELECT f.oid::bigint FROM above_foreign f) x
     ) AS with_insert_code,
     -- Settings that are sometimes turned off to load faster and must not stay off, with the values of a new session.
     (SELECT coalesce(pg_catalog.json_object_agg(s.name, s.reset_val), '{}')

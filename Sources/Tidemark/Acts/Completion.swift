@@ -159,15 +159,13 @@ struct Completion {
         let tables = session.source.tables.filter {
             session.scope.contains($0.qualifiedName) && !fresh.contains($0.qualifiedName)
         }
-        func item(_ name: QualifiedName, isShort: Bool = false) -> StatementQueue.Item {
-            .init("ANALYZE \(name)", sql: "ANALYZE \(name)", isShort: isShort)
-        }
-        let items =
-            views.map { item($0.qualifiedName) }
-            + tables.sorted { $0.tableBytes > $1.tableBytes }.map { table in
-                item(table.qualifiedName, isShort: !table.isPartitioned && table.tableBytes <= TablePlan.smallBytes)
+        let names = tables.sorted { $0.tableBytes > $1.tableBytes }.map(\.qualifiedName)
+        let short = tables.filter { !$0.isPartitioned && $0.tableBytes <= TablePlan.smallBytes }.map(\.qualifiedName)
+        recorder.warn(
+            try await recorder.phase(.analyze) {
+                try await builders.analyze(views.map(\.qualifiedName) + names, short: Set(short))
             }
-        try await recorder.phase(.analyze) { try await builders.analyze(items) }
+        )
         if !views.isEmpty { try await session.ledger { try $0.noteRefreshed(Set(views.map(\.qualifiedName))) } }
     }
 

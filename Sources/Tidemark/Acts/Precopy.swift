@@ -212,7 +212,6 @@ struct Precopy {
         let written = session.deltaRelations.filter { changed.contains($0.relationId) }.map(\.name)
         guard !written.isEmpty else { return }
         let names = try await written + partitionedTables(above: Set(written), of: session)
-        let items = names.map { StatementQueue.Item("ANALYZE \($0)", sql: "ANALYZE \($0)") }
-        try await recorder.phase(.analyze) { try await BuilderPool(session).analyze(items) }
+        recorder.warn(try await recorder.phase(.analyze) { try await BuilderPool(session).analyze(names) })
     }
 }

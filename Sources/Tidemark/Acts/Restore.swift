@@ -144,11 +144,11 @@ struct Restore {
             let built = try await BuilderPool(session).build([.key, .index])
             recorder.record(.built(built))
         }
-        try await recorder.phase(.analyze) {
-            try await BuilderPool(session).analyze(
-                session.deltaRelations.map { .init("ANALYZE \($0.name)", sql: "ANALYZE \($0.name)") }
-            )
-        }
+        recorder.warn(
+            try await recorder.phase(.analyze) {
+                try await BuilderPool(session).analyze(session.deltaRelations.map(\.name))
+            }
+        )
     }
 
     private func copyLargeObjects(_ wanted: WantedGeneration, _ session: Session) async throws {

@@ -117,9 +117,46 @@ struct BuilderPool: Sendable {
     /// Gathers statistics.
     ///
     /// Rows that sessions hand in as changed after an ANALYZE would make the statistics look old, so these sessions end first.
-    func analyze(_ items: [StatementQueue.Item]) async throws {
+    /// ANALYZE of a table with foreign tables below it reads those as well; their server may be out of reach from here.
+    ///
+    /// - Parameters:
+    ///   - tables: The tables and materialized views, those that take longest first.
+    ///   - short: Those of them that take no longer than a round trip may.
+    /// - Returns: Warnings about statistics that could not be gathered.
+    /// - Throws: ``PostgresError``.
+    func analyze(_ tables: [QualifiedName], short: Set<QualifiedName> = []) async throws -> [String] {
+        guard !tables.isEmpty else { return [] }
         session.context.target.endIdleSessions()
-        try await run(items)
+        let aboveForeign = try await session.control.run { try Self.aboveForeign(on: $0) }
+        func item(_ table: QualifiedName) -> StatementQueue.Item {
+            .init("ANALYZE \(table)", sql: "ANALYZE \(table)", isShort: short.contains(table))
+        }
+        try await run(tables.filter { !aboveForeign.contains($0) }.map(item))
+        var warnings: [String] = []
+        for table in tables where aboveForeign.contains(table) {
+            do {
+                try await run([item(table)])
+            } catch let error as PostgresError where error.code == .statementFailed && error.isOfForeignServer {
+                warnings.append("\(error.description); when its foreign tables can be read: ANALYZE \(table)")
+            }
+        }
+        return warnings
+    }
+
+    /// The tables that have foreign tables among their partitions or the tables that inherit from them.
+    private static func aboveForeign(on target: Connection) throws -> Set<QualifiedName> {
+        let found = try target.query(
+            """
+            WITH RECURSIVE above(oid) AS (
+                SELECT i.inhparent FROM pg_catalog.pg_inherits i
+                JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid AND f.relkind = 'f'
+                UNION
+                SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above a ON a.oid = i.inhrelid)
+            SELECT n.nspname, c.relname FROM above a JOIN pg_catalog.pg_class c ON c.oid = a.oid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            """
+        )
+        return Set(try found.map { QualifiedName(schema: try $0.text("nspname"), name: try $0.text("relname")) })
     }
 
     private func onConnections(
@@ -131,4 +168,9 @@ struct BuilderPool: Sendable {
             try body(connection)
         }
     }
+}
+
+extension PostgresError {
+    /// Whether a foreign-data wrapper could not do its work: class 08 (connection) or HV (foreign-data wrapper), said by the server.
+    fileprivate var isOfForeignServer: Bool { ["08", "HV"].contains(sqlState?.prefix(2)) }
 }
