@@ -55,7 +55,10 @@ extension ObjectKind {
             )
         case .column:
             .init(
-                attributes: ["storage": .hurts, "compression": .hurts, "statistics target": .hurts, "options": .hurts],
+                attributes: [
+                    "storage": .hurts, "compression": .hurts, "statistics target": .hurts, "options": .hurts,
+                    "inheritance": .note,
+                ],
                 printed: ["default"],
                 holdsData: true
             )

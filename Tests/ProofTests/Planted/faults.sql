@@ -92,6 +92,8 @@ ALTER TABLE checks DROP CONSTRAINT checks_c; ALTER TABLE checks ADD CONSTRAINT c
 ALTER TABLE checks DROP CONSTRAINT checks_d; ALTER TABLE checks ADD CONSTRAINT checks_d CHECK (d <> 8);
 -- check constraint: "checks_extra" on public.checks
 ALTER TABLE checks ADD CONSTRAINT checks_extra CHECK (a < 99999);
+-- column: public.child.id
+ALTER TABLE child NO INHERIT parent; ALTER TABLE child INHERIT parent;
 -- column: public.columns_a.n
 ALTER TABLE columns_a ALTER n DROP NOT NULL;
 -- column: public.columns_a.n_two

@@ -14,6 +14,8 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view default' ELSE 'column' END AS class, '
            -- Since PostgreSQL 17 a partition inherits its parent's identity, compared there; before, partitions had none.
            'identity', CASE CASE WHEN c.relispartition AND pg_catalog.current_setting('server_version_num')::integer >= 170000
                                  THEN '' ELSE a.attidentity END WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
+           -- A column that is only inherited goes with its parent's.
+           'inheritance', CASE WHEN a.attinhcount > 0 AND a.attislocal AND NOT c.relispartition THEN 'its own as well' END,
            'generation', CASE a.attgenerated WHEN 's' THEN 'stored' WHEN 'v' THEN 'virtual' END,
            'collation', pg_catalog.quote_ident(con.nspname) || '.' || pg_catalog.quote_ident(co.collname),
            'storage', x.storage,
