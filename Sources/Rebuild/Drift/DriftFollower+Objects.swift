@@ -55,21 +55,33 @@ extension DriftFollower {
         return Set(try found.map { QualifiedName(schema: try $0.text("nspname"), name: try $0.text("relname")) })
     }
 
-    /// Whether the source's foreign keys differ from those that were built.
-    func hasOtherForeignKeys() throws -> Bool {
+    /// Whether the source's foreign keys, or the keys that they may refer to, differ from those that were built.
+    func hasOtherKeys() throws -> Bool {
         struct Built: Hashable {
             let table: QualifiedName
             let kind: String
             let name: ServerText
             let statements: [ServerText]
         }
-        let wanted = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: [:]).filter(
-            \.stage.isOfForeignKey
-        )
-        let built = try ledger.objects().filter(\.stage.isOfForeignKey)
-        return Set(
-            wanted.map { Built(table: $0.table, kind: $0.kind, name: $0.name, statements: $0.statements.map(\.text)) }
-        ) != Set(built.map { Built(table: $0.table, kind: $0.kind, name: $0.objectName, statements: $0.statements) })
+        func isKey(_ stage: RebuildStage, _ statements: [ServerText]) -> Bool {
+            stage.isOfForeignKey
+                || stage.isOfIndex && statements.contains { $0.contains("UNIQUE") || $0.contains("PRIMARY KEY") }
+        }
+        let wanted = RebuildPlan(source: source, excluding: plan.excluded).objects(keys: [:]).map {
+            (
+                stage: $0.stage,
+                key: Built(table: $0.table, kind: $0.kind, name: $0.name, statements: $0.statements.map(\.text))
+            )
+        }
+        let built = try ledger.objects().map {
+            (
+                stage: $0.stage,
+                key: Built(table: $0.table, kind: $0.kind, name: $0.objectName, statements: $0.statements)
+            )
+        }
+        let differing = Set(wanted.filter { isKey($0.stage, $0.key.statements) }.map(\.key))
+            .symmetricDifference(built.filter { isKey($0.stage, $0.key.statements) }.map(\.key))
+        return !differing.isEmpty
     }
 
     func take(

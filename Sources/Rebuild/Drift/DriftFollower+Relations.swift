@@ -95,6 +95,7 @@ extension DriftFollower {
             // reported.
             guard try isThere(entry.qualifiedName) else { continue }
             do {
+                try dropReplacedDefaults(using: entry.qualifiedName)
                 try attempt { try connection.execute("DROP SEQUENCE \(entry.qualifiedName)") }
             } catch let error as PostgresError where error.sqlState == "2BP01" {
                 outcome.left.append(entry)
@@ -103,6 +104,32 @@ extension DriftFollower {
         for relation in drift.gone {
             try ledger.remove(relation)
             outcome.notes.append("\(relation.name) no longer exists on the source: dropped")
+        }
+    }
+
+    /// Drops the defaults of columns that take their values from something else on the source now.
+    ///
+    /// A sequence may be followed by one of the same name: serial columns become identity columns.
+    private func dropReplacedDefaults(using sequence: QualifiedName) throws {
+        let users = try connection.query(
+            """
+            SELECT n.nspname, c.relname, a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression
+            FROM pg_catalog.pg_depend x
+            JOIN pg_catalog.pg_attrdef d ON d.oid = x.objid
+            JOIN pg_catalog.pg_class c ON c.oid = d.adrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+            WHERE x.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+              AND x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND x.refobjid = \(literal: sequence.quoted)::pg_catalog.regclass
+            """
+        )
+        for user in users {
+            let name = QualifiedName(schema: try user.text("nspname"), name: try user.text("relname"))
+            let followed = followed.first { $0.relation.name == name }?.later ?? source.table(name)
+            guard let column = followed?.column(try user.text("attname")) else { continue }
+            guard column.defaultExpression != (try user.text("expression")).quotedForAllServers else { continue }
+            try connection.execute("ALTER TABLE \(name) ALTER COLUMN \(column.identifier) DROP DEFAULT")
         }
     }
 

@@ -76,7 +76,7 @@ package struct DriftFollower {
     /// - Throws: ``PostgresError`` with the obstacle.
     package func follow(_ steps: [Step]) throws -> Outcome {
         var outcome = Outcome()
-        if try ledger.keepsForeignKeys(), try !drift.isEmpty || hasOtherForeignKeys() {
+        if try ledger.keepsForeignKeys(), try !drift.isEmpty || hasOtherKeys() {
             outcome.notes += try ActingObjects(ledger).dropForeignKeys(excluding: plan.excluded)
         }
         // Reading thousands of tables takes time, and usually nothing has changed.
