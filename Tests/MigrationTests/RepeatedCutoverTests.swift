@@ -206,6 +206,32 @@ import Tidemark
         }
     }
 
+    /// Indexes of partitions cannot be dropped one by one.
+    @Test(
+        arguments: [
+            "DROP TABLE low_new", "ALTER INDEX low_new_note_idx RENAME TO other",
+            "ALTER INDEX log_note RENAME TO other",
+            "CREATE SCHEMA z; ALTER TABLE low_new SET SCHEMA z", "ALTER INDEX low_new_pkey RENAME TO other",
+            "ALTER TABLE log DETACH PARTITION low", "DROP INDEX log_note; CREATE INDEX log_note ON log (note DESC)",
+        ]
+    )
+    func `follows what has changed in the indexes of partitions of partitions`(change: String) async throws {
+        let schema = """
+            CREATE TABLE log (id int, at int NOT NULL, note text, PRIMARY KEY (id, at)) PARTITION BY LIST (at);
+            CREATE TABLE low PARTITION OF log FOR VALUES IN (0, 1) PARTITION BY RANGE (at);
+            CREATE TABLE low_old PARTITION OF low FOR VALUES FROM (MINVALUE) TO (1);
+            CREATE TABLE low_new PARTITION OF low FOR VALUES FROM (1) TO (MAXVALUE);
+            CREATE TABLE high PARTITION OF log FOR VALUES IN (2); CREATE INDEX log_note ON log (note);
+            INSERT INTO log SELECT n, n % 3, 'n' || n FROM generate_series(1, 2000) n; ANALYZE
+            """
+        try await DatabasePair.with(schema) { pair in
+            #expect(try await pair.migration().precopy().outcome == .done)
+            #expect(try await pair.migration().rehearse().outcome == .rehearsed)
+            try await pair.source.run(change)
+            try await Self.expectEqual(pair, try await pair.migration().cutover())
+        }
+    }
+
     /// As a job does at night that keeps the last twelve months.
     @Test(arguments: [
         "DROP TABLE old", "ALTER TABLE log DETACH PARTITION old",

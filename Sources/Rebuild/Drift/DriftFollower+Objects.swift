@@ -39,7 +39,9 @@ extension DriftFollower {
             let steps =
                 reconciliation.steps.filter(\.isOfPartitionedTable)
                 + reconciliation.steps.filter { !$0.isOfPartitionedTable }
-            for step in steps { try take(step, on: target, names: names) }
+            var dropped: Set<UInt32> = []
+            for step in steps { try take(step, on: target, names: names, &dropped) }
+            try resetObjects(droppedWith: dropped, on: target, to: wanted)
         }
         try ledger.enter(wanted)
     }
@@ -84,10 +86,11 @@ extension DriftFollower {
         return !differing.isEmpty
     }
 
-    func take(
+    private func take(
         _ step: ObjectReconciliation.Step,
         on target: DatabaseCatalog,
-        names: [QualifiedName: QualifiedName]
+        names: [QualifiedName: QualifiedName],
+        _ dropped: inout Set<UInt32>
     ) throws {
         switch step {
         case .rename(let object, let definition): try ledger.rename(object, to: definition)
@@ -95,14 +98,55 @@ extension DriftFollower {
         case .reset(let object, let definition):
             let before = QualifiedName(schema: object.schemaName, name: object.tableName)
             let table = names[before] ?? before
-            // It may just have been dropped together with its parent.
-            if object.stepsDone > 0, let removal = object.removal(from: target, table: table),
-                try isThere(QualifiedName(schema: table.schema, name: object.objectName))
-            {
-                try connection.execute(removal)
-                try ledger.record("dropped", subject: object.description)
+            // It may just have been dropped together with the one that it is attached to.
+            if object.stepsDone > 0, let index = object.index(of: target, table: table), !dropped.contains(index.oid) {
+                let root = Self.root(of: index, in: target)
+                if try isThere(root.qualifiedName) {
+                    try connection.execute(root.removal)
+                    dropped.formUnion(Self.tree(from: root, in: target))
+                    try ledger.record("dropped", subject: object.description)
+                }
             }
             try ledger.reset(object, to: definition)
+        }
+    }
+
+    /// An index that is attached to others goes only with the uppermost of them.
+    private static func root(of index: Index, in target: DatabaseCatalog) -> Index {
+        var root = index
+        while let parent = root.parentOid, let above = target.indexes.first(where: { $0.oid == parent }) {
+            root = above
+        }
+        return root
+    }
+
+    /// The object ids of an index and of all that are attached to it.
+    private static func tree(from root: Index, in target: DatabaseCatalog) -> Set<UInt32> {
+        var tree: Set<UInt32> = [root.oid]
+        var level = [root.oid]
+        while !level.isEmpty {
+            let below = target.indexes.filter { $0.parentOid.map(level.contains) ?? false }.map(\.oid)
+            tree.formUnion(below)
+            level = below
+        }
+        return tree
+    }
+
+    /// Enters indexes to be built again that were dropped with the one they were attached to.
+    private func resetObjects(
+        droppedWith dropped: Set<UInt32>,
+        on target: DatabaseCatalog,
+        to wanted: [NewObject]
+    ) throws {
+        guard !dropped.isEmpty else { return }
+        let names = Set(target.indexes.filter { dropped.contains($0.oid) }.map(\.qualifiedName))
+        for object in try ledger.objects() where object.stage.isOfIndex && object.stepsDone > 0 {
+            let name = QualifiedName(schema: object.schemaName, name: object.objectName)
+            guard names.contains(name), try !isThere(name) else { continue }
+            let now = wanted.first {
+                $0.kind == object.kind && $0.table == object.table && $0.name == object.objectName
+            }
+            try ledger.reset(object, to: now)
         }
     }
 

@@ -1,4 +1,4 @@
-package import Catalog
+import Catalog
 package import Ledger
 package import Postgres
 
@@ -78,11 +78,10 @@ package struct ObjectReconciliation {
 }
 
 extension ObjectEntry {
-    /// The statement that drops it on the target; nil if it does not exist there, for example because it was dropped
-    /// with a column.
-    package func removal(from target: DatabaseCatalog, table: QualifiedName) -> SQL? {
+    /// The target's index that it is; nil if it does not exist there, for example because it was dropped with a column.
+    func index(of target: DatabaseCatalog, table: QualifiedName) -> Index? {
         let index = target.indexes.first { $0.schema == table.schema && $0.name == objectName }
         guard let index, index.tableQualifiedName == table else { return nil }
-        return index.removal
+        return index
     }
 }
