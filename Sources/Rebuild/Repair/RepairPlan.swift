@@ -72,7 +72,7 @@ private struct Maker {
                 let hasSuccessor =
                     index.isPrimary
                     && source.indexes.contains { $0.isPrimary && $0.tableQualifiedName == index.tableQualifiedName }
-                if !hasSuccessor { drop(name, of: index.tableQualifiedName) }
+                if !hasSuccessor { repairs.append(SetAside.removal(of: name, on: index.tableQualifiedName)) }
                 continue
             }
             // After the stage of the indexes: an index put aside is still used until its successor exists.
@@ -84,23 +84,8 @@ private struct Maker {
             )
         }
         for check in aside.checks where concerns(check.tableQualifiedName) {
-            drop(check.name, of: check.tableQualifiedName)
+            repairs.append(SetAside.removal(of: check.name, on: check.tableQualifiedName))
         }
-    }
-
-    private mutating func drop(_ constraint: ServerText, of table: QualifiedName) {
-        let statement: SQL = "ALTER TABLE \(table) DROP CONSTRAINT IF EXISTS \(Identifier(constraint))"
-        repairs.append(
-            Repair(
-                stage: .partitionedIndex,
-                table: table,
-                object: "constraint \(Identifier(constraint).quoted) on \(table)",
-                reason: "left over from an earlier rebuild",
-                steps: [.init(statement: statement, manner: .brief)],
-                bytes: 0,
-                uniqueColumns: []
-            )
-        )
     }
 
     // MARK: Indexes

@@ -1,4 +1,5 @@
 import Catalog
+import Ledger
 import Postgres
 
 /// What an earlier rebuild, which did not reach its end, has left on the target under names of its own.
@@ -22,6 +23,20 @@ struct SetAside {
     func primaryKey(of table: QualifiedName) -> Identifier? {
         target.indexes.first { $0.tableQualifiedName == table && $0.isPrimary && contains($0) }
             .flatMap(\.constraintName).map { Identifier($0) }
+    }
+
+    /// Drops a constraint that was left.
+    static func removal(of constraint: ServerText, on table: QualifiedName) -> Repair {
+        let statement: SQL = "ALTER TABLE \(table) DROP CONSTRAINT IF EXISTS \(Identifier(constraint))"
+        return Repair(
+            stage: .partitionedIndex,
+            table: table,
+            object: "constraint \(Identifier(constraint).quoted) on \(table)",
+            reason: "left over from an earlier rebuild",
+            steps: [.init(statement: statement, manner: .brief)],
+            bytes: 0,
+            uniqueColumns: []
+        )
     }
 
     /// The checks that were left.

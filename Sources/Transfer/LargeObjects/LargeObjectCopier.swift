@@ -65,7 +65,7 @@ struct LargeObjectCopier {
         guard !onlyAdds || outdated.isEmpty else {
             throw LedgerError(
                 .targetWritten,
-                "large object \(outdated[0]) is another one on each side, and others use those of the old database",
+                "large object \(outdated[0]) differs between the two databases, and others use those of the old one",
                 hint: "nothing was changed. Decide which is right, and make them equal by hand; "
                     + "\(Omission.largeObjects.flag) leaves all of them as they are"
             )

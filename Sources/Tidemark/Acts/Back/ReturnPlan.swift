@@ -81,8 +81,8 @@ struct ReturnPlan: Sendable {
             new.run { try base.tablesWithoutColumns(.new, on: $0) },
             Connection.with(old, purpose: purpose) { try base.tablesWithoutColumns(.old, on: $0) }
         )
-        try Self.refuseOtherColumns(copied, on: "new", here, dropped.0)
-        try Self.refuseOtherColumns(copied, on: "old", there, dropped.1)
+        try Self.refuseOtherColumns(of: copied, on: "new", here, droppedFrom: dropped.0)
+        try Self.refuseOtherColumns(of: copied, on: "old", there, droppedFrom: dropped.1)
         (self.base, self.before) = (base, before)
         tables = copied.map { TableReturn($0, since: base) }
         excluded = Set(recorded.relations.map(\.name)).subtracting(copied.map(\.name))
@@ -180,10 +180,10 @@ struct ReturnPlan: Sendable {
 
     /// Refuses tables whose columns are not those that the cutover copied: what a new column holds would be lost.
     private static func refuseOtherColumns(
-        _ relations: [RelationEntry],
+        of relations: [RelationEntry],
         on name: String,
         _ side: Side,
-        _ dropped: Set<UInt32>
+        droppedFrom dropped: Set<UInt32>
     ) throws {
         let droppedOf = Set(dropped.compactMap { side.tables[$0] })
         let changed = relations.filter { relation in
