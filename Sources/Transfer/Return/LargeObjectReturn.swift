@@ -26,7 +26,7 @@ package struct LargeObjectReturn {
         /// How many were created or written since the old source was left.
         package let objects: Int
         /// Whether all that was written is seen: only who may read `pg_largeobject` sees it, usually a superuser.
-        package let seesContent: Bool
+        package let seesAll: Bool
     }
 
     /// Looks for large objects that others have written on the old source since it was left.
@@ -40,9 +40,13 @@ package struct LargeObjectReturn {
     /// - Throws: ``PostgresError``.
     package static func foreignWrites(on lane: Lane, since base: ReturnBase) throws -> Writes {
         let old = lane.target
-        let seesContent = try old.queryOne(
-            "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') AS f"
-        ).boolean("f")
+        let looks = try old.queryOne(
+            """
+            SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') AS sees_content,
+                   EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) AS has_any
+            """
+        )
+        let seesContent = try looks.boolean("sees_content")
         func oids(_ connection: Connection, _ query: SQL) throws -> Set<Int> {
             Set(try connection.query(query).map { try $0.integer("oid") })
         }
@@ -67,7 +71,7 @@ package struct LargeObjectReturn {
                 )
             )
         }
-        return Writes(objects: written.count, seesContent: seesContent)
+        return Writes(objects: written.count, seesAll: try seesContent || !looks.boolean("has_any"))
     }
 
     /// Makes a range of the old source's large objects equal to the snapshot's.

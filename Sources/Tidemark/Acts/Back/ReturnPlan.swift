@@ -73,7 +73,8 @@ struct ReturnPlan: Sendable {
         run = recorded.run
         let there = try await Connection.with(old, purpose: purpose) { try Side($0) }
         try Self.refuse(run, from: here.identity, to: there.identity)
-        let before = try await Connection.with(old, purpose: purpose) { [run] in try Self.lastCommitted(of: run, on: $0)
+        let before = try await Connection.with(old, purpose: purpose) { connection in
+            try Self.lastCommitted(of: recorded.run, on: connection)
         }
         let base = try Self.base(recorded, after: before, from: here, to: there)
         let copied = recorded.relations.filter(\.treatment.copiesRows)
@@ -97,10 +98,8 @@ struct ReturnPlan: Sendable {
         guard let last = run.returned else { return nil }
         for entry in [last] + (last.before ?? []) {
             if entry.isCommitted == true { return entry }
-            let status = try old.queryOne("SELECT pg_catalog.txid_status(\(entry.transaction)::bigint) AS status")[
-                "status"
-            ]
-            switch status {
+            let answer = try old.queryOne("SELECT pg_catalog.txid_status(\(entry.transaction)::bigint) AS status")
+            switch answer["status"] {
             case "committed": return entry.committed
             case "aborted", "in progress": continue
             default:

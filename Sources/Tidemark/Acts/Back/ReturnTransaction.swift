@@ -85,7 +85,7 @@ struct ReturnTransaction {
                 try lane.reading(in: snapshot) { try LargeObjectReturn.foreignWrites(on: lane, since: base) }
             }
             if writes.objects > 0 { found.withLock { $0.append("\(writes.objects) large object(s)") } }
-            if !writes.seesContent {
+            if !writes.seesAll {
                 recorder.warn([
                     "the old database's role may not read pg_largeobject, so it cannot be seen whether others have written into "
                         + "large objects there since the cutover: those that differ are replaced"
