@@ -313,6 +313,21 @@ import Tidemark
         }
     }
 
+    @Test func `begins at the last cutover, if the old database went on in between`() async throws {
+        try await Self.moved { pair in
+            #expect(try await Self.back(pair).back().outcome == .done)
+            try await pair.source.run(
+                "UPDATE log SET what = 'at home' WHERE at < 10; INSERT INTO log VALUES (77, 'at home')"
+            )
+            let report = try await pair.migration().cutover()
+            #expect(report.outcome == .done, "\(report.text)")
+            try await pair.target.run(Self.writes(1))
+            let returned = try await Self.back(pair).back()
+            #expect(returned.outcome == .done, "\(returned.text)")
+            #expect(try await pair.differingTables() == [])
+        }
+    }
+
     @Test func `keeps writers out of both databases meanwhile`() async throws {
         try await Self.moved { pair in
             try await pair.target.run(Self.writes(1))
