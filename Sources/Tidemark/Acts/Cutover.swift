@@ -202,7 +202,7 @@ struct Cutover {
             compared,
             comparedWith: await holder.run { try VerifiedSide(of: $0, in: session.scope) }
         )
-        return verification.merged(with: changes)
+        return verification.merged(with: changes.withoutViews(equalBy: verification))
     }
 
     /// What the source's counters say, if the operator lets them count as evidence.

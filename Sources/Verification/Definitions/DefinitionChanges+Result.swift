@@ -49,3 +49,25 @@ extension DefinitionChanges {
         return result
     }
 }
+
+extension VerificationResult {
+    /// Leaves out changes of views that the proof has found equal.
+    ///
+    /// The servers of two major versions print the same view differently, so the text alone does not show that the target has it,
+    /// for example because it renamed a table under the view.
+    ///
+    /// - Parameter proof: What the proof has found.
+    /// - Returns: The other changes.
+    package func withoutViews(equalBy proof: VerificationResult) -> VerificationResult {
+        var result = self
+        let kinds = ["view", "materialized view"]
+        let differing = Set(
+            proof.findings.filter { kinds.contains($0.kind) }.map { ServerText("\($0.kind) \($0.object)") }
+        )
+        result.findings.removeAll { finding in
+            finding.code == "definition.changed" && kinds.contains { finding.object.hasPrefix("\($0) ") }
+                && !differing.contains(ServerText(finding.object))
+        }
+        return result
+    }
+}
