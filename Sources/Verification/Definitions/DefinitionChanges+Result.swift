@@ -65,7 +65,8 @@ extension VerificationResult {
             proof.findings.filter { kinds.contains($0.kind) }.map { ServerText("\($0.kind) \($0.object)") }
         )
         result.findings.removeAll { finding in
-            finding.code == "definition.changed" && kinds.contains { finding.object.hasPrefix("\($0) ") }
+            finding.code == "definition.changed"
+                && kinds.contains { ServerText(finding.object).begins(with: ServerText("\($0) ")) }
                 && !differing.contains(ServerText(finding.object))
         }
         return result
