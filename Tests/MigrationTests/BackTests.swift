@@ -263,6 +263,27 @@ import Tidemark
         }
     }
 
+    @Test func `is not kept from its end by a table of somebody else's`() async throws {
+        try await Self.moved("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100)") {
+            pair in
+            let role = "way_back_reader_\(pair.name)"; try await pair.createRole(role, "LOGIN")
+            for side in [pair.source, pair.target] {
+                try await side.run("CREATE SCHEMA hidden; CREATE TABLE hidden.theirs (id int)")
+            }
+            try await pair.target.run(
+                """
+                GRANT USAGE ON SCHEMA public, tidemark TO \(role); GRANT ALL ON ALL TABLES IN SCHEMA public, tidemark TO \(role);
+                GRANT ALL ON ALL SEQUENCES IN SCHEMA public, tidemark TO \(role); INSERT INTO t VALUES (500)
+                """
+            )
+            let new = try Endpoint(pair.target.conninfo.replacing("user=postgres", with: "user=\(role)"), side: .source)
+            let report = try await Self.back(pair, from: new).back()
+            #expect(report.outcome == .notProven, "\(report.text)")
+            #expect(report.verification?.notProven.first?.hasPrefix("hidden.theirs ") == true, "\(report.text)")
+            #expect(try await pair.source.value("SELECT count(*) FROM t") == "101")
+        }
+    }
+
     @Test func `changes nothing if it ends early, and goes on if only its answer was lost`() async throws {
         try await Self.moved { pair in
             try await pair.target.run(Self.writes(1))

@@ -91,7 +91,7 @@ extension DriftFollower {
         }
         let leaves = try connection.query(
             """
-            SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(\(literal: table.qualifiedName.quoted)::regclass) AS t
+            SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(\(literal: table.qualifiedName.quoted)::pg_catalog.regclass) AS t
             JOIN pg_catalog.pg_class c ON c.oid = t.relid AND c.relkind = 'r'
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             """

@@ -78,8 +78,9 @@ struct Back {
         let rows = recorder.progress.counts.rows
         try await ledger.run { connection in
             try connection.transaction(.readWrite) {
-                try Ledger(connection).keep(entry.committed)
-                try Ledger(connection, epoch: plan.run.epoch).record(
+                let ledger = Ledger(connection, epoch: plan.run.epoch)
+                try ledger.keep(entry.committed)
+                try ledger.record(
                     "copied back",
                     subject: "to the old source",
                     count: CopyCount(rows: rows, bytes: 0)

@@ -201,20 +201,29 @@ struct ReturnTransaction {
         return result
     }
 
-    /// The tables that the cutover did not copy and that have rows.
+    /// The tables that the cutover did not copy and that have rows, or may have some that the role may not read.
     private func notCopied() async throws -> [QualifiedName] {
         // A partition may be copied through the table it is a partition of.
         let copied = plan.tables.map(\.relation).filter(\.definition.isPartitioned).map(\.name.quoted)
         let isCopied: SQL =
             copied.isEmpty
-            ? "false" : "f.relid IN (\(copied.map { "\(literal: $0)::regclass" as SQL }.joined(separator: ", ")))"
+            ? "false"
+            : "f.relid IN (\(copied.map { "\(literal: $0)::pg_catalog.regclass" as SQL }.joined(separator: ", ")))"
         return try await lanes[0].run { [snapshot, candidates = plan.notCopied] lane in
             try lane.reading(in: snapshot) {
                 try candidates.filter { table in
+                    let isReadable = try lane.source.queryOne(
+                        """
+                        SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS f
+                        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = \(literal: table.schema) AND c.relname = \(literal: table.name)
+                        """
+                    ).boolean("f")
+                    guard isReadable else { return true }
                     let row = try lane.source.query(
                         """
                         SELECT FROM ONLY \(table)
-                        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(\(literal: table.quoted)::regclass) AS f(relid)
+                        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(\(literal: table.quoted)::pg_catalog.regclass) AS f(relid)
                                           WHERE \(isCopied)) LIMIT 1
                         """
                     )
